@@ -1,0 +1,262 @@
+"""The Kashoo API: tokens, reads that are repeated, writes that never are."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from airflow_provider_kashoo.clients import outcomes
+from airflow_provider_kashoo.clients.outcomes import Outcome, WriteFailed
+from airflow_provider_kashoo.clients.profile import Profile
+from airflow_provider_kashoo.clients.transport import TryAgain, adapter_of, read_with_retries
+from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.operations import Event
+
+MAX_PAGES = 10_000
+RENEW_BEFORE_SECONDS = 120
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A confirmed write.
+
+    :param entity: the record as the books hold it now, where the answer carried it.
+    """
+
+    id: int
+    entity: Json | None
+
+
+class KashooClient:
+    """One user of Kashoo, on one session.
+
+    :param session: made by :func:`~.transport.new_session`; budget and deadline sit in its adapter.
+    :param base_url: with its path, such as ``https://api.kashoo.com/api``.
+    :param business_id: whose books are read and written.
+    :param clock: epoch seconds, to renew the token before it expires.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        base_url: str,
+        login: str,
+        password: str,
+        business_id: str,
+        profile: Profile | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session, self._base = session, base_url.rstrip("/")
+        self._login, self._password = login, password
+        self.business_id, self.profile = business_id, profile or Profile()
+        self._clock, self._sleep = clock, sleep
+        self._authorization, self._expires = "", 0.0
+
+    @property
+    def requests_sent(self) -> int:
+        """How many requests left this session, tokens included."""
+        return adapter_of(self._session).requests_sent
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Make sure of a fresh token, then take a budget slot for the one request that follows."""
+        self._ensure_token()
+        return adapter_of(self._session).slot()
+
+    def businesses(self) -> list[Json]:
+        """List the businesses the user may see."""
+        return self._read_list(self.profile.businesses, {})
+
+    def listing(self, resource: str, *, start: str | None = None, end: str | None = None) -> Iterator[Json]:
+        """List a collection, page by page, each record once; removed ones are left out.
+
+        Pages are asked for until one is empty, because the server's own page limit is not known.
+
+        :param resource: ``customer``, ``item``, ``invoice``, ``payment``, ``accounts`` or ``taxes``.
+        :param start: first ``date``, ``YYYY-MM-DD``; inclusive (assumed).
+        :param end: last ``date``.
+        """
+        path = self.profile.collection(resource, self.business_id)
+        query: dict[str, Any] = {"limit": self.profile.page_size}
+        if start:
+            query["startDate"] = start
+        if end:
+            query["endDate"] = end
+        seen: set[int] = set()
+        offset = 0
+        for _ in range(MAX_PAGES):
+            page = self._read_list(path, query | {"offset": offset})
+            if not page or all(row["id"] in seen for row in page):
+                return
+            offset += len(page)
+            for row in page:
+                if row["id"] not in seen and row.get("removed") is not True:
+                    yield row
+                seen.add(row["id"])
+        raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
+
+    def read(self, resource: str, ident: int) -> Json | None:
+        """Read one record; None when it is not there (404)."""
+        found = self._read(self.profile.entity(resource, self.business_id, ident), {})
+        if found is not None and not isinstance(found, dict):
+            raise UnreachableError("Kashoo answered with something that is no record.")
+        return found
+
+    def create(self, resource: str, body: Mapping[str, Any]) -> Written:
+        """Create a record. Sent once, whatever happens.
+
+        :raises WriteFailed: saying whether it was refused, turned away, or is in doubt.
+        """
+        path = self.profile.collection(resource, self.business_id)
+        return self._written(self._send("POST", path, body), known_id=None)
+
+    def update(self, resource: str, ident: int, body: Mapping[str, Any]) -> Written:
+        """Replace a record by the whole of ``body`` (assumed: missing fields are cleared). Sent once.
+
+        :raises WriteFailed: as :meth:`create`.
+        """
+        path = self.profile.entity(resource, self.business_id, ident)
+        return self._written(self._send(self.profile.update_verb, path, body), known_id=ident)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> requests.Response:
+        self._ensure_token()
+        try:
+            response = self._session.request(
+                method,
+                self._base + path,
+                data=encode(body),
+                headers={"Content-Type": "application/json", **self._headers()},
+                allow_redirects=False,
+            )
+        except requests.ConnectTimeout:
+            raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.NOT_SENT, stop=True)) from None
+        except requests.RequestException as error:
+            never_left = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+            event = Event.TURNED_AWAY if never_left else Event.SILENCE
+            problem = outcomes.NOT_SENT if never_left else outcomes.NO_ANSWER
+            raise WriteFailed(Outcome(event, problem, stop=never_left)) from None
+        if response.status_code in {200, 201, 204}:
+            return response
+        if response.status_code == 401:
+            self._authorization = ""
+        raise WriteFailed(outcomes.of_write(response.status_code, response.text))
+
+    def _written(self, response: requests.Response, known_id: int | None) -> Written:
+        """Understand the four answers a create may give: entity, URL in the body, Location, nothing."""
+        body = _parse(response)
+        if isinstance(body, dict) and isinstance(body.get("id"), int):
+            return Written(body["id"], body if len(body) > 2 else None)
+        if known_id is not None:
+            return Written(known_id, None)
+        if "html" in response.headers.get("Content-Type", ""):
+            raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
+        for text in (response.headers.get("Location", ""), str(body or "")):
+            if found := re.search(r"/(\d+)(?:[\"'}\s?#]|$)", text):
+                return Written(int(found[1]), None)
+        raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
+
+    def _read_list(self, path: str, query: Mapping[str, Any]) -> list[Json]:
+        found = self._read(path, query)
+        if not isinstance(found, list):
+            raise ConfigurationError(
+                f"Kashoo has no list at {path}.", remedy="Check business_id, host and profile of the connection."
+            )
+        return found
+
+    def _read(self, path: str, query: Mapping[str, Any]) -> Any:
+        return read_with_retries(lambda: self._read_once(path, query, renew=True), "Kashoo", self._sleep)
+
+    def _read_once(self, path: str, query: Mapping[str, Any], *, renew: bool) -> Any:
+        self._ensure_token()
+        response = self._session.get(
+            self._base + path, params=dict(query), headers=self._headers(), allow_redirects=False
+        )
+        status = response.status_code
+        if status == 200:
+            parsed = _parse(response)
+            if parsed is None:
+                raise TryAgain("it answered, but not with JSON")
+            return parsed
+        if status == 401 and renew:
+            self._authorization = ""
+            return self._read_once(path, query, renew=False)
+        if status == 404:
+            return None
+        if status == 401:
+            raise _bad_credentials()
+        if status in outcomes.STOPS:
+            problem = outcomes.STOPS[status]
+            raise ConfigurationError(f"Reading {path}: {problem.cause}.", remedy=problem.fix)
+        if status == 429 or status >= 500:
+            raise TryAgain(f"status {status}")
+        raise ConfigurationError(f"Kashoo refused to read {path} ({status}).", remedy="Check the connection's profile.")
+
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "application/json", "Authorization": self._authorization}
+
+    def _ensure_token(self) -> None:
+        if not self._authorization or self._clock() > self._expires - RENEW_BEFORE_SECONDS:
+            read_with_retries(self._log_in, "Kashoo", self._sleep)
+
+    def _log_in(self) -> None:
+        """Get a token: HTTP Basic, answered by an object or by bare text (both evidenced)."""
+        response = self._session.post(
+            self._base + self.profile.token,
+            auth=(self._login, self._password),
+            headers={"Accept": "application/json"},
+            data={"duration": self.profile.token_duration_ms},
+            allow_redirects=False,
+        )
+        if response.status_code == 429 or response.status_code >= 500:
+            raise TryAgain(f"status {response.status_code}")
+        token = _parse(response)
+        if isinstance(token, dict) and "authenticationCode" in token:
+            self._authorization = "TOKEN json:" + json.dumps(token, separators=(",", ":"))
+            self._expires = float(token.get("expiryDate") or 0) / 1000 or self._clock() + 3600
+            return
+        text = response.text.strip()
+        if response.status_code != 200 or not re.fullmatch(r"[A-Za-z0-9-]{16,64}", text):
+            raise _bad_credentials()
+        self._authorization, self._expires = f"TOKEN uuid:{text}", self._clock() + 3600
+
+
+def encode(body: Mapping[str, Any]) -> str:
+    """Write JSON; a decimal keeps its digits.
+
+    :raises ValueError: for a decimal with more digits than a JSON number carries safely.
+    """
+    return json.dumps(body, default=_number, ensure_ascii=False)
+
+
+def _number(value: Any) -> int | float:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} has no JSON form here")
+    if value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise ValueError("a quantity has more digits than JSON carries")
+    return number
+
+
+def _parse(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.text, parse_float=Decimal)
+    except ValueError:
+        return None
+
+
+def _bad_credentials() -> AuthenticationError:
+    return AuthenticationError(
+        "Kashoo refused the login.", remedy="Check login and password of connection kashoo_default."
+    )

@@ -1,0 +1,91 @@
+"""What an answer of Kashoo means, in one table: whether anything was written, and who has to act.
+
+Assumed throughout: the API's status codes and error bodies are not documented where one can read them
+(only 401 and 404 are evidenced). For a write, only a status of this table proves that nothing was written;
+anything else after sending is ambiguous and is looked up, never repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.operations import Event
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row of the table.
+
+    :param event: what it means for an operation.
+    :param stop: the run cannot go on with other records either.
+    """
+
+    event: Event
+    problem: Problem
+    stop: bool = False
+
+
+REFUSED_BY_STATUS = {
+    400: Problem("refused", "Kashoo refused the record (400)", "Compare the record with the rules of your books."),
+    404: Problem("not_found", "Kashoo does not have this record or path (404)", "Was it removed by hand?"),
+    405: Problem("not_allowed", "Kashoo does not allow this operation (405)", "Check the profile in the connection."),
+    413: Problem("too_large", "Kashoo found the record too large (413)", "Shorten descriptions or split the deal."),
+    415: Problem("refused", "Kashoo refused the content type (415)", "Check the profile in the connection."),
+    422: Problem("refused", "Kashoo refused the record (422)", "Compare the record with the rules of your books."),
+}
+
+REFUSED_BY_BODY = (
+    (
+        "lock",
+        Problem(
+            "closed_period", "its date lies in a locked period", "Change the date in Salesforce, or unlock the period."
+        ),
+    ),
+    ("currency", Problem("currency", "the business does not have its currency", "Add the currency in Kashoo.")),
+    ("tax", Problem("tax", "Kashoo does not accept its tax code", "Correct taxCode in the mapping.")),
+    ("account", Problem("account", "Kashoo does not accept its account", "Correct account in the mapping.")),
+    ("contact", Problem("contact", "Kashoo does not accept its customer", "Look at the customer in Kashoo.")),
+)
+
+STOPS = {
+    402: Problem("subscription", "the Kashoo subscription does not cover this (402)", "Renew the subscription."),
+    403: Problem("permission", "the Kashoo user may not do this (403)", "Give the user access to the business."),
+}
+
+TURNED_AWAY = Problem("rate_limit", "Kashoo asked to slow down (429)", "Nothing: it is sent again by itself.")
+NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing: it is sent again by itself.")
+NO_ANSWER = Problem(
+    "no_answer", "sent, but no answer came that one can trust", "Nothing: it is looked up before anything is sent."
+)
+
+
+def of_write(status: int, body: str) -> Outcome:
+    """Classify the answer to a write that was not confirmed.
+
+    :param status: HTTP status.
+    :param body: read here to tell reasons apart; it goes nowhere else.
+    """
+    if status == 429:
+        return Outcome(Event.TURNED_AWAY, TURNED_AWAY)
+    if status in STOPS:
+        return Outcome(Event.TURNED_AWAY, STOPS[status], stop=True)
+    if status in {400, 422}:
+        said = body.lower()
+        for sign, problem in REFUSED_BY_BODY:
+            if sign in said:
+                return Outcome(Event.REFUSED, problem)
+    if status in REFUSED_BY_STATUS:
+        return Outcome(Event.REFUSED, REFUSED_BY_STATUS[status])
+    return Outcome(Event.SILENCE, NO_ANSWER)
+
+
+class WriteFailed(Exception):
+    """A write was not confirmed.
+
+    :param outcome: what that means.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.problem.cause)

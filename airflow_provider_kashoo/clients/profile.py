@@ -1,0 +1,76 @@
+"""The Kashoo profile: everything of its API that this package speaks, in one table.
+
+Marks: ``C`` seen in code of real clients, ``D`` in official documents, ``G`` assumed. The connection's
+extra ``profile`` overrides any entry, so that an assumption that turns out wrong needs no new release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Paths (``{b}`` is the business, ``{id}`` the record), verbs and field names."""
+
+    token: str = "/authTokens"  # noqa: S105  C: a path
+    businesses: str = "/users/me/businesses"  # C
+    accounts: str = "/businesses/{b}/accounts"  # C
+    taxes: str = "/businesses/{b}/taxes"  # G
+    customer: str = "/businesses/{b}/contacts/customers"  # G
+    item: str = "/businesses/{b}/items"  # G
+    invoice: str = "/businesses/{b}/records/invoices"  # C
+    payment: str = "/businesses/{b}/records/invoicePayments"  # C
+    one: str = "{collection}/{id}"  # G
+    update_verb: str = "PUT"  # G
+    page_size: int = 100  # C: used by every client seen; the server's own maximum is unknown
+    token_duration_ms: int = 90_000_000  # C as a number, G that it counts milliseconds
+    invoice_reference: str = "memo"  # C as a field, G that it can be written
+    customer_reference: str = "notes"  # G
+    item_reference: str = "description"  # G
+    income_type: str = "INCOME"  # G
+    customer_fields: Mapping[str, str] = field(
+        default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)
+            "name": "contactInformation.name",
+            "firstName": "contactInformation.firstName",
+            "lastName": "contactInformation.lastName",
+            "email": "contactInformation.email",
+            "phone": "contactInformation.phone",
+            "street": "contactInformation.address.street",
+            "city": "contactInformation.address.city",
+            "province": "contactInformation.address.province",
+            "postalCode": "contactInformation.address.postalCode",
+            "country": "contactInformation.address.country",
+            "currency": "currency",
+            "notes": "notes",
+        }
+    )
+
+    def collection(self, resource: str, business_id: str) -> str:
+        """Give the path of a collection such as ``invoice``."""
+        return str(getattr(self, resource)).format(b=business_id)
+
+    def entity(self, resource: str, business_id: str, ident: int) -> str:
+        """Give the path of one record."""
+        return self.one.format(collection=self.collection(resource, business_id), id=ident)
+
+    def reference_field(self, resource: str) -> str:
+        """Name the text field that carries our reference."""
+        return str(getattr(self, f"{resource}_reference"))
+
+    def overridden(self, values: Mapping[str, Any]) -> Profile:
+        """Apply the connection's overrides.
+
+        :raises ConfigurationError: for a name this profile does not have.
+        """
+        known = {option.name for option in fields(self)}
+        if unknown := sorted(set(values) - known):
+            raise ConfigurationError(
+                f"The Kashoo connection's profile has the unknown key {unknown[0]!r}.",
+                remedy=f"Known keys: {', '.join(sorted(known))}.",
+            )
+        return replace(self, **values)

@@ -1,0 +1,176 @@
+"""One adapter under each session: budget, deadline and metering. Nothing goes around it, tokens included."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_kashoo.core.errors import UnreachableError
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 16
+READ_ATTEMPTS = 4
+DEFAULT_CLOSURE = 60.0
+"""Seconds the budget is closed after a 429 that does not say for how long (assumed)."""
+
+
+class Budget(Protocol):
+    """What this room needs of a budget; the store implements it."""
+
+    def acquire(self, deadline_seconds: float) -> int:
+        """Take a slot, waiting if that is short."""
+
+    def release(self, slot: int) -> None:
+        """Book that the slot's request was answered."""
+
+    def close(self, seconds: float) -> None:
+        """Shut the budget for everyone."""
+
+
+class Unlimited:
+    """A budget without limits, for the side that needs none."""
+
+    def acquire(self, deadline_seconds: float) -> int:  # noqa: ARG002
+        """Give a slot; there is always one."""
+        return 0
+
+    def release(self, slot: int) -> None:
+        """Do nothing."""
+
+    def close(self, seconds: float) -> None:
+        """Do nothing."""
+
+
+class MeteredAdapter(HTTPAdapter):
+    """Sends a request only with a slot of the budget, reads its answer within a total deadline.
+
+    :param deadline_seconds: from sending to the last byte; a slow answer cannot stretch it.
+    """
+
+    def __init__(self, budget: Budget, deadline_seconds: float) -> None:
+        super().__init__(max_retries=0)
+        self.budget, self.deadline_seconds = budget, deadline_seconds
+        self.requests_sent = 0
+        self._held = threading.local()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Take a slot now for the next request of this thread, so that a wait comes before the journal."""
+        self._held.slot = self.budget.acquire(self.deadline_seconds)
+        try:
+            yield
+        finally:
+            if (unused := self._take_held()) is not None:
+                self.budget.release(unused)
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        """Send one request; see :meth:`requests.adapters.HTTPAdapter.send`."""
+        slot = self._take_held()
+        if slot is None:
+            slot = self.budget.acquire(self.deadline_seconds)
+        started = time.monotonic()
+        self.requests_sent += 1
+        try:
+            options |= {"stream": True, "timeout": self.deadline_seconds}
+            response = super().send(request, **options)
+            self._read(response, started + self.deadline_seconds)
+        finally:
+            self.budget.release(slot)
+        if response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers):
+            self.budget.close(retry_after(response) or DEFAULT_CLOSURE)
+        return response
+
+    def _take_held(self) -> int | None:
+        slot = getattr(self._held, "slot", None)
+        self._held.slot = None
+        return slot
+
+    def _read(self, response: requests.Response, deadline: float) -> None:
+        body = bytearray()
+        try:
+            while chunk := response.raw.read1(CHUNK, decode_content=True):
+                body += chunk
+                if time.monotonic() > deadline:
+                    response.close()
+                    raise requests.ReadTimeout("the answer did not end before its deadline")
+        except HTTPError as error:
+            raise requests.ConnectionError("the answer was cut") from error
+        response._content = bytes(body)  # noqa: SLF001  what Response.content gives
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        response.raw.release_conn()
+
+
+def new_session(budget: Budget, deadline_seconds: float) -> requests.Session:
+    """Make a session whose every request goes through one :class:`MeteredAdapter`."""
+    session = requests.Session()
+    adapter = MeteredAdapter(budget, deadline_seconds)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def adapter_of(session: requests.Session) -> MeteredAdapter:
+    """Give the adapter of a session made by :func:`new_session`."""
+    adapter = session.get_adapter("https://")
+    if not isinstance(adapter, MeteredAdapter):
+        raise TypeError("the session was not made by new_session")
+    return adapter
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Read ``Retry-After`` in seconds or as a date; None when it is absent or unreadable."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(response.headers["Date"])
+    except (TypeError, ValueError, KeyError):
+        return None
+    return max(0.0, (until - now).total_seconds())
+
+
+class TryAgain(Exception):
+    """A read was not served this time."""
+
+
+T = TypeVar("T")
+
+
+def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Run a read, again after a pause when it raises :class:`TryAgain` or the connection fails.
+
+    :param side: name used in the message, ``Kashoo`` or ``Salesforce``.
+    :raises UnreachableError: when it failed four times.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception_type((TryAgain, requests.ConnectionError, requests.Timeout)),
+        stop=stop_after_attempt(READ_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.5, max=20),
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        return attempts(call)
+    except (TryAgain, requests.ConnectionError, requests.Timeout) as error:
+        raise unreachable(side, error) from None
+
+
+def unreachable(side: str, error: Exception) -> UnreachableError:
+    """Say that a side cannot be reached, without the URL's query or any body."""
+    cause = str(error) if isinstance(error, TryAgain) else type(error).__name__
+    return UnreachableError(
+        f"{side} cannot be reached ({cause}).",
+        remedy=f"Check the host of the {side} connection and the network; the task tries again by itself.",
+    )

@@ -1,0 +1,1 @@
+"""The rules of the sync: pure functions, no Airflow, no I/O, no clock."""

@@ -1,0 +1,37 @@
+"""Dates stay dates; instants are UTC. A DateTime becomes a date only in a named business zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an ISO 8601 instant; without a zone it means UTC.
+
+    Salesforce writes ``2026-11-23T02:00:00.000+0000`` over REST and ``...Z`` in Bulk results (evidenced).
+
+    :raises ValueError: when the text is no instant.
+    """
+    value = datetime.fromisoformat(text)
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def soql_instant(value: datetime) -> str:
+    """Write an instant as SOQL takes it: UTC, unquoted, whole seconds."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def floor_second(value: datetime) -> datetime:
+    """Drop the fraction: Salesforce stamps have one-second resolution (evidenced)."""
+    return value.astimezone(UTC).replace(microsecond=0)
+
+
+def business_date(value: datetime, zone: str) -> date:
+    """Give the calendar day an instant falls on where the books are kept."""
+    return value.astimezone(ZoneInfo(zone)).date()
+
+
+def add_days(value: date, days: int) -> date:
+    """Move a date by whole days."""
+    return value + timedelta(days=days)

@@ -1,0 +1,69 @@
+"""What changed since the last sync, field by field, without keeping the values.
+
+A link holds two keyed hashes per field: as we sent it and as the books gave it back (Kashoo may trim
+what we send). They are the base of a three-way comparison: theirs is what the books say now, ours is
+what the mapping makes of Salesforce now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_kashoo.core.ids import KeyedHash
+
+BaseHashes = Mapping[str, tuple[str, str]]
+"""Field -> (hash as sent, hash as read back)."""
+
+
+@dataclass
+class Merge:
+    """The outcome for one record.
+
+    :param write: fields to change in the books, with their new values.
+    :param kept: fields that changed only in the books: theirs stays.
+    :param conflicts: fields that changed on both sides, differently.
+    """
+
+    write: dict[str, Any] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def changed_fields(ours: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> list[str]:
+    """List the fields whose source changed since we last sent them; a field that vanished counts."""
+    now = hashes.fields(ours)
+    return [name for name in sorted({*now, *base}) if now.get(name) != base.get(name, (None, None))[0]]
+
+
+def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> Merge:
+    """Compare three ways.
+
+    :param ours: the document as the mapping makes it now.
+    :param theirs: the document as the books give it now.
+    """
+    result = Merge()
+    ours_now, theirs_now = hashes.fields(ours), hashes.fields(theirs)
+    for name in sorted({*ours, *base}):
+        sent, read = base.get(name, (None, None))
+        we_changed, they_changed = ours_now.get(name) != sent, theirs_now.get(name) != read
+        if ours_now.get(name) == theirs_now.get(name):
+            continue
+        if we_changed and they_changed:
+            result.conflicts.append(name)
+        elif we_changed:
+            result.write[name] = ours.get(name)
+        elif they_changed:
+            result.kept.append(name)
+    return result
+
+
+def base_hashes(
+    sent: Mapping[str, Any], read: Mapping[str, Any], hashes: KeyedHash, fields: Iterable[str] | None = None
+) -> dict[str, tuple[str, str]]:
+    """Make the base that a link keeps.
+
+    :param fields: which fields; all that were sent when not given.
+    """
+    return {name: (hashes.of(sent.get(name)), hashes.of(read.get(name))) for name in fields or sent}

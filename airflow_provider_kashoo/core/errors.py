@@ -1,0 +1,89 @@
+"""What can go wrong, by what a person or a run has to do about it.
+
+Every message answers four questions: what happened, to which record, what was and was not
+written, and what to do next. No message ever carries a request or answer body, a token or a
+secret: they end in task logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class SyncError(Exception):
+    """Base of every error this package raises on purpose.
+
+    :param what: what happened, one sentence.
+    :param remedy: what the reader should do next.
+    :param record: the record it happened to, such as ``Opportunity 006...``.
+    :param written: what was and was not written.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str = "",
+        record: str = "",
+        written: str = "Nothing was written.",
+    ) -> None:
+        self.what = what
+        self.remedy = remedy
+        self.record = record
+        self.written = written
+        subject = f"{record}: " if record else ""
+        super().__init__(" ".join(part for part in (subject + what, written, remedy) if part))
+
+
+class ConfigurationError(SyncError):
+    """The set-up is wrong: a mapping, a connection, a pool, a permission. The run stops."""
+
+
+class AuthenticationError(SyncError):
+    """A side refused our credentials. The run stops."""
+
+
+class UnreachableError(SyncError):
+    """A side did not answer, or answered that it cannot serve now. The task is tried again."""
+
+
+class RefusedError(SyncError):
+    """A request was answered and refused for good; the record, not the run, is at fault.
+
+    :param status: HTTP status of the answer.
+    :param error_class: a row of :mod:`airflow_provider_kashoo.clients.outcomes`.
+    """
+
+    def __init__(self, what: str, *, status: int, error_class: str, remedy: str = "", record: str = "") -> None:
+        self.status = status
+        self.error_class = error_class
+        super().__init__(what, remedy=remedy, record=record)
+
+
+class BudgetSpent(SyncError):
+    """The request budget has no free slot soon enough to wait for.
+
+    :param until: when a useful number of slots is free, epoch seconds UTC.
+    """
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        super().__init__(
+            "The request budget is spent.",
+            written="What was written so far is journalled and will not be written again.",
+            remedy="The task goes on by itself when slots are free.",
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why one record cannot be written. The others go on.
+
+    :param error_class: short stable name, for counting and for the docs.
+    :param cause: what is wrong with the record, without values that could be personal data.
+    :param fix: what a person should do.
+    """
+
+    error_class: str
+    cause: str
+    fix: str

@@ -1,0 +1,267 @@
+"""The mapping files: typed, strict, and every complaint with its file and line."""
+
+from __future__ import annotations
+
+import difflib
+import string
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic import Field as Option
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, SETTLEMENT_SOURCE, TargetField
+
+Scalar = str | int | bool
+Where = tuple[str | int, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Field(_Strict):
+    """How one target field gets its value; a bare scalar in the file is a constant."""
+
+    from_: str | None = Option(None, alias="from", description="Path of a source field, such as Account.Name")
+    value: Scalar | None = Option(None, description="A constant")
+    text: str | None = Option(None, description="Text with {Path} in it")
+    link: str | None = Option(None, description="Path of the Salesforce id of the record to link to")
+    mapping: str | None = Option(None, description="The mapping that makes the linked record")
+    map: dict[str, str] | None = Option(None, description="Source value -> target value")
+    default: Field | None = Option(None, description="Used when the source is empty or not in map")
+    add_days: Field | None = Option(None, description="Days to add to a date")
+    optional: bool = Option(False, description="The source field may not exist in this org")
+    max_length: int | None = Option(None, ge=1, description="Cut longer text here")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constant(cls, data: Any) -> Any:
+        return {"value": data} if isinstance(data, str | int | bool) else data
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Field:
+        given = [name for name in ("from_", "value", "text", "link") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of from, value, text, link")
+        if (self.link is None) != (self.mapping is None):
+            raise ValueError("link and mapping go together")
+        return self
+
+    def paths(self) -> Iterator[tuple[str, bool]]:
+        """Walk over the source paths this field reads, each with whether it is optional."""
+        for path in (self.from_, self.link):
+            if path:
+                yield path, self.optional
+        for _, path, _, _ in string.Formatter().parse(self.text or ""):
+            if path:
+                yield path, self.optional
+        for part in (self.default, self.add_days):
+            if part:
+                yield from part.paths()
+
+
+class Source(_Strict):
+    """Where records come from."""
+
+    object: str = Option(description="Salesforce object, or invoice for what comes back from the books")
+    lines: str | None = Option(None, description="Child relationship whose records are the lines")
+    pick: dict[str, str] = Option(
+        default_factory=dict,
+        description="Child relationship -> SOQL order; the first child is read as Relationship.Field",
+    )
+
+
+class Mapping(_Strict):
+    """One mapping file: from what, to what, by which rules."""
+
+    version: Literal[1]
+    name: str
+    from_: Source = Option(alias="from")
+    to: str = Option(description="customer, item or invoice; or a Salesforce object for what comes back")
+    when: list[str] = Option(default_factory=list, description="All must hold; each counts what it left out")
+    sale: Field | None = Option(None, description="Id that names the sale; records of one sale are billed once")
+    total: Field | None = Option(None, description="What the lines must add up to")
+    fields: dict[str, Field]
+    lines: dict[str, Field] = Option(default_factory=dict)
+    single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
+
+    _conditions: list[Condition] = PrivateAttr(default_factory=list)
+    _file: str = PrivateAttr("")
+    _lines: dict[Where, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def into_books(self) -> bool:
+        """Say whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
+        return self.to in BOOKS_TARGETS
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The parsed ``when`` lines."""
+        return self._conditions
+
+    def place(self, *where: str | int) -> str:
+        """Name the file and line of a part of the mapping, for messages."""
+        while where and where not in self._lines:
+            where = where[:-1]
+        return f"{self._file}:{self._lines.get(where, 1)}"
+
+    def header_fields(self) -> Iterator[tuple[Where, Field]]:
+        """Walk over every field that reads the record itself, with its place in the file."""
+        for section in ("fields", "single_line"):
+            for name, field in getattr(self, section).items():
+                yield (section, name), field
+        for name in ("sale", "total"):
+            if field := getattr(self, name):
+                yield (name,), field
+
+    def header_paths(self) -> dict[str, tuple[Where, bool]]:
+        """Source path -> its place and whether it is optional, for the record itself."""
+        found = _paths(self.header_fields())
+        for number, condition in enumerate(self.conditions):
+            for path in condition.paths:
+                found.setdefault(path, (("when", number), False))
+        return found
+
+    def line_paths(self) -> dict[str, tuple[Where, bool]]:
+        """Source path -> its place and whether it is optional, for the lines."""
+        return _paths((("lines", name), field) for name, field in self.lines.items())
+
+    def links(self) -> Iterator[Field]:
+        """Walk over the fields that link to another mapping's record."""
+        for fields in (self.fields, self.lines, self.single_line):
+            yield from (field for field in fields.values() if field.link)
+
+
+def _paths(fields: Any) -> dict[str, tuple[Where, bool]]:
+    found: dict[str, tuple[Where, bool]] = {}
+    for where, field in fields:
+        for path, optional in field.paths():
+            found[path] = (where, optional and found.get(path, (where, True))[1])
+    return found
+
+
+def load_mapping(text: str, file: str) -> Mapping:
+    """Read and check one mapping.
+
+    :param text: YAML.
+    :param file: name used in messages.
+    :raises ConfigurationError: naming file, line and what to write instead.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None
+    lines = dict(_line_numbers(node, ())) if node else {}
+    try:
+        mapping = Mapping.model_validate(data)
+    except ValidationError as error:
+        raise _wrong(*_explain(error, file, lines)) from None
+    mapping._file, mapping._lines = file, lines  # noqa: SLF001  where it came from is no part of the file
+    for number, text_of_condition in enumerate(mapping.when):
+        try:
+            mapping.conditions.append(Condition(text_of_condition))
+        except ExpressionError as error:
+            raise _wrong(mapping.place("when", number), str(error), "See docs/reference/mapping.md.") from None
+    _check_fields(mapping)
+    return mapping
+
+
+def load_mappings(directory: Path) -> dict[str, Mapping]:
+    """Read every ``*.yaml`` of a directory and check that links point to mappings that exist.
+
+    :returns: mapping name -> mapping, in file order.
+    :raises ConfigurationError: for a missing or empty directory, a faulty file, or a doubled name.
+    """
+    files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
+    if not files:
+        raise ConfigurationError(f"No mapping files in {directory}.", remedy="Run: airflow kashoo init")
+    mappings: dict[str, Mapping] = {}
+    for file in files:
+        mapping = load_mapping(file.read_text("utf-8"), str(file))
+        if mapping.name in mappings:
+            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
+        mappings[mapping.name] = mapping
+    for mapping in mappings.values():
+        for field in mapping.links():
+            if field.mapping not in mappings:
+                near = nearest(str(field.mapping), mappings)
+                raise _wrong(mapping.place(), f"links to the unknown mapping {field.mapping!r}", near)
+    return mappings
+
+
+def nearest(name: str, known: Any) -> str:
+    """Suggest the known name closest to a misspelt one."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+
+
+def _check_fields(mapping: Mapping) -> None:
+    if not mapping.into_books:
+        if mapping.from_.object != "invoice":
+            known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
+            raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
+        for path, (where, _) in mapping.header_paths().items():
+            if path not in SETTLEMENT_SOURCE:
+                raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
+        return
+    _check_section(mapping, "fields", BOOKS_TARGETS[mapping.to])
+    if mapping.to == "invoice":
+        if not (mapping.lines or mapping.single_line):
+            raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of them.")
+        for section in ("lines", "single_line"):
+            if getattr(mapping, section):
+                _check_section(mapping, section, INVOICE_LINE)
+
+
+def _check_section(mapping: Mapping, section: str, known: MappingType[str, TargetField]) -> None:
+    given = getattr(mapping, section)
+    for name, field in given.items():
+        place = mapping.place(section, name)
+        if name not in known:
+            raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
+        if (known[name].type == "link") != (field.link is not None):
+            raise _wrong(
+                place, f"{name!r} must be a link exactly where the target is one", "Use {link: ..., mapping: ...}."
+            )
+    for name, target in known.items():
+        if target.required and name not in given:
+            raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it.")
+
+
+def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"{place}: {what}.", remedy=remedy)
+
+
+def _line_numbers(node: yaml.Node, where: Where) -> Iterator[tuple[Where, int]]:
+    yield where, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            yield from _line_numbers(value, inner)
+            yield inner, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _line_numbers(value, (*where, number))
+
+
+def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
+    first = error.errors()[0]
+    where: Where = tuple(first["loc"])
+    found = where
+    while found and found not in lines:
+        found = found[:-1]
+    place = f"{file}:{lines.get(found, 1)}"
+    name = ".".join(str(part) for part in where) or "the file"
+    if first["type"] == "extra_forbidden":
+        model = Source if where[0] == "from" else Field if len(where) > 2 else Mapping
+        known = [option.alias or key for key, option in model.model_fields.items()]
+        return place, f"unknown key {where[-1]!r}", nearest(str(where[-1]), known)
+    return place, f"{name}: {first['msg'].removeprefix('Value error, ')}", "See docs/reference/mapping.md."

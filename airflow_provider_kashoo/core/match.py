@@ -1,0 +1,85 @@
+"""Is this record in the books already? A ladder of evidence, strongest first.
+
+Known links are looked up before this ladder; what it finds is linked, not written.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_kashoo.core.ids import Reference
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Match:
+    """What the ladder found.
+
+    :param kashoo_id: the one record that matches; None when there is none or more than one.
+    :param evidence: which rung, in words for the plan.
+    :param candidates: how many records stand on that rung.
+    """
+
+    kashoo_id: int | None
+    evidence: str
+    candidates: int = 0
+
+
+def fold(text: str | None) -> str:
+    """Bring a name to the form in which two spellings of it are equal: case, accents, punctuation."""
+    plain = unicodedata.normalize("NFKD", text or "").casefold()
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+class Ladder:
+    """Rungs over one listing of the books.
+
+    :param rows: documents as read back, each with ``id``, ``references`` and the target's fields.
+    :param rungs: words for the plan -> the fields that must all agree, strongest first.
+    """
+
+    def __init__(self, rows: Iterable[Row], rungs: Mapping[str, tuple[str, ...]]) -> None:
+        self._rungs = rungs
+        self._by_reference: dict[Reference, list[int]] = defaultdict(list)
+        self._by_rung: dict[str, dict[tuple[str, ...], list[int]]] = {rung: defaultdict(list) for rung in rungs}
+        for row in rows:
+            for reference in row["references"]:
+                self._by_reference[reference].append(row["id"])
+            for rung, fields in rungs.items():
+                if key := _key(row, fields):
+                    self._by_rung[rung][key].append(row["id"])
+
+    def find(self, document: Row, reference: Reference) -> Match:
+        """Look a document up.
+
+        :returns: the first rung on which anything stands; two records on it are no match but a question.
+        """
+        if found := self._by_reference.get(reference):
+            return _match(found, "our reference")
+        for rung, fields in self._rungs.items():
+            key = _key(document, fields)
+            if key and (found := self._by_rung[rung].get(key)):
+                return _match(found, rung)
+        return Match(None, "not in the books")
+
+
+RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "customer": {"same e-mail": ("email",), "same name and postal code": ("name", "postalCode")},
+    "item": {"same code": ("code",), "same name": ("name",)},
+    "invoice": {},
+}
+"""An invoice is known by our reference alone: two sales to one customer may look the same."""
+
+
+def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
+    key = tuple(fold(row.get(field)) for field in fields)
+    return key if all(key) else None
+
+
+def _match(found: list[int], evidence: str) -> Match:
+    return Match(found[0] if len(found) == 1 else None, evidence, len(found))

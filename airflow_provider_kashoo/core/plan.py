@@ -1,0 +1,153 @@
+"""The plan: one row per record that was looked at, and per write that is intended, with its reason.
+
+A person approves the digest of a plan; exactly the rows behind that digest are executed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_kashoo.core.ids import Reference, canonical, digest, operation_key
+
+
+class Action(StrEnum):
+    """What a row asks for."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    LINK = "link"  # it stands in the books already: remember, write nothing
+    WRITE_BACK = "write_back"
+    PARK = "park"  # it should be written and cannot be
+    REVIEW = "review"  # a person has to decide
+    SKIP = "skip"  # it is not to be written, for the reason given
+    UNCHANGED = "unchanged"
+
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.WRITE_BACK})
+BOOKKEEPING = frozenset({Action.LINK, Action.PARK, Action.REVIEW})
+"""Rows that change the store but send nothing."""
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One row.
+
+    :param target: ``customer``, ``item``, ``invoice``, or the Salesforce object of a write-back.
+    :param source_stamp: SystemModstamp the row was made from, ISO 8601 UTC.
+    :param sale_id: names the sale; for all but invoices the record itself.
+    :param link_version: version of the link when the row was made; 0 when there was none.
+    :param payload: the document, or the changed fields of an update; links still symbolic.
+    :param document: the whole document as the mapping makes it, for the hashes of the link.
+    :param base: hash of what the books (or Salesforce) held when the row was made; updates only.
+    :param total: expected total, minor units; invoices only.
+    :param requests: how many requests the row needs.
+    """
+
+    action: Action
+    mapping: str
+    target: str
+    source_object: str
+    source_id: str
+    reason: str
+    sync: str = "salesforce_to_kashoo"
+    source_stamp: str = ""
+    sale_id: str = ""
+    part: int = 1
+    generation: int = 1
+    kashoo_id: int | None = None
+    link_version: int = 0
+    payload: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+    base: str = ""
+    currency: str | None = None
+    total: int | None = None
+    error_class: str = ""
+    fix: str = ""
+    requests: int = 0
+
+    @property
+    def key(self) -> str:
+        """The operation's key; see :func:`~.ids.operation_key`."""
+        return operation_key(
+            self.sync, self.source_object, self.source_id, self.part, self.action.value, self.generation
+        )
+
+    @property
+    def reference(self) -> Reference:
+        """The mark this row's record carries in the books."""
+        return Reference(self.source_id, self.part, self.generation)
+
+    @property
+    def record(self) -> str:
+        """Name the source record in messages."""
+        return f"{self.source_object} {self.source_id}"
+
+
+ORDER = {Action.LINK: 0, Action.CREATE: 1, Action.UPDATE: 2, Action.WRITE_BACK: 3}
+TARGET_ORDER = {"customer": 0, "item": 1, "invoice": 2}
+
+
+def in_order(rows: Iterable[PlanRow]) -> list[PlanRow]:
+    """Sort rows as they are applied: parents first, then the biggest invoices, each tie by id."""
+    return sorted(
+        rows,
+        key=lambda row: (
+            TARGET_ORDER.get(row.target, 3),
+            ORDER.get(row.action, 9),
+            -(row.total or 0),
+            row.source_id,
+            row.part,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What a person reads before approving.
+
+    :param digest: SHA-256 over the rows that write or change the store.
+    :param actions: target -> action -> rows.
+    :param totals: ISO code -> minor units of the invoices to be created.
+    :param reasons: why rows were skipped, parked or put to review -> how many.
+    :param requests: what applying needs of the budget.
+    :param seconds: how long that takes at the budget's rate, at least.
+    :param notes: windows, first runs, anything unusual.
+    """
+
+    digest: str
+    actions: dict[str, dict[str, int]]
+    totals: dict[str, int]
+    reasons: dict[str, int]
+    requests: int
+    seconds: float
+    notes: list[str]
+
+
+def summarise(rows: list[PlanRow], *, seconds_for: Any, notes: list[str]) -> PlanSummary:
+    """Count a plan.
+
+    :param seconds_for: function from a number of requests to seconds, from the budget.
+    """
+    actions: dict[str, Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for row in rows:
+        actions[row.target][row.action.value] += 1
+        if row.target == "invoice" and row.action is Action.CREATE and row.currency:
+            totals[row.currency] += row.total or 0
+        if row.action in {Action.SKIP, Action.PARK, Action.REVIEW}:
+            reasons[f"{row.action.value}: {row.reason}"] += 1
+    requests = sum(row.requests for row in rows)
+    return PlanSummary(
+        digest=digest(canonical(asdict(row)) for row in rows if row.action in WRITES | BOOKKEEPING),
+        actions={target: dict(count) for target, count in actions.items()},
+        totals=dict(totals),
+        reasons=dict(reasons),
+        requests=requests,
+        seconds=seconds_for(requests),
+        notes=notes,
+    )

@@ -1,0 +1,1 @@
+"""Airflow connections become sessions, clients and the sync store."""

@@ -1,0 +1,1 @@
+"""What the API server loads: pools are created at its start."""

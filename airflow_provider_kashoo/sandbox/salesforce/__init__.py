@@ -1,0 +1,1 @@
+"""The simulated Salesforce: rows and rules, SOQL, and the REST API over both."""

@@ -1,0 +1,500 @@
+"""The REST API of the simulated Salesforce: tokens, records, queries with paging, collections."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import format_datetime
+from json.encoder import encode_basestring_ascii
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_kashoo.sandbox.salesforce.evaluate import Result, run
+from airflow_provider_kashoo.sandbox.salesforce.ids import to18
+from airflow_provider_kashoo.sandbox.salesforce.org import Org, Row, SalesforceError
+from airflow_provider_kashoo.sandbox.salesforce.schema import SObject
+
+OLDEST_VERSION, NEWEST_VERSION = 46, 67
+TOKEN_SECONDS = 2 * 3600
+LOCATOR_SECONDS = 2 * 86400
+PAGE_ROWS = 2000
+MAX_URI_BYTES = 16_384
+MAX_COLLECTION = 200
+DAILY_REQUESTS = 100_000
+_DATA = re.compile(r"/services/data/v(\d+)\.0(?=/|\Z)")
+_NOT_FOUND = "The requested resource does not exist"
+_ROLLED_BACK = SalesforceError(
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "Record rolled back because not all records were valid and the request was using AllOrNone header",
+)
+
+
+def encode(value: Any) -> str:
+    """Return ``value`` as JSON; a Decimal keeps all its digits, which no encoder going through float does."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if value is None or value is True or value is False:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Decimal):
+        return f"{value:f}" if value.as_tuple().exponent else f"{value:f}.0"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{encode_basestring_ascii(k)}:{encode(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(encode, value)) + "]"
+    return json.dumps(value)
+
+
+def _reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    body = b"" if content is None else encode(content).encode()
+    kind = None if content is None else "application/json;charset=UTF-8"
+    return Response(body, status, headers, media_type=kind)
+
+
+def _error(error: SalesforceError) -> Response:
+    item: dict[str, Any] = {"message": error.message, "errorCode": error.code}
+    if error.fields or error.code in {"DUPLICATE_VALUE", "ENTITY_IS_DELETED"}:
+        item["fields"] = error.fields
+    return _reply([item], error.status)
+
+
+@dataclass
+class _State:
+    """What the API keeps besides the rows: sessions and query locators, both ending on the sandbox's clock."""
+
+    org: Org
+    instance_url: Callable[[], str]
+    tokens: dict[str, float] = field(default_factory=dict)
+    locators: dict[str, tuple[float, Result, int]] = field(default_factory=dict)
+
+    def new_token(self) -> str:
+        with self.org.lock:
+            seed = f"{self.org.consumer_secret}{len(self.tokens)}".encode()
+            token = f"{self.org.org_id[:15]}!AQ{hashlib.sha512(seed).hexdigest()[:94]}"
+            self.tokens[token] = self.org.clock.time() + TOKEN_SECONDS
+            return token
+
+    def keep(self, result: Result, size: int) -> str:
+        now = self.org.clock.time()
+        self.locators = {key: kept for key, kept in self.locators.items() if kept[0] > now}
+        locator = self.org.ids.next("0r8")
+        self.locators[locator] = (now + LOCATOR_SECONDS, result, size)
+        return locator
+
+
+class _Gate:
+    """What holds for every request: the path as sent to a login domain, URI length, session, common headers."""
+
+    def __init__(self, app: ASGIApp, state: _State) -> None:
+        self.app, self.state = app, state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = re.sub(r"^/[^/]+\.salesforce\.com(?=/)", "", scope["path"])
+        raw = scope.get("raw_path") or path.encode()
+        if raw.endswith(b"/"):  # clients end paths with and without a slash, routes are written without
+            path = path.removesuffix("/")
+        data = _DATA.match(path)
+        refusal = self._refusal(scope, len(raw), int(data[1]) if data else None)
+        org = self.state.org
+        with org.lock:
+            org.api_requests += data is not None and refusal is None
+            usage = f"api-usage={org.api_requests}/{DAILY_REQUESTS}"
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Date"] = format_datetime(org.clock.now(), usegmt=True)
+                if data:
+                    headers["Sforce-Limit-Info"] = usage
+            await send(message)
+
+        app = _error(refusal) if refusal else self.app
+        await app({**scope, "path": path or "/"}, receive, sending)
+
+    def _refusal(self, scope: Scope, path_bytes: int, version: int | None) -> SalesforceError | None:
+        if path_bytes + len(scope["query_string"]) + 1 > MAX_URI_BYTES:
+            return SalesforceError("URI_TOO_LONG", "The URI of the request is too long", status=414)
+        if version is None:
+            return None
+        if version < OLDEST_VERSION:  # older versions answer upserts and more in another way: not simulated
+            return SalesforceError("UNSUPPORTED_API_VERSION", f"API version {version}.0 is not available", status=410)
+        kind, _, token = (Headers(scope=scope).get("authorization") or "").partition(" ")
+        expiry = self.state.tokens.get(token, 0)
+        if kind not in {"Bearer", "OAuth"} or expiry <= self.state.org.clock.time():
+            return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
+        return None
+
+
+async def _read(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(_read)]
+_root = APIRouter()
+_data = APIRouter(prefix="/services/data/v{version}")
+
+
+def _state(request: Request) -> _State:
+    state: _State = request.app.state.salesforce
+    return state
+
+
+def _base(request: Request) -> str:
+    return f"/services/data/v{request.path_params['version']}"
+
+
+def _object(request: Request, name: str) -> tuple[Org, SObject]:
+    org = _state(request).org
+    found = org.schema.find(name)
+    if found is None:
+        raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
+    return org, found
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body, parse_float=Decimal)
+    except ValueError as error:
+        raise SalesforceError("JSON_PARSER_ERROR", f"Unexpected input: {error}") from None
+    if not isinstance(value, dict):
+        raise SalesforceError("JSON_PARSER_ERROR", "Expected an object at [line:1, column:1]")
+    return value
+
+
+@_root.post("/services/oauth2/token")
+def token(request: Request, body: Body) -> Response:
+    """Client credentials flow, the credentials in a Basic header or in the form."""
+    state = _state(request)
+    form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    if form.get("grant_type") != "client_credentials":
+        return _reply({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
+    given = form.get("client_id", ""), form.get("client_secret", "")
+    kind, _, basic = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        try:
+            name, _, secret = base64.b64decode(basic).decode().partition(":")
+        except ValueError:
+            name, secret = "", ""
+        given = name, secret
+    org = state.org
+    if given != (org.consumer_key, org.consumer_secret):
+        return _reply({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
+    url, issued = state.instance_url(), str(int(org.clock.time() * 1000))
+    who = f"{url}/id/{org.org_id}/{org.user_id}"
+    signature = hmac.new(org.consumer_secret.encode(), (who + issued).encode(), "sha256").digest()
+    return _reply(
+        {
+            "access_token": state.new_token(),
+            "signature": base64.b64encode(signature).decode(),
+            "scope": "api",
+            "instance_url": url,
+            "id": who,
+            "token_type": "Bearer",
+            "issued_at": issued,
+            "api_instance_url": url,
+        }
+    )
+
+
+@_root.get("/services/data")
+def versions() -> Response:
+    """List the versions on offer; needs no session."""
+    seasons = ("Spring", "Summer", "Winter")
+    labels = {v: f"{seasons[v % 3]} '{26 + (v - 65) // 3}" for v in range(OLDEST_VERSION, NEWEST_VERSION + 1)}
+    return _reply([{"label": t, "url": f"/services/data/v{v}.0", "version": f"{v}.0"} for v, t in labels.items()])
+
+
+@_data.get("/limits")
+def limits(request: Request) -> Response:
+    """Show the daily request limit; no other limit is simulated."""
+    used = _state(request).org.api_requests
+    return _reply({"DailyApiRequests": {"Max": DAILY_REQUESTS, "Remaining": max(0, DAILY_REQUESTS - used)}})
+
+
+@_data.get("/sobjects")
+def global_describe(request: Request) -> Response:
+    """All objects, briefly."""
+    objects = _state(request).org.schema.objects.values()
+    listed = [item.brief(_base(request)) for item in objects]
+    return _reply({"encoding": "UTF-8", "maxBatchSize": MAX_COLLECTION, "sobjects": listed})
+
+
+@_data.get("/sobjects/{name}/describe")
+def describe(request: Request, name: str) -> Response:
+    """One object with its fields."""
+    return _reply(_object(request, name)[1].describe(_base(request)))
+
+
+# -- single records
+
+
+def _shown(request: Request, sobject: SObject, row: Row) -> dict[str, Any]:
+    names = list(sobject.fields)
+    if "fields" in request.query_params:
+        asked = [name.strip() for name in request.query_params["fields"].split(",")]
+        unknown = [name for name in asked if name.lower() not in sobject.lower]
+        if unknown:
+            message = f"No such column '{unknown[0]}' on sobject of type {sobject.name}"
+            raise SalesforceError("INVALID_FIELD", message)
+        names = list(dict.fromkeys([*(sobject.lower[name.lower()].name for name in asked), "Id"]))
+    url = f"{_base(request)}/sobjects/{sobject.name}/{row['Id']}"
+    return {"attributes": {"type": sobject.name, "url": url}} | {name: row[name] for name in names}
+
+
+def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
+    id18 = to18(record_id)
+    if id18 is None:
+        message = f"Provided external ID field does not exist or is not accessible: {record_id}"
+        raise SalesforceError("NOT_FOUND", message, status=404)
+    org.get(sobject.name, id18)
+    return id18
+
+
+def _by_key(org: Org, sobject: SObject, key: str, value: str) -> str:
+    found = org.find(sobject.name, key, value)
+    if found is None:
+        raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
+    return found
+
+
+@_data.post("/sobjects/{name}")
+def create(request: Request, name: str, body: Body) -> Response:
+    """Create one record."""
+    org, sobject = _object(request, name)
+    record_id = org.insert(sobject.name, _parsed(body))
+    location = f"{_base(request)}/sobjects/{sobject.name}/{record_id}"
+    return _reply({"id": record_id, "success": True, "errors": []}, 201, {"Location": location})
+
+
+@_data.api_route("/sobjects/{name}/{record_id}", methods=["GET", "PATCH", "DELETE"])
+def record(request: Request, name: str, record_id: str, body: Body) -> Response:
+    """Read, update or delete one record by id."""
+    org, sobject = _object(request, name)
+    return _one(request, org, sobject, _known_id(org, sobject, record_id), body)
+
+
+def _one(request: Request, org: Org, sobject: SObject, record_id: str, body: bytes) -> Response:
+    if request.method == "GET":
+        return _reply(_shown(request, sobject, org.get(sobject.name, record_id)))
+    if request.method == "PATCH":
+        org.update(sobject.name, record_id, _parsed(body))
+    else:
+        org.delete(sobject.name, record_id)
+    return _reply(None, 204)
+
+
+@_data.api_route("/sobjects/{name}/{key}/{value:path}", methods=["GET", "PATCH", "DELETE"])
+def record_by_key(request: Request, name: str, key: str, value: str, body: Body) -> Response:
+    """Read, upsert or delete one record by an external id field."""
+    org, sobject = _object(request, name)
+    if request.method != "PATCH":
+        return _one(request, org, sobject, _by_key(org, sobject, key, value), body)
+    only = request.query_params.get("updateOnly", "").lower() == "true"
+    fields = _parsed(body)
+    if key.lower() in {given.lower() for given in fields}:
+        message = f"The {key} field should not be specified in the sobject data."
+        raise SalesforceError("INVALID_FIELD", message, [key])
+    record_id, created = _upsert(org, sobject, fields, key, value, update_only=only)
+    content = {"id": record_id, "success": True, "errors": [], "created": created}
+    location = f"{_base(request)}/sobjects/{sobject.name}/{quote(record_id)}"
+    return _reply(content, 201 if created else 200, {"Location": location})
+
+
+def _upsert(
+    org: Org, sobject: SObject, fields: Row, key: str, value: str, *, update_only: bool = False
+) -> tuple[str, bool]:
+    with org.lock:
+        found = _by_key(org, sobject, key, value) if update_only else org.find(sobject.name, key, value)
+        if found is None:
+            return org.insert(sobject.name, fields | {key: value}), True
+        org.update(sobject.name, found, fields)
+        return found, False
+
+
+# -- queries
+
+
+def _page(request: Request, result: Result, start: int, size: int, locator: str = "") -> Response:
+    state = _state(request)
+    total = len(result.rows)
+    if result.count:
+        return _reply({"totalSize": total, "done": True, "records": []})
+    end = start + size
+    with state.org.lock:
+        content: dict[str, Any] = {"totalSize": total, "done": end >= total}
+        if end < total:
+            locator = locator or state.keep(result, size)
+            content["nextRecordsUrl"] = f"{_base(request)}/query/{locator}-{end}"
+        content["records"] = [result.project(row) for row in result.rows[start:end]]
+    return _reply(content)
+
+
+@_data.get("/query")
+@_data.get("/queryAll")
+def query(request: Request) -> Response:
+    """Run SOQL; queryAll sees the recycle bin as well."""
+    text = request.query_params.get("q", "").strip()
+    if not text:
+        raise SalesforceError("MALFORMED_QUERY", "A query string has to be specified")
+    match = re.search(r"batchSize\s*=\s*(\d+)", request.headers.get("sforce-query-options", ""), re.IGNORECASE)
+    size = int(match[1]) if match else PAGE_ROWS
+    if not 200 <= size <= PAGE_ROWS:
+        raise SalesforceError("INVALID_BATCH_SIZE", f"batch size {size} is not between 200 and {PAGE_ROWS}")
+    deleted = request.url.path.endswith("/queryAll")
+    return _page(request, run(_state(request).org, text, base=_base(request), deleted=deleted), 0, size)
+
+
+@_data.get("/query/{locator}")
+@_data.get("/queryAll/{locator}")
+def query_more(request: Request, locator: str) -> Response:
+    """Return the next page of a query, which any number of clients may ask for again while the locator lives."""
+    state = _state(request)
+    key, _, start = locator.partition("-")
+    expires, result, size = state.locators.get(key, (0.0, None, 0))
+    if result is None or not start.isdigit() or expires <= state.org.clock.time():
+        raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
+    return _page(request, result, int(start), size, key)
+
+
+# -- collections
+
+
+def _collection(org: Org, items: list[Any], write: Callable[[Any], Row], *, all_or_none: bool) -> Response:
+    """Write each item on its own, or all of them or none; a failure is an entry of a reply that says 200."""
+    if len(items) > MAX_COLLECTION:
+        message = f"record limit reached. cannot submit more than {MAX_COLLECTION} records into this call"
+        raise SalesforceError("EXCEEDED_ID_LIMIT", message)
+    outcomes: list[Row | SalesforceError] = []
+    try:
+        with org.transaction():
+            for item in items:
+                try:
+                    outcomes.append(write(item))
+                except SalesforceError as error:
+                    outcomes.append(error)
+            if all_or_none and any(isinstance(outcome, SalesforceError) for outcome in outcomes):
+                raise _ROLLED_BACK
+    except SalesforceError:
+        outcomes = [item if isinstance(item, SalesforceError) else _ROLLED_BACK for item in outcomes]
+    return _reply([_outcome(item) for item in outcomes])
+
+
+def _outcome(outcome: Row | SalesforceError) -> Row:
+    if not isinstance(outcome, SalesforceError):
+        return {"id": outcome["id"], "success": True, "errors": []} | outcome
+    code, message = outcome.code, outcome.message
+    if code == "NOT_FOUND":  # how collections name a missing record
+        code, message = "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"
+    return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": outcome.fields}]}
+
+
+def _records(body: bytes) -> tuple[list[Any], bool]:
+    parsed = _parsed(body)
+    records = parsed.get("records")
+    if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
+        raise SalesforceError("INVALID_INPUT", "records must be a list of sObjects")
+    return records, parsed.get("allOrNone") is True
+
+
+def _typed(org: Org, item: Row) -> tuple[str, Row]:
+    attributes = item.get("attributes")
+    kind = attributes.get("type") if isinstance(attributes, dict) else None
+    if not isinstance(kind, str):
+        raise SalesforceError("INVALID_INPUT", "attributes.type is required", ["type"])
+    return org.table(kind).sobject.name, {k: v for k, v in item.items() if k != "attributes"}
+
+
+@_data.api_route("/composite/sobjects", methods=["POST", "PATCH"])
+def write_collection(request: Request, body: Body) -> Response:
+    """Create (POST) or update (PATCH) up to 200 records of any type."""
+    org = _state(request).org
+    records, all_or_none = _records(body)
+
+    def insert(item: Row) -> Row:
+        return {"id": org.insert(*_typed(org, item))}
+
+    def update(item: Row) -> Row:
+        kind, fields = _typed(org, item)
+        named = [fields.pop(key) for key in list(fields) if key.lower() == "id"]
+        id18 = to18(named[0]) if len(named) == 1 else None
+        if id18 is None:
+            code = "MALFORMED_ID" if named else "MISSING_ARGUMENT"
+            raise SalesforceError(code, "Id not specified in an update call" if not named else f"bad id {named[0]}")
+        org.update(kind, id18, fields)
+        return {"id": id18}
+
+    return _collection(org, records, insert if request.method == "POST" else update, all_or_none=all_or_none)
+
+
+@_data.patch("/composite/sobjects/{name}/{key}")
+def upsert_collection(request: Request, name: str, key: str, body: Body) -> Response:
+    """Upsert up to 200 records of one type by an external id field."""
+    org, sobject = _object(request, name)
+    org.find(sobject.name, key, "")
+    records, all_or_none = _records(body)
+
+    def upsert(item: Row) -> Row:
+        kind, fields = _typed(org, item)
+        named = [fields.pop(given) for given in list(fields) if given.lower() == key.lower()]
+        if kind != sobject.name or len(named) != 1 or not isinstance(named[0], str) or not named[0]:
+            raise SalesforceError("MISSING_ARGUMENT", f"{key} not specified", [key])
+        record_id, created = _upsert(org, sobject, fields, key, named[0])
+        return {"id": record_id, "created": created}
+
+    return _collection(org, records, upsert, all_or_none=all_or_none)
+
+
+@_data.delete("/composite/sobjects")
+def delete_collection(request: Request) -> Response:
+    """Delete up to 200 records, named by id alone."""
+    org = _state(request).org
+    prefixes = {item.prefix: item.name for item in org.schema.objects.values()}
+
+    def delete(given: str) -> Row:
+        id18 = to18(given.strip())
+        if id18 is None or id18[:3] not in prefixes:
+            raise SalesforceError("MALFORMED_ID", f"malformed id {given}")
+        org.delete(prefixes[id18[:3]], id18)
+        return {"id": id18}
+
+    ids = request.query_params.get("ids", "").split(",")
+    all_or_none = request.query_params.get("allOrNone", "").lower() == "true"
+    return _collection(org, ids, delete, all_or_none=all_or_none)
+
+
+def _on_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, SalesforceError):
+        return _error(error)
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        message = f"HTTP Method not allowed. Allowed are {(error.headers or {}).get('Allow', '')}"
+        return _error(SalesforceError("METHOD_NOT_ALLOWED", message, status=405))
+    return _error(SalesforceError("NOT_FOUND", _NOT_FOUND, status=404))
+
+
+def create_app(org: Org, *, instance_url: Callable[[], str]) -> FastAPI:
+    """Return the REST API of ``org``; ``instance_url`` tells, once the port is known, where clients reach it.
+
+    The app sets the ``Date`` header from the org's clock: the server in front of it must not add its own.
+    """
+    state = _State(org, instance_url)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app.state.salesforce = state
+    app.include_router(_root)
+    app.include_router(_data)
+    app.add_middleware(_Gate, state=state)
+    app.add_exception_handler(SalesforceError, _on_error)
+    app.add_exception_handler(HTTPException, _on_error)
+    return app

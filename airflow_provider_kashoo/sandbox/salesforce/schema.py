@@ -1,0 +1,356 @@
+"""Objects, fields and relationships of the simulated org, and their describe results."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+NUMERIC = frozenset({"currency", "double", "percent", "int"})
+INVOICE_STATUSES = ("Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void")
+#: Stage -> (IsClosed, IsWon, Probability). Names and probabilities are those of a new org (assumed).
+STAGES = {
+    "Prospecting": (False, False, 10),
+    "Qualification": (False, False, 20),
+    "Proposal/Price Quote": (False, False, 65),
+    "Negotiation/Review": (False, False, 80),
+    "Closed Won": (True, True, 100),
+    "Closed Lost": (True, False, 0),
+}
+#: Order.Status -> StatusCode. "Approved" stands for a label of the org's own in the Activated category.
+ORDER_STATUSES = {"Draft": "Draft", "Activated": "Activated", "Approved": "Activated"}
+ADDRESSES = ("Billing", "Shipping", "Mailing")
+ADDRESS_PARTS = ("Street", "City", "State", "PostalCode", "Country", "StateCode", "CountryCode")
+_SOAP = {"reference": "tns:ID", "id": "tns:ID", "datetime": "xsd:dateTime", "currency": "xsd:double"}
+_SOAP |= {"percent": "xsd:double", "double": "xsd:double", "int": "xsd:int", "date": "xsd:date"}
+_SOAP |= {"boolean": "xsd:boolean", "address": "urn:address"}
+
+
+class SalesforceError(Exception):
+    """An error as the REST API reports it: HTTP status, code, message and the fields at fault."""
+
+    def __init__(self, code: str, message: str, fields: list[str] | None = None, *, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.fields, self.status = code, message, fields or [], status
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field; ``length`` counts characters, ``precision``/``scale`` count digits as in describe."""
+
+    name: str
+    type: str = "string"
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    required: bool = False
+    create: bool = True
+    update: bool = True
+    external_id: bool = False
+    default: Any = None
+    values: tuple[str, ...] = ()
+    restricted: bool = False
+    to: str = ""
+    relationship: str = ""
+    compound: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The label as Salesforce would show it; used in its messages."""
+        stem = self.name.removesuffix("__c").replace("_", " ")
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).replace(" Id", " ID")
+
+    @property
+    def filterable(self) -> bool:
+        """Long text and compound fields cannot be filtered or sorted on (evidenced)."""
+        return self.type != "address" and not (self.type == "textarea" and self.length > 255)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the field's part of the describe result: the keys that clients are known to read."""
+        values = [
+            {"active": True, "defaultValue": False, "label": v, "validFor": None, "value": v} for v in self.values
+        ]
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": self.type,
+            "length": self.length,
+            "byteLength": self.length * 3,
+            "digits": self.precision if self.type == "int" else 0,
+            "precision": 0 if self.type == "int" else self.precision,
+            "scale": self.scale,
+            "nillable": not self.required and self.type != "boolean",
+            "createable": self.create,
+            "updateable": self.update,
+            "calculated": False,
+            "compoundFieldName": self.compound,
+            "custom": self.name.endswith("__c"),
+            "externalId": self.external_id,
+            "unique": self.external_id,
+            "caseSensitive": False,
+            "idLookup": self.external_id or self.type == "id",
+            "filterable": self.filterable,
+            "sortable": self.filterable,
+            "groupable": self.filterable and self.type not in {"currency", "double", "percent", "datetime"},
+            "picklistValues": values,
+            "restrictedPicklist": self.restricted,
+            "referenceTo": [self.to] if self.to else [],
+            "relationshipName": self.relationship or None,
+            "soapType": _SOAP.get(self.type, "xsd:string"),
+            "defaultedOnCreate": self.default is not None or not self.create,
+            "defaultValue": self.default,
+        }
+
+
+def _unreadable(item: Field, value: object) -> SalesforceError:
+    token = {bool: "VALUE_TRUE" if value else "VALUE_FALSE", int: "VALUE_NUMBER_INT", str: "VALUE_STRING"}
+    token |= {Decimal: "VALUE_NUMBER_FLOAT", dict: "START_OBJECT", list: "START_ARRAY"}
+    what = f"{item.type} from {token.get(type(value), 'VALUE_EMBEDDED_OBJECT')} value {value}"
+    hint = "or request may be missing a required field at [line:1, column:1]"
+    return SalesforceError("JSON_PARSER_ERROR", f"Cannot deserialize instance of {what} {hint}")
+
+
+def _number(item: Field, value: Any) -> Decimal | int:
+    if isinstance(value, float):  # reachable from Python only: the API reads JSON numbers as Decimal
+        raise SalesforceError("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{item.label}: floats are refused", [item.name])
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise _unreadable(item, value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise _unreadable(item, value) from None
+    if not number.is_finite() or (item.type == "int" and number != number.to_integral_value()):
+        raise _unreadable(item, value)
+    if abs(number) >= Decimal(10) ** (item.precision - item.scale):
+        message = f"{item.label}: value outside of valid range on numeric field: {value}"
+        raise SalesforceError("NUMBER_OUTSIDE_VALID_RANGE", message, [item.name])
+    if item.type == "int":
+        return int(number)
+    return number  # digits beyond the scale stay: the API is known to return more than describe says
+
+
+def _date(item: Field, value: Any) -> str:
+    text = value.isoformat() if isinstance(value, date) else value
+    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        raise _unreadable(item, value)
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise _unreadable(item, value) from None
+    return text
+
+
+def _text(item: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _unreadable(item, value)
+    if len(value) > item.length:
+        message = f"{item.label}: data value too large: {value[:255]} (max length={item.length})"
+        raise SalesforceError("STRING_TOO_LONG", message, [item.name])
+    if item.restricted and value not in item.values:
+        message = f"{item.label}: bad value for restricted picklist field: {value}"
+        raise SalesforceError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, [item.name])
+    if item.type == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        message = f"{item.label}: invalid email address: {value}"
+        raise SalesforceError("INVALID_EMAIL_ADDRESS", message, [item.name])
+    return value
+
+
+def coerce(item: Field, value: Any) -> Any:
+    """Return ``value`` as rows hold it: Decimal, bool, ISO date or text, None for what is empty.
+
+    Raises :class:`SalesforceError` when it does not fit the field's type, size or list of values. References are
+    only checked for being text.
+    """
+    if item.type == "boolean":
+        if value is None:
+            message = f"{item.label}: value not of required type: null"
+            raise SalesforceError("INVALID_TYPE_ON_FIELD_IN_RECORD", message, [item.name])
+        if not isinstance(value, bool):
+            raise _unreadable(item, value)
+        return value
+    if value is None or value == "":
+        return None
+    if item.type in NUMERIC:
+        return _number(item, value)
+    return _date(item, value) if item.type == "date" else _text(item, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One child relationship; deleting the parent deletes these children."""
+
+    name: str
+    sobject: str
+    field: str
+
+
+@dataclass(slots=True)
+class SObject:
+    """One object: its fields by name, case-insensitive lookups, and what may be done with it."""
+
+    name: str
+    prefix: str
+    label_plural: str
+    fields: dict[str, Field]
+    writable: bool = True
+    children: list[Child] = field(default_factory=list)
+    lower: dict[str, Field] = field(default_factory=dict)
+    parents: dict[str, Field] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lower = {name.lower(): item for name, item in self.fields.items()}
+        self.required = [name for name, item in self.fields.items() if item.required]
+        self.parents = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
+
+    def brief(self, base: str) -> dict[str, Any]:
+        """Return the object's entry of the global describe; ``base`` (``/services/data/vNN.0``) starts its links."""
+        path = f"{base}/sobjects/{self.name}"
+        return {
+            "name": self.name,
+            "label": self.name,
+            "labelPlural": self.label_plural,
+            "keyPrefix": self.prefix,
+            "custom": False,
+            "queryable": True,
+            "retrieveable": True,
+            "replicateable": True,
+            "undeletable": self.writable,
+            "createable": self.writable,
+            "updateable": self.writable,
+            "deletable": self.writable,
+            "urls": {"sobject": path, "describe": f"{path}/describe", "rowTemplate": f"{path}/{{ID}}"},
+        }
+
+    def describe(self, base: str) -> dict[str, Any]:
+        """Return the whole describe result of this object."""
+        master = {"active": True, "available": True, "defaultRecordTypeMapping": True, "developerName": "Master"}
+        master |= {"master": True, "name": "Master", "recordTypeId": "012000000000000AAA"}
+        names = ("cascadeDelete", "childSObject", "field", "relationshipName")
+        children = [dict(zip(names, (True, c.sobject, c.field, c.name), strict=True)) for c in self.children]
+        fields = [item.describe() for item in self.fields.values()]
+        return self.brief(base) | {"fields": fields, "childRelationships": children, "recordTypeInfos": [master]}
+
+
+_LINE = """PricebookEntryId ref(PricebookEntry) required once; Product2Id ref(Product2) fixed;
+    Quantity number(12.2) required; UnitPrice money; ListPrice money fixed; ServiceDate date; Description text(255)"""
+_INVOICE = f"""Kashoo_Invoice__c text(40); Kashoo_Balance__c money; Kashoo_Paid__c money; Kashoo_Last_Payment__c date;
+    Kashoo_Status__c pick({"|".join(INVOICE_STATUSES)}) restricted"""
+_PARTS = "; ".join(f"{{0}}{part} text({10 if part.endswith('Code') else 80}) of_{{0}}Address" for part in ADDRESS_PARTS)
+_BILLING, _SHIPPING, _MAILING = (f"{_PARTS}; {{0}}Address address fixed".format(p) for p in ADDRESSES)
+_SYSTEM = """CreatedDate datetime fixed; CreatedById ref(User) fixed; LastModifiedDate datetime fixed;
+    LastModifiedById ref(User) fixed; SystemModstamp datetime fixed"""
+#: Name, key prefix, plural -> fields: "name type(size or values) flags". required and unique as in Salesforce; fixed:
+#: read-only; once: only on create; of_X: part of the compound X. CURRENCY: CurrencyIsoCode, when there is one.
+_OBJECTS = {
+    "Account 001 Accounts": f"""
+        Name text(255) required; AccountNumber text(40); Type pick(Prospect|Customer - Direct|Other); Phone phone(40);
+        Industry pick(Banking|Construction|Technology|Other); Website url(255); Description long(32000); {_BILLING};
+        {_SHIPPING}; ParentId ref(Account); MasterRecordId ref(Account) fixed; OwnerId ref(User); CURRENCY;
+        Payment_Terms__c number(3.0); Tax_Number__c text(40); Approved__c check; External_Key__c text(80) external""",
+    "Contact 003 Contacts": f"""
+        AccountId ref(Account); FirstName text(40) of_Name; LastName text(80) required of_Name; Name text(121) fixed;
+        Email email(80); Phone phone(40); Title text(128); {_MAILING}; MasterRecordId ref(Contact) fixed;
+        OwnerId ref(User); CURRENCY; Is_Billing__c check; External_Key__c text(80) external""",
+    "Opportunity 006 Opportunities": f"""
+        Name text(120) required; AccountId ref(Account); StageName pick({"|".join(STAGES)}) required restricted;
+        Amount money; CloseDate date required; Probability percent(3.0); IsClosed check fixed; IsWon check fixed;
+        Type pick(New Business|Existing Business); Description long(32000); HasOpportunityLineItem check fixed;
+        Pricebook2Id ref(Pricebook2); OwnerId ref(User); ContactId ref(Contact) once; CURRENCY; {_INVOICE}""",
+    "OpportunityLineItem 00k Opportunity_Products": f"""
+        OpportunityId ref(Opportunity) required once; {_LINE}; Discount percent(5.2); Subtotal money fixed;
+        TotalPrice money; ProductCode text(255) fixed; Name text(376) fixed; SortOrder int(9.0); CURRENCY fixed""",
+    "Order 801 Orders": f"""
+        AccountId ref(Account); OpportunityId ref(Opportunity); OrderNumber text(30) fixed;
+        Status pick({"|".join(ORDER_STATUSES)}) required restricted; StatusCode pick(Draft|Activated) fixed restricted;
+        EffectiveDate date required; EndDate date; Type pick(New|Renewal); PoNumber text(80); Description long(32000);
+        BillToContactId ref(Contact); Pricebook2Id ref(Pricebook2); TotalAmount money fixed; {_BILLING};
+        OwnerId ref(User); CURRENCY; ActivatedDate datetime fixed; {_INVOICE}""",
+    "OrderItem 802 Order_Products": f"""
+        OrderId ref(Order) required once; {_LINE}; TotalPrice money fixed; OrderItemNumber text(30) fixed;
+        CURRENCY fixed""",
+    "Product2 01t Products": """
+        Name text(255) required; ProductCode text(255); Description long(4000); Family pick(None); IsActive check;
+        CURRENCY; External_Key__c text(80) external""",
+    "Pricebook2 01s Price_Books": """
+        Name text(255) required; Description long(255); IsActive check; IsStandard check fixed""",
+    "PricebookEntry 01u Price_Book_Entries": """
+        Pricebook2Id ref(Pricebook2) required once; Product2Id ref(Product2) required once; UnitPrice money required;
+        IsActive check; Name text(255) fixed; ProductCode text(255) fixed; CURRENCY""",
+    "Organization 00D Organizations": """
+        Name text(80); IsSandbox check; OrganizationType pick(Enterprise Edition|Developer Edition);
+        InstanceName text(5); TimeZoneSidKey text(40); CURRENCY default""",
+    "User 005 Users": "Name text(121); Username text(80); Email email(128); IsActive check",
+}
+_SPEC = re.compile(r"(\w+) ([a-z]+)(?:\(([^)]*)\))?((?: \w+)*)")
+_TYPES = {"text": "string", "long": "textarea", "check": "boolean", "money": "currency", "number": "double"}
+_TYPES |= {"pick": "picklist", "ref": "reference"}
+_SIZES = {"money": "18.2", "pick": "255", "ref": "18", "id": "18"}
+
+
+def _field(spec: str) -> Field:
+    match = _SPEC.fullmatch(spec.strip())
+    assert match, spec  # noqa: S101 - a slip in the table above
+    name, kind, args = match[1], match[2], match[3] or ""
+    flags = set((match[4] or "").split())
+    size, _, scale = _SIZES.get(kind, args or "0").partition(".")
+    return Field(
+        name,
+        _TYPES.get(kind, kind),
+        length=0 if scale else int(size),
+        precision=int(size) if scale else 0,
+        scale=int(scale or 0),
+        required="required" in flags,
+        create="fixed" not in flags,
+        update=flags.isdisjoint({"fixed", "once"}),
+        external_id="external" in flags,
+        default=False if kind == "check" else None,
+        values=tuple(args.split("|")) if kind == "pick" else (),
+        restricted="restricted" in flags,
+        to=args if kind == "ref" else "",
+        relationship=name.removesuffix("Id") if kind == "ref" else "",
+        compound=next((flag[3:] for flag in flags if flag.startswith("of_")), None),
+    )
+
+
+_CASCADES = {
+    ("Contact", "AccountId"): "Contacts",
+    ("Opportunity", "AccountId"): "Opportunities",
+    ("Order", "AccountId"): "Orders",
+    ("OpportunityLineItem", "OpportunityId"): "OpportunityLineItems",
+    ("OrderItem", "OrderId"): "OrderItems",
+    ("PricebookEntry", "Product2Id"): "PricebookEntries",
+    ("PricebookEntry", "Pricebook2Id"): "PricebookEntries",
+}
+
+
+class Schema:
+    """The objects of one org; ``CurrencyIsoCode`` exists only with ``multi_currency`` (evidenced)."""
+
+    def __init__(self, *, org_currency: str, multi_currency: bool) -> None:
+        codes = dict.fromkeys((org_currency, "USD", "CAD", "EUR", "GBP", "JPY", "KWD"))
+        currency = f"CurrencyIsoCode pick({'|'.join(codes)}) restricted"
+        self.objects: dict[str, SObject] = {}
+        for title, text in _OBJECTS.items():
+            name, prefix, plural = title.split()
+            writable = name not in {"User", "Organization"}
+            specs = f"Id id fixed; {text}; {_SYSTEM}{'; IsDeleted check fixed' if writable else ''}".split(";")
+            if not multi_currency:
+                specs = [spec for spec in specs if "CURRENCY" not in spec]
+            spelt = ";".join(specs).replace("CURRENCY default", f"Default{currency}").replace("CURRENCY", currency)
+            fields = {item.name: item for item in map(_field, spelt.split(";"))}
+            if "CurrencyIsoCode" in fields:
+                fields["CurrencyIsoCode"] = replace(fields["CurrencyIsoCode"], default=org_currency)
+            self.objects[name] = SObject(name, prefix, plural.replace("_", " "), fields, writable)
+        self._lower = {name.lower(): item for name, item in self.objects.items()}
+        for child in self.objects.values():
+            for item in child.fields.values():
+                relation = _CASCADES.get((child.name, item.name))
+                if item.to and item.to != "User" and relation:
+                    self.objects[item.to].children.append(Child(relation, child.name, item.name))
+
+    def find(self, name: str) -> SObject | None:
+        """Return the object of that name in any case, or None."""
+        return self._lower.get(name.lower())

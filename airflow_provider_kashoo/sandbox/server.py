@@ -1,0 +1,280 @@
+"""Both simulated systems as real servers in this process: Salesforce over TLS, Kashoo and the admin API over HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import trustme
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from airflow_provider_kashoo.sandbox import dataset as datasets
+from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.faults import FaultMiddleware, RequestLog
+from airflow_provider_kashoo.sandbox.kashoo.api import answer, body_of
+from airflow_provider_kashoo.sandbox.kashoo.api import create_app as create_kashoo
+from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
+from airflow_provider_kashoo.sandbox.kashoo.rules import integer
+from airflow_provider_kashoo.sandbox.salesforce.api import create_app as create_salesforce
+from airflow_provider_kashoo.sandbox.salesforce.org import Org, SalesforceError
+
+ADMIN = "/__sandbox__"
+START_SECONDS = 10.0
+
+
+class _Server:
+    """One uvicorn server on a daemon thread. The socket is bound first, so the port is ours before anyone knows it."""
+
+    def __init__(self, app: ASGIApp, port: int, certificate: Path | None = None) -> None:
+        self.socket = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.port: int = self.socket.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            date_header=False,  # dated by the sandbox's clock instead
+            lifespan="off",
+            ws="none",
+            ssl_certfile=certificate,
+            timeout_graceful_shutdown=1,
+        )
+        self._uvicorn = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._uvicorn.run, args=([self.socket],), daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._uvicorn.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("a sandbox server did not start")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self._uvicorn.should_exit = True
+
+    def join(self) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(START_SECONDS)
+        self.socket.close()
+
+
+class Sandbox:
+    """A seeded Salesforce and Kashoo to be used as a context manager by tests, the demo and the command line.
+
+    ``dataset`` is ``demo``, ``empty`` or ``scale:ROWS``; port 0 picks a free one. ``directory`` receives the CA
+    (``ca.pem``) and the server's key; a temporary one, gone at exit, by default. ``clock`` replaces real time.
+    The constructor loads the data and binds the ports; entering the context starts to serve.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: str = "demo",
+        seed: int = 1,
+        salesforce_port: int = 0,
+        kashoo_port: int = 0,
+        directory: Path | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.org = Org(self.clock, seed=seed)
+        self.books = Books(self.clock, seed=seed)
+        self.logs = {"salesforce": RequestLog(), "kashoo": RequestLog()}
+        self._exit = ExitStack()
+        with ExitStack() as undo:
+            undo.callback(self._exit.close)
+            datasets.load(dataset, self.org, self.books, seed=seed)
+            if directory is None:
+                directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
+            self.ca_bundle = directory.resolve() / "ca.pem"
+            certificate = _certify(self.ca_bundle)
+            salesforce = create_salesforce(self.org, instance_url=lambda: self.salesforce_url)
+            self._salesforce = self._serve(self._watched(salesforce, "salesforce"), salesforce_port, certificate)
+            mounts = [Mount(ADMIN, _admin(self)), Mount("/", self._watched(create_kashoo(self.books), "kashoo"))]
+            self._kashoo = self._serve(Starlette(routes=mounts), kashoo_port)
+            undo.pop_all()
+        self.kashoo_url = f"http://127.0.0.1:{self._kashoo.port}/api"
+        self.admin_url = f"http://127.0.0.1:{self._kashoo.port}{ADMIN}"
+
+    @property
+    def salesforce_url(self) -> str:
+        """The org's instance URL; logins go there, too."""
+        return f"https://localhost:{self._salesforce.port}"
+
+    def _watched(self, app: ASGIApp, name: str) -> ASGIApp:
+        return FaultMiddleware(app, clock=self.clock, log=self.logs[name])
+
+    def _serve(self, app: ASGIApp, port: int, certificate: Path | None = None) -> _Server:
+        server = _Server(app, port, certificate)
+        # Last in, first out: both servers are told to stop before either is waited for.
+        self._exit.callback(server.join)
+        return server
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.callback(self._exit.close)
+            for server in (self._salesforce, self._kashoo):
+                server.start()
+                self._exit.callback(server.stop)
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the URLs and the environment that points any DAG of the package at this sandbox."""
+        windows = [{"requests": requests, "seconds": seconds} for requests, seconds in ((500, 3600), (5, 1))]
+        salesforce = {
+            "conn_type": "salesforce",
+            "extra": {
+                "consumer_key": self.org.consumer_key,
+                "consumer_secret": self.org.consumer_secret,
+                "domain": f"localhost:{self._salesforce.port}/acme.my",
+                "version": "67.0",
+            },
+        }
+        kashoo = {
+            "conn_type": "kashoo",
+            "host": self.kashoo_url,
+            "login": self.books.email,
+            "password": self.books.password,
+            "extra": {"business_id": self.books.main(), "budget": windows},
+        }
+        return {
+            "salesforce_url": self.salesforce_url,
+            "kashoo_url": self.kashoo_url,
+            "ca_bundle": str(self.ca_bundle),
+            "admin_url": self.admin_url,
+            "env": {
+                "AIRFLOW_CONN_SALESFORCE_DEFAULT": json.dumps(salesforce),
+                "AIRFLOW_CONN_KASHOO_DEFAULT": json.dumps(kashoo),
+                "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
+            },
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return counts, invoice totals in minor units per currency, requests seen and 429s given."""
+        main = self.books.business(self.books.main())
+        totals: dict[str, Counter[str]] = {}
+        with self.books.lock:
+            for row in main.tables["invoices"].listed():
+                total = totals.setdefault(row["currency"], Counter())
+                total.update(
+                    invoices=1, totalDue=row["totalDue"], balanceDue=row["totalDue"] - main.allocated[row["id"]]
+                )
+            kashoo = {kind: len(table.keys()) for kind, table in main.tables.items()}
+        return {
+            "now": self.clock.now().isoformat(),
+            "salesforce": {name: len(self.org.rows(name)) for name in self.org.schema.objects},
+            "kashoo": kashoo,
+            "invoice_totals": totals,
+            "requests": {name: log.total for name, log in self.logs.items()},
+            "refused_429": self.books.refused,
+        }
+
+
+def _certify(ca_bundle: Path) -> Path:
+    """Write a fresh CA and, next to it, the key and certificate for localhost; return the latter's path."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(ca_bundle)
+    server = ca_bundle.with_name("server.pem")
+    server.touch(mode=0o600)
+    ca.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server)
+    return server
+
+
+def _admin(sandbox: Sandbox) -> FastAPI:
+    """Build the admin API: unauthenticated, for the loopback interface only, not counted in any limit or log."""
+    app = FastAPI(openapi_url=None)
+    books = sandbox.books
+
+    @app.get("/state")
+    async def state() -> Response:
+        return answer(sandbox.state())
+
+    @app.get("/requests")
+    async def requests() -> Response:
+        return answer({name: log.entries() for name, log in sandbox.logs.items()})
+
+    @app.post("/clock")
+    async def clock(request: Request) -> Response:
+        seconds = (await body_of(request)).get("advance_seconds")
+        try:
+            sandbox.clock.advance(float(str(seconds)))
+        except ValueError as error:
+            raise KashooError(f"advance_seconds: {error}") from None
+        return answer({"now": sandbox.clock.now().isoformat()})
+
+    @app.get("/kashoo/payments")
+    async def payments() -> Response:
+        return answer(books.business(books.main()).tables["invoicePayments"].listed())
+
+    @app.post("/kashoo/payments")
+    async def pay(request: Request) -> Response:
+        body = await body_of(request)
+        invoice = integer(body, "invoice")
+        return answer(books.pay(books.main(), invoice, integer(body, "amount"), body.get("date")), 201)
+
+    _admin_salesforce(app, sandbox.org)
+
+    @app.exception_handler(KashooError)
+    @app.exception_handler(SalesforceError)
+    async def refused(_request: Request, error: KashooError | SalesforceError) -> Response:
+        return answer({"message": error.message}, error.status)
+
+    return app
+
+
+def _admin_salesforce(app: FastAPI, org: Org) -> None:
+    @app.get("/salesforce/{sobject}")
+    async def rows(sobject: str) -> Response:
+        return answer(org.rows(sobject))
+
+    @app.post("/salesforce/{sobject}")
+    async def insert(sobject: str, request: Request) -> Response:
+        return answer(org.get(sobject, org.insert(sobject, await body_of(request))), 201)
+
+    @app.patch("/salesforce/{sobject}/{record_id}")
+    async def update(sobject: str, record_id: str, request: Request) -> Response:
+        org.update(sobject, record_id, await body_of(request))
+        return answer(org.get(sobject, record_id))
+
+    @app.delete("/salesforce/{sobject}/{record_id}")
+    async def delete(sobject: str, record_id: str) -> Response:
+        org.delete(sobject, record_id)
+        return Response(None, 204)
+
+
+def serve(
+    *,
+    dataset: str = "demo",
+    seed: int = 1,
+    salesforce_port: int = 0,
+    kashoo_port: int = 0,
+    directory: Path | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, after printing the one JSON line that says where. Main thread only."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Sandbox(
+        dataset=dataset, seed=seed, salesforce_port=salesforce_port, kashoo_port=kashoo_port, directory=directory
+    ) as sandbox:
+        sys.stdout.write(json.dumps(sandbox.describe()) + "\n")
+        sys.stdout.flush()
+        stop.wait()

@@ -1,0 +1,135 @@
+"""The request budget: slots in rolling windows, shared by every task, worker and host.
+
+A slot counts from its *answer* (or its deadline until the answer is known): the other side may count
+a request at either end, and counted from the answer no window can ever hold more than allowed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
+
+from airflow_provider_kashoo.core.errors import BudgetSpent
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.tables import budget_closures, budget_slots
+
+PATIENCE = 30.0
+"""Seconds that are slept through; a longer wait gives the worker and the pool slot back."""
+
+USEFUL_BATCH = 25
+"""A long wait ends when this many slots are free, not one."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most ``requests`` in any ``seconds``."""
+
+    requests: int
+    seconds: float
+
+
+class Budget:
+    """The budget of one Kashoo login and business.
+
+    :param name: shared by everything that spends from it.
+    :param limits: all of them hold at once.
+    :param sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        limits: Sequence[Limit],
+        *,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._database, self._name, self.limits = database, name, tuple(limits)
+        self._patience, self._sleep = patience, sleep
+        self._longest = max(limit.seconds for limit in limits)
+
+    def acquire(self, deadline_seconds: float) -> int:
+        """Take a slot, sleeping through a short wait.
+
+        :param deadline_seconds: how long the slot is held if no answer is ever booked.
+        :returns: the slot, for :meth:`release`.
+        :raises BudgetSpent: when the wait is longer than a worker should be kept for.
+        """
+        while True:
+            with self._database.begin() as connection:
+                self._database.lock(connection, self._name)
+                now = self._database.now(connection)
+                free_at = self._free_at(connection, now, 1)
+                if free_at <= now:
+                    return self._take(connection, now, deadline_seconds)
+                if free_at - now > self._patience:
+                    raise BudgetSpent(self._free_at(connection, now, USEFUL_BATCH))
+            self._sleep(free_at - now)
+
+    def release(self, slot: int) -> None:
+        """Book that the slot's request was answered now."""
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            connection.execute(update(budget_slots).where(budget_slots.c.id == slot).values(counts_from=now))
+
+    def close(self, seconds: float) -> None:
+        """Shut the budget for everybody: the other side said that it had enough.
+
+        :param seconds: from now; a longer closure that is known already stays.
+        """
+        with self._database.begin() as connection:
+            until = self._database.now(connection) + seconds
+            closed = connection.execute(
+                update(budget_closures)
+                .where(budget_closures.c.budget == self._name)
+                .values(until=case((budget_closures.c.until > until, budget_closures.c.until), else_=until))
+            )
+            if not closed.rowcount:
+                connection.execute(insert(budget_closures).values(budget=self._name, until=until))
+
+    def used(self, seconds: float) -> int:
+        """Count the slots that are not free again, of a window of this length."""
+        with self._database.begin() as connection:
+            return self._count(connection, self._database.now(connection) - seconds)
+
+    def seconds_for(self, requests: int) -> float:
+        """Say how long this many requests take at least, when the budget starts empty."""
+        return max(max(0, (requests - 1) // limit.requests) * limit.seconds for limit in self.limits)
+
+    def _take(self, connection: Connection, now: float, deadline_seconds: float) -> int:
+        mine = budget_slots.c.budget == self._name
+        connection.execute(delete(budget_slots).where(mine, budget_slots.c.counts_from <= now - self._longest))
+        made = connection.execute(
+            insert(budget_slots)
+            .values(budget=self._name, taken_at=now, counts_from=now + deadline_seconds)
+            .returning(budget_slots.c.id)
+        )
+        return int(made.scalar_one())
+
+    def _free_at(self, connection: Connection, now: float, slots: int) -> float:
+        """Find when ``slots`` slots are free in every window; ``now`` or earlier when they are already."""
+        free_at = float(
+            connection.execute(
+                select(budget_closures.c.until).where(budget_closures.c.budget == self._name)
+            ).scalar_one_or_none()
+            or 0.0
+        )
+        for limit in self.limits:
+            wanted = min(slots, limit.requests)
+            excess = self._count(connection, now - limit.seconds) + wanted - limit.requests
+            if excess > 0:
+                oldest = self._counting(select(budget_slots.c.counts_from), now - limit.seconds)
+                counted = connection.execute(oldest.order_by(budget_slots.c.counts_from).offset(excess - 1).limit(1))
+                free_at = max(free_at, counted.scalar_one() + limit.seconds)
+        return free_at
+
+    def _count(self, connection: Connection, since: float) -> int:
+        return int(connection.execute(self._counting(select(func.count()), since)).scalar_one())
+
+    def _counting(self, query: Select[Any], since: float) -> Select[Any]:
+        return query.where(budget_slots.c.budget == self._name, budget_slots.c.counts_from > since)

@@ -1,0 +1,147 @@
+"""Opening the sync store: engines, durability, transactions, schema versions, the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+INIT = "Run: airflow kashoo init"
+
+
+class Database:
+    """One database that holds a sync store.
+
+    SQLite runs in WAL mode with ``synchronous=FULL`` and takes the write lock at the start of each
+    transaction; PostgreSQL with ``synchronous_commit=on``. What is committed survives a power cut.
+
+    :param url: SQLAlchemy URL.
+    :param clock: gives epoch seconds; the database's own clock when not given, so that deadlines of
+        workers on different hosts agree.
+    """
+
+    def __init__(self, url: str | URL, clock: Callable[[], float] | None = None) -> None:
+        self.url = make_url(url)
+        self._clock = clock
+        sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url) if sqlite else _postgres_engine(self.url)
+        self._db_clock = not sqlite and clock is None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Run one transaction that is either committed whole or not at all.
+
+        :raises ConfigurationError: when the store is missing, read-only, corrupt or unreachable.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise _explained(error, self.url) from error
+
+    def now(self, connection: Connection) -> float:
+        """Tell the time, epoch seconds UTC."""
+        if self._clock:
+            return self._clock()
+        if self._db_clock:
+            return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+        return time.time()
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Let one transaction at a time go on from here; released at its end.
+
+        SQLite's transactions hold the write lock from their start, so there it is nothing.
+        """
+        if self.url.get_backend_name() != "sqlite":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+
+    def migrate(self) -> None:
+        """Create the schema or bring it up to date."""
+        from alembic import command
+
+        with self.engine.begin() as connection:
+            command.upgrade(self._alembic(connection), "head")
+
+    def check(self) -> None:
+        """Refuse a store that is absent, older or newer than this package.
+
+        :raises ConfigurationError: with the remedy.
+        """
+        if self.url.get_backend_name() == "sqlite" and not Path(str(self.url.database)).is_file():
+            raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
+        from alembic.runtime.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
+        with self.begin() as connection:
+            here = MigrationContext.configure(connection).get_current_revision()
+            head = ScriptDirectory.from_config(self._alembic(connection)).get_current_head()
+        if here != head:
+            raise ConfigurationError(
+                f"The sync store has schema {here or 'none'}, this version needs {head}.", remedy=INIT
+            )
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _alembic(self, connection: Connection) -> Any:
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        return config
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(url, pool_pre_ping=True, connect_args={"options": "-c synchronous_commit=on"})
+
+
+_SIGNS = (
+    ("no such table", "has no tables", INIT),
+    ("does not exist", "has no tables", INIT),
+    ("readonly", "is read-only", "Make it writable for the Airflow workers."),
+    ("read-only", "is read-only", "Make it writable for the Airflow workers."),
+    ("malformed", "is damaged", "Restore the last backup."),
+    ("not a database", "is no SQLite database", "Restore the last backup, or point kashoo_store elsewhere."),
+    ("locked", "is locked by another process", "Try again; if it lasts, move the store to PostgreSQL."),
+    ("unable to open", "cannot be opened", "Check the path in connection kashoo_store and its permissions."),
+    ("connection", "cannot be reached", "Check connection kashoo_store."),
+)
+
+
+def _explained(error: DatabaseError, url: URL) -> ConfigurationError:
+    said = str(error.orig).lower()
+    unknown = (f"answered with {type(error).__name__}", "See the database's own log.")
+    what, remedy = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), unknown)
+    name = url.render_as_string(hide_password=True)
+    return ConfigurationError(
+        f"The sync store {name} {what}.", remedy=remedy, written="The step that failed was not recorded."
+    )

@@ -1,0 +1,345 @@
+"""The journal: every write is committed here before it is sent, and settled here in one transaction.
+
+States and events are those of :mod:`airflow_provider_kashoo.core.operations`; an update that would
+leave that table fails, and so does one by a process that lost its lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.operations import LIVE, UNSETTLED, Event, State, after
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store import links as link_rows
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.tables import audit, operations, review_items
+
+
+class StaleRow(Exception):
+    """The plan row does not hold any more: its record was written since the plan was made."""
+
+
+class OpenOperation(Exception):
+    """Another operation with this key was sent and its outcome is not known yet."""
+
+
+class LostLease(Exception):
+    """The operation was taken over by another process since it was sent."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An operation that is committed as sent.
+
+    :param lease: fencing token; only its holder may settle the operation.
+    :param attempts: how often it was sent, this time included.
+    """
+
+    id: int
+    row: PlanRow
+    lease: str
+    attempts: int
+
+
+class Journal:
+    """Operations, review items and audit of one scope."""
+
+    def __init__(self, database: Database, scope_id: int) -> None:
+        self._database, self._scope_id = database, scope_id
+
+    def send(
+        self,
+        row: PlanRow,
+        *,
+        run_id: str,
+        lease: str,
+        deadline_seconds: float,
+        payload_hash: str,
+        contact_id: int | None = None,
+    ) -> Sent:
+        """Commit that a row is about to be sent.
+
+        :param deadline_seconds: the request must not leave or be answered later than this.
+        :raises StaleRow: when the link is not as the plan saw it.
+        :raises OpenOperation: when the same intent is in flight or in doubt.
+        """
+        with self._database.begin() as connection:
+            self._database.lock(connection, f"{self._scope_id}/{row.target}/{row.sale_id}")
+            now = self._database.now(connection)
+            if link_rows.version_of(connection, self._scope_id, row) != row.link_version and row.target in _BOOKS:
+                raise StaleRow(row.record)
+            earlier = connection.execute(
+                select(operations.c.id, operations.c.state, operations.c.attempts, operations.c.deadline).where(
+                    self._mine, operations.c.key == row.key, operations.c.state.in_(list(LIVE))
+                )
+            ).one_or_none()
+            event = Event.SEND
+            if earlier and earlier.state != State.RETRY:
+                if row.action is not Action.WRITE_BACK or earlier.deadline > now:
+                    raise OpenOperation(row.record)
+                event = Event.REPEAT
+            attempts = (earlier.attempts if earlier else 0) + 1
+            values = {
+                **_identity(row),
+                "run_id": run_id,
+                "state": after(State(earlier.state) if earlier else None, event),
+                "attempts": attempts,
+                "lease": lease,
+                "payload_hash": payload_hash,
+                "reference": str(row.reference),
+                "contact_id": contact_id,
+                "currency": row.currency,
+                "expected_total": row.total,
+                "journal_date": row.document.get("date"),
+                "link_version": row.link_version,
+                "sent_at": now,
+                "deadline": now + deadline_seconds,
+            }
+            if earlier:
+                connection.execute(update(operations).where(operations.c.id == earlier.id).values(values))
+                return Sent(earlier.id, row, lease, attempts)
+            return Sent(self._insert(connection, values, now), row, lease, attempts)
+
+    def answered(self, sent: Sent, change: LinkChange, reason: str, review: Problem | None = None) -> None:
+        """Settle a write that the books confirmed: state, link, audit and review item in one transaction.
+
+        :raises LostLease: when another process took the operation over.
+        """
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            self._move(connection, sent, Event.ANSWERED, now, kashoo_id=change.kashoo_id)
+            link_rows.put(connection, self._scope_id, sent.row, change, now)
+            self._close_parked(connection, sent.row, now)
+            self._note(connection, sent.row, sent.row.action.value, reason, change.kashoo_id, now, sent.id)
+            if review:
+                self._open_review(
+                    connection, sent.row, review, change.kashoo_id, now, self._run_of(connection, sent.id)
+                )
+
+    def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
+        """Settle a write-back that Salesforce confirmed."""
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            self._move(connection, sent, Event.ANSWERED, now)
+            link_rows.write_back(connection, self._scope_id, sent.row, written, settlement)
+            self._close_parked(connection, sent.row, now)
+            self._note(connection, sent.row, sent.row.action.value, sent.row.reason, sent.row.kashoo_id, now, sent.id)
+
+    def linked(self, row: PlanRow, change: LinkChange, run_id: str) -> None:
+        """Link a record that stands in the books already; nothing is sent.
+
+        :raises StaleRow: when it was linked since the plan was made.
+        """
+        with self._database.begin() as connection:
+            if link_rows.version_of(connection, self._scope_id, row) != row.link_version:
+                raise StaleRow(row.record)
+            now = self._database.now(connection)
+            link_rows.put(connection, self._scope_id, row, change, now)
+            self._close_parked(connection, row, now)
+            self._note(connection, row, "link", row.reason, change.kashoo_id, now, None, run_id)
+
+    def failed(self, sent: Sent, event: Event, problem: Problem) -> State:
+        """Settle a write that was refused, turned away, or not answered.
+
+        :param event: ``REFUSED``, ``TURNED_AWAY`` or ``SILENCE``.
+        :raises LostLease: when another process took the operation over.
+        """
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            state = self._move(
+                connection, sent, event, now, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
+            )
+            self._note(connection, sent.row, state.value, problem.cause, None, now, sent.id)
+            return state
+
+    def park(self, row: PlanRow, problem: Problem, run_id: str) -> None:
+        """Keep a record that cannot be sent, with its cause and fix; a second call renews them."""
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            parked = connection.execute(
+                select(operations.c.id).where(
+                    self._mine,
+                    operations.c.target == row.target,
+                    operations.c.source_id == row.source_id,
+                    operations.c.part == row.part,
+                    operations.c.state == State.PARKED,
+                )
+            ).scalar()
+            values = {
+                **_identity(row),
+                "run_id": run_id,
+                "state": after(State.PARKED if parked else None, Event.BLOCKED),
+                "link_version": row.link_version,
+                "error_class": problem.error_class,
+                "cause": problem.cause,
+                "fix": problem.fix,
+            }
+            if parked:
+                connection.execute(update(operations).where(operations.c.id == parked).values(values))
+                return
+            ident = self._insert(connection, {**values, "attempts": 0}, now)
+            self._note(connection, row, State.PARKED.value, problem.cause, None, now, ident)
+
+    def review(self, row: PlanRow, problem: Problem, run_id: str) -> None:
+        """Open a review item; an open one for the same record and cause stays as it is."""
+        with self._database.begin() as connection:
+            self._open_review(connection, row, problem, row.kashoo_id, self._database.now(connection), run_id)
+
+    def release(self, row: PlanRow) -> None:
+        """Close what is parked for a record that needs no write any more."""
+        with self._database.begin() as connection:
+            self._close_parked(connection, row, self._database.now(connection))
+
+    def unsettled_sources(self, source_object: str) -> list[str]:
+        """List the records of one object that are read again in every run."""
+        with self._database.begin() as connection:
+            found = connection.execute(
+                select(operations.c.source_id)
+                .where(
+                    self._mine,
+                    operations.c.source_object == source_object,
+                    operations.c.state.in_([state.value for state in UNSETTLED]),
+                )
+                .distinct()
+            )
+            return sorted(found.scalars())
+
+    def unsettled(self, *states: State) -> list[Mapping[str, Any]]:
+        """List operations in some states, oldest first."""
+        with self._database.begin() as connection:
+            found = connection.execute(
+                select(operations).where(self._mine, operations.c.state.in_([*states])).order_by(operations.c.id)
+            )
+            return [dict(row) for row in found.mappings()]
+
+    def open_reviews(self) -> list[Mapping[str, Any]]:
+        """List open review items, oldest first."""
+        with self._database.begin() as connection:
+            found = connection.execute(
+                select(review_items)
+                .where(review_items.c.scope_id == self._scope_id, review_items.c.closed_at.is_(None))
+                .order_by(review_items.c.id)
+            )
+            return [dict(row) for row in found.mappings()]
+
+    def done_in(self, run_id: str) -> dict[str, int]:
+        """Count the writes a run finished, by action."""
+        with self._database.begin() as connection:
+            found = connection.execute(
+                select(operations.c.action, func.count())
+                .where(self._mine, operations.c.run_id == run_id, operations.c.state == State.DONE)
+                .group_by(operations.c.action)
+            )
+            return {row.action: row[1] for row in found}
+
+    @property
+    def _mine(self) -> Any:
+        return operations.c.scope_id == self._scope_id
+
+    def _insert(self, connection: Connection, values: Mapping[str, Any], now: float) -> int:
+        made = connection.execute(
+            insert(operations).values(scope_id=self._scope_id, created_at=now, **values).returning(operations.c.id)
+        )
+        return int(made.scalar_one())
+
+    def _move(self, connection: Connection, sent: Sent, event: Event, now: float, **values: Any) -> State:
+        state = after(State.SENT, event)
+        moved = connection.execute(
+            update(operations)
+            .where(operations.c.id == sent.id, operations.c.lease == sent.lease, operations.c.state == State.SENT)
+            .values(state=state, closed_at=None if state in LIVE else now, **values)
+        )
+        if not moved.rowcount:
+            raise LostLease(sent.row.record)
+        return state
+
+    def _close_parked(self, connection: Connection, row: PlanRow, now: float) -> None:
+        connection.execute(
+            update(operations)
+            .where(
+                self._mine,
+                operations.c.target == row.target,
+                operations.c.source_id == row.source_id,
+                operations.c.part == row.part,
+                operations.c.state.in_([State.PARKED, State.RETRY]),
+            )
+            .values(state=after(State.PARKED, Event.SUPERSEDED), closed_at=now)
+        )
+
+    def _open_review(
+        self, connection: Connection, row: PlanRow, problem: Problem, kashoo_id: int | None, now: float, run_id: str
+    ) -> None:
+        same = select(review_items.c.id).where(
+            review_items.c.scope_id == self._scope_id,
+            review_items.c.target == row.target,
+            review_items.c.source_id == row.source_id,
+            review_items.c.error_class == problem.error_class,
+            review_items.c.closed_at.is_(None),
+        )
+        if connection.execute(same).scalar() is None:
+            connection.execute(
+                insert(review_items).values(
+                    scope_id=self._scope_id,
+                    run_id=run_id,
+                    target=row.target,
+                    source_object=row.source_object,
+                    source_id=row.source_id,
+                    kashoo_id=kashoo_id,
+                    error_class=problem.error_class,
+                    cause=problem.cause,
+                    fix=problem.fix,
+                    opened_at=now,
+                )
+            )
+
+    def _run_of(self, connection: Connection, operation_id: int) -> str:
+        return str(connection.execute(select(operations.c.run_id).where(operations.c.id == operation_id)).scalar_one())
+
+    def _note(
+        self,
+        connection: Connection,
+        row: PlanRow,
+        event: str,
+        reason: str,
+        kashoo_id: int | None,
+        now: float,
+        operation_id: int | None,
+        run_id: str | None = None,
+    ) -> None:
+        connection.execute(
+            insert(audit).values(
+                scope_id=self._scope_id,
+                at=now,
+                run_id=run_id or self._run_of(connection, operation_id or 0),
+                operation_id=operation_id,
+                event=event,
+                target=row.target,
+                source_object=row.source_object,
+                source_id=row.source_id,
+                kashoo_id=kashoo_id,
+                fields=sorted(row.payload),
+                reason=reason,
+            )
+        )
+
+
+_BOOKS = frozenset({"customer", "item", "invoice"})
+
+
+def _identity(row: PlanRow) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "action": row.action.value if row.action is not Action.PARK else Action.CREATE.value,
+        "target": row.target,
+        "source_object": row.source_object,
+        "source_id": row.source_id,
+        "part": row.part,
+        "generation": row.generation,
+        "sale_id": row.sale_id or row.source_id,
+    }

@@ -1,0 +1,244 @@
+"""The tables of the sync store.
+
+They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no
+names, no addresses, no lines. Times are epoch seconds UTC, amounts are minor units. Every row that
+speaks of a record is scoped by Salesforce org and Kashoo business, so that a test business never
+makes production look synced.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from airflow_provider_kashoo.core.operations import LIVE
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_LIVE_STATES = ", ".join(sorted(f"'{state.value}'" for state in LIVE))
+
+
+def _scope() -> Column[int]:
+    return Column("scope_id", ForeignKey("scopes.id"), nullable=False)
+
+
+settings = Table(
+    "settings", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
+)
+
+pools = Table(
+    "pools",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("recorded_at", Float, nullable=False),
+)
+
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("org_id", String(18), nullable=False),
+    Column("business_id", String(32), nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("org_id", "business_id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("sync", String(64), nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("digest", String(64)),
+    Column("summary", JSON),
+    UniqueConstraint("scope_id", "sync", "run_id"),
+)
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("source", String(128), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("moved_at", Float, nullable=False),
+    UniqueConstraint("scope_id", "source"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("target", String(16), nullable=False),
+    Column("source_object", String(80), nullable=False),
+    Column("source_id", String(18), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("sale_id", String(18), nullable=False),
+    Column("kashoo_id", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("currency", String(3)),
+    Column("expected_total", BigInteger),
+    Column("journal_date", String(10)),
+    Column("settlement", String(16)),
+    Column("fields", JSON, nullable=False),
+    Column("written_back", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    # One sale is billed once, whether it arrives as Opportunity, as Order or as both.
+    Index(
+        "uq_links_sale",
+        "scope_id",
+        "target",
+        "sale_id",
+        "part",
+        unique=True,
+        sqlite_where=text("state = 'live'"),
+        postgresql_where=text("state = 'live'"),
+    ),
+    Index(
+        "uq_links_kashoo_id",
+        "scope_id",
+        "target",
+        "kashoo_id",
+        "source_id",
+        unique=True,
+        sqlite_where=text("state = 'live'"),
+        postgresql_where=text("state = 'live'"),
+    ),
+    Index("ix_links_source_id", "scope_id", "source_id"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("run_id", String(250), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("target", String(80), nullable=False),
+    Column("source_object", String(80), nullable=False),
+    Column("source_id", String(18), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("sale_id", String(18), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(64)),
+    Column("payload_hash", String(64)),
+    Column("reference", String(64)),
+    Column("kashoo_id", BigInteger),
+    Column("contact_id", BigInteger),
+    Column("currency", String(3)),
+    Column("expected_total", BigInteger),
+    Column("journal_date", String(10)),
+    Column("link_version", Integer, nullable=False),
+    Column("error_class", String(64)),
+    Column("cause", Text),
+    Column("fix", Text),
+    Column("created_at", Float, nullable=False),
+    Column("sent_at", Float),
+    Column("deadline", Float),
+    Column("closed_at", Float),
+    Index(
+        "uq_operations_live_key",
+        "scope_id",
+        "key",
+        unique=True,
+        sqlite_where=text(f"state IN ({_LIVE_STATES})"),
+        postgresql_where=text(f"state IN ({_LIVE_STATES})"),
+    ),
+    Index("ix_operations_state", "scope_id", "state"),
+    Index("ix_operations_source_id", "scope_id", "source_id"),
+)
+
+review_items = Table(
+    "review_items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("run_id", String(250), nullable=False),
+    Column("target", String(80), nullable=False),
+    Column("source_object", String(80), nullable=False),
+    Column("source_id", String(18), nullable=False),
+    Column("kashoo_id", BigInteger),
+    Column("error_class", String(64), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("closed_at", Float),
+    Index(
+        "uq_review_items_open",
+        "scope_id",
+        "target",
+        "source_id",
+        "error_class",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("at", Float, nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("operation_id", Integer),
+    Column("event", String(32), nullable=False),
+    Column("target", String(80), nullable=False),
+    Column("source_object", String(80), nullable=False),
+    Column("source_id", String(18), nullable=False),
+    Column("kashoo_id", BigInteger),
+    Column("fields", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_audit_source_id", "scope_id", "source_id"),
+)
+
+budget_slots = Table(
+    "budget_slots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("budget", String(250), nullable=False),
+    Column("taken_at", Float, nullable=False),
+    # The answer's time once it is known, the deadline until then: the other side may count at either end.
+    Column("counts_from", Float, nullable=False),
+    Index("ix_budget_slots_budget_counts_from", "budget", "counts_from"),
+)
+
+budget_closures = Table(
+    "budget_closures",
+    metadata,
+    Column("budget", String(250), primary_key=True),
+    Column("until", Float, nullable=False),
+)

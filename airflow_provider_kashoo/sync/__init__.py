@@ -1,0 +1,1 @@
+"""The five steps (delta, plan, approve, apply, commit), callable from plain Python."""

@@ -1,0 +1,237 @@
+"""Step four, towards the books: execute the rows of the plan, each journalled before it is sent.
+
+Running it again is safe at any point: a row whose record was written meanwhile is stale and is left
+out, one whose outcome is not known is not sent again, and one that was turned away goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from airflow_provider_kashoo.clients.documents import to_document, to_json
+from airflow_provider_kashoo.clients.kashoo import Written
+from airflow_provider_kashoo.clients.outcomes import WriteFailed
+from airflow_provider_kashoo.core.diff import base_hashes
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
+from airflow_provider_kashoo.core.money import format_minor
+from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.transform import Document
+from airflow_provider_kashoo.store.journal import OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.sync.books_plan import resolve_links
+from airflow_provider_kashoo.sync.sync import Sync
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+BACKOFF_SECONDS = 2.0
+SILENCES = 3
+"""After this many unanswered writes in a row the other side is taken to be down."""
+
+
+class BooksApply:
+    """Applies the plan of one run of ``salesforce_to_kashoo``.
+
+    :param sleep: replaced in tests.
+    """
+
+    def __init__(self, sync: Sync, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.sync, self._sleep = sync, sleep
+        self.lease = uuid.uuid4().hex
+        self.counts: Counter[str] = Counter()
+        self._linked: dict[tuple[str, str], int] = {}
+        self._silences = 0
+
+    def run(self) -> dict[str, int]:
+        """Execute every row.
+
+        :returns: outcome -> rows.
+        :raises BudgetSpent: when the budget needs a longer wait; nothing is lost, run it again then.
+        :raises UnreachableError: when Kashoo stopped answering.
+        :raises ConfigurationError: when the user may not write.
+        """
+        rows = self.sync.files.read_plan()
+        self._remember_links(rows)
+        parked = {
+            (row["target"], row["source_id"]) for row in self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
+        }
+        for done, row in enumerate(rows, start=1):
+            outcome = self._row(row, was_parked=(row.target, row.source_id) in parked)
+            self.counts[outcome] += 1
+            if row.requests and done % 25 == 0:
+                log.info("%d of %d rows: %s", done, len(rows), dict(self.counts))
+        return dict(self.counts)
+
+    def _row(self, row: PlanRow, *, was_parked: bool) -> str:
+        journal, run_id = self.sync.store.journal, self.sync.run.run_id
+        match row.action:
+            case Action.CREATE | Action.UPDATE:
+                return self._write(row)
+            case Action.LINK:
+                return self._link(row)
+            case Action.PARK:
+                return self._block(row, row.error_class, row.reason, row.fix)
+            case Action.REVIEW:
+                journal.review(row, Problem(row.error_class, row.reason, row.fix), run_id)
+                return "review"
+            case _:
+                if was_parked:
+                    journal.release(row)
+                return row.action.value
+
+    def _write(self, row: PlanRow) -> str:
+        document = resolve_links(row.document, self._linked)
+        if waiting := _unresolved(document):
+            return self._block(
+                row, "waiting_for_parent", f"its {waiting} is not in the books", f"Settle the {waiting}."
+            )
+        row = replace(row, document=document, payload=resolve_links(row.payload, self._linked))
+        call = self._prepare(row)
+        if call is None:
+            self._block(row, "changed_meanwhile", "it changed in the books since the plan", "Nothing: planned again.")
+            return "stale"
+        try:
+            return self._send(row, call)
+        except StaleRow:
+            return "stale"
+        except OpenOperation:
+            return "in_doubt"
+
+    def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
+        """Make the request of a row; None when the books are not as the plan saw them.
+
+        An update is read whole, changed, and written whole (assumed to be what Kashoo needs).
+        """
+        kashoo = self.sync.kashoo
+        if row.action is Action.CREATE:
+            body = to_json(row.target, row.payload, row.reference, kashoo.profile)
+            return lambda: kashoo.create(row.target, body)
+        theirs = kashoo.read(row.target, row.kashoo_id or 0)
+        if theirs is None or self.sync.store.hashes.of(theirs) != row.base:
+            return None
+        body = to_json(row.target, row.payload, row.reference, kashoo.profile, base=theirs)
+        return lambda: kashoo.update(row.target, row.kashoo_id or 0, body)
+
+    def _send(self, row: PlanRow, call: Callable[[], Written]) -> str:
+        for attempt in range(1, TRIES + 1):
+            with self.sync.kashoo.ready():
+                sent = self._journal(row)
+                try:
+                    written = call()
+                except WriteFailed as failure:
+                    if self._again(sent, failure, attempt):
+                        continue
+                    return self._settled_without_answer(failure)
+            return self._confirm(sent, written)
+        raise AssertionError("the last try always returns")
+
+    def _block(self, row: PlanRow, error_class: str, cause: str, fix: str) -> str:
+        self.sync.store.journal.park(row, Problem(error_class, cause, fix), self.sync.run.run_id)
+        return "parked"
+
+    def _journal(self, row: PlanRow) -> Sent:
+        return self.sync.store.journal.send(
+            row,
+            run_id=self.sync.run.run_id,
+            lease=self.lease,
+            deadline_seconds=self.sync.settings.send_deadline,
+            payload_hash=self.sync.store.hashes.of(row.payload),
+            contact_id=row.document.get("contact"),
+        )
+
+    def _again(self, sent: Sent, failure: WriteFailed, attempt: int) -> bool:
+        """Journal a write that was not confirmed; say whether to send it once more in this run."""
+        outcome = failure.outcome
+        last = outcome.event is Event.TURNED_AWAY and attempt == TRIES and not outcome.stop
+        event = Event.REFUSED if last else outcome.event
+        state = self.sync.store.journal.failed(sent, event, outcome.problem)
+        log.warning("%s: %s, now %s", sent.row.record, outcome.problem.cause, state.value)
+        if outcome.stop:
+            error = UnreachableError if outcome.problem.error_class == "unreachable" else ConfigurationError
+            raise error(f"{outcome.problem.cause}.", record=sent.row.record, remedy=outcome.problem.fix)
+        if event is not Event.TURNED_AWAY:
+            return False
+        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+        return True
+
+    def _settled_without_answer(self, failure: WriteFailed) -> str:
+        if failure.outcome.event is not Event.SILENCE:
+            self._silences = 0
+            return "parked"
+        self._silences += 1
+        if self._silences == SILENCES:
+            raise UnreachableError(
+                f"Kashoo did not answer {SILENCES} writes in a row.",
+                written="Those writes are in doubt; they are looked up before anything is sent again.",
+                remedy="The task tries the others again by itself.",
+            )
+        return "in_doubt"
+
+    def _confirm(self, sent: Sent, written: Written) -> str:
+        self._silences = 0
+        row = sent.row
+        entity = written.entity or self.sync.kashoo.read(row.target, written.id) or {"id": written.id}
+        read = to_document(row.target, entity, self.sync.kashoo.profile)
+        change = LinkChange(
+            kashoo_id=written.id,
+            fields=base_hashes(row.document, read, self.sync.store.hashes),
+            currency=row.currency,
+            expected_total=row.total,
+            journal_date=row.document.get("date"),
+        )
+        review = self._total_differs(row, entity.get("totalDue"))
+        self.sync.store.journal.answered(sent, change, row.reason, review)
+        self._linked[row.target, row.source_id] = written.id
+        log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
+        return _PAST[row.action]
+
+    def _total_differs(self, row: PlanRow, total: int | None) -> Problem | None:
+        if row.target != "invoice" or total == row.total:
+            return None
+        expected = format_minor(row.total or 0, row.currency or "")
+        found = "no total" if total is None else format_minor(total, row.currency or "")
+        return Problem("total_differs", f"expected {expected}, the books say {found}", "Compare the invoice in Kashoo.")
+
+    def _link(self, row: PlanRow) -> str:
+        document = resolve_links(row.document, self._linked)
+        change = LinkChange(
+            kashoo_id=row.kashoo_id or 0,
+            fields=base_hashes(document, row.payload, self.sync.store.hashes),
+            currency=row.currency,
+            expected_total=row.total,
+            journal_date=row.document.get("date"),
+        )
+        try:
+            self.sync.store.journal.linked(row, change, self.sync.run.run_id)
+        except StaleRow:
+            return "stale"
+        self._linked[row.target, row.source_id] = change.kashoo_id
+        return "linked"
+
+    def _remember_links(self, rows: list[PlanRow]) -> None:
+        wanted: dict[str, set[str]] = {"customer": set(), "item": set()}
+        for row in rows:
+            for part in [row.document, *row.document.get("lines", [])]:
+                for value in part.values():
+                    if isinstance(value, dict) and "link" in value:
+                        wanted[value["link"][0]].add(value["link"][1])
+        for target, ids in wanted.items():
+            found = self.sync.store.links.of_sources(target, ids)
+            self._linked |= {(target, ident): link.kashoo_id for ident, link in found.items()}
+
+
+_PAST = {Action.CREATE: "created", Action.UPDATE: "updated"}
+
+
+def _unresolved(document: Document) -> str:
+    for part in [document, *document.get("lines", [])]:
+        for value in part.values():
+            if isinstance(value, dict) and "link" in value:
+                return str(value["link"][0])
+    return ""

@@ -1,0 +1,298 @@
+"""Step two, towards the books: what would be written, and why, before anything is.
+
+Invoices are worked out first, because only they make a customer or an item needed; then their
+parents; then each invoice is held against its link. One sale becomes one invoice, whichever
+object it arrives as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from airflow_provider_kashoo.clients.documents import to_document
+from airflow_provider_kashoo.core import diff, match
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping import Mapping
+from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
+from airflow_provider_kashoo.core.totals import expected_total
+from airflow_provider_kashoo.core.transform import Document, transform
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.books import Books
+from airflow_provider_kashoo.sync.salesforce_delta import load_lines, load_records
+from airflow_provider_kashoo.sync.sync import Sync
+
+BOOKS_OWN = frozenset({"lines", "currency"})
+"""Fields in which the books win when both sides changed; in all others Salesforce does."""
+
+NOT_ALONE = frozenset({"contact", "currency"})
+"""Fields of an existing invoice that are never changed without a person."""
+
+
+@dataclass
+class Candidate:
+    """A deal that is to be billed, before it is held against the books."""
+
+    row: PlanRow
+    document: Document
+    link: Link | None
+
+
+class BooksPlan:
+    """Plans one run of ``salesforce_to_kashoo``."""
+
+    def __init__(self, sync: Sync) -> None:
+        self.sync, self.books = sync, Books.staged(sync)
+        self.rows: list[PlanRow] = []
+        self.unfit: dict[tuple[str, str], Problem] = {}
+        self.linked: dict[tuple[str, str], int] = {}
+        self._ladders: dict[str, match.Ladder] = {}
+        self._read: dict[tuple[str, int], Document] = {}
+
+    def make(self) -> PlanSummary:
+        """Plan, stage and summarise."""
+        candidates = self._within_limit(list(self._candidates()))
+        for target in ("customer", "item"):
+            needed = {ident for each in candidates for kind, ident in _links(each.document) if kind == target}
+            for mapping in self.sync.mappings_to(target):
+                self._plan_parents(mapping, needed)
+        for each in candidates:
+            self._plan_invoice(each)
+        self.rows = in_order(self.rows)
+        self.sync.files.write_plan(self.rows)
+        reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
+        notes = [f"{r['source']}: {r['records']} records in [{r['lower']}, {r['upper']}), {r['note']}" for r in reports]
+        return summarise(self.rows, seconds_for=self.sync.budget.seconds_for, notes=notes)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        claimed: dict[str, str] = {}
+        for mapping in self.sync.mappings_to("invoice"):
+            frame = load_records(self.sync, mapping.from_.object)
+            if frame is not None:
+                yield from self._candidates_of(mapping, frame, claimed)
+            self._plan_deleted(mapping)
+
+    def _candidates_of(self, mapping: Mapping, frame: pd.DataFrame, claimed: dict[str, str]) -> Iterator[Candidate]:
+        stamps = _stamps(frame)
+        lines = load_lines(self.sync, mapping.from_.object)
+        result = transform(mapping, frame, lines, self.sync.surroundings)
+        own = self.sync.store.links.of_sources("invoice", stamps)
+        sales = self.sync.store.links.of_sales(result.sales.values())
+        for source_id, why in result.excluded.items():
+            self._left_out(self._row(mapping, source_id, stamps), own.get(source_id), f"not {why}")
+        for source_id, problem in result.problems.items():
+            self._park(self._row(mapping, source_id, stamps), problem)
+        for source_id, document in result.documents.items():
+            sale = result.sales[source_id]
+            row = replace(self._row(mapping, source_id, stamps), sale_id=sale, currency=document["currency"])
+            link = sales.get(sale)
+            other = link.source_object if link and link.source_id != source_id else claimed.get(sale)
+            if other:
+                self._add(row, Action.SKIP, f"its sale is billed through its {other}")
+                continue
+            claimed[sale] = mapping.from_.object
+            resolved = self.books.resolve(document)
+            if isinstance(resolved, Problem):
+                self._park(row, resolved)
+            else:
+                yield Candidate(replace(row, total=expected_total(resolved, self.books.rates)), resolved, link)
+
+    def _within_limit(self, candidates: list[Candidate]) -> list[Candidate]:
+        limit = self.sync.run.limit
+        if limit is None:
+            return candidates
+        for each in candidates[limit:]:
+            self._add(each.row, Action.SKIP, f"outside the test batch of {limit}")
+        return candidates[:limit]
+
+    def _plan_parents(self, mapping: Mapping, needed: set[str]) -> None:
+        frame = load_records(self.sync, mapping.from_.object)
+        stamps = _stamps(frame) if frame is not None else {}
+        links = self.sync.store.links.of_sources(mapping.to, {*stamps, *needed})
+        self.linked |= {(mapping.to, ident): link.kashoo_id for ident, link in links.items()}
+        result = None
+        if frame is not None:
+            result = transform(mapping, frame[frame["Id"].isin({*links, *needed})], None, self.sync.surroundings)
+        for ident in sorted({*needed, *links} & {*stamps, *needed}):
+            row = self._row(mapping, ident, stamps)
+            document = result.documents.get(ident) if result else None
+            if document is not None:
+                self._plan_parent(row, document, links.get(ident))
+            elif ident in needed and ident not in links:
+                problem = (result.problems.get(ident) if result else None) or _not_for_books(mapping)
+                self._park(row, problem)
+
+    def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:
+        resolved = self.books.resolve(document)
+        if isinstance(resolved, Problem):
+            self._park(row, resolved)
+        elif link:
+            self._plan_update(row, resolved, link)
+        else:
+            found = self._ladder(row.target).find(resolved, row.reference)
+            if found.candidates > 1:
+                cause = f"{found.candidates} records of the books have the {found.evidence}"
+                self._park(row, Problem("ambiguous_match", cause, "Merge or rename them in Kashoo."))
+            elif found.kashoo_id is not None:
+                self._link(row, resolved, found)
+            else:
+                self._create(row, resolved, found.evidence)
+
+    def _plan_invoice(self, candidate: Candidate) -> None:
+        row, document = candidate.row, candidate.document
+        for kind, ident in _links(document):
+            if (kind, ident) in self.unfit:
+                self._park(row, Problem("waiting_for_parent", f"its {kind} is parked", f"Settle the {kind} first."))
+                return
+        document = resolve_links(document, self.linked)
+        if candidate.link:
+            self._plan_update(row, document, candidate.link)
+            return
+        found = self._ladder("invoice").find({}, row.reference) if self._never_synced() else match.Match(None, "")
+        if found.kashoo_id is not None:
+            self._link(row, document, found)
+        else:
+            self._create(row, document, "won and not billed yet")
+
+    def _plan_update(self, row: PlanRow, document: Document, link: Link) -> None:
+        row = replace(row, kashoo_id=link.kashoo_id, link_version=link.version, document=document)
+        if not diff.changed_fields(document, link.fields, self.sync.store.hashes):
+            self._add(row, Action.UNCHANGED, "nothing that is mapped changed")
+            return
+        theirs = self.sync.kashoo.read(row.target, link.kashoo_id)
+        if theirs is None or theirs.get("removed") is True:
+            self._review(row, "removed_in_books", "it was removed in Kashoo", "Make it again by hand, or leave it so.")
+            return
+        read = _fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
+        merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
+        for name in merged.conflicts:
+            if name in BOOKS_OWN:
+                self._review(
+                    row, "changed_on_both_sides", f"{name} changed on both sides; the books win", "Compare them."
+                )
+            else:
+                merged.write[name] = document.get(name)
+        if row.target == "invoice" and not self._may_change(row, theirs, merged.write):
+            return
+        row = replace(row, payload=merged.write, base=self.sync.store.hashes.of(theirs))
+        if merged.write:
+            reason = f"changed in Salesforce: {', '.join(sorted(merged.write))}"
+            self._add(replace(row, requests=2), Action.UPDATE, reason)
+        elif not merged.conflicts:
+            self._add(replace(row, payload=read), Action.LINK, "the books say the same already")
+        else:
+            self._add(row, Action.UNCHANGED, "the books win")
+
+    def _may_change(self, row: PlanRow, theirs: dict[str, Any], write: dict[str, Any]) -> bool:
+        """Say whether an invoice may be changed without a person; otherwise open a review item."""
+        alone = sorted(NOT_ALONE & set(write))
+        if alone:
+            self._review(row, "identity_changed", f"{', '.join(alone)} changed after billing", "Decide in Kashoo.")
+        elif "lines" in write and theirs["balanceDue"] != theirs["totalDue"]:
+            self._review(row, "paid_invoice_changed", "the deal changed after money came in", "Correct it in Kashoo.")
+        else:
+            return True
+        return False
+
+    def _plan_deleted(self, mapping: Mapping) -> None:
+        report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
+        deleted = report.get("deleted", [])
+        for ident, link in self.sync.store.links.of_sources("invoice", deleted).items():
+            self._left_out(self._row(mapping, ident, {}), link, "deleted in Salesforce")
+
+    def _left_out(self, row: PlanRow, link: Link | None, reason: str) -> None:
+        if link is None:
+            self._add(row, Action.SKIP, reason)
+            return
+        row = replace(row, kashoo_id=link.kashoo_id, sale_id=link.sale_id, link_version=link.version)
+        self._review(
+            row, "no_longer_billable", f"its invoice stands, but it is {reason}", "Void the invoice or win the deal."
+        )
+
+    def _link(self, row: PlanRow, document: Document, found: match.Match) -> None:
+        read = self._read[row.target, found.kashoo_id or 0]
+        row = replace(row, kashoo_id=found.kashoo_id, document=document, payload=read)
+        self._add(row, Action.LINK, f"in the books already: {found.evidence}")
+
+    def _create(self, row: PlanRow, document: Document, reason: str) -> None:
+        self._add(replace(row, document=document, payload=document, requests=1), Action.CREATE, reason)
+
+    def _park(self, row: PlanRow, problem: Problem) -> None:
+        self.unfit[row.target, row.source_id] = problem
+        parked = replace(row, error_class=problem.error_class, fix=problem.fix)
+        self._add(parked, Action.PARK, problem.cause)
+
+    def _review(self, row: PlanRow, error_class: str, cause: str, fix: str) -> None:
+        self._add(replace(row, error_class=error_class, fix=fix), Action.REVIEW, cause)
+
+    def _add(self, row: PlanRow, action: Action, reason: str) -> None:
+        self.rows.append(replace(row, action=action, reason=reason))
+
+    def _row(self, mapping: Mapping, source_id: str, stamps: dict[str, str]) -> PlanRow:
+        return PlanRow(
+            action=Action.SKIP,
+            mapping=mapping.name,
+            target=mapping.to,
+            source_object=mapping.from_.object,
+            source_id=source_id,
+            sale_id=source_id,
+            reason="",
+            sync=self.sync.name,
+            source_stamp=stamps.get(source_id, ""),
+        )
+
+    def _ladder(self, target: str) -> match.Ladder:
+        """Read the whole list once, and only when something is about to be created."""
+        if target not in self._ladders:
+            listed = self.sync.kashoo.listing(target)
+            rows = [to_document(target, row, self.sync.kashoo.profile) for row in listed]
+            self._read |= {(target, row["id"]): _fields_of(row) for row in rows}
+            self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
+        return self._ladders[target]
+
+    def _never_synced(self) -> bool:
+        """Say whether this store knows no invoice yet: then the books may hold ones that an earlier store made."""
+        return not self.sync.store.links.of_target("invoice")
+
+
+def resolve_links(document: Document, linked: dict[tuple[str, str], int]) -> Document:
+    """Replace symbolic links by Kashoo ids where the other record is linked, in a copy."""
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, dict) and "link" in value:
+            return linked.get((value["link"][0], value["link"][1]), value)
+        return value
+
+    copy = {name: resolved(value) for name, value in document.items()}
+    if "lines" in copy:
+        copy["lines"] = [{name: resolved(value) for name, value in line.items()} for line in copy["lines"]]
+    return copy
+
+
+def _links(document: Document) -> Iterator[tuple[str, str]]:
+    parts: Iterable[Document] = [document, *document.get("lines", [])]
+    for part in parts:
+        for value in part.values():
+            if isinstance(value, dict) and "link" in value:
+                yield value["link"][0], value["link"][1]
+
+
+def _fields_of(read: Document) -> Document:
+    return {name: value for name, value in read.items() if name not in {"id", "references"}}
+
+
+def _not_for_books(mapping: Mapping) -> Problem:
+    name = mapping.from_.object
+    return Problem(
+        "parent_left_out",
+        f"its {name} is not readable or does not match `when` of {mapping.name}",
+        f"Correct the {name}.",
+    )
+
+
+def _stamps(frame: pd.DataFrame) -> dict[str, str]:
+    stamps = (value.isoformat() for value in frame["SystemModstamp"])
+    return dict(zip(frame["Id"], stamps, strict=True))

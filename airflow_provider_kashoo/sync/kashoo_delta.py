@@ -1,0 +1,116 @@
+"""Step one, from Kashoo: invoices that may have changed, and payments by date.
+
+Kashoo has no evidenced "modified since": lists are read by date window, widely. What is absent from a
+window proves nothing, because its date may have been moved.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_kashoo.core.dates import business_date
+from airflow_provider_kashoo.core.settlement import Allocation, allocations
+from airflow_provider_kashoo.sync.sync import Sync
+
+log = logging.getLogger(__name__)
+
+PAYMENT_OVERLAP = timedelta(days=7)
+"""Payments are often booked some days late."""
+
+FUTURE = timedelta(days=400)
+SETTLED = frozenset({"Paid", "Refunded", "Void"})
+
+INVOICE = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("number", pa.string()),
+        ("date", pa.string()),
+        ("dueDate", pa.string()),
+        ("currency", pa.string()),
+        ("totalDue", pa.int64()),
+        ("balanceDue", pa.int64()),
+        ("removed", pa.bool_()),
+    ]
+)
+ALLOCATION = pa.schema(
+    [
+        ("payment_id", pa.int64()),
+        ("invoice_id", pa.int64()),
+        ("date", pa.string()),
+        ("amount", pa.int64()),
+        ("credit", pa.int64()),
+    ]
+)
+
+
+def extract(sync: Sync, resource: str) -> dict[str, Any]:
+    """Stage ``invoices`` or ``payments``.
+
+    :returns: the report that is also staged.
+    """
+    now = datetime.now(UTC)
+    today = business_date(now, sync.settings.zone)
+    source = f"kashoo.{resource}"
+    watermark = sync.store.watermarks.get(source)
+    if resource == "invoices":
+        start = _oldest_open(sync)
+        rows = list(_listing(sync, "invoice", start, today)) if start else []
+        sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE))
+    else:
+        start = business_date(watermark, sync.settings.zone) - PAYMENT_OVERLAP if watermark else _oldest_linked(sync)
+        rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
+        sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION))
+    lower = watermark or now
+    report = {
+        "source": source,
+        "lower": lower.isoformat(),
+        "upper": now.isoformat(),
+        "moves": not sync.run.bounded_by_hand and sync.run.run_type != "backfill",
+        "note": f"dated {start} or later" if start else "nothing is linked yet",
+        "records": len(rows),
+    }
+    sync.files.write_json(f"delta.{resource}", report)
+    log.info("Kashoo %s: %d, %s", resource, len(rows), report["note"])
+    return report
+
+
+def read_allocations(sync: Sync, start: date, today: date) -> Iterator[Allocation]:
+    """Read every allocation of the payments dated ``start`` or later."""
+    yield from allocations(_listing(sync, "payment", start, today))
+
+
+def staged_invoices(sync: Sync) -> dict[int, dict[str, Any]]:
+    """Invoice id -> the staged row."""
+    return {row["id"]: row for row in _rows(sync, "invoices")}
+
+
+def staged_allocations(sync: Sync) -> list[Allocation]:
+    """List the staged allocations."""
+    return [Allocation(**row) for row in _rows(sync, "allocations")]
+
+
+def _rows(sync: Sync, name: str) -> Iterable[dict[str, Any]]:
+    table = sync.files.read_table(name)
+    return [] if table is None else table.to_pylist()
+
+
+def _listing(sync: Sync, resource: str, start: date, today: date) -> Iterator[dict[str, Any]]:
+    return sync.kashoo.listing(resource, start=start.isoformat(), end=(today + FUTURE).isoformat())
+
+
+def _oldest_open(sync: Sync) -> date | None:
+    links = sync.store.links.of_target("invoice")
+    return min((_day(link.journal_date) for link in links if link.settlement not in SETTLED), default=None)
+
+
+def _oldest_linked(sync: Sync) -> date | None:
+    return min((_day(link.journal_date) for link in sync.store.links.of_target("invoice")), default=None)
+
+
+def _day(text: str | None) -> date:
+    return date.fromisoformat(text) if text else date(2000, 1, 1)

@@ -1,0 +1,77 @@
+"""Before anything is read: is all there that the run needs? Every fault found is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping import nearest
+from airflow_provider_kashoo.sync.books import Books
+from airflow_provider_kashoo.sync.salesforce_delta import shape_of
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+
+POOLS = {"salesforce_api": 4, "kashoo_api": 2}
+"""Airflow pools and the slots they are created with: how many tasks talk to a side at once."""
+
+
+def check_pools(recorded: Mapping[str, int]) -> None:
+    """Refuse to start when a pool was never created: its tasks would wait for ever.
+
+    :param recorded: pool sizes from the store; tasks cannot see pools themselves.
+    :raises ConfigurationError: naming the pools.
+    """
+    if missing := [name for name in POOLS if not recorded.get(name)]:
+        raise ConfigurationError(
+            f"The pools {', '.join(missing)} were never created; tasks in them would wait for ever.",
+            remedy="Run: airflow kashoo init (or restart the API server, whose plugin creates them).",
+        )
+
+
+def preflight(sync: Sync) -> Books:
+    """Check both sides and every mapping, and stage the reference data.
+
+    :raises ConfigurationError: one message with all faults, each with its remedy.
+    """
+    _check_business(sync)
+    books = Books.read(sync)
+    faults = list(_mapping_faults(sync)) if sync.name == TO_KASHOO else list(_write_back_faults(sync))
+    if sync.name == TO_KASHOO:
+        faults += [fault for each in sync.mappings.values() if each.into_books for fault in books.unknown(each)]
+    if faults:
+        raise ConfigurationError("\n  ".join(["The mappings do not fit the two sides:", *faults]))
+    books.stage(sync)
+    return books
+
+
+def _check_business(sync: Sync) -> None:
+    mine = {str(row["id"]) for row in sync.kashoo.businesses()}
+    if sync.kashoo.business_id not in mine:
+        raise ConfigurationError(
+            f"The Kashoo user has no business {sync.kashoo.business_id}.",
+            remedy=f"Set business_id in connection kashoo_default to one of: {', '.join(sorted(mine)) or 'none'}.",
+        )
+
+
+def _mapping_faults(sync: Sync) -> Iterator[str]:
+    for sobject in sorted({each.from_.object for each in sync.mappings.values() if each.into_books}):
+        yield from _caught(lambda sobject=sobject: shape_of(sync, sobject))  # type: ignore[misc]
+
+
+def _write_back_faults(sync: Sync) -> Iterator[str]:
+    for mapping in sync.mappings.values():
+        if mapping.into_books:
+            continue
+        fields = sync.salesforce.describe(mapping.to).fields
+        for name in mapping.fields:
+            place = mapping.place("fields", name)
+            if name not in fields:
+                yield f"{place}: {mapping.to} has no field {name!r}. {nearest(name, fields)} Or create it."
+            elif not fields[name].updateable:
+                yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give field-level access."
+
+
+def _caught(check: Callable[[], object]) -> Iterator[str]:
+    try:
+        check()
+    except ConfigurationError as error:
+        yield f"{error.what} {error.remedy}"

@@ -1,0 +1,99 @@
+"""The five steps of both syncs, behind one door: what the operators call, and what plain Python can call.
+
+Every step may run twice. What one hands to the next lies in files; what must survive lies in the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.plan import PlanSummary
+from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_back_plan
+from airflow_provider_kashoo.sync.books_apply import BooksApply
+from airflow_provider_kashoo.sync.books_plan import BooksPlan
+from airflow_provider_kashoo.sync.preflight import preflight as check_everything
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.write_back_apply import WriteBack
+
+
+def preflight(sync: Sync) -> None:
+    """Refuse to begin a run that cannot end; see :mod:`.preflight`."""
+    check_everything(sync)
+    sync.store.start_run(sync.name, sync.run.run_id)
+
+
+def extract(sync: Sync, source: str) -> dict[str, Any]:
+    """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``.
+
+    :returns: window and counts.
+    """
+    if sync.name == TO_KASHOO:
+        return salesforce_delta.extract(sync, source)
+    return kashoo_delta.extract(sync, source)
+
+
+def plan(sync: Sync) -> PlanSummary:
+    """Work out what would be written, and write nothing."""
+    summary = BooksPlan(sync).make() if sync.name == TO_KASHOO else write_back_plan.plan(sync)
+    sync.files.write_json("summary", asdict(summary))
+    sync.store.record_plan(sync.name, sync.run.run_id, summary)
+    return summary
+
+
+def approve(sync: Sync) -> str:
+    """Approve the plan of this run.
+
+    :returns: the digest that is approved; nothing asks for a person yet.
+    """
+    digest = str(_summary(sync)["digest"])
+    sync.files.write_json("approved", {"digest": digest})
+    return digest
+
+
+def apply(sync: Sync) -> dict[str, int]:
+    """Execute exactly the plan that was approved.
+
+    :returns: outcome -> rows.
+    :raises ConfigurationError: when the plan is another than the approved one.
+    """
+    approved = sync.files.read_json("approved") or {}
+    if approved.get("digest") != _summary(sync)["digest"]:
+        raise ConfigurationError(
+            "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
+        )
+    outcome = BooksApply(sync).run() if sync.name == TO_KASHOO else WriteBack(sync).run()
+    sync.files.write_json("applied", {"digest": approved["digest"], "outcome": outcome})
+    return outcome
+
+
+def commit(sync: Sync) -> dict[str, str]:
+    """Move the watermarks of this run, now that each of its records is settled or journalled.
+
+    :returns: source -> new watermark, for those that moved.
+    :raises ConfigurationError: when the plan was not applied.
+    """
+    applied = sync.files.read_json("applied") or {}
+    if applied.get("digest") != _summary(sync)["digest"]:
+        raise ConfigurationError(
+            "The plan of this run was not applied.", remedy="Clear its task apply and what follows."
+        )
+    moved = {}
+    for name in sync.files.names("delta."):
+        report = sync.files.read_json(name) or {}
+        lower, upper = datetime.fromisoformat(report["lower"]), datetime.fromisoformat(report["upper"])
+        if report["moves"] and upper > lower:
+            source = report["source"]
+            if sync.store.watermarks.move(source, lower=lower, upper=upper, run_id=sync.run.run_id):
+                moved[source] = report["upper"]
+    sync.store.finish_run(sync.name, sync.run.run_id)
+    return moved
+
+
+def _summary(sync: Sync) -> dict[str, Any]:
+    summary = sync.files.read_json("summary")
+    if summary is None:
+        raise ConfigurationError("This run has no plan.", remedy="Clear its task plan and what follows.")
+    return summary

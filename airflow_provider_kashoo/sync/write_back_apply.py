@@ -1,0 +1,94 @@
+"""Step four, towards Salesforce: collections of up to 200 updates by Id, each journalled before it is sent.
+
+An update by Id may be repeated: one without an answer is sent again, where a create would be looked up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION, TRANSIENT
+from airflow_provider_kashoo.core.errors import Problem, SyncError
+from airflow_provider_kashoo.core.operations import Event
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store.journal import OpenOperation, Sent
+from airflow_provider_kashoo.sync.sync import Sync
+
+NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing: it is sent again by itself.")
+NUMBERS = frozenset({"currency", "double", "percent", "int"})
+
+
+class WriteBack:
+    """Applies the plan of one run of ``kashoo_to_salesforce``."""
+
+    def __init__(self, sync: Sync) -> None:
+        self.sync = sync
+        self.lease = uuid.uuid4().hex
+        self.counts: Counter[str] = Counter()
+
+    def run(self) -> dict[str, int]:
+        """Execute every row.
+
+        :returns: outcome -> rows.
+        :raises UnreachableError: when Salesforce stopped answering; run it again then.
+        """
+        journal, run_id = self.sync.store.journal, self.sync.run.run_id
+        batch: list[PlanRow] = []
+        for row in self.sync.files.read_plan():
+            problem = Problem(row.error_class, row.reason, row.fix)
+            if row.action is Action.WRITE_BACK:
+                batch.append(row)
+            elif row.action is Action.PARK:
+                journal.park(row, problem, run_id)
+            elif row.action is Action.REVIEW:
+                journal.review(row, problem, run_id)
+            self.counts[row.action.value] += row.action is not Action.WRITE_BACK
+        for start in range(0, len(batch), MAX_COLLECTION):
+            self._send(batch[start : start + MAX_COLLECTION])
+        return {outcome: count for outcome, count in self.counts.items() if count}
+
+    def _send(self, rows: list[PlanRow]) -> None:
+        sent = [operation for row in rows if (operation := self._journal(row))]
+        records = [(each.row.target, {"Id": each.row.source_id, **self._typed(each.row)}) for each in sent]
+        try:
+            answers = self.sync.salesforce.update(records) if records else []
+        except SyncError:
+            for each in sent:
+                self.sync.store.journal.failed(each, Event.TURNED_AWAY, NOT_ANSWERED)
+            raise
+        for each, problem in zip(sent, answers, strict=True):
+            self._settle(each, problem)
+
+    def _settle(self, sent: Sent, problem: Problem | None) -> None:
+        if problem is None:
+            told = self.sync.store.hashes.fields(sent.row.document)
+            self.sync.store.journal.written_back(sent, told, sent.row.base)
+            self.counts["written_back"] += 1
+            return
+        transient = problem.error_class.upper() in TRANSIENT
+        state = self.sync.store.journal.failed(sent, Event.TURNED_AWAY if transient else Event.REFUSED, problem)
+        self.counts[state.value] += 1
+
+    def _journal(self, row: PlanRow) -> Sent | None:
+        try:
+            return self.sync.store.journal.send(
+                row,
+                run_id=self.sync.run.run_id,
+                lease=self.lease,
+                deadline_seconds=self.sync.settings.send_deadline,
+                payload_hash=self.sync.store.hashes.of(row.payload),
+            )
+        except OpenOperation:
+            self.counts["in_doubt"] += 1
+            return None
+
+    def _typed(self, row: PlanRow) -> dict[str, Any]:
+        """Give numbers to number fields: a plan keeps amounts as text so that no digit moves."""
+        fields = self.sync.salesforce.describe(row.target).fields
+        return {
+            name: Decimal(value) if value is not None and fields[name].type in NUMBERS else value
+            for name, value in row.payload.items()
+        }

@@ -1,0 +1,153 @@
+"""Step two, towards Salesforce: each linked invoice's settlement, held against what was written last.
+
+The state written is computed from what the books hold now, never added up from events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from airflow_provider_kashoo.core.dates import business_date
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping import Mapping
+from airflow_provider_kashoo.core.money import CENTS
+from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
+from airflow_provider_kashoo.core.settlement import Allocation, is_complete, settle
+from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.transform import evaluate
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync import kashoo_delta
+from airflow_provider_kashoo.sync.sync import Sync
+
+PREPAID = timedelta(days=400)
+"""How long before an invoice's date its payments are looked for, when those seen do not explain its balance."""
+
+
+def plan(sync: Sync) -> PlanSummary:
+    """Plan what Salesforce has to be told, stage it, and summarise."""
+    rows: list[PlanRow] = []
+    links = sync.store.links.of_target("invoice")
+    invoices = kashoo_delta.staged_invoices(sync)
+    parts: dict[int, list[Allocation]] = defaultdict(list)
+    for part in kashoo_delta.staged_allocations(sync):
+        parts[part.invoice_id].append(part)
+    known = _affected(sync, links, invoices, parts, rows)
+    _complete(sync, known, parts)
+    for mapping in sync.mappings.values():
+        if not mapping.into_books:
+            own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
+            rows += _rows_of(sync, mapping, own, parts)
+    rows = in_order(rows)
+    sync.files.write_plan(rows)
+    reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
+    notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
+    return summarise(rows, seconds_for=lambda _: 0.0, notes=notes)
+
+
+def _affected(
+    sync: Sync,
+    links: list[Link],
+    invoices: dict[int, dict[str, Any]],
+    parts: dict[int, list[Allocation]],
+    rows: list[PlanRow],
+) -> list[tuple[Link, dict[str, Any]]]:
+    """Pair each link that may have changed with its invoice as it is now."""
+    known = []
+    for link in links:
+        invoice = invoices.get(link.kashoo_id)
+        touched = link.kashoo_id in parts or link.settlement not in kashoo_delta.SETTLED
+        if invoice is None and touched:
+            invoice = sync.kashoo.read("invoice", link.kashoo_id)
+            if invoice is None or invoice.get("removed") is True:
+                rows.append(_removed(sync, link))
+                continue
+        if invoice is not None:
+            known.append((link, invoice))
+    return known
+
+
+def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]) -> None:
+    """Read older payments too, when those seen do not explain a balance to the cent."""
+    unexplained = [invoice for _, invoice in known if not is_complete(invoice, parts[invoice["id"]])]
+    if not unexplained:
+        return
+    today = business_date(datetime.now(UTC), sync.settings.zone)
+    start = min(date.fromisoformat(invoice["date"]) for invoice in unexplained) - PREPAID
+    parts.clear()
+    for part in kashoo_delta.read_allocations(sync, start, today):
+        parts[part.invoice_id].append(part)
+
+
+def _rows_of(
+    sync: Sync, mapping: Mapping, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]
+) -> list[PlanRow]:
+    if not known:
+        return []
+    settled = [settle(invoice, parts[invoice["id"]]) for _, invoice in known]
+    types = {name: pa.int64() if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
+    table = pa.Table.from_pylist(settled, schema=pa.schema(list(types.items())))
+    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    columns = {name: evaluate(field, frame, "text", sync.surroundings) for name, field in mapping.fields.items()}
+    money = {name for name, field in mapping.fields.items() if SETTLEMENT_SOURCE.get(field.from_ or "") == "money"}
+    rows = []
+    for number, (link, _) in enumerate(known):
+        document = {name: _value(values[number], name in money) for name, values in columns.items()}
+        rows.append(_row(sync, mapping, link, document, settled[number]["status"]))
+    return rows
+
+
+def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], status: str) -> PlanRow:
+    row = PlanRow(
+        action=Action.WRITE_BACK,
+        mapping=mapping.name,
+        target=mapping.to,
+        source_object=link.source_object,
+        source_id=link.source_id,
+        sale_id=link.sale_id,
+        part=link.part,
+        generation=link.generation,
+        reason=f"its invoice is {status}",
+        sync=sync.name,
+        kashoo_id=link.kashoo_id,
+        link_version=link.version,
+        document=document,
+        base=status,
+        requests=0,
+    )
+    if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
+        return replace(
+            row, action=Action.PARK, document={}, reason=problem.cause, error_class=problem.error_class, fix=problem.fix
+        )
+    now = sync.store.hashes.fields(document)
+    changed = {name: value for name, value in document.items() if now[name] != link.written_back.get(name)}
+    if not changed:
+        return replace(row, action=Action.UNCHANGED, reason="Salesforce was told so already")
+    return replace(row, payload=changed)
+
+
+def _removed(sync: Sync, link: Link) -> PlanRow:
+    return PlanRow(
+        action=Action.REVIEW,
+        mapping="",
+        target="invoice",
+        source_object=link.source_object,
+        source_id=link.source_id,
+        sale_id=link.sale_id,
+        reason="its invoice was removed in Kashoo",
+        sync=sync.name,
+        kashoo_id=link.kashoo_id,
+        error_class="removed_in_books",
+        fix="Make it again by hand, or leave it so; it is never made again by itself.",
+    )
+
+
+def _value(value: Any, is_money: bool) -> Any:
+    """Write an amount in major units, as Salesforce holds it; kept as text so that no digit moves."""
+    return str(Decimal(value) / CENTS) if is_money and isinstance(value, str) else value
