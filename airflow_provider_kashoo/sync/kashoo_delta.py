@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +65,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         start = business_date(watermark, sync.settings.zone) - PAYMENT_OVERLAP if watermark else _oldest_linked(sync)
         rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
         sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION))
-    lower = watermark or now
+    lower = watermark or datetime.combine(start or today, time.min, UTC)
     report = {
         "source": source,
         "lower": lower.isoformat(),

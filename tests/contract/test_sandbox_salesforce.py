@@ -56,7 +56,8 @@ def org(sandbox: Sandbox) -> Org:
 def refused(call: Callable[[], Any]) -> tuple[int, str]:
     with pytest.raises(ClientError) as caught:
         call()
-    [error] = list(caught.value.content)
+    content: Any = caught.value.content
+    [error] = content
     return caught.value.status, error["errorCode"]
 
 
@@ -337,7 +338,8 @@ def test_paging_is_a_snapshot_that_lives_two_days(sandbox: Sandbox, sf: Any, org
 def test_a_query_error_keeps_its_wording(sf: Any) -> None:
     with pytest.raises(ClientError) as caught:
         sf.query("SELECT Nope FROM Account")
-    [error] = caught.value.content
+    content: Any = caught.value.content
+    [error] = content
     assert error["errorCode"] == "INVALID_FIELD"
     assert "ERROR at Row:1:Column:8\nNo such column 'Nope' on entity 'Account'." in error["message"]
     assert refused(lambda: sf.query("SELECT Id FROM Nope")) == (400, "INVALID_TYPE")

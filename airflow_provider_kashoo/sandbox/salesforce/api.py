@@ -13,7 +13,7 @@ from decimal import Decimal
 from email.utils import format_datetime
 from json.encoder import encode_basestring_ascii
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,6 +33,7 @@ MAX_URI_BYTES = 16_384
 MAX_COLLECTION = 200
 DAILY_REQUESTS = 100_000
 _DATA = re.compile(r"/services/data/v(\d+)\.0(?=/|\Z)")
+_NOBODY = "000000000000000AAA"  # a well-formed id that no record has
 _NOT_FOUND = "The requested resource does not exist"
 _ROLLED_BACK = SalesforceError(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
@@ -167,11 +168,11 @@ def _object(request: Request, name: str) -> tuple[Org, SObject]:
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body, parse_float=Decimal)
+        if isinstance(value, dict):
+            return value
+        raise ValueError("no object at [line:1, column:1]")  # noqa: TRY301
     except ValueError as error:
         raise SalesforceError("JSON_PARSER_ERROR", f"Unexpected input: {error}") from None
-    if not isinstance(value, dict):
-        raise SalesforceError("JSON_PARSER_ERROR", "Expected an object at [line:1, column:1]")
-    return value
 
 
 @_root.post("/services/oauth2/token")
@@ -195,18 +196,9 @@ def token(request: Request, body: Body) -> Response:
     url, issued = state.instance_url(), str(int(org.clock.time() * 1000))
     who = f"{url}/id/{org.org_id}/{org.user_id}"
     signature = hmac.new(org.consumer_secret.encode(), (who + issued).encode(), "sha256").digest()
-    return _reply(
-        {
-            "access_token": state.new_token(),
-            "signature": base64.b64encode(signature).decode(),
-            "scope": "api",
-            "instance_url": url,
-            "id": who,
-            "token_type": "Bearer",
-            "issued_at": issued,
-            "api_instance_url": url,
-        }
-    )
+    content = {"access_token": state.new_token(), "signature": base64.b64encode(signature).decode(), "scope": "api"}
+    content |= {"instance_url": url, "id": who, "token_type": "Bearer", "issued_at": issued, "api_instance_url": url}
+    return _reply(content)
 
 
 @_root.get("/services/data")
@@ -227,8 +219,7 @@ def limits(request: Request) -> Response:
 @_data.get("/sobjects")
 def global_describe(request: Request) -> Response:
     """All objects, briefly."""
-    objects = _state(request).org.schema.objects.values()
-    listed = [item.brief(_base(request)) for item in objects]
+    listed = [item.brief(_base(request)) for item in _state(request).org.schema.objects.values()]
     return _reply({"encoding": "UTF-8", "maxBatchSize": MAX_COLLECTION, "sobjects": listed})
 
 
@@ -263,13 +254,6 @@ def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
     return id18
 
 
-def _by_key(org: Org, sobject: SObject, key: str, value: str) -> str:
-    found = org.find(sobject.name, key, value)
-    if found is None:
-        raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
-    return found
-
-
 @_data.post("/sobjects/{name}")
 def create(request: Request, name: str, body: Body) -> Response:
     """Create one record."""
@@ -301,7 +285,8 @@ def record_by_key(request: Request, name: str, key: str, value: str, body: Body)
     """Read, upsert or delete one record by an external id field."""
     org, sobject = _object(request, name)
     if request.method != "PATCH":
-        return _one(request, org, sobject, _by_key(org, sobject, key, value), body)
+        found = org.find(sobject.name, key, value)
+        return _one(request, org, sobject, _known_id(org, sobject, found or _NOBODY), body)
     only = request.query_params.get("updateOnly", "").lower() == "true"
     fields = _parsed(body)
     if key.lower() in {given.lower() for given in fields}:
@@ -309,15 +294,16 @@ def record_by_key(request: Request, name: str, key: str, value: str, body: Body)
         raise SalesforceError("INVALID_FIELD", message, [key])
     record_id, created = _upsert(org, sobject, fields, key, value, update_only=only)
     content = {"id": record_id, "success": True, "errors": [], "created": created}
-    location = f"{_base(request)}/sobjects/{sobject.name}/{quote(record_id)}"
-    return _reply(content, 201 if created else 200, {"Location": location})
+    return _reply(content, 201 if created else 200)
 
 
 def _upsert(
     org: Org, sobject: SObject, fields: Row, key: str, value: str, *, update_only: bool = False
 ) -> tuple[str, bool]:
     with org.lock:
-        found = _by_key(org, sobject, key, value) if update_only else org.find(sobject.name, key, value)
+        found = org.find(sobject.name, key, value)
+        if found is None and update_only:
+            raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
         if found is None:
             return org.insert(sobject.name, fields | {key: value}), True
         org.update(sobject.name, found, fields)
