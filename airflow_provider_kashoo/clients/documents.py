@@ -67,7 +67,8 @@ def _line_json(line: Document) -> Json:
 
 
 def _line_document(line: Json) -> Json:
-    document = {name: line[name] for name in ("account", "item", "description", "rate", "project") if line.get(name)}
+    names = ("account", "item", "description", "rate", "project")
+    document = {name: line[name] for name in names if line.get(name) not in (None, "")}
     document["quantity"] = format(Decimal(str(line.get("quantity", 1))).normalize(), "f")
     document["taxCode"] = line.get("taxCode") or "none"
     return document

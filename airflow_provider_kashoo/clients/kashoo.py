@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.operations import Event
 MAX_PAGES = 10_000
 RENEW_BEFORE_SECONDS = 120
 Json = dict[str, Any]
+_URL = re.compile(r"[^\s\"'{}<>]+")
 
 
 @dataclass(frozen=True)
@@ -128,16 +129,28 @@ class KashooClient:
         path = self.profile.entity(resource, self.business_id, ident)
         return self._written(self._send(self.profile.update_verb, path, body), known_id=ident)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> requests.Response:
+    def request(
+        self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> requests.Response:
+        """Send one request as it is given; the answer is the caller's to judge.
+
+        :param path: below the base URL, with a leading slash.
+        :param data: query parameters of a GET, JSON body of anything else.
+        """
         self._ensure_token()
+        sent = {"params": data} if method == "GET" else {"data": encode(data or {})}
+        return self._session.request(
+            method,
+            self._base + path,
+            headers={"Content-Type": "application/json", **self._headers(), **(headers or {})},
+            allow_redirects=False,
+            **sent,
+            **options,
+        )
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> requests.Response:
         try:
-            response = self._session.request(
-                method,
-                self._base + path,
-                data=encode(body),
-                headers={"Content-Type": "application/json", **self._headers()},
-                allow_redirects=False,
-            )
+            response = self.request(method, path, body)
         except requests.ConnectTimeout:
             raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.NOT_SENT, stop=True)) from None
         except requests.RequestException as error:
@@ -156,11 +169,13 @@ class KashooClient:
         body = _parse(response)
         if isinstance(body, dict) and isinstance(body.get("id"), int):
             return Written(body["id"], body if len(body) > 2 else None)
-        if known_id is not None:
-            return Written(known_id, None)
         if "html" in response.headers.get("Content-Type", ""):
             raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
-        for text in (response.headers.get("Location", ""), str(body or "")):
+        if known_id is not None:
+            return Written(known_id, None)
+        # Text that is no JSON is a URL or nothing: the last number of a cut entity would be another record.
+        bare = response.text.strip() if body is None and _URL.fullmatch(response.text.strip()) else ""
+        for text in (response.headers.get("Location", ""), bare or str(body or "")):
             if found := re.search(r"/(\d+)(?:[\"'}\s?#]|$)", text):
                 return Written(int(found[1]), None)
         raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
@@ -177,10 +192,7 @@ class KashooClient:
         return read_with_retries(lambda: self._read_once(path, query, renew=True), "Kashoo", self._sleep)
 
     def _read_once(self, path: str, query: Mapping[str, Any], *, renew: bool) -> Any:
-        self._ensure_token()
-        response = self._session.get(
-            self._base + path, params=dict(query), headers=self._headers(), allow_redirects=False
-        )
+        response = self.request("GET", path, dict(query))
         status = response.status_code
         if status == 200:
             parsed = _parse(response)

@@ -2,7 +2,7 @@
 
 A link holds two keyed hashes per field: as we sent it and as the books gave it back (Kashoo may trim
 what we send). They are the base of a three-way comparison: theirs is what the books say now, ours is
-what the mapping makes of Salesforce now.
+what the mapping makes of Salesforce now. A field that is absent is the same as an empty one.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Merge:
 
 def changed_fields(ours: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> list[str]:
     """List the fields whose source changed since we last sent them; a field that vanished counts."""
-    now = hashes.fields(ours)
-    return [name for name in sorted({*now, *base}) if now.get(name) != base.get(name, (None, None))[0]]
+    now, empty = hashes.fields(ours), hashes.of(None)
+    return [name for name in sorted({*now, *base}) if now.get(name, empty) != base.get(name, (empty, empty))[0]]
 
 
 def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> Merge:
@@ -44,11 +44,12 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, 
     :param theirs: the document as the books give it now.
     """
     result = Merge()
-    ours_now, theirs_now = hashes.fields(ours), hashes.fields(theirs)
+    ours_now, theirs_now, empty = hashes.fields(ours), hashes.fields(theirs), hashes.of(None)
     for name in sorted({*ours, *base}):
-        sent, read = base.get(name, (None, None))
-        we_changed, they_changed = ours_now.get(name) != sent, theirs_now.get(name) != read
-        if ours_now.get(name) == theirs_now.get(name):
+        sent, read = base.get(name, (empty, empty))
+        our_hash, their_hash = ours_now.get(name, empty), theirs_now.get(name, empty)
+        we_changed, they_changed = our_hash != sent, their_hash != read
+        if our_hash == their_hash:
             continue
         if we_changed and they_changed:
             result.conflicts.append(name)

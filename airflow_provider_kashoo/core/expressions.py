@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+
+from airflow_provider_kashoo.core.dates import parse_instant
 
 _ORDERED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -61,9 +63,10 @@ class Condition:
                     self._check(part)
             case ast.UnaryOp(op=ast.Not(), operand=part):
                 self._check(part)
-            case ast.Compare(left=left, ops=[_], comparators=[right]):
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
                 self.paths.add(_path(left))
-                _constant(right)
+                if isinstance(op, ast.In | ast.NotIn) != isinstance(_constant(right), list):
+                    raise ExpressionError(f"{ast.unparse(node)!r}: in takes a list, every other operator one value")
             case ast.Name() | ast.Attribute():
                 self.paths.add(_path(node))
             case _:
@@ -84,13 +87,15 @@ class Condition:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return _compare(frame[_path(left)], op, _constant(right))
             case _:
-                return _plain(frame[_path(node)] == True)  # noqa: E712  a column, not a truth value
+                return _compare(frame[_path(node)], ast.Eq(), constant=True)
 
 
 def _compare(column: pd.Series[Any], op: ast.cmpop, constant: Any) -> pd.Series[bool]:
     if isinstance(op, ast.In | ast.NotIn):
-        inside = column.isin([_like(column, value) for value in constant])
-        return _plain(inside if isinstance(op, ast.In) else ~inside)
+        inside = pd.Series(data=False, index=column.index, dtype=bool)
+        for value in constant:
+            inside |= _compare(column, ast.Eq(), value)
+        return inside if isinstance(op, ast.In) else ~inside
     if isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
         equal = column.isna() if constant is None else _plain(column == _like(column, constant))
         return equal if isinstance(op, ast.Eq | ast.Is) else ~equal
@@ -102,14 +107,24 @@ def _plain(result: pd.Series[Any]) -> pd.Series[bool]:
 
 
 def _like(column: pd.Series[Any], constant: Any) -> Any:
-    """Bring a constant to the column's type: text that is compared with a date is an ISO date."""
+    """Bring a constant to the column's type: text that is compared with a date is an ISO date, an instant is UTC.
+
+    :raises TypeError: for another type; Arrow would call them unequal and leave every record out.
+    """
     kind = getattr(column.dtype, "pyarrow_dtype", None)
-    if isinstance(constant, str) and kind is not None:
-        if pa.types.is_date(kind):
-            return date.fromisoformat(constant)
-        if pa.types.is_timestamp(kind):
-            return datetime.fromisoformat(constant)
-    return constant
+    if kind is None or constant is None:
+        return constant
+    if pa.types.is_date(kind):
+        return date.fromisoformat(constant)
+    if pa.types.is_timestamp(kind):
+        return parse_instant(constant)
+    if isinstance(constant, bool) != pa.types.is_boolean(kind) or isinstance(constant, str) != _is_text(kind):
+        raise TypeError
+    return Decimal(constant) if pa.types.is_decimal(kind) else constant
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _path(node: ast.expr) -> str:

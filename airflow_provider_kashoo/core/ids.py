@@ -20,10 +20,10 @@ def to_18(record_id: str) -> str:
     :param record_id: 15 or 18 characters; the suffix rule is evidenced (checked on real ids).
     :raises ValueError: when it is neither.
     """
+    if len(record_id) not in {15, 18} or not (record_id.isascii() and record_id.isalnum()):
+        raise ValueError("a Salesforce id has 15 or 18 letters and digits")
     if len(record_id) == 18:
         return record_id
-    if len(record_id) != 15 or not record_id.isalnum():
-        raise ValueError("a Salesforce id has 15 or 18 letters and digits")
     chunks = (record_id[i : i + 5] for i in (0, 5, 10))
     return record_id + "".join(
         SUFFIX_ALPHABET[sum(1 << place for place, letter in enumerate(chunk) if letter.isupper())] for chunk in chunks

@@ -51,6 +51,9 @@ class Field(_Strict):
             raise ValueError("give exactly one of from, value, text, link")
         if (self.link is None) != (self.mapping is None):
             raise ValueError("link and mapping go together")
+        for _, path, spec, conversion in string.Formatter().parse(self.text or ""):
+            if path is not None and (not path or spec or conversion):
+                raise ValueError("text takes {Path} and nothing else in braces")
         return self
 
     def paths(self) -> Iterator[tuple[str, bool]]:
@@ -132,10 +135,19 @@ class Mapping(_Strict):
         """Source path -> its place and whether it is optional, for the lines."""
         return _paths((("lines", name), field) for name, field in self.lines.items())
 
+    def placed_links(self) -> Iterator[tuple[Where, Field]]:
+        """Walk over the fields that link to another mapping's record, defaults too, with their places."""
+        for section in ("fields", "lines", "single_line"):
+            for name, field in getattr(self, section).items():
+                each: Field | None = field
+                while each:
+                    if each.link:
+                        yield (section, name), each
+                    each = each.default
+
     def links(self) -> Iterator[Field]:
-        """Walk over the fields that link to another mapping's record."""
-        for fields in (self.fields, self.lines, self.single_line):
-            yield from (field for field in fields.values() if field.link)
+        """Walk over the fields that link to another mapping's record, defaults too."""
+        return (field for _, field in self.placed_links())
 
 
 def _paths(fields: Any) -> dict[str, tuple[Where, bool]]:
@@ -156,9 +168,12 @@ def load_mapping(text: str, file: str) -> Mapping:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         mark = getattr(error, "problem_mark", None)
         raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None
+    if (double := _doubled(node)) is not None:
+        what = f"a second {double.value!r}; the first would be lost"
+        raise _wrong(f"{file}:{double.start_mark.line + 1}", what, "Keep one of them.")
     lines = dict(_line_numbers(node, ())) if node else {}
     try:
         mapping = Mapping.model_validate(data)
@@ -190,10 +205,10 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
             raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
         mappings[mapping.name] = mapping
     for mapping in mappings.values():
-        for field in mapping.links():
+        for where, field in mapping.placed_links():
             if field.mapping not in mappings:
                 near = nearest(str(field.mapping), mappings)
-                raise _wrong(mapping.place(), f"links to the unknown mapping {field.mapping!r}", near)
+                raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
     return mappings
 
 
@@ -252,8 +267,23 @@ def _line_numbers(node: yaml.Node, where: Where) -> Iterator[tuple[Where, int]]:
             yield from _line_numbers(value, (*where, number))
 
 
+def _doubled(node: yaml.Node | None) -> yaml.Node | None:
+    """Find a key that stands twice in one block: YAML's reader keeps the last and says nothing."""
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if str(key.value) in seen:
+                return key  # type: ignore[no-any-return]
+            seen.add(str(key.value))
+            parts.append(value)
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    return next((found for part in parts if (found := _doubled(part)) is not None), None)
+
+
 def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
     where: Where = tuple(first["loc"])
     found = where
     while found and found not in lines:

@@ -36,6 +36,10 @@ def fold(text: str | None) -> str:
     return "".join(letter for letter in plain if letter.isalnum())
 
 
+EXACT = frozenset({"email", "code"})
+"""Fields in which punctuation tells two records apart: ``A-10`` is not ``A1-0``."""
+
+
 class Ladder:
     """Rungs over one listing of the books.
 
@@ -77,7 +81,9 @@ RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
-    key = tuple(fold(row.get(field)) for field in fields)
+    key = tuple(
+        (row.get(field) or "").strip().casefold() if field in EXACT else fold(row.get(field)) for field in fields
+    )
     return key if all(key) else None
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_kashoo.core.ids import Reference, canonical, digest, operation_key
+from airflow_provider_kashoo.core.money import format_minor
 
 
 class Action(StrEnum):
@@ -125,6 +126,17 @@ class PlanSummary:
     requests: int
     seconds: float
     notes: list[str]
+
+
+def as_text(summary: PlanSummary) -> str:
+    """Write a summary for people: what, how much money, what is left out and why, how long it will take."""
+    lines = [f"digest {summary.digest[:12]}"]
+    for target, actions in summary.actions.items():
+        lines.append(f"  {target}: " + ", ".join(f"{count} {action}" for action, count in sorted(actions.items())))
+    lines += [f"  to be invoiced: {format_minor(total, code)}" for code, total in sorted(summary.totals.items())]
+    lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
+    lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s at the budget's rate")
+    return "\n".join(lines + [f"  {note}" for note in summary.notes])
 
 
 def summarise(rows: list[PlanRow], *, seconds_for: Any, notes: list[str]) -> PlanSummary:

@@ -76,7 +76,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     if records.empty:
         return result
     ids = records["Id"].tolist()
-    result.sales = dict(zip(ids, _sales(mapping, records, around), strict=True))
+    result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
     headers = _documents(mapping.fields, BOOKS_TARGETS[mapping.to], records, ids, around, result.problems)
     if mapping.to == "invoice":
         _add_lines(mapping, headers, records, lines, around, result.problems)
@@ -88,7 +88,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
 def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:
     """Give a field's value for every row, None where empty.
 
-    :raises ValueOf: never; a value that cannot be converted is the :class:`Problem` itself in its place.
+    A value that cannot be converted is the :class:`Problem` itself in its place.
     """
     if spec.value is not None:
         values: Column = [spec.value] * len(frame)
@@ -96,7 +96,8 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
         values = _texts(spec.text, frame)
     elif spec.link is not None:
         target = around.targets[str(spec.mapping)]
-        values = [{"link": [target, to_18(value)]} if value else None for value in _column(frame, spec.link)]
+        ids = [_record_id(value) for value in _column(frame, spec.link)]
+        values = [{"link": [target, ident]} if isinstance(ident, str) else ident for ident in ids]
     else:
         values = _column(frame, str(spec.from_))
     if spec.map is not None:
@@ -124,7 +125,7 @@ def _texts(template: str, frame: pd.DataFrame) -> Column:
     pieces = [(literal, path) for literal, path, _, _ in string.Formatter().parse(template)]
     columns = {path: _column(frame, path) for _, path in pieces if path}
     return [
-        "".join(literal + (str(columns[path][row] or "") if path else "") for literal, path in pieces).strip() or None
+        "".join(literal + (_words(columns[path][row]) if path else "") for literal, path in pieces).strip() or None
         for row in range(len(frame))
     ]
 
@@ -140,7 +141,7 @@ def _mapped(values: Column, spec: Field) -> Column:
             "Add the value, or a default, to the mapping.",
         )
     )
-    return [None if value is None else table.get(str(value), missing) for value in values]
+    return [None if value is None else table.get(_words(value), missing) for value in values]
 
 
 def _convert(value: Any, kind: FieldType, zone: str) -> Any:
@@ -166,6 +167,19 @@ def _to_text(value: Any, _: str) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def _words(value: Any) -> str:
+    return "" if value is None else _to_text(value, "")
+
+
+def _record_id(value: Any) -> str | Problem | None:
+    if value is None or isinstance(value, Problem):
+        return value
+    try:
+        return to_18(str(value))
+    except ValueError as error:
+        return Problem("wrong_type", str(error), "Correct the field in Salesforce or the mapping.")
+
+
 def _to_number(value: Any, _: str) -> str:
     number = Decimal(value)
     if not number.is_finite():
@@ -188,17 +202,21 @@ def _moved(value: Any, days: Any) -> Any:
         return value
     if isinstance(days, Problem) or Decimal(days) != int(Decimal(days)):
         return Problem("wrong_type", "the number of days is no whole number", "Correct it in Salesforce.")
-    return add_days(date.fromisoformat(value), int(Decimal(days))).isoformat()
+    try:
+        return add_days(date.fromisoformat(value), int(Decimal(days))).isoformat()
+    except OverflowError:
+        return Problem("wrong_type", "the number of days leads out of the calendar", "Correct it in Salesforce.")
 
 
-def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings) -> list[str]:
-    own = records["Id"].tolist()
+def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, problems: dict[str, Problem]) -> list[str]:
+    own: list[str] = records["Id"].tolist()
     if mapping.sale is None:
         return own
-    return [
-        to_18(sale) if sale else ident
-        for sale, ident in zip(evaluate(mapping.sale, records, "text", around), own, strict=True)
-    ]
+    sales = [_record_id(value) for value in evaluate(mapping.sale, records, "text", around)]
+    for ident, sale in zip(own, sales, strict=True):
+        if isinstance(sale, Problem):
+            problems[ident] = Problem(sale.error_class, f"sale: {sale.cause}", sale.fix)
+    return [sale if isinstance(sale, str) else ident for ident, sale in zip(own, sales, strict=True)]
 
 
 def _documents(
@@ -231,7 +249,7 @@ def _rows(
             if value is None and target[name].required:
                 value = Problem(  # noqa: PLW2901
                     "missing_value",
-                    f"{name} is empty",
+                    "it is empty",
                     f"Fill {_origin(spec)} in Salesforce or give the mapping a default.",
                 )
             if isinstance(value, Problem):

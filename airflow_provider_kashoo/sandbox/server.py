@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,8 @@ from airflow_provider_kashoo.sandbox.salesforce.org import Org, SalesforceError
 
 ADMIN = "/__sandbox__"
 START_SECONDS = 10.0
+AGE = timedelta(days=2)
+"""How old the records are when the sandbox starts: a nightly run's first window ends before today's 02:00."""
 
 
 class _Server:
@@ -90,7 +93,7 @@ class Sandbox:
         directory: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.clock = clock or Clock()
+        self.clock = clock or Clock(datetime.now(UTC) - AGE)
         self.org = Org(self.clock, seed=seed)
         self.books = Books(self.clock, seed=seed)
         self.logs = {"salesforce": RequestLog(), "kashoo": RequestLog()}
@@ -98,6 +101,8 @@ class Sandbox:
         with ExitStack() as undo:
             undo.callback(self._exit.close)
             datasets.load(dataset, self.org, self.books, seed=seed)
+            if clock is None:
+                self.clock.advance(AGE.total_seconds())
             if directory is None:
                 directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
             self.ca_bundle = directory.resolve() / "ca.pem"

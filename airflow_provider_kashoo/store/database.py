@@ -65,10 +65,13 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def migrate(self) -> None:
-        """Create the schema or bring it up to date."""
+        """Create the schema or bring it up to date.
+
+        :raises ConfigurationError: as :meth:`begin`.
+        """
         from alembic import command
 
-        with self.engine.begin() as connection:
+        with self.begin() as connection:
             command.upgrade(self._alembic(connection), "head")
 
     def check(self) -> None:
@@ -78,11 +81,10 @@ class Database:
         """
         if self.url.get_backend_name() == "sqlite" and not Path(str(self.url.database)).is_file():
             raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
-        from alembic.runtime.migration import MigrationContext
         from alembic.script import ScriptDirectory
 
         with self.begin() as connection:
-            here = MigrationContext.configure(connection).get_current_revision()
+            here = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
             head = ScriptDirectory.from_config(self._alembic(connection)).get_current_head()
         if here != head:
             raise ConfigurationError(

@@ -67,7 +67,7 @@ class Journal:
 
         :param deadline_seconds: the request must not leave or be answered later than this.
         :raises StaleRow: when the link is not as the plan saw it.
-        :raises OpenOperation: when the same intent is in flight or in doubt.
+        :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
         with self._database.begin() as connection:
             self._database.lock(connection, f"{self._scope_id}/{row.target}/{row.sale_id}")
@@ -79,6 +79,8 @@ class Journal:
                     self._mine, operations.c.key == row.key, operations.c.state.in_(list(LIVE))
                 )
             ).one_or_none()
+            if row.target in _BOOKS and self._sale_is_open(connection, row):
+                raise OpenOperation(row.record)
             event = Event.SEND
             if earlier and earlier.state != State.RETRY:
                 if row.action is not Action.WRITE_BACK or earlier.deadline > now:
@@ -152,6 +154,8 @@ class Journal:
         """
         with self._database.begin() as connection:
             now = self._database.now(connection)
+            if event is Event.REFUSED:
+                self._close_parked(connection, sent.row, now)  # one parked row per record, however often it is refused
             state = self._move(
                 connection, sent, event, now, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
             )
@@ -242,6 +246,18 @@ class Journal:
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
 
+    def _sale_is_open(self, connection: Connection, row: PlanRow) -> bool:
+        """Say whether the outcome of another write for the same sale is not known: it may be billed by it."""
+        others = select(operations.c.id).where(
+            self._mine,
+            operations.c.target == row.target,
+            operations.c.sale_id == (row.sale_id or row.source_id),
+            operations.c.part == row.part,
+            operations.c.key != row.key,
+            operations.c.state.in_([State.SENT, State.IN_DOUBT]),
+        )
+        return connection.execute(others).first() is not None
+
     def _insert(self, connection: Connection, values: Mapping[str, Any], now: float) -> int:
         made = connection.execute(
             insert(operations).values(scope_id=self._scope_id, created_at=now, **values).returning(operations.c.id)
@@ -253,7 +269,7 @@ class Journal:
         moved = connection.execute(
             update(operations)
             .where(operations.c.id == sent.id, operations.c.lease == sent.lease, operations.c.state == State.SENT)
-            .values(state=state, closed_at=None if state in LIVE else now, **values)
+            .values(state=state, closed_at=None if state in UNSETTLED else now, **values)
         )
         if not moved.rowcount:
             raise LostLease(sent.row.record)

@@ -27,8 +27,13 @@ def check_pools(recorded: Mapping[str, int]) -> None:
         )
 
 
-def preflight(sync: Sync) -> Books:
-    """Check both sides and every mapping, and stage the reference data.
+def preflight(sync: Sync) -> None:
+    """Check both sides and every mapping, and stage the reference data for the plan."""
+    check_both_sides(sync).stage(sync)
+
+
+def check_both_sides(sync: Sync) -> Books:
+    """Check both sides and every mapping.
 
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
@@ -39,7 +44,6 @@ def preflight(sync: Sync) -> Books:
         faults += [fault for each in sync.mappings.values() if each.into_books for fault in books.unknown(each)]
     if faults:
         raise ConfigurationError("\n  ".join(["The mappings do not fit the two sides:", *faults]))
-    books.stage(sync)
     return books
 
 

@@ -1,0 +1,141 @@
+"""``airflow kashoo ...``. Every ``airflow`` command imports this module: what a command needs is imported in it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
+
+
+def get_kashoo_commands() -> list[Any]:
+    """Give the command group that the provider info names."""
+    return [
+        GroupCommand(
+            name="kashoo",
+            help="Salesforce to Kashoo and back",
+            subcommands=[
+                ActionCommand(
+                    name="init",
+                    help="Create pools and store, copy the DAGs and mappings",
+                    description=(
+                        "Create the pools and the sync store, and copy the shipped DAGs and mappings to where Airflow "
+                        "looks for them. A file that exists already is never overwritten. May be run again."
+                    ),
+                    func=init,
+                    args=[_NO_COPY],
+                ),
+                ActionCommand(
+                    name="check",
+                    help="Say what a run would miss: connections, permissions, mappings",
+                    description="Do what the task preflight does, for both syncs, and write nothing anywhere.",
+                    func=check,
+                    args=[],
+                ),
+                ActionCommand(
+                    name="status",
+                    help="Parked records, writes in doubt, review items, watermarks",
+                    description="List what a person has to look at, each with its cause and what to do.",
+                    func=status,
+                    args=[],
+                ),
+                ActionCommand(
+                    name="sandbox",
+                    help="Serve a simulated Salesforce and Kashoo",
+                    description=(
+                        "Print one JSON line (addresses, CA bundle, the environment that points any DAG here), then "
+                        "serve until stopped. Needs the extra: pip install 'airflow-provider-kashoo[sandbox]'"
+                    ),
+                    func=sandbox,
+                    args=[_SALESFORCE_PORT, _KASHOO_PORT, _DATASET, _SEED],
+                ),
+                ActionCommand(
+                    name="demo",
+                    help="Run both syncs in a real Airflow against the sandbox",
+                    description=(
+                        "Start the sandbox and one Airflow of its own, let won deals become invoices, customers pay, "
+                        "and payments come back; compare both sides to the cent. Exit status 0 only if they agree."
+                    ),
+                    func=demo,
+                    args=[_KEEP],
+                ),
+            ],
+        )
+    ]
+
+
+_NO_COPY = Arg(("--no-copy",), help="Create pools and store only", action="store_true")
+_SALESFORCE_PORT = Arg(("--salesforce-port",), help="0 picks a free one", type=int, default=0)
+_KASHOO_PORT = Arg(("--kashoo-port",), help="0 picks a free one", type=int, default=0)
+_DATASET = Arg(("--dataset",), help="demo, empty or scale:ROWS", default="demo")
+_SEED = Arg(("--seed",), help="the same seed makes the same data", type=int, default=1)
+_KEEP = Arg(("--keep",), help="leave everything running, with the Airflow UI", action="store_true")
+
+
+def init(args: Namespace) -> None:
+    """Create pools and store; copy DAGs and mappings, never over edits."""
+    from airflow_provider_kashoo.hooks.settings import open_database
+    from airflow_provider_kashoo.hooks.setup import copy_shipped, create_pools_and_store
+
+    for name, slots in create_pools_and_store().items():
+        _say(f"pool   {name}: {slots} slots")
+    _say(f"store  {open_database().url.render_as_string(hide_password=True)}")
+    for path, state in [] if args.no_copy else copy_shipped():
+        _say(f"{state:<6} {path}")
+
+
+def check(_: Namespace) -> None:
+    """Preflight both syncs; exit status 1 when anything is missing."""
+    from airflow_provider_kashoo.core.errors import SyncError
+    from airflow_provider_kashoo.core.window import RunFacts
+    from airflow_provider_kashoo.hooks.sync import open_sync
+    from airflow_provider_kashoo.sync.preflight import check_both_sides
+    from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+
+    failed = False
+    for name in (TO_KASHOO, TO_SALESFORCE):
+        try:
+            with open_sync(name, RunFacts(run_id="check")) as sync:
+                check_both_sides(sync)
+            _say(f"ok     {name}")
+        except SyncError as error:
+            failed = True
+            _say(f"wrong  {name}: {error}")
+    if failed:
+        raise SystemExit(1)
+
+
+def status(_: Namespace) -> None:
+    """List what waits for a person."""
+    from airflow_provider_kashoo.core.errors import SyncError
+    from airflow_provider_kashoo.hooks.settings import open_database
+    from airflow_provider_kashoo.hooks.status import print_status
+
+    try:
+        print_status(open_database())
+    except SyncError as error:
+        raise SystemExit(str(error)) from None
+
+
+def sandbox(args: Namespace) -> None:
+    """Serve the sandbox until stopped."""
+    from airflow_provider_kashoo.sandbox.server import serve
+
+    serve(
+        dataset=args.dataset,
+        seed=args.seed,
+        salesforce_port=args.salesforce_port,
+        kashoo_port=args.kashoo_port,
+    )
+
+
+def demo(args: Namespace) -> None:
+    """Run the demo; exit status 0 only if both sides agree."""
+    from airflow_provider_kashoo.hooks.settings import shipped
+    from airflow_provider_kashoo.sandbox.demo import main
+
+    raise SystemExit(main(dags=shipped("dags"), keep=args.keep))
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201  the command line's output

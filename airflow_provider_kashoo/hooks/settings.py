@@ -1,0 +1,120 @@
+"""Airflow's configuration and connections in plain types: where the store, the files and the mappings are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseHook, ObjectStoragePath, conf
+from airflow.sdk.exceptions import AirflowNotFoundException
+from sqlalchemy import URL
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.sync.sync import Settings
+
+SECTION = "kashoo"
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+
+
+def airflow_home() -> Path:
+    """Give AIRFLOW_HOME as every Airflow process sees it."""
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+
+
+def settings() -> Settings:
+    """Read the section ``[kashoo]``."""
+    return Settings(
+        overlap=timedelta(seconds=conf.getint(SECTION, "delta_overlap_seconds")),
+        margin=timedelta(seconds=conf.getint(SECTION, "delta_margin_seconds")),
+        send_deadline=conf.getint(SECTION, "send_deadline_seconds"),
+        zone=conf.get(SECTION, "time_zone"),
+    )
+
+
+def open_database() -> Database:
+    """Open the sync store that ``[kashoo] store_conn_id`` names, or the SQLite file in AIRFLOW_HOME.
+
+    :raises ConfigurationError: for a connection that is neither SQLite nor PostgreSQL, and for SQLite
+        under an executor whose workers may be on other hosts.
+    """
+    conn_id = conf.get(SECTION, "store_conn_id")
+    try:
+        url = _url(BaseHook.get_connection(conn_id))
+    except AirflowNotFoundException:
+        url = URL.create("sqlite", database=str(airflow_home() / "kashoo_store.db"))
+    executor = conf.get("core", "executor", fallback="LocalExecutor")
+    if url.get_backend_name() == "sqlite" and executor.rsplit(".", 1)[-1] != "LocalExecutor":
+        raise ConfigurationError(
+            f"The sync store is a SQLite file, but workers of {executor} may be on other hosts.",
+            remedy=f"Point connection {conn_id} at PostgreSQL.",
+        )
+    return Database(url)
+
+
+def staging_root() -> Any:
+    """Give the folder of the files between the steps, as a path object."""
+    configured = conf.get(SECTION, "staging_path", fallback=None)
+    if not configured:
+        return airflow_home() / "kashoo_staging"
+    return ObjectStoragePath(configured) if "://" in configured else Path(configured)
+
+
+def mappings_dir() -> Path:
+    """Find the mapping files: configured, beside the DAGs, or the shipped ones."""
+    configured = conf.get(SECTION, "mappings_dir", fallback=None)
+    if configured:
+        return Path(configured)
+    beside = Path(conf.get("core", "dags_folder")).parent / "include" / "mappings"
+    return beside if beside.is_dir() else shipped("include/mappings")
+
+
+def shipped(folder: str) -> Path:
+    """Give a folder that came with this package: ``dags`` or ``include/mappings``.
+
+    In a wheel they lie inside the package, in a checkout beside it.
+    """
+    package = Path(__file__).parents[1]
+    inside = package / "shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
+    """Read a structured extra, which the connection form holds as JSON text.
+
+    :raises ConfigurationError: when it is not JSON.
+    """
+    import json
+
+    value = extra.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ConfigurationError(
+            f"The extra {name!r} of the Kashoo connection is not JSON.", remedy="Correct it in Admin > Connections."
+        ) from None
+
+
+def _url(connection: Any) -> URL:
+    kind = connection.conn_type
+    if kind == "sqlite":
+        return URL.create("sqlite", database=connection.host or f"/{connection.schema or ''}")
+    if kind not in DRIVERS:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id} has the type {kind}; the sync store is sqlite or postgres.",
+            remedy="Correct the connection.",
+        )
+    return URL.create(
+        DRIVERS[kind],
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query={name: str(value) for name, value in connection.extra_dejson.items()},
+    )

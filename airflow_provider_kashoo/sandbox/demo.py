@@ -1,0 +1,310 @@
+"""The demo: both syncs in a real Airflow of its own, against the sandbox, compared to the cent at the end.
+
+It knows Airflow and the two systems from outside only, by HTTP, as a person would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from airflow_provider_kashoo.sandbox.server import Sandbox
+
+FORWARD, BACK = "salesforce_to_kashoo", "kashoo_to_salesforce"
+START_SECONDS, RUN_SECONDS = 180, 300
+USER = "admin"
+SETTLE_SECONDS = 1200
+"""The sandbox's clock is moved on by this before the last run, so that its window holds our own write-backs."""
+
+LOGINS = ("/authTokens", "/services/oauth2/token")
+
+Cents = dict[str, int]
+
+
+class DemoFailed(Exception):
+    """Something did not come about; the message says what and where the log is."""
+
+
+class LocalAirflow:
+    """One ``airflow standalone`` in its own process group, home and ports.
+
+    :param home: AIRFLOW_HOME, empty.
+    :param environment: beside Airflow's own, such as connections and the CA bundle.
+    """
+
+    def __init__(self, home: Path, dags: Path, environment: dict[str, str]) -> None:
+        self.password = secrets.token_urlsafe(9)
+        self.log = home / "airflow.log"
+        port, *log_ports = _free_ports(3)
+        self.url = f"http://localhost:{port}"
+        passwords = home / "passwords.json"
+        passwords.write_text(json.dumps({USER: self.password}))
+        self._environment = {
+            **os.environ,
+            **environment,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "NO_PROXY": "localhost,127.0.0.1",
+        }
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it; its whole process group is stopped at the end."""
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "standalone"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self.group = process.pid
+        try:
+            yield
+        finally:
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(process.pid, sign)
+                    process.wait(20)
+                except (ProcessLookupError, subprocess.TimeoutExpired):
+                    continue
+
+    def ready(self) -> bool:
+        """Say whether every part of Airflow is healthy and both DAGs are known; log in on the way."""
+        try:
+            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+            if any(health[part]["status"] != "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
+                return False
+            if "Authorization" not in self._session.headers:
+                login = {"username": USER, "password": self.password}
+                token = self._session.post(f"{self.url}/auth/token", json=login, timeout=5).json()["access_token"]
+                self._session.headers["Authorization"] = f"Bearer {token}"
+            return all(self._session.get(f"{self.url}/api/v2/dags/{dag}", timeout=5).ok for dag in (FORWARD, BACK))
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return False
+
+    def unpause(self, dag: str) -> None:
+        """Unpause a DAG, which lets its last scheduled run begin."""
+        self._call("PATCH", f"/dags/{dag}", {"is_paused": False})
+
+    def trigger(self, dag: str) -> None:
+        """Start a manual run."""
+        self._call("POST", f"/dags/{dag}/dagRuns", {"logical_date": None})
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """List a DAG's runs."""
+        return list(self._call("GET", f"/dags/{dag}/dagRuns")["dag_runs"])
+
+    def memory(self) -> int:
+        """Add up the memory of all its processes, shared pages counted once, in bytes; 0 where /proc is absent."""
+        total = 0
+        for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
+            try:
+                if os.getpgid(int(status.parent.name)) == self.group:
+                    found = [line for line in status.read_text().splitlines() if line.startswith("Pss:")]
+                    total += int(found[0].split()[1]) * 1024
+            except (OSError, IndexError):
+                continue
+        return total
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+
+class Demo:
+    """One demo, step by step.
+
+    :param dags: folder of the shipped DAGs.
+    """
+
+    def __init__(self, dags: Path, home: Path, sandbox: Sandbox, console: Console) -> None:
+        self.sandbox, self.console = sandbox, console
+        self.airflow = LocalAirflow(home, dags, sandbox.describe()["env"])
+        self.peak_memory = 0
+        self.started = time.monotonic()
+
+    def run(self) -> bool:
+        """Go through all steps, print the table, and say whether both sides agree."""
+        self._step("Airflow starts", self.airflow.ready, START_SECONDS)
+        self._run(FORWARD, 1, "won deals become invoices", scheduled=True)
+        paid = self._customers_pay()
+        self._run(BACK, 1, "payments come back", scheduled=True)
+        self.sandbox.clock.advance(SETTLE_SECONDS)
+        before = self._writes()
+        self._run(FORWARD, 2, "nothing is left to do", scheduled=False)
+        return self._print_result(paid, self._writes() - before)
+
+    def _run(self, dag: str, number: int, what: str, *, scheduled: bool) -> None:
+        if scheduled:
+            self.airflow.unpause(dag)
+        else:
+            self.airflow.trigger(dag)
+
+        def finished() -> bool:
+            runs = self.airflow.runs(dag)
+            if any(run["state"] == "failed" for run in runs):
+                raise DemoFailed(f"A run of {dag} failed; see {self.airflow.log}.")
+            return len(runs) >= number and all(run["state"] == "success" for run in runs)
+
+        self._step(f"{dag}: {what}", finished, RUN_SECONDS)
+
+    def _step(self, what: str, done: Callable[[], bool], seconds: float) -> None:
+        begun = time.monotonic()
+        with self.console.status(what) as status:
+            while not done():
+                elapsed = time.monotonic() - begun
+                if elapsed > seconds:
+                    raise DemoFailed(f"{what}: not done after {seconds:.0f} s; see {self.airflow.log}.")
+                self.peak_memory = max(self.peak_memory, self.airflow.memory())
+                requests_seen = len(self.sandbox.logs["kashoo"].entries())
+                status.update(f"{what} ({elapsed:.0f} s, {requests_seen} requests to Kashoo)")
+                time.sleep(0.5)
+        self.console.print(f"[green]done[/]  {what}  [dim]{time.monotonic() - begun:.0f} s[/]")
+
+    def _customers_pay(self) -> int:
+        """Pay every third invoice in full and every third in part, as customers would."""
+        ours = self._ours("invoices", "memo")
+        count = 0
+        for number, invoice in enumerate(ours):
+            if number % 3 == 2:
+                continue
+            amount = invoice["totalDue"] if number % 3 == 0 else invoice["totalDue"] // 3
+            body = {"invoice": invoice["id"], "amount": amount}
+            requests.post(f"{self.sandbox.admin_url}/kashoo/payments", json=body, timeout=30).raise_for_status()
+            count += 1
+        self.console.print(f"[green]done[/]  {count} customers pay, in full or in part")
+        return count
+
+    def _ours(self, kind: str, field: str) -> list[dict[str, Any]]:
+        """List the records of the books that carry a reference of the sync."""
+        books = self.sandbox.books
+        rows: list[dict[str, Any]] = []
+        while page := books.page(books.main(), kind, offset=len(rows)):
+            rows += page
+        return [row for row in rows if "[sf:" in (row.get(field) or "")]
+
+    def _writes(self) -> int:
+        """Count the requests that may have changed something on either side, logins left out."""
+        seen = [entry for log in self.sandbox.logs.values() for entry in log.entries()]
+        return sum(entry["method"] != "GET" and not entry["path"].endswith(LOGINS) for entry in seen)
+
+    def _print_result(self, paid: int, last_writes: int) -> bool:
+        invoices = self._ours("invoices", "memo")
+        sold, told, written_back = self._salesforce_side()
+        billed: Cents = defaultdict(int)
+        open_: Cents = defaultdict(int)
+        for invoice in invoices:
+            billed[invoice["currency"]] += invoice["totalDue"]
+            open_[invoice["currency"]] += invoice["balanceDue"]
+        agree = dict(billed) == dict(sold) and dict(open_) == dict(told) and written_back == paid and last_writes == 0
+        table = Table("", "Salesforce", "Kashoo", title="Both sides agree to the cent" if agree else "The sides DIFFER")
+        for kind, field in (("customers", "notes"), ("items", "description"), ("invoices", "memo")):
+            table.add_row(f"{kind} made", "", str(len(self._ours(kind, field))))
+        for code in sorted({*billed, *sold}):
+            table.add_row(f"invoiced {code}", _money(sold[code]), _money(billed[code]))
+            table.add_row(f"open {code}", _money(told[code]), _money(open_[code]))
+        table.add_row("payments", f"{written_back} written back", f"{paid} received")
+        used = len(self.sandbox.logs["kashoo"].entries())
+        table.add_row("requests to Kashoo", "", f"{used} of 500 an hour")
+        table.add_row("writes of the last run", "", str(last_writes))
+        table.add_row("Airflow's peak memory", "", f"{self.peak_memory / 2**20:.0f} MiB")
+        table.add_row("seconds", "", f"{time.monotonic() - self.started:.0f}")
+        self.console.print(table)
+        return agree
+
+    def _salesforce_side(self) -> tuple[Cents, Cents, int]:
+        """Work out from Salesforce alone what should be invoiced, and what it was told is open and paid."""
+        sold: Cents = defaultdict(int)
+        told: Cents = defaultdict(int)
+        deals = [row for row in self.sandbox.org.rows("Opportunity") if row["IsWon"] and (row["Amount"] or 0) >= 100]
+        billed = {row["Id"] for row in deals}
+        orders = [
+            row
+            for row in self.sandbox.org.rows("Order")
+            if row["StatusCode"] == "Activated" and row["TotalAmount"] >= 100 and row["OpportunityId"] not in billed
+        ]
+        paid = 0
+        for row, amount in [*((row, row["Amount"]) for row in deals), *((row, row["TotalAmount"]) for row in orders)]:
+            sold[row["CurrencyIsoCode"]] += int(Decimal(amount) * 100)
+            told[row["CurrencyIsoCode"]] += int(Decimal(row["Kashoo_Balance__c"] or 0) * 100)
+            paid += bool(row["Kashoo_Paid__c"])
+        return sold, told, paid
+
+
+def main(*, dags: Path, keep: bool = False) -> int:
+    """Run the demo.
+
+    :param dags: folder of the shipped DAGs.
+    :param keep: leave sandbox and Airflow running until Ctrl-C.
+    :returns: exit status, 0 only if both sides agree to the cent.
+    """
+    console = Console()
+    home = Path(tempfile.mkdtemp(prefix="kashoo-demo-"))
+    console.print(f"A simulated Salesforce and Kashoo, and a real Airflow in {home}")
+    with Sandbox() as sandbox:
+        demo = Demo(dags, home, sandbox, console)
+        with demo.airflow.running():
+            try:
+                agree = demo.run()
+            except DemoFailed as error:
+                console.print(f"[red]failed[/]  {error}")
+                agree = False
+            if keep:
+                _wait(console, demo.airflow)
+    return 0 if agree else 1
+
+
+def _wait(console: Console, airflow: LocalAirflow) -> None:
+    console.print(f"\nAirflow  {airflow.url}\nuser     {USER}\npassword {airflow.password}\n\nCtrl-C stops everything.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        console.print("stopping")
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100:,}.{cents % 100:02d}"
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

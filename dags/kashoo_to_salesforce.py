@@ -1,0 +1,50 @@
+"""What came in for each invoice is written back to its Opportunity or Order, every hour at half past.
+
+The state written is computed from what the books hold now, so any order of payments, refunds and
+reversals ends in the same place.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, conf
+
+from airflow_provider_kashoo.operators.sync import (
+    KashooDeltaOperator,
+    KashooSyncApplyOperator,
+    KashooSyncApproveOperator,
+    KashooSyncCommitOperator,
+    KashooSyncPlanOperator,
+    KashooSyncPreflightOperator,
+)
+
+SYNC = "kashoo_to_salesforce"
+TIME_ZONE = conf.get("kashoo", "time_zone", fallback="UTC")
+
+with DAG(
+    SYNC,
+    schedule=CronDataIntervalTimetable("30 * * * *", timezone=TIME_ZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=30),
+    },
+    tags=["kashoo", "salesforce"],
+    doc_md=__doc__,
+):
+    preflight = KashooSyncPreflightOperator(task_id="preflight", sync=SYNC, retries=0)
+    with TaskGroup("extract") as extract:
+        for resource in ("invoices", "payments"):
+            KashooDeltaOperator(task_id=resource, resource=resource)
+    plan = KashooSyncPlanOperator(task_id="plan", sync=SYNC)
+    approve = KashooSyncApproveOperator(task_id="approve", sync=SYNC)
+    apply = KashooSyncApplyOperator(task_id="apply", sync=SYNC, pool="salesforce_api")
+    commit = KashooSyncCommitOperator(task_id="commit", sync=SYNC)
+
+    preflight >> extract >> plan >> approve >> apply >> commit

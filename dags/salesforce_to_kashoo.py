@@ -1,0 +1,55 @@
+"""Won deals become Kashoo invoices, every night at 02:00 in the time zone of the business.
+
+Copy this file and change what you need: task ids, schedule, connections. The steps are safe to run twice,
+and `airflow kashoo init` has to be run once before.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup, conf
+
+from airflow_provider_kashoo.operators.sync import (
+    KashooSyncApplyOperator,
+    KashooSyncApproveOperator,
+    KashooSyncCommitOperator,
+    KashooSyncPlanOperator,
+    KashooSyncPreflightOperator,
+    SalesforceDeltaOperator,
+)
+
+SYNC = "salesforce_to_kashoo"
+TIME_ZONE = conf.get("kashoo", "time_zone", fallback="UTC")
+
+with DAG(
+    SYNC,
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=TIME_ZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=30),
+    },
+    params={
+        "since": Param(None, type=["null", "string"], description="Read from here, ISO 8601 UTC; the watermark stays"),
+        "until": Param(None, type=["null", "string"], description="Read up to here, ISO 8601 UTC; the watermark stays"),
+        "limit": Param(None, type=["null", "integer"], minimum=1, description="Test batch: at most this many invoices"),
+    },
+    tags=["kashoo", "salesforce"],
+    doc_md=__doc__,
+):
+    preflight = KashooSyncPreflightOperator(task_id="preflight", sync=SYNC, retries=0)
+    with TaskGroup("extract") as extract:
+        for sobject in ("Account", "Product2", "Opportunity", "Order"):
+            SalesforceDeltaOperator(task_id=sobject.lower(), sobject=sobject)
+    plan = KashooSyncPlanOperator(task_id="plan", sync=SYNC)
+    approve = KashooSyncApproveOperator(task_id="approve", sync=SYNC)
+    apply = KashooSyncApplyOperator(task_id="apply", sync=SYNC)
+    commit = KashooSyncCommitOperator(task_id="commit", sync=SYNC)
+
+    preflight >> extract >> plan >> approve >> apply >> commit

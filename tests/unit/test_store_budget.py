@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_kashoo.core.errors import BudgetSpent
+from airflow_provider_kashoo.store.budget import PATIENCE, USEFUL_BATCH, Budget, Limit
+from airflow_provider_kashoo.store.database import Database
+
+HOUR, SECOND = Limit(500, 3600), Limit(5, 1)
+names = count()
+
+
+@pytest.fixture
+def budget(database: Database, clock: Any) -> Callable[..., Budget]:
+    def make(*limits: Limit, name: str = "login/business", patience: float = PATIENCE) -> Budget:
+        return Budget(database, name, limits, patience=patience, sleep=clock.sleep)
+
+    return make
+
+
+def spend(budget: Budget, requests: int) -> None:
+    for _ in range(requests):
+        budget.release(budget.acquire(60))
+
+
+# -- no window ever holds too much
+
+
+@dataclass
+class Request:
+    """``end`` is the answer, or the deadline of a request whose answer was never booked."""
+
+    slot: int
+    taken: float
+    end: float
+    answered: bool = False
+
+
+def most_in_a_window(sent: list[Request], seconds: float) -> int:
+    """The worst case over every instant at which the other side may count a request, from taking to answering.
+
+    The number that can be counted within (x, x + seconds] only rises where some request is taken at its end.
+    """
+    edges = [each.taken - seconds for each in sent]
+    return max((sum(r.taken <= x + seconds and r.end > x for r in sent) for x in edges), default=0)
+
+
+limits_of = st.lists(st.builds(Limit, st.integers(1, 4), st.integers(1, 40)), min_size=1, max_size=3)
+acquires = st.tuples(st.just("acquire"), st.integers(1, 25))
+releases = st.tuples(st.just("release"), st.integers(0, 5))
+waits = st.tuples(st.just("wait"), st.integers(0, 30))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(limits=limits_of, steps=st.lists(st.one_of(acquires, acquires, releases, waits), max_size=25))
+def test_no_window_ever_holds_more_than_allowed_and_no_free_slot_is_withheld(budget, clock, limits, steps) -> None:
+    one = budget(*limits, name=f"budget{next(names)}", patience=0)
+    sent: list[Request] = []
+    for step, value in steps:
+        waiting = [each for each in sent if not each.answered and each.end >= clock.now]
+        if step == "wait":
+            clock.now += value
+        elif step == "release" and waiting:
+            each = waiting[value % len(waiting)]
+            each.end, each.answered = clock.now, True
+            one.release(each.slot)
+        elif step == "acquire":
+            used = {limit: sum(each.end > clock.now - limit.seconds for each in sent) for limit in limits}
+            free = all(used[limit] < limit.requests for limit in limits)
+            assert [one.used(limit.seconds) for limit in limits] == [used[limit] for limit in limits]
+            if free:
+                sent.append(Request(one.acquire(value), clock.now, clock.now + value))
+            else:
+                with pytest.raises(BudgetSpent) as spent:
+                    one.acquire(value)
+                assert spent.value.until > clock.now
+    for limit in limits:
+        assert most_in_a_window(sent, limit.seconds) <= limit.requests
+
+
+def test_a_slot_is_free_again_its_window_after_the_answer_not_after_the_sending(budget, clock) -> None:
+    one = budget(Limit(1, 100), patience=0)
+    start, slot = clock.now, one.acquire(60)
+    clock.now += 50
+    one.release(slot)
+    with pytest.raises(BudgetSpent) as spent:
+        one.acquire(60)
+    assert spent.value.until == start + 150
+    clock.now = start + 149.5
+    assert one.used(100) == 1
+    clock.now = start + 150
+    assert one.used(100) == 0
+    one.acquire(60)
+
+
+def test_a_slot_whose_worker_died_is_free_again_its_window_after_the_deadline(budget, clock) -> None:
+    one = budget(Limit(1, 100), patience=0)
+    one.acquire(60)
+    start, clock.now = clock.now, clock.now + 159
+    with pytest.raises(BudgetSpent) as spent:
+        one.acquire(60)
+    assert spent.value.until == start + 160
+    clock.now += 1
+    one.acquire(60)
+
+
+# -- waiting
+
+
+def test_a_short_wait_is_slept_through_to_the_second(budget, clock) -> None:
+    one = budget(HOUR, SECOND)
+    start = clock.now
+    for _ in range(11):
+        one.release(one.acquire(60))
+    assert clock.now == start + 2
+
+
+def test_the_longest_wait_that_is_slept_through_is_the_patience(budget, clock) -> None:
+    one = budget(Limit(1, PATIENCE + 1))
+    spend(one, 1)
+    with pytest.raises(BudgetSpent):
+        one.acquire(60)
+    clock.now += 1
+    before = clock.now
+    one.acquire(60)
+    assert clock.now == before + PATIENCE
+
+
+@pytest.mark.parametrize(("allowed", "batch"), [(60, USEFUL_BATCH), (10, 10)])
+def test_a_spent_budget_says_when_a_useful_batch_is_free_and_it_is(budget, clock, allowed, batch) -> None:
+    one, start = budget(Limit(allowed, 3600)), clock.now
+    for number in range(allowed):
+        clock.now = start + 10 * number
+        spend(one, 1)
+    with pytest.raises(BudgetSpent) as spent:
+        one.acquire(60)
+    assert spent.value.until == start + 10 * (batch - 1) + 3600
+    clock.now = spent.value.until
+    spend(one, batch)
+    assert clock.now == spent.value.until
+
+
+# -- shared by everybody
+
+
+def test_a_closed_budget_is_closed_for_everyone_and_a_shorter_closure_never_shortens_it(
+    budget, clock, database
+) -> None:
+    start = clock.now
+    budget(SECOND).close(120)
+    budget(SECOND).close(60)
+    elsewhere = Budget(Database(database.url, clock), "login/business", [SECOND], sleep=clock.sleep)
+    with pytest.raises(BudgetSpent) as spent:
+        elsewhere.acquire(60)
+    assert spent.value.until == start + 120
+    budget(SECOND, name="another login").acquire(60)
+    elsewhere.close(180)
+    clock.now = start + 170
+    elsewhere.acquire(60)
+    assert clock.now == start + 180
+
+
+def test_budgets_of_two_names_spend_nothing_from_each_other(budget) -> None:
+    one, two = budget(Limit(2, 100), name="one", patience=0), budget(Limit(2, 100), name="two", patience=0)
+    spend(one, 2)
+    assert (one.used(100), two.used(100)) == (2, 0)
+    spend(two, 2)
+
+
+def test_slots_that_no_window_needs_any_more_are_forgotten(budget, clock, database) -> None:
+    one = budget(Limit(50, 100), Limit(5, 1))
+    spend(one, 30)
+    clock.now += 101
+    spend(one, 1)
+    with database.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM budget_slots").scalar_one() == 1
+
+
+def test_two_threads_with_their_own_connections_never_take_more_than_there_is(database, clock) -> None:
+    together = threading.Barrier(2, timeout=30)
+    taken: list[list[int]] = [[], []]
+    refused = [0, 0]
+
+    def work(me: int) -> None:
+        mine = Budget(Database(database.url, clock), "shared", [Limit(21, 3600)], patience=0, sleep=clock.sleep)
+        for _ in range(20):
+            together.wait()
+            try:
+                taken[me].append(mine.acquire(60))
+            except BudgetSpent:
+                refused[me] += 1
+
+    threads = [threading.Thread(target=work, args=(me,)) for me in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len({*taken[0], *taken[1]}) == len(taken[0]) + len(taken[1]) == 21
+    assert sum(refused) == 19
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds"), [(0, 0), (1, 0), (5, 0), (6, 1), (500, 99), (501, 3600), (1001, 7200)]
+)
+def test_how_long_a_plan_takes_is_told_from_the_tightest_limit(budget, requests, seconds) -> None:
+    assert budget(HOUR, SECOND).seconds_for(requests) == seconds

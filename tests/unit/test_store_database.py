@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, event, text
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.store import tables
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.store import SyncStore
+
+ORG, BUSINESS = "00D000000000001EAA", "9990000001"
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def refusal(database: Database) -> str:
+    """What the check says: one line with a remedy, never an exception of the driver."""
+    with pytest.raises(ConfigurationError) as caught:
+        database.check()
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+    return str(caught.value)
+
+
+def test_the_migrated_schema_is_the_one_the_tables_describe(database, tmp_path) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_migrated_indexes_have_the_conditions_the_tables_describe(database, tmp_path) -> None:
+    made = create_engine(url(tmp_path / "made.db"))
+    tables.metadata.create_all(made)
+
+    def indexes(path: Path) -> set[str]:
+        with sqlite3.connect(path) as connection:
+            found = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+            return {re.sub(r"\s+", " ", row[0]) for row in found}
+
+    migrated = indexes(tmp_path / "store.db")
+    assert migrated == indexes(tmp_path / "made.db")
+    assert sum(" WHERE " in each for each in migrated) == 4
+
+
+def test_migrating_twice_changes_nothing_and_keeps_rows(database) -> None:
+    key = SyncStore(database, ORG, BUSINESS).hashes.of("x")
+    database.migrate()
+    database.check()
+    assert SyncStore(database, ORG, BUSINESS).hashes.of("x") == key
+
+
+def test_every_connection_has_wal_full_synchronous_and_foreign_keys(database) -> None:
+    for _ in range(2):
+        with database.begin() as connection:
+            pragmas = ("journal_mode", "synchronous", "foreign_keys")
+            found = [connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in pragmas]
+        assert found == ["wal", 2, 1]
+
+
+def test_a_transaction_holds_the_write_lock_from_its_start(database, tmp_path) -> None:
+    with database.begin(), sqlite3.connect(tmp_path / "store.db", timeout=0) as other:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        assert other.execute("SELECT count(*) FROM links").fetchone() == (0,)  # readers do not wait
+
+
+def test_a_transaction_that_raises_keeps_nothing(database) -> None:
+    def half() -> None:
+        with database.begin() as connection:
+            connection.execute(tables.pools.insert().values(name="p", slots=1, recorded_at=0))
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        half()
+    with database.begin() as connection:
+        assert connection.execute(tables.pools.select()).all() == []
+
+
+def test_without_a_clock_of_a_test_the_time_is_now_in_epoch_seconds(tmp_path) -> None:
+    database = Database(url(tmp_path / "store.db"))
+    with database.begin() as connection:
+        assert abs(database.now(connection) - time.time()) < 5
+
+
+# -- a store that cannot be used
+
+
+def test_a_store_that_does_not_exist_says_so_and_how_to_make_it(tmp_path) -> None:
+    message = refusal(Database(url(tmp_path / "deeper" / "store.db")))
+    assert "does not exist" in message
+    assert message.endswith("Run: airflow kashoo init")
+    assert not (tmp_path / "deeper" / "store.db").exists()
+
+
+def test_a_store_without_tables_says_how_to_make_them(tmp_path) -> None:
+    sqlite3.connect(tmp_path / "store.db").execute("PRAGMA user_version = 1").connection.close()
+    database = Database(url(tmp_path / "store.db"))
+    assert "has no tables" in refusal(database)
+    with pytest.raises(ConfigurationError, match=r"has no tables.*Run: airflow kashoo init"):
+        SyncStore(database, ORG, BUSINESS)
+
+
+def test_a_store_whose_migration_was_cut_off_has_no_schema(database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    assert "has schema none, this version needs 0001" in refusal(database)
+
+
+@pytest.mark.parametrize("revision", ["0000", "9999"])
+def test_an_older_or_newer_store_names_both_versions(database, revision) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+    assert f"has schema {revision}, this version needs 0001" in refusal(database)
+
+
+@pytest.mark.parametrize("use", ["check", "migrate", "open"])
+def test_a_file_that_is_no_database_is_refused_as_such(tmp_path, use) -> None:
+    (tmp_path / "store.db").write_bytes(b"name,amount\n" * 500)
+    database = Database(url(tmp_path / "store.db"))
+    uses = {"check": database.check, "migrate": database.migrate, "open": lambda: SyncStore(database, ORG, BUSINESS)}
+    with pytest.raises(ConfigurationError, match=r"is no SQLite database.*Restore the last backup"):
+        uses[use]()
+    assert (tmp_path / "store.db").read_bytes() == b"name,amount\n" * 500
+
+
+def test_a_damaged_store_says_that_it_is_damaged(database, tmp_path) -> None:
+    SyncStore(database, ORG, BUSINESS)
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = (tmp_path / "store.db").read_bytes()
+    (tmp_path / "store.db").write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    assert "is damaged" in refusal(database)
+
+
+def test_a_read_only_store_says_so_before_anything_is_sent(database) -> None:
+    @event.listens_for(database.engine, "connect")
+    def _read_only(connection, _record) -> None:  # what a mount or a file mode does, even to root
+        connection.execute("PRAGMA query_only = ON")
+
+    assert re.search(r"is read-only\. .*Make it writable", refusal(database))
+    with pytest.raises(ConfigurationError, match="is read-only"):
+        SyncStore(database, ORG, BUSINESS)
+
+
+def test_a_path_that_cannot_be_opened_says_so(tmp_path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be opened.*Check the path"):
+        SyncStore(Database(url(tmp_path)), ORG, BUSINESS)
+
+
+def test_a_password_in_the_url_is_in_no_message() -> None:
+    database = Database("postgresql+psycopg://sync:hunter2@127.0.0.1:1/store")
+    with pytest.raises(ConfigurationError) as caught:
+        database.check()
+    assert "hunter2" not in str(caught.value)
+    assert "cannot be reached" in str(caught.value)
