@@ -19,19 +19,8 @@ from airflow_provider_kashoo.clients.documents import to_document, to_json
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.outcomes import WriteFailed
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.clients.transport import (
-    DEFAULT_CLOSURE,
-    READ_ATTEMPTS,
-    MeteredAdapter,
-    Unlimited,
-    new_session,
-)
-from airflow_provider_kashoo.core.errors import (
-    AuthenticationError,
-    BudgetSpent,
-    ConfigurationError,
-    UnreachableError,
-)
+from airflow_provider_kashoo.clients.transport import DEFAULT_CLOSURE, MeteredAdapter, Unlimited, new_session
+from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.sandbox.dataset import open_books
@@ -256,13 +245,6 @@ def test_a_create_answered_by_nothing_is_in_doubt_although_it_was_written(make, 
     assert len(list(kashoo.listing("customer"))) == 1
 
 
-def test_an_update_gives_the_record_as_it_stands_now(make) -> None:
-    kashoo = make()
-    ident = kashoo.create("customer", customer("Initech")).id
-    written = kashoo.update("customer", ident, customer("Initech Ltd."))
-    assert (written.id, written.entity["contactInformation"]["name"]) == (ident, "Initech Ltd.")
-
-
 @pytest.mark.parametrize(
     ("change", "error_class"),
     [
@@ -450,8 +432,8 @@ def test_a_read_is_repeated_whatever_went_wrong(make, wire, fault) -> None:
 
 
 @pytest.mark.parametrize("fault", [http(502, PRIVATE.encode()), PAGE, DROPPED], ids=name_of)
-def test_a_read_is_given_up_after_a_few_tries(make, wire, raises, fault) -> None:
-    url, _ = wire(TOKEN, *[fault] * READ_ATTEMPTS)
+def test_a_read_is_given_up_after_four_tries(make, wire, raises, fault) -> None:
+    url, _ = wire(TOKEN, *[fault] * 4)
     with raises(UnreachableError, "Kashoo cannot be reached"):
         make(url=url).businesses()
 
@@ -491,9 +473,10 @@ def test_each_target_reads_back_as_the_document_that_was_written(make) -> None:
     tax = next(row["abbreviation"] for row in kashoo.listing("taxes"))
     item = {"name": "Anvil", "code": "A-1", "account": account, "taxCode": tax}
     contact = stored(kashoo, "customer", CUSTOMER)["id"]
-    free = {**LINE, "account": account, "quantity": "1", "rate": 0}
+    lines = [{**LINE, "account": account, "quantity": each} for each in ("0.1", "1000", "0.333333", "12345678.9")]
+    lines += [{**LINE, "account": account, "rate": 0}, {**LINE, "account": account, "taxCode": tax}]
     deal = {"contact": contact, "date": "2026-03-10", "dueDate": "2026-04-09", "currency": "USD", "poNumber": "P-7"}
-    deal |= {"memo": "Thank you", "lines": [{**LINE, "account": account, "taxCode": tax}, free]}
+    deal |= {"memo": "Thank you", "lines": lines}
     for target, document in (("customer", CUSTOMER), ("item", item), ("invoice", deal)):
         read = to_document(target, stored(kashoo, target, document), kashoo.profile)
         assert read == {**document, "id": read["id"], "references": [OURS]}
@@ -512,15 +495,3 @@ def test_our_reference_stands_once_beside_a_persons_own_text_and_unknown_fields_
     read = to_document(target, twice, kashoo.profile)
     assert (read[place], read["references"]) == ("Call first!", [OURS])
     assert change.items() <= read.items()
-
-
-def test_a_quantity_keeps_its_digits_on_the_way_there_and_back(make) -> None:
-    kashoo = make()
-    account = next(row["id"] for row in kashoo.listing("accounts") if row["type"] == "INCOME")
-    lines = [{**LINE, "account": account, "quantity": each} for each in ("0.1", "1000", "0.333333", "12345678.9")]
-    document = {"date": "2026-03-10", "currency": "USD", "lines": lines}
-    row = stored(kashoo, "invoice", document)
-    assert [line["quantity"] for line in to_document("invoice", row, kashoo.profile)["lines"]] == [
-        "0.1", "1000", "0.333333", "12345678.9",
-    ]  # fmt: skip
-    assert row["totalDue"] == 100 + 1_001_000 + 334 + 12_358_024_579

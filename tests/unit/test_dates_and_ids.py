@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.dates import add_days, business_date, floor_second, parse_instant, soql_instant
@@ -39,6 +39,7 @@ def test_what_is_no_instant_is_refused(text):
         parse_instant(text)
 
 
+@settings(deadline=None)  # time zones are read from disk
 @given(INSTANTS)
 def test_an_instant_survives_soql_down_to_the_second(instant):
     assert parse_instant(soql_instant(instant)) == floor_second(instant)

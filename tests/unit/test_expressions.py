@@ -7,7 +7,7 @@ from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.expressions import Condition, ExpressionError
@@ -164,6 +164,7 @@ CONDITIONS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(CONDITIONS, st.lists(st.none() | AMOUNTS, max_size=5))
 def test_columns_give_what_python_gives_row_by_row(condition, values):
     text, python = condition

@@ -81,7 +81,7 @@ def test_an_invoice_is_known_by_our_reference_alone():
         ("Müller & Söhne", "MULLER SOHNE"),
         ("Straße 5", "STRASSE 5"),
         ("Acme, Inc.", "acme inc"),
-        ("Ａｃｍｅ", "acme"),
+        ("\uff21\uff23\uff2d\uff25", "acme"),
         ("株式会社 東京", "株式会社東京"),
     ],
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the strings are what is tested
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone

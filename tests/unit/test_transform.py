@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
@@ -284,6 +284,7 @@ DEALS = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)  # each example builds two frames
 @given(DEALS, st.randoms())
 def test_every_deal_ends_in_one_place_in_any_order_and_bills_exactly_its_amount(deals, random):
     records, lines, amounts = [], [], {}

@@ -1,0 +1,55 @@
+# Every target does its own set-up. uv is used when it is there, pip otherwise.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-long lint bench clean
+
+help: ## Show this
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.dev ## Make the environment in .venv
+
+demo: .venv/.demo ## Run both syncs in a real Airflow against simulated systems, compared to the cent
+	$(BIN)/airflow kashoo demo
+
+up: .venv/.demo ## The demo, left running with the Airflow UI until Ctrl-C
+	$(BIN)/airflow kashoo demo --keep
+
+test: .venv/.dev ## Run the tests (some minutes)
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: .venv/.dev ## Run every test, the long ones too
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev ## Style, types, and that imports run one way
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## Measure; writes bench/results.json
+	$(BIN)/python bench/run.py
+
+clean: ## Remove the environment and every cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+
+# The demo needs less than the tests: a stranger waits for it.
+.venv/.demo: pyproject.toml constraints.txt | .venv/.python
+	$(call install,-e '.[sandbox]')
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/.python
+	$(call install,-e '.[sandbox,postgres]' --group dev)
+	@touch $@ .venv/.demo
+
+.venv/.python:
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) .venv; \
+	else $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'; fi
+	@touch $@
+
+define install
+@echo "Installing into .venv"
+@if command -v uv >/dev/null; then VIRTUAL_ENV=.venv uv pip install --quiet -c constraints.txt $(1); \
+else $(BIN)/python -m pip install --quiet --no-input -c constraints.txt $(1); fi
+endef

@@ -1,0 +1,89 @@
+"""One Airflow for all tests of this folder, in a home of its own.
+
+Airflow reads its environment once, when it is imported. pytest runs this file before it imports any test
+module of this folder, and no test outside it imports Airflow: a guard below says so if that changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if "airflow" in sys.modules:
+    raise RuntimeError("Airflow was imported before tests/airflow/conftest.py: only tests in tests/airflow may import it.")
+
+REPOSITORY = Path(__file__).parents[2]
+_home = tempfile.TemporaryDirectory(prefix="kashoo-airflow-")  # gone when the process ends
+HOME = Path(_home.name)
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW__"))]:
+    del os.environ[_name]
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
+}
+
+from airflow_provider_kashoo.sandbox.server import Sandbox  # noqa: E402  after the environment, like all below
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Airflow's own tables, once for the whole session."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[pytest.MonkeyPatch]:
+    """Environment variables for one module."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def empty_store(environment: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sync store of one module will be; nothing is there yet."""
+    folder = tmp_path_factory.mktemp("kashoo")
+    store = folder / "store.db"
+    environment.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
+    environment.setenv("AIRFLOW__KASHOO__STAGING_PATH", str(folder / "staging"))
+    return store
+
+
+@pytest.fixture(scope="module")
+def store_file(airflow_db: None, empty_store: Path) -> Path:
+    """Pools and sync store as ``airflow kashoo init`` makes them."""
+    from airflow_provider_kashoo.hooks.setup import create_pools_and_store
+
+    create_pools_and_store()
+    return empty_store
+
+
+@pytest.fixture(scope="module")
+def sandbox(environment: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A simulated Salesforce and Kashoo that both connections point to; a run does not wait for the budget."""
+    with Sandbox() as box:
+        box.books.limits = []
+        for name, value in box.describe()["env"].items():
+            environment.setenv(name, value)
+        set_connection(environment, "kashoo_default", budget=[{"requests": 1_000_000, "seconds": 1}])
+        yield box
+
+
+def set_connection(patch: pytest.MonkeyPatch, conn_id: str, **changes: Any) -> None:
+    """Change a connection of the environment: its own attributes, and anything else as extra."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    connection = json.loads(os.environ[variable])
+    own = {name: changes.pop(name) for name in ("host", "port", "login", "password") if name in changes}
+    patch.setenv(variable, json.dumps({**connection, **own, "extra": {**connection["extra"], **changes}}))

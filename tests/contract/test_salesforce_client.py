@@ -1,0 +1,273 @@
+"""Our Salesforce client against the simulated org over HTTPS, logged in by simple-salesforce as the provider does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+from simple_salesforce.api import Salesforce
+
+from airflow_provider_kashoo.clients.salesforce import ObjectInfo, SalesforceClient, Session
+from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
+from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.salesforce import api
+from airflow_provider_kashoo.sandbox.server import Sandbox
+
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+PRIVATE = "Wile E. Coyote, Box 12"
+MOCKED = "https://acme.my.salesforce.com"
+MOCK_TOKEN = "00D000000000001!mocked-token"
+QUERY = f"{MOCKED}/services/data/v67.0/query/"
+slept: list[float] = []
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(dataset="empty", clock=Clock(START, source=lambda: 0.0)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[str]]:
+    """Whatever a test does, even at DEBUG no secret, token or body is logged."""
+    slept.clear()
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(sandbox.ca_bundle))
+    known = [sandbox.org.consumer_secret, MOCK_TOKEN, PRIVATE]
+    yield known
+    logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
+    assert [secret for secret in known if secret in logged] == []
+
+
+@pytest.fixture
+def raises(secrets: list[str]) -> Callable[..., Any]:
+    """As pytest.raises; nothing secret may stand in the message, nor in what a task log would print of it."""
+
+    @contextmanager
+    def checked(kind: type[BaseException], match: str | None = None) -> Iterator[Any]:
+        with pytest.raises(kind, match=match) as caught:
+            yield caught
+        printed = str(caught.value) + "".join(traceback.format_exception(caught.value))
+        assert [secret for secret in secrets if secret in printed] == []
+
+    return checked
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, secrets: list[str]) -> SalesforceClient:
+    session = new_session(Unlimited(), 20)
+    extra = json.loads(sandbox.describe()["env"]["AIRFLOW_CONN_SALESFORCE_DEFAULT"])["extra"]
+
+    def log_in() -> Session:
+        connection = Salesforce(session=session, **extra)
+        secrets.append(connection.session_id)
+        return Session(connection.session_id, f"https://{connection.sf_instance}")
+
+    return SalesforceClient(session, log_in, "67.0", sleep=slept.append)
+
+
+@pytest.fixture
+def mocked() -> SalesforceClient:
+    return SalesforceClient(
+        new_session(Unlimited(), 20), lambda: Session(MOCK_TOKEN, MOCKED), "67.0", sleep=slept.append
+    )
+
+
+@pytest.fixture
+def deal(sandbox: Sandbox) -> Callable[..., str]:
+    def make(**fields: Any) -> str:
+        opened = {"Name": PRIVATE, "StageName": "Closed Won", "CloseDate": "2026-11-01", "CurrencyIsoCode": "USD"}
+        return sandbox.org.insert("Opportunity", opened | fields)
+
+    return make
+
+
+def seen(sandbox: Sandbox, start: int) -> list[tuple[str, int]]:
+    entries = sandbox.logs["salesforce"].entries()[start:]
+    return [(each["path"].rstrip("/").rpartition("/")[2], each["status"]) for each in entries]
+
+
+# -- reading
+
+
+def test_a_query_is_read_to_its_last_page_each_record_once(client, sandbox, monkeypatch) -> None:
+    monkeypatch.setattr(api, "PAGE_ROWS", 200)
+    made = [sandbox.org.insert("Account", {"Name": f"Firm {n}"}) for n in range(401)]
+    start = sandbox.logs["salesforce"].total
+    found = [row["Id"] for row in client.query("SELECT Id FROM Account WHERE Name LIKE 'Firm %' ORDER BY Id")]
+    assert found == sorted(made)
+    assert [status for path, status in seen(sandbox, start) if path != "token"] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("amount", ["0.1", "1234567890123456.78", "100.00", "-0.01"])
+def test_amounts_are_exact_decimals_and_never_floats(client, deal, amount) -> None:
+    ident = deal(Amount=Decimal(amount))
+    [row] = client.query(f"SELECT Amount, IsWon, CloseDate FROM Opportunity WHERE Id = '{ident}'")  # noqa: S608
+    assert (row["Amount"], type(row["Amount"])) == (Decimal(amount), Decimal)
+    assert (row["IsWon"], row["CloseDate"]) == (True, "2026-11-01")
+
+
+def test_deleted_records_are_seen_only_when_asked_for(client, sandbox, deal) -> None:
+    ident = deal()
+    sandbox.org.delete("Opportunity", ident)
+    text = f"SELECT Id, IsDeleted FROM Opportunity WHERE Id = '{ident}'"  # noqa: S608
+    assert list(client.query(text)) == []
+    assert [row["IsDeleted"] for row in client.query(text, deleted=True)] == [True]
+
+
+def test_fewer_records_than_counted_are_no_answer(mocked, requests_mock, raises) -> None:
+    requests_mock.get(QUERY, json={"totalSize": 2, "done": True, "records": [{"Id": PRIVATE}]})
+    with raises(UnreachableError, "counted 2 records and sent 1"):
+        list(mocked.query("SELECT Id FROM Account"))
+
+
+def test_describe_tells_types_references_and_children_and_is_read_once(client, sandbox) -> None:
+    found = client.describe("Opportunity")
+    start = sandbox.logs["salesforce"].total
+    assert client.describe("Opportunity") is found
+    assert seen(sandbox, start) == []
+    amount, account = found.fields["Amount"], found.fields["AccountId"]
+    assert (amount.type, amount.scale, amount.calculated, amount.updateable) == ("currency", 2, False, True)
+    assert (account.type, account.reference_to, account.relationship) == ("reference", ("Account",), "Account")
+    assert (found.fields["IsWon"].updateable, found.fields["Kashoo_Invoice__c"].length) == (False, 40)
+    assert found.children["OpportunityLineItems"] == ("OpportunityLineItem", "OpportunityId")
+
+
+def test_the_organization_tells_its_id_and_its_own_currency(client, sandbox) -> None:
+    found = client.organization()
+    assert (found.id, found.currency) == (sandbox.org.org_id, "USD")
+    assert found.name
+    client._described["Organization"] = ObjectInfo("Organization", {}, {})
+    assert client.organization().currency is None  # an org that does not say: nothing is guessed
+
+
+def test_the_time_is_the_servers(client, sandbox) -> None:
+    assert client.now() == sandbox.clock.now().replace(microsecond=0)
+    assert client.now().tzinfo is UTC
+
+
+# -- updating
+
+
+def test_each_record_of_an_update_succeeds_or_fails_by_itself(client, sandbox, deal) -> None:
+    good, bad, gone, last = deal(), deal(), deal(), deal()
+    sandbox.org.delete("Opportunity", gone)
+    told = {"Kashoo_Balance__c": Decimal("10.10"), "Kashoo_Status__c": "Partly Paid", "Kashoo_Last_Payment__c": None}
+    records = [
+        ("Opportunity", {"Id": good, **told}),
+        ("Opportunity", {"Id": bad, **told, "Kashoo_Status__c": PRIVATE}),
+        ("Opportunity", {"Id": gone, **told}),
+        ("Opportunity", {"Id": last, "Kashoo_Invoice__c": "1001"}),
+    ]
+    start = sandbox.logs["salesforce"].total
+    first, second, third, fourth = client.update(records)
+    assert (first, fourth) == (None, None)
+    assert second.error_class == "invalid_or_null_for_restricted_picklist"
+    assert "Kashoo_Status__c" in second.cause
+    assert PRIVATE not in str(second)
+    assert third.error_class == "entity_is_deleted"
+    stored = [sandbox.org.get("Opportunity", ident) for ident in (good, bad, last)]
+    assert [row["Kashoo_Balance__c"] for row in stored] == [Decimal("10.10"), None, None]
+    assert [row["Kashoo_Invoice__c"] for row in stored] == [None, None, "1001"]
+    assert [status for path, status in seen(sandbox, start) if path == "sobjects"] == [200]
+
+
+def test_an_amount_that_json_would_bend_is_refused_before_it_leaves(client, sandbox) -> None:
+    client.now()
+    start = sandbox.logs["salesforce"].total
+    with pytest.raises(ValueError, match="more digits than JSON carries"):
+        client.update([("Opportunity", {"Id": "006000000000001AAA", "Amount": Decimal("1234567890123456.78")})])
+    assert seen(sandbox, start) == []
+
+
+# -- sessions
+
+
+def test_an_expired_session_logs_in_once_more(client, sandbox, secrets) -> None:
+    client.now()
+    sandbox.clock.advance(2 * 3600 + 1)
+    start = sandbox.logs["salesforce"].total
+    assert client.now() == sandbox.clock.now().replace(microsecond=0)
+    assert seen(sandbox, start) == [("limits", 401), ("token", 200), ("limits", 200)]
+    assert len(secrets) == len({*secrets}) == 5  # two different tokens, neither of them logged
+
+
+def test_a_session_refused_when_fresh_is_an_authentication_error(mocked, requests_mock, raises) -> None:
+    expired = [{"errorCode": "INVALID_SESSION_ID", "message": f"Session {MOCK_TOKEN} expired"}]
+    requests_mock.get(QUERY, status_code=401, json=expired)
+    with raises(AuthenticationError, "refused a fresh login"):
+        list(mocked.query("SELECT Id FROM Account"))
+    assert (requests_mock.call_count, slept) == (2, [])
+
+
+# -- refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("SELECT Id, Margin__c FROM Opportunity", "Margin__c"),
+        ("SELECT Id, Account.Tier__c FROM Opportunity", "Tier__c"),
+        ("SELECT Id FROM Opportunities", "Opportunities"),
+    ],
+)
+def test_a_name_that_salesforce_does_not_know_is_named_in_one_line(client, raises, text, name) -> None:
+    with raises(ConfigurationError, "INVALID_(FIELD|TYPE)") as caught:
+        list(client.query(text))
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert slept == []
+
+
+def refusal(status: int, code: str, message: str = PRIVATE) -> dict[str, Any]:
+    return {"status_code": status, "json": [{"errorCode": code, "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "says", "tries"),
+    [
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), UnreachableError, "daily", 1),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded."), UnreachableError, "403", 4),
+        (refusal(403, "INSUFFICIENT_ACCESS"), ConfigurationError, "permissions of the connection's user", 1),
+        (refusal(403, "API_DISABLED_FOR_ORG"), ConfigurationError, "403 API_DISABLED_FOR_ORG", 1),
+        (refusal(400, "EXCEEDED_ID_LIMIT"), ConfigurationError, "400 EXCEEDED_ID_LIMIT", 1),
+        (refusal(404, "NOT_FOUND"), ConfigurationError, "404 NOT_FOUND", 1),
+        (refusal(500, "UNKNOWN_EXCEPTION"), UnreachableError, "500", READ_ATTEMPTS),
+        (refusal(400, "UNABLE_TO_LOCK_ROW"), UnreachableError, "UNABLE_TO_LOCK_ROW", READ_ATTEMPTS),
+        ({"status_code": 503, "text": f"<html>{PRIVATE}</html>"}, UnreachableError, "503", READ_ATTEMPTS),
+        ({"status_code": 302, "text": PRIVATE}, ConfigurationError, "302", 1),
+        ({"status_code": 200, "text": f"<html>{PRIVATE}</html>"}, UnreachableError, "not JSON", 1),
+        ({"exc": requests.ConnectTimeout(PRIVATE)}, UnreachableError, "ConnectTimeout", READ_ATTEMPTS),
+        ({"exc": requests.ConnectionError(PRIVATE)}, UnreachableError, "cannot be reached", READ_ATTEMPTS),
+    ],
+)
+def test_each_refusal_stops_or_is_tried_again_as_it_deserves(
+    mocked, requests_mock, raises, answer, kind, says, tries
+) -> None:
+    requests_mock.get(QUERY, [answer])
+    with raises(kind, says):
+        list(mocked.query("SELECT Id FROM Account"))
+    assert (requests_mock.call_count, len(slept)) == (tries, tries - 1)
+
+
+def test_an_update_that_was_not_served_is_sent_again_because_it_goes_by_id(mocked, requests_mock) -> None:
+    done = {"json": [{"id": "006000000000001AAA", "success": True, "errors": []}]}
+    requests_mock.patch(
+        f"{MOCKED}/services/data/v67.0/composite/sobjects", [{"exc": requests.ReadTimeout}, {"status_code": 502}, done]
+    )
+    assert mocked.update([("Opportunity", {"Id": "006000000000001AAA", "Kashoo_Paid__c": Decimal("10.10")})]) == [None]
+    bodies = [request.json() for request in requests_mock.request_history]
+    assert len(bodies) == 3
+    assert bodies[0] == bodies[2] == {
+        "allOrNone": False,
+        "records": [{"attributes": {"type": "Opportunity"}, "Id": "006000000000001AAA", "Kashoo_Paid__c": 10.1}],
+    }  # fmt: skip
