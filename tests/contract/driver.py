@@ -1,0 +1,120 @@
+"""Drives the five steps from plain Python against a sandbox: no Airflow, no waiting, no environment."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from airflow_provider_kashoo.clients.kashoo import KashooClient
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
+from airflow_provider_kashoo.clients.transport import Unlimited, new_session
+from airflow_provider_kashoo.core.mapping import load_mappings
+from airflow_provider_kashoo.core.plan import PlanSummary
+from airflow_provider_kashoo.core.window import RunFacts
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.store import SyncStore
+from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.staging import Staging
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE, Settings, Sync
+
+SHIPPED_MAPPINGS = Path(__file__).parents[2] / "include" / "mappings"
+SOURCES = {TO_KASHOO: ("Account", "Product2", "Opportunity", "Order"), TO_SALESFORCE: ("invoices", "payments")}
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+PLENTY = (Limit(1_000_000, 1),)
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished run: what each step gave."""
+
+    sync: Sync
+    summary: PlanSummary
+    outcome: dict[str, int]
+    moved: dict[str, str]
+
+
+class Driver:
+    """One sync store and one set of mappings, and runs over them. Attributes may be changed between runs.
+
+    :param folder: receives store, staging and a copy of the shipped mappings.
+    """
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        sandbox.books.limits = []
+        self.sandbox, self.folder = sandbox, folder
+        self.database = Database(f"sqlite:///{folder}/store.db")
+        self.database.migrate()
+        self.mappings = Path(shutil.copytree(SHIPPED_MAPPINGS, folder / "mappings"))
+        self.settings = Settings(margin=timedelta(0))
+        self.limits = PLENTY
+        self.kashoo_url, self.password = sandbox.kashoo_url, sandbox.books.password
+        self.runs = 0
+
+    def salesforce(self) -> SalesforceClient:
+        session = new_session(Unlimited(), self.settings.send_deadline)
+        session.verify = str(self.sandbox.ca_bundle)
+        return SalesforceClient(session, self.log_in, "67.0", sleep=lambda _: None)
+
+    def log_in(self) -> Session:
+        """Log in to Salesforce by client credentials."""
+        org, url = self.sandbox.org, self.sandbox.salesforce_url
+        form = {"grant_type": "client_credentials", "client_id": org.consumer_key, "client_secret": org.consumer_secret}
+        answer = requests.post(
+            f"{url}/services/oauth2/token", data=form, verify=str(self.sandbox.ca_bundle), timeout=30
+        )
+        answer.raise_for_status()
+        return Session(answer.json()["access_token"], url)
+
+    def kashoo(self, budget: Budget | None = None) -> KashooClient:
+        books = self.sandbox.books
+        return KashooClient(
+            new_session(budget or Unlimited(), self.settings.send_deadline),
+            self.kashoo_url,
+            books.email,
+            self.password,
+            str(books.main()),
+            sleep=lambda _: None,
+        )
+
+    def sync(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
+        """Open a run; the run id is new each time unless given."""
+        self.runs += 1
+        run = replace(RunFacts(run_id=f"run {self.runs}", first=BEGINNING), **facts)
+        budget = Budget(self.database, "books", self.limits)
+        salesforce = self.salesforce()
+        org = salesforce.organization()
+        return Sync(
+            name=name,
+            run=run,
+            salesforce=salesforce,
+            kashoo=self.kashoo(budget),
+            store=SyncStore(self.database, org.id, str(self.sandbox.books.main())),
+            budget=budget,
+            mappings=load_mappings(self.mappings),
+            files=Staging(self.folder / "staging", name, run.run_id),
+            settings=self.settings,
+            org_currency=org.currency,
+        )
+
+    def run(self, name: str = TO_KASHOO, **facts: Any) -> Done:
+        """Run all five steps, a minute after whatever happened before."""
+        self.sandbox.clock.advance(60)
+        sync = self.sync(name, **facts)
+        steps.preflight(sync)
+        for source in SOURCES[name]:
+            steps.extract(sync, source)
+        summary = steps.plan(sync)
+        steps.approve(sync)
+        outcome = steps.apply(sync)
+        return Done(sync, summary, outcome, steps.commit(sync))
+
+    def run_back(self, **facts: Any) -> Done:
+        """Run all five steps of ``kashoo_to_salesforce``."""
+        return self.run(TO_SALESFORCE, **facts)
