@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 if "airflow" in sys.modules:
-    raise RuntimeError("Airflow was imported before tests/airflow/conftest.py: only tests in tests/airflow may import it.")
+    raise RuntimeError(
+        "Airflow was imported before tests/airflow/conftest.py: only tests in tests/airflow may import it."
+    )
 
 REPOSITORY = Path(__file__).parents[2]
 _home = tempfile.TemporaryDirectory(prefix="kashoo-airflow-")  # gone when the process ends
