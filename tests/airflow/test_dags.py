@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import CronDataIntervalTimetable
+from airflow.sdk.exceptions import ParamValidationError
 
 from airflow_provider_kashoo.sync.preflight import POOLS
 
@@ -67,7 +69,7 @@ def test_the_steps_stand_in_their_order(bag: DagBag, dag_id: str) -> None:
     after = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     assert after == {
         "preflight": extracts,
-        **dict.fromkeys(extracts, ["plan"]),
+        **{name: ["plan"] for name in extracts},
         "plan": ["approve"],
         "approve": ["apply"],
         "apply": ["commit"],
@@ -123,12 +125,11 @@ def test_the_zone_of_the_business_sets_the_hour(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_params_are_checked_before_a_run_begins(bag: DagBag, conf: dict[str, Any], valid: bool) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
-
-    params = bag.dags["salesforce_to_kashoo"].params.deep_merge(conf) if conf else None
-    params = params or bag.dags["salesforce_to_kashoo"].params
+    params = deepcopy(bag.dags["salesforce_to_kashoo"].params)
     if valid:
+        params.update(conf)
         params.validate()
+        assert {name: value for name, value in params.dump().items() if value is not None} == conf
     else:
         with pytest.raises(ParamValidationError):
-            params.validate()
+            params.update(conf)

@@ -318,8 +318,8 @@ def http(status: int, body: bytes = b"", *headers: str, length: int | None = Non
 
 TOKEN = http(200, b"11111111-2222-4333-8444-555555555555", "Content-Type: text/plain")
 PAGE = http(200, b"<html>Sign in</html>", "Content-Type: text/html")
-CUT = http(200, b'{"id": 12', length=100)
-CUT_CHUNK = b'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"id": 12\r\n'
+CUT = http(200, b'{"id": 12}', length=100)
+CUT_CHUNK = b'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{"id": 12}\r\n'
 CUT_UNNOTICED = b'HTTP/1.1 201 X\r\nConnection: close\r\n\r\n{"id":9991,"href":"http://x/api/records/invoices/99'
 DROPPED = b""
 
