@@ -10,7 +10,7 @@ from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
-from airflow_provider_kashoo.core.errors import AuthenticationError
+from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError
 from airflow_provider_kashoo.hooks.settings import settings
 
 
@@ -54,4 +54,8 @@ class KashooSalesforceHook(SalesforceHook):
             raise AuthenticationError(
                 f"Salesforce refused the login ({error.code}).",
                 remedy=f"Check connection {self.conn_id} and the user's permissions.",
+            ) from None
+        except TypeError:  # simple-salesforce's word for fields that make up no way to log in
+            raise ConfigurationError(
+                f"Connection {self.conn_id} lacks what a login needs.", remedy="Fill it in Admin > Connections."
             ) from None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
@@ -34,9 +37,12 @@ def open_sync(
     try:
         database.check()
         check_pools(recorded_pools(database))
-        kashoo_hook = KashooHook(kashoo_conn_id)
-        kashoo = kashoo_hook.client()
-        salesforce = KashooSalesforceHook(salesforce_conn_id).client
+        try:
+            kashoo_hook = KashooHook(kashoo_conn_id)
+            kashoo = kashoo_hook.client()
+            salesforce = KashooSalesforceHook(salesforce_conn_id).client
+        except AirflowNotFoundException as error:
+            raise ConfigurationError(f"{error}.", remedy="Create it in Admin > Connections.") from None
         organization = salesforce.organization()
         yield Sync(
             name=name,

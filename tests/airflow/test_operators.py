@@ -74,7 +74,7 @@ def test_the_interval_of_any_other_run_is_not_its_window(run_type: str) -> None:
 
 
 def test_a_run_type_may_be_airflows_enum() -> None:
-    from airflow.sdk import DagRunType
+    from airflow.sdk.api.datamodels._generated import DagRunType
     from airflow.utils.types import DagRunType as CoreRunType
 
     assert run_facts(context(DagRunType.SCHEDULED)).interval_start == INTERVAL[0]
@@ -104,7 +104,7 @@ def test_a_spent_budget_reschedules_the_task_for_when_slots_are_free() -> None:
 
 @pytest.mark.parametrize("error", [ConfigurationError, AuthenticationError])
 def test_what_only_a_person_can_mend_fails_without_retries(error: type[Exception]) -> None:
-    with pytest.raises(AirflowFailException, match="wrong. Nothing was written. Mend it."), in_airflow_words():
+    with pytest.raises(AirflowFailException, match=r"^wrong\. Nothing was written\. Mend it\.$"), in_airflow_words():
         raise error("wrong.", remedy="Mend it.")
 
 
@@ -183,6 +183,25 @@ def test_a_wrong_password_fails_at_once_and_is_not_said(
         preflight().execute(context())
     assert str(failed.value).startswith("Kashoo refused the login.")
     assert "not-the-password" not in str(failed.value)
+
+
+@pytest.mark.parametrize("conn_id", ["kashoo_default", "salesforce_default"])
+def test_a_connection_that_is_not_there_is_named(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch, conn_id: str
+) -> None:
+    create_pools_and_store()
+    monkeypatch.delenv(f"AIRFLOW_CONN_{conn_id.upper()}")
+    with pytest.raises(AirflowFailException, match=rf"{conn_id}` isn't defined\..*Create it in Admin > Connections"):
+        preflight().execute(context())
+
+
+def test_a_salesforce_connection_without_a_login_is_named(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_pools_and_store()
+    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "login": "me"}))
+    with pytest.raises(AirflowFailException, match="Connection salesforce_default lacks what a login needs"):
+        preflight().execute(context())
 
 
 def test_a_task_whose_budget_is_spent_comes_back_an_hour_after_the_last_answer(
