@@ -21,6 +21,7 @@ from airflow_provider_kashoo.core.errors import AuthenticationError, Configurati
 from airflow_provider_kashoo.core.operations import Event
 
 MAX_PAGES = 10_000
+PAGE_OVERLAP = 10
 RENEW_BEFORE_SECONDS = 120
 Json = dict[str, Any]
 _URL = re.compile(r"[^\s\"'{}<>]+")
@@ -81,7 +82,8 @@ class KashooClient:
     def listing(self, resource: str, *, start: str | None = None, end: str | None = None) -> Iterator[Json]:
         """List a collection, page by page, each record once; removed ones are left out.
 
-        Pages are asked for until one is empty, because the server's own page limit is not known.
+        Pages are asked for until one brings nothing new, because the server's own page limit is not known,
+        and they overlap, because a record that is removed meanwhile draws the next ones over a page's edge.
 
         :param resource: ``customer``, ``item``, ``invoice``, ``payment``, ``accounts`` or ``taxes``.
         :param start: first ``date``, ``YYYY-MM-DD``; inclusive (assumed).
@@ -99,7 +101,7 @@ class KashooClient:
             page = self._read_list(path, query | {"offset": offset})
             if not page or all(row["id"] in seen for row in page):
                 return
-            offset += len(page)
+            offset += max(1, len(page) - PAGE_OVERLAP)
             for row in page:
                 if row["id"] not in seen and row.get("removed") is not True:
                     yield row
