@@ -15,7 +15,13 @@ from pydantic import Field as Option
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.expressions import Condition, ExpressionError
-from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, SETTLEMENT_SOURCE, TargetField
+from airflow_provider_kashoo.core.targets import (
+    BOOKS_TARGETS,
+    INVOICE_LINE,
+    LINKED_TARGETS,
+    SETTLEMENT_SOURCE,
+    TargetField,
+)
 
 Scalar = str | int | bool
 Where = tuple[str | int, ...]
@@ -209,6 +215,10 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
             if field.mapping not in mappings:
                 near = nearest(str(field.mapping), mappings)
                 raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
+            made = mappings[str(field.mapping)].to
+            if made != (wanted := LINKED_TARGETS[str(where[1])]):
+                fault = f"{where[1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
+                raise _wrong(mapping.place(*where), fault, "Name another mapping.")
     return mappings
 
 
@@ -223,6 +233,8 @@ def _check_fields(mapping: Mapping) -> None:
         if mapping.from_.object != "invoice":
             known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
             raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
+        if mapping.when:
+            raise _wrong(mapping.place("when"), "a write-back has no when", "Every linked invoice is written back.")
         for path, (where, _) in mapping.header_paths().items():
             if path not in SETTLEMENT_SOURCE:
                 raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))

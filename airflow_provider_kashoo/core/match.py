@@ -31,13 +31,14 @@ class Match:
 
 
 def fold(text: str | None) -> str:
-    """Bring a name to the form in which two spellings of it are equal: case, accents, punctuation."""
+    """Bring a company's name to the form in which two spellings of it are equal: case, accents, punctuation."""
     plain = unicodedata.normalize("NFKD", text or "").casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    kept = (letter for letter in plain if not unicodedata.combining(letter))
+    return "".join(letter for letter in kept if unicodedata.category(letter)[0] in "LNM")
 
 
-EXACT = frozenset({"email", "code"})
-"""Fields in which punctuation tells two records apart: ``A-10`` is not ``A1-0``."""
+FOLDED = frozenset({("name", "postalCode")})
+"""The rung whose spelling people vary; elsewhere punctuation tells two records apart: ``M-1.5`` is not ``M-15``."""
 
 
 class Ladder:
@@ -82,7 +83,8 @@ RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
 
 def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
     key = tuple(
-        (row.get(field) or "").strip().casefold() if field in EXACT else fold(row.get(field)) for field in fields
+        fold(row.get(field)) if fields in FOLDED else " ".join((row.get(field) or "").casefold().split())
+        for field in fields
     )
     return key if all(key) else None
 

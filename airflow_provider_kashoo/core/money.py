@@ -6,11 +6,10 @@ clients); how it rounds quantity times rate, and tax, is assumed: half up, per l
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
+from decimal import ROUND_HALF_UP, Decimal
 
 MINOR_DIGITS = 2
 CENTS = Decimal(10) ** MINOR_DIGITS
-_EXACT = Context(prec=60, traps=[Inexact])  # holds every decimal128; the usual 28 digits would round in silence
 
 # ISO 4217 currencies without two decimals. Kashoo's behaviour for them is not known, so they are refused.
 OTHER_EXPONENTS = frozenset(
@@ -45,10 +44,11 @@ def to_minor(value: Decimal | int) -> int:
     amount = Decimal(value)
     if not amount.is_finite():
         raise NotMoney("the amount is not a finite number")
-    minor = _EXACT.multiply(amount, CENTS)
-    if minor != minor.to_integral_value():
+    numerator, denominator = amount.as_integer_ratio()  # a product of decimals is rounded to 28 digits in silence
+    minor, rest = divmod(numerator * int(CENTS), denominator)
+    if rest:
         raise NotMoney("the amount is finer than a hundredth")
-    return int(minor)
+    return minor
 
 
 def round_half_up(value: Decimal) -> int:

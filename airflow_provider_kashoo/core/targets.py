@@ -69,6 +69,9 @@ INVOICE_LINE: dict[str, TargetField] = {
     "project": _TEXT,
 }
 
+LINKED_TARGETS = {"contact": "customer", "item": "item"}
+"""Link field -> the target its mapping must make."""
+
 BOOKS_TARGETS: dict[str, dict[str, TargetField]] = {"customer": CUSTOMER, "item": ITEM, "invoice": INVOICE}
 """In the order they are written: an invoice needs its customer and its items."""
 

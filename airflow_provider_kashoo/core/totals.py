@@ -35,4 +35,8 @@ def expected_total(document: Mapping[str, Any], rates: Mapping[str, Decimal]) ->
 
 def tax_codes(expression: str | None) -> list[str]:
     """Split a line's tax code; several stand with commas (evidenced in Kashoo's help, not its API)."""
-    return [] if expression in (None, "", NO_TAX) else [code.strip() for code in str(expression).split(",")]
+    return (
+        []
+        if expression in (None, "", NO_TAX)
+        else [code.strip() for code in str(expression).split(",") if code.strip()]
+    )

@@ -164,6 +164,8 @@ def _to_date(value: Any, zone: str) -> str:
 def _to_text(value: Any, _: str) -> str:
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
+    if isinstance(value, bool):
+        return str(value).lower()
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -308,8 +310,10 @@ def _add_totals(
     for ident, total in zip(ids, totals, strict=True):
         if ident in problems:
             continue
-        problem = total if isinstance(total, Problem) else _complete(headers[ident], total)
-        if problem:
+        if mapping.total and total is None:
+            fix = f"Fill {_origin(mapping.total)} in Salesforce."
+            problems[ident] = Problem("missing_value", "its total is empty", fix)
+        elif problem := total if isinstance(total, Problem) else _complete(headers[ident], total):
             problems[ident] = problem
 
 

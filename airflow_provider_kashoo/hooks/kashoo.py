@@ -103,7 +103,7 @@ class KashooHook(HttpHook):
 
     def check_response(self, response: requests.Response) -> None:
         """Raise for a status that is not 2xx, without its body."""
-        if not response.ok:
+        if not 200 <= response.status_code < 300:
             raise RefusedError(
                 f"Kashoo answered {response.status_code} to {response.request.method} {response.request.path_url}.",
                 status=response.status_code,

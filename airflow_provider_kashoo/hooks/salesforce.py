@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import requests
 from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
-from airflow_provider_kashoo.clients.transport import Unlimited, new_session
+from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
 from airflow_provider_kashoo.core.errors import AuthenticationError
 from airflow_provider_kashoo.hooks.settings import settings
 
@@ -31,8 +32,12 @@ class KashooSalesforceHook(SalesforceHook):
         """The client that the steps work with.
 
         :raises AuthenticationError: when Salesforce refuses the login.
+        :raises UnreachableError: when it does not answer.
         """
-        version = str(self._log_in().sf_version)
+        try:
+            version = str(self._log_in().sf_version)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise unreachable("Salesforce", error) from None
         return SalesforceClient(self._transport, self._new_session, version)
 
     def _new_session(self) -> Session:

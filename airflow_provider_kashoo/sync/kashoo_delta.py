@@ -58,7 +58,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
     source = f"kashoo.{resource}"
     watermark = sync.store.watermarks.get(source)
     if resource == "invoices":
-        start = _oldest_open(sync)
+        start = _oldest_linked(sync) if _sweeps(sync, watermark, today) else _oldest_open(sync)
         rows = list(_listing(sync, "invoice", start, today)) if start else []
         sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE))
     else:
@@ -101,6 +101,16 @@ def _rows(sync: Sync, name: str) -> Iterable[dict[str, Any]]:
 
 def _listing(sync: Sync, resource: str, start: date, today: date) -> Iterator[dict[str, Any]]:
     return sync.kashoo.listing(resource, start=start.isoformat(), end=(today + FUTURE).isoformat())
+
+
+def _sweeps(sync: Sync, watermark: datetime | None, today: date) -> bool:
+    """Say whether this is the week's first run: it lists settled invoices too.
+
+    A payment that is reversed vanishes; only the balance of its invoice tells.
+    """
+    return (
+        watermark is None or business_date(watermark, sync.settings.zone).isocalendar()[:2] != today.isocalendar()[:2]
+    )
 
 
 def _oldest_open(sync: Sync) -> date | None:

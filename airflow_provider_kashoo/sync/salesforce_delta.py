@@ -35,11 +35,13 @@ class Shape:
     :param records: path -> type, of the object itself.
     :param lines: child object, its parent field, path -> type; None when no mapping reads lines.
     :param picks: child relationship -> (child object, parent field, order, path -> type).
+    :param sales: relationships to the record that names the sale; when that one is lost, this one is to be billed.
     """
 
     records: dict[str, pa.DataType] = field(default_factory=lambda: dict(STAMPED))
     lines: tuple[str, str, dict[str, pa.DataType]] | None = None
     picks: dict[str, tuple[str, str, str, dict[str, pa.DataType]]] = field(default_factory=dict)
+    sales: set[str] = field(default_factory=set)
 
     def references(self, paths: Iterable[str]) -> list[str]:
         """List the relationships that paths run through, such as ``Account`` and ``Account.Owner``."""
@@ -108,6 +110,9 @@ def shape_of(sync: Sync, sobject: str) -> Shape:
             types = shape.lines[2] if shape.lines else {"Id": pa.string(), key: pa.string()}
             types |= frames.columns(sync.salesforce, child, mapping, mapping.line_paths())
             shape.lines = (child, key, types)
+        sale = sync.salesforce.describe(sobject).fields.get(mapping.sale.from_ or "") if mapping.sale else None
+        if sale and sale.relationship:
+            shape.sales.add(sale.relationship)
         for relationship, order in mapping.from_.pick.items():
             child, key = frames.child_of(sync.salesforce, sobject, relationship, mapping)
             types = frames.columns(sync.salesforce, child, mapping, picked.get(relationship, {}))
@@ -144,7 +149,7 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> tuple[set[
     dirty = {row["Id"] for row in changed} | unsettled
     for child, key in _dependents(shape):
         dirty |= {row[key] for row in client.query(soql.changed_parents(child, key, window), deleted=True) if row[key]}
-    for reference in shape.references(shape.records):
+    for reference in sorted({*shape.references(shape.records), *shape.sales}):
         dirty |= {row["Id"] for row in client.query(soql.changed_by_reference(sobject, reference, window))}
     if shape.lines:
         child, key, types = shape.lines

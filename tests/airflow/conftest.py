@@ -12,12 +12,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 if "airflow" in sys.modules:
-    raise RuntimeError("Airflow was imported before tests/airflow/conftest.py: only tests in tests/airflow may import it.")
+    raise RuntimeError(
+        "Airflow was imported before tests/airflow/conftest.py: only tests in tests/airflow may import it."
+    )
 
 REPOSITORY = Path(__file__).parents[2]
 _home = tempfile.TemporaryDirectory(prefix="kashoo-airflow-")  # gone when the process ends
@@ -33,7 +34,8 @@ os.environ |= {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
 }
 
-from airflow_provider_kashoo.sandbox.server import Sandbox  # noqa: E402  after the environment, like all below
+from airflow_provider_kashoo.sandbox.server import Sandbox  # noqa: E402  after the environment
+from tests.airflow.environment import set_connection  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -79,11 +81,3 @@ def sandbox(environment: pytest.MonkeyPatch) -> Iterator[Sandbox]:
             environment.setenv(name, value)
         set_connection(environment, "kashoo_default", budget=[{"requests": 1_000_000, "seconds": 1}])
         yield box
-
-
-def set_connection(patch: pytest.MonkeyPatch, conn_id: str, **changes: Any) -> None:
-    """Change a connection of the environment: its own attributes, and anything else as extra."""
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-    connection = json.loads(os.environ[variable])
-    own = {name: changes.pop(name) for name in ("host", "port", "login", "password") if name in changes}
-    patch.setenv(variable, json.dumps({**connection, **own, "extra": {**connection["extra"], **changes}}))

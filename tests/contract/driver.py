@@ -41,10 +41,7 @@ class Done:
 
 
 class Driver:
-    """One sync store and one set of mappings, and runs over them. Attributes may be changed between runs.
-
-    :param folder: receives store, staging and a copy of the shipped mappings.
-    """
+    """A store, staging and a copy of the shipped mappings in one folder, and runs over them."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         sandbox.books.limits = []
@@ -58,30 +55,31 @@ class Driver:
         self.runs = 0
 
     def salesforce(self) -> SalesforceClient:
-        session = new_session(Unlimited(), self.settings.send_deadline)
-        session.verify = str(self.sandbox.ca_bundle)
-        return SalesforceClient(session, self.log_in, "67.0", sleep=lambda _: None)
+        return SalesforceClient(self._session(Unlimited()), self.log_in, "67.0", sleep=lambda _: None)
 
     def log_in(self) -> Session:
         """Log in to Salesforce by client credentials."""
         org, url = self.sandbox.org, self.sandbox.salesforce_url
         form = {"grant_type": "client_credentials", "client_id": org.consumer_key, "client_secret": org.consumer_secret}
-        answer = requests.post(
-            f"{url}/services/oauth2/token", data=form, verify=str(self.sandbox.ca_bundle), timeout=30
-        )
+        answer = self._session(Unlimited()).post(f"{url}/services/oauth2/token", data=form)
         answer.raise_for_status()
         return Session(answer.json()["access_token"], url)
 
     def kashoo(self, budget: Budget | None = None) -> KashooClient:
         books = self.sandbox.books
         return KashooClient(
-            new_session(budget or Unlimited(), self.settings.send_deadline),
+            self._session(budget or Unlimited()),
             self.kashoo_url,
             books.email,
             self.password,
             str(books.main()),
             sleep=lambda _: None,
         )
+
+    def _session(self, budget: Budget | Unlimited) -> requests.Session:
+        session = new_session(budget, self.settings.send_deadline)
+        session.verify, session.trust_env = str(self.sandbox.ca_bundle), False  # the environment would win over verify
+        return session
 
     def sync(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
         """Open a run; the run id is new each time unless given."""

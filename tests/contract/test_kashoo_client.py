@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,7 +25,7 @@ from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.sandbox.dataset import open_books
-from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
+from airflow_provider_kashoo.sandbox.kashoo.books import KashooError
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 
@@ -103,13 +104,6 @@ def seen(sandbox: Sandbox) -> Callable[[], list[tuple[str, str, int]]]:
     return since
 
 
-def refuse_tokens(monkeypatch: Any, books: Books) -> None:
-    def check(_authorization: str | None) -> None:
-        raise KashooError(f"Who is {PRIVATE}?", status=401)
-
-    monkeypatch.setattr(books, "check", check)
-
-
 def customer(name: str = PRIVATE, **more: Any) -> dict[str, Any]:
     return {"type": "customer", "contactInformation": {"name": name}, **more}
 
@@ -161,10 +155,9 @@ def test_a_read_answered_401_logs_in_once_more(make, sandbox, seen) -> None:
 
 
 def test_a_read_refused_with_a_fresh_token_is_an_authentication_error(make, sandbox, seen, raises, monkeypatch) -> None:
-    kashoo = make()
-    refuse_tokens(monkeypatch, sandbox.books)
+    monkeypatch.setattr(sandbox.books, "check", Mock(side_effect=KashooError(PRIVATE, status=401)))
     with raises(AuthenticationError, "Kashoo refused the login"):
-        kashoo.businesses()
+        make().businesses()
     assert [path for _, path, _ in seen()] == ["authTokens", "businesses", "authTokens", "businesses"]
 
 
@@ -325,21 +318,23 @@ def http(status: int, body: bytes = b"", *headers: str, length: int | None = Non
 
 TOKEN = http(200, b"11111111-2222-4333-8444-555555555555", "Content-Type: text/plain")
 PAGE = http(200, b"<html>Sign in</html>", "Content-Type: text/html")
-CUT = http(200, b'{"id": 12', length=100)
-CUT_CHUNK = b'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"id": 12\r\n'
+CUT = http(200, b'{"id": 12}', length=100)
+CUT_CHUNK = b'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{"id": 12}\r\n'
 CUT_UNNOTICED = b'HTTP/1.1 201 X\r\nConnection: close\r\n\r\n{"id":9991,"href":"http://x/api/records/invoices/99'
 DROPPED = b""
 
 
 def held(peer: socket.socket) -> None:
-    """Never answer; end when the client hangs up."""
+    """Never answer; end when the client hangs up, or far too late."""
+    peer.settimeout(4)
     peer.recv(1)
 
 
 def dripping(peer: socket.socket) -> None:
-    """Answer at once, but without end, a byte at a time."""
+    """Answer at once, but a byte at a time and for far too long."""
     peer.sendall(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
+    late = time.monotonic() + 4
+    while time.monotonic() < late:
         peer.sendall(b"1\r\n \r\n")
 
 
@@ -409,7 +404,13 @@ def test_each_answer_to_a_write_means_one_thing_and_it_is_sent_once(
     outcome = caught.value.outcome
     assert (outcome.event, outcome.problem.error_class, outcome.stop) == (event, error_class, stop)
     assert [line.split("/")[0].strip() for line in got] == ["POST", "POST"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("body", [b'{"id": 7}', b'"http://x/api/items/7"', b'{"href":"http://x/businesses/1/items/7"}'])
+def test_an_id_or_address_in_json_is_understood(make, wire, body) -> None:
+    url, _ = wire(TOKEN, http(201, body))
+    assert make(url=url).create("item", {}).id == 7
 
 
 def test_a_sign_in_page_is_no_confirmation_of_an_update(make, wire, raises) -> None:
@@ -423,10 +424,10 @@ def test_a_sign_in_page_is_no_confirmation_of_an_update(make, wire, raises) -> N
     "fault", [http(500, b"x"), http(429), PAGE, CUT, CUT_CHUNK, DROPPED, held, dripping], ids=name_of
 )
 def test_a_read_is_repeated_whatever_went_wrong(make, wire, fault) -> None:
-    good = http(200, b'[{"id": 7, "quantity": 0.1}]', "Content-Type: application/json")
+    good = http(200, b'[{"id": 7, "quantity": 0.10}]', "Content-Type: application/json")
     url, got = wire(TOKEN, fault, fault, good)
     [row] = make(url=url, deadline=0.3).businesses()
-    assert (row["id"], str(row["quantity"])) == (7, "0.1")
+    assert (row["id"], str(row["quantity"])) == (7, "0.10")
     assert got[1:] == ["GET /users/me/businesses"] * 3
     assert len(slept) == 2
 

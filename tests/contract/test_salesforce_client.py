@@ -232,9 +232,17 @@ def refusal(status: int, code: str, message: str = PRIVATE) -> dict[str, Any]:
     return {"status_code": status, "json": [{"errorCode": code, "message": message}]}
 
 
+WITH_QUERY = f"""
+SELECT Foo__c FROM Account WHERE Name = '{PRIVATE}'
+       ^
+ERROR at Row:1:Column:8
+No such column 'Foo__c' on entity 'Account'."""  # noqa: S608
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "says", "tries"),
     [
+        (refusal(400, "INVALID_FIELD", WITH_QUERY), ConfigurationError, "INVALID_FIELD, No such column 'Foo__c'", 1),
         (refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), UnreachableError, "daily", 1),
         (refusal(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded."), UnreachableError, "403", 4),
         (refusal(403, "INSUFFICIENT_ACCESS"), ConfigurationError, "permissions of the connection's user", 1),

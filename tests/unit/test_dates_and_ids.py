@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -31,6 +32,15 @@ def test_an_instant_is_utc_however_it_is_written(text):
     instant = parse_instant(text)
     assert instant == datetime(2026, 11, 23, 2, tzinfo=UTC)
     assert instant.utcoffset() == timedelta(0)
+
+
+def test_an_instant_without_a_zone_is_utc_and_not_the_machines_time(monkeypatch):
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", "America/Vancouver")
+        time.tzset()
+        instant = parse_instant("2026-11-23T02:00:00")
+    time.tzset()
+    assert instant == datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01T00:00:00Z"])

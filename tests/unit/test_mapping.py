@@ -39,8 +39,6 @@ version: 1
 name: back
 from: {object: invoice}
 to: Opportunity
-when:
-  - status == "Paid"
 fields:
   Paid__c: {from: paid}
 """
@@ -88,11 +86,11 @@ def fault(text: str, file: str = "m.yaml") -> str:
             BACK,
             "{from: paid}",
             "{from: payed}",
-            8,
+            6,
             "an invoice has no 'payed'. Nothing was written. Did you mean 'paid'?",
         ),
-        (BACK, 'status == "Paid"', 'state == "Paid"', 6, "an invoice has no 'state'"),
-        (BACK, "{from: paid}", '{text: "{payd} of {total}"}', 8, "an invoice has no 'payd'"),
+        (BACK, "fields:", 'when: [status == "Paid"]\nfields:', 5, "a write-back has no when"),
+        (BACK, "{from: paid}", '{text: "{payd} of {total}"}', 6, "an invoice has no 'payd'"),
     ],
 )
 def test_every_fault_is_named_with_file_line_and_what_to_write(text, old, new, place, words):

@@ -59,7 +59,7 @@ releases = st.tuples(st.just("release"), st.integers(0, 5))
 waits = st.tuples(st.just("wait"), st.integers(0, 30))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limits=limits_of, steps=st.lists(st.one_of(acquires, acquires, releases, waits), max_size=25))
 def test_no_window_ever_holds_more_than_allowed_and_no_free_slot_is_withheld(budget, clock, limits, steps) -> None:
     one = budget(*limits, name=f"budget{next(names)}", patience=0)
@@ -178,6 +178,7 @@ def test_budgets_of_two_names_spend_nothing_from_each_other(budget) -> None:
 def test_slots_that_no_window_needs_any_more_are_forgotten(budget, clock, database) -> None:
     one = budget(Limit(50, 100), Limit(5, 1))
     spend(one, 30)
+    assert (one.used(100), one.used(1)) == (30, 5)
     clock.now += 101
     spend(one, 1)
     with database.begin() as connection:

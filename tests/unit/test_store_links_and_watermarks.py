@@ -12,8 +12,9 @@ from sqlalchemy import text
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, summarise
+from airflow_provider_kashoo.store import links
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.links import CHUNK, LinkChange
+from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore, record_pools, recorded_pools
 
 ORG, OTHER_ORG, BUSINESS, TEST_BUSINESS = "00D000000000001EAA", "00D000000000002EAA", "9990000001", "9990000002"
@@ -77,18 +78,17 @@ def test_a_renewed_link_keeps_the_hashes_of_fields_that_were_not_written(store) 
     assert (link.version, link.expected_total, link.currency, link.journal_date) == (2, 200, "USD", "2026-03-01")
 
 
-def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for(store) -> None:
-    rows = [replace(ROW, source_id=f"801{n:012d}AAA", sale_id=f"006{n:012d}AAA") for n in range(3)]
+def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for(store, monkeypatch) -> None:
+    monkeypatch.setattr(links, "CHUNK", 2)
+    rows = [replace(ROW, source_id=f"801{n:012d}AAA", sale_id=f"006{n:012d}AAA") for n in range(7)]
     for number, row in enumerate(rows):
         store.journal.linked(row, replace(CHANGE, kashoo_id=600 + number), "r1")
     store.journal.linked(replace(rows[0], target="customer"), replace(CHANGE, kashoo_id=1), "r1")
-    padding = [f"zzz{n:015d}" for n in range(2 * CHUNK)]
-    sources = store.links.of_sources("invoice", [*padding, *(row.source_id for row in rows)])
-    assert {source: link.kashoo_id for source, link in sources.items()} == {
-        row.source_id: 600 + number for number, row in enumerate(rows)
-    }
-    assert set(store.links.of_sales([*padding, rows[1].sale_id])) == {rows[1].sale_id}
-    assert set(store.links.of_kashoo("invoice", [*range(10_000, 10_000 + 2 * CHUNK), 602, 1])) == {602}
+    wanted = {row.source_id: 600 + number for number, row in enumerate(rows)}
+    found = store.links.of_sources("invoice", [*wanted, "801000000000099AAA"])
+    assert {source: link.kashoo_id for source, link in found.items()} == wanted
+    assert set(store.links.of_sales([row.sale_id for row in rows])) == {row.sale_id for row in rows}
+    assert set(store.links.of_kashoo("invoice", [1, 2, *range(600, 606)])) == {*range(600, 606)}
     assert [link.kashoo_id for link in store.links.of_target("customer")] == [1]
     assert store.links.of_sources("invoice", []) == {}
 

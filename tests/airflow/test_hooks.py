@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests_mock
+
+from airflow_provider_kashoo.core.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    RefusedError,
+    UnreachableError,
+)
+from airflow_provider_kashoo.hooks.kashoo import DEFAULT_BUDGET, KashooHook
+from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.budget import Limit
+from tests.airflow.environment import set_connection
+
+TOKEN = {"authenticationCode": "c2VjcmV0", "expiryDate": 4_000_000_000_000}
+BUSINESS = {"id": 77, "contactInformation": {"name": "Northwind Trading Ltd."}}
+NO_SLASH = "books.example/api"
+
+
+@pytest.fixture
+def books(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Connections of this test: a Kashoo that is only a name, for whatever is checked before anything is sent."""
+
+    def set_books(**changes: Any) -> None:
+        given = {"conn_type": "kashoo", "host": NO_SLASH, "login": "me@firm.example", "password": "pass-word-1"}
+        given["extra"] = {"business_id": "77"}
+        extra = {**given["extra"], **changes.pop("extra", {})}
+        value = {name: each for name, each in ({**given, **changes, "extra": extra}).items() if each is not None}
+        monkeypatch.setenv("AIRFLOW_CONN_BOOKS", json.dumps(value))
+
+    set_books()
+    return set_books
+
+
+def served(status: int = 200, body: Any = None) -> requests_mock.Mocker:
+    mocker = requests_mock.Mocker()
+    mocker.post("https://books.example/api/authTokens", json=TOKEN)
+    mocker.get(f"https://{NO_SLASH}/users/me/businesses", status_code=status, json=[BUSINESS] if body is None else body)
+    return mocker
+
+
+# -- KashooHook: where it goes and what it sends
+
+
+def test_https_is_used_unless_the_host_says_otherwise(store_file: Path, books: Any) -> None:
+    with served() as seen:
+        KashooHook("books").run("users/me/businesses")
+    assert {request.scheme for request in seen.request_history} == {"https"}
+    books(host="http://books.example/api")
+    with requests_mock.Mocker() as seen:
+        seen.post("http://books.example/api/authTokens", json=TOKEN)
+        seen.get("http://books.example/api/users/me/businesses", json=[BUSINESS])
+        assert KashooHook("books").run("/users/me/businesses").json() == [BUSINESS]
+
+
+def test_without_a_host_it_is_kashoo_itself(store_file: Path, books: Any) -> None:
+    books(host=None)
+    with requests_mock.Mocker() as seen:
+        seen.post("https://api.kashoo.com/api/authTokens", json=TOKEN)
+        seen.get("https://api.kashoo.com/api/users/me/businesses", json=[BUSINESS])
+        assert KashooHook("books").test_connection() == (True, "Connected to Northwind Trading Ltd..")
+
+
+def test_a_port_is_refused_because_it_would_end_behind_the_path(store_file: Path, books: Any) -> None:
+    books(port=8443)
+    with pytest.raises(ConfigurationError, match=r"Connection books has a port.*Write the port into the host"):
+        KashooHook("books").client()
+    ok, message = KashooHook("books").test_connection()
+    assert not ok
+    assert "has a port" in message
+
+
+def test_an_unknown_extra_never_becomes_a_header(store_file: Path, books: Any) -> None:
+    books(extra={"X-Secret": "leaked", "verify": False, "budget": json.dumps(DEFAULT_BUDGET)})
+    with served() as seen:
+        KashooHook("books").run("users/me/businesses", headers={"X-Own": "1"})
+    for request in seen.request_history:
+        assert {"X-Secret", "verify", "budget", "business_id"}.isdisjoint(request.headers)
+        assert request.verify is not False
+    assert seen.request_history[-1].headers["X-Own"] == "1"
+
+
+def test_a_refusal_is_said_without_its_body(store_file: Path, books: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with served(400, {"message": "Jane Doe owes 12.50"}), pytest.raises(RefusedError) as refused:
+        KashooHook("books").run("users/me/businesses")
+    assert refused.value.status == 400
+    assert "Kashoo answered 400 to GET /api/users/me/businesses." in str(refused.value)
+    assert "Jane" not in str(refused.value) + caplog.text
+
+
+def test_a_redirect_is_not_followed(store_file: Path, books: Any) -> None:
+    with served() as seen:
+        seen.post(f"https://{NO_SLASH}/sync", status_code=302, headers={"Location": "https://elsewhere.example/"})
+        with pytest.raises(RefusedError):
+            KashooHook("books", method="POST").run("sync", data={"a": 1})
+    assert {request.hostname for request in seen.request_history} == {"books.example"}
+
+
+@pytest.mark.parametrize("name", ["login", "password"])
+def test_what_a_connection_lacks_is_named(store_file: Path, books: Any, name: str) -> None:
+    books(**{name: None})
+    with pytest.raises(ConfigurationError, match=rf"Connection books lacks {name}\. .*Admin > Connections"):
+        KashooHook("books").client()
+
+
+def test_a_business_id_is_needed(store_file: Path, books: Any) -> None:
+    books(extra={"business_id": ""})
+    with pytest.raises(ConfigurationError, match="Connection books lacks business_id"):
+        KashooHook("books").client()
+
+
+# -- KashooHook: the budget
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_budget_may_be_json_text_or_a_list(store_file: Path, books: Any, as_text: bool) -> None:
+    limits = [{"requests": 9, "seconds": 60}, {"requests": 2, "seconds": 0.5}]
+    books(extra={"budget": json.dumps(limits) if as_text else limits})
+    assert KashooHook("books").budget().limits == (Limit(9, 60.0), Limit(2, 0.5))
+
+
+def test_without_a_budget_the_default_holds(store_file: Path, books: Any) -> None:
+    for extra in ({}, {"budget": ""}, {"budget": None}):
+        books(extra=extra)
+        assert KashooHook("books").budget().limits == (Limit(500, 3600.0), Limit(5, 1.0))
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        "{}",
+        "[]",
+        "7",
+        '"five"',
+        '[{"requests": 5}]',
+        '[{"requests": 0, "seconds": 1}]',
+        '[{"requests": 5, "seconds": -1}]',
+        [{"requests": "many", "seconds": 1}],
+        {"requests": 5, "seconds": 1},
+        [5, 1],
+    ],
+)
+def test_a_malformed_budget_says_what_to_write(store_file: Path, books: Any, budget: Any) -> None:
+    books(extra={"budget": budget})
+    with pytest.raises(ConfigurationError) as refused:
+        KashooHook("books").budget()
+    assert str(refused.value) == (
+        "The extra 'budget' of the Kashoo connection is not a list of limits. Nothing was written. "
+        'Write for example [{"requests": 500, "seconds": 3600}].'
+    )
+
+
+def test_a_budget_that_is_not_json_is_named(store_file: Path, books: Any) -> None:
+    books(extra={"budget": "[{"})
+    with pytest.raises(ConfigurationError, match="The extra 'budget' of the Kashoo connection is not JSON"):
+        KashooHook("books").budget()
+
+
+def test_the_profile_may_be_overridden_and_a_misspelt_key_is_named(store_file: Path, books: Any) -> None:
+    books(extra={"profile": '{"item": "/businesses/{b}/products"}', "reference_field": "poNumber"})
+    profile = KashooHook("books").client().profile
+    assert (profile.item, profile.invoice_reference) == ("/businesses/{b}/products", "poNumber")
+    books(extra={"profile": {"itme": "/x"}})
+    with pytest.raises(ConfigurationError, match="unknown key 'itme'"):
+        KashooHook("books").client()
+
+
+# -- KashooHook against the sandbox
+
+
+def test_a_good_connection_names_the_business(sandbox: Sandbox, store_file: Path) -> None:
+    name = sandbox.books.business(sandbox.books.main()).name
+    assert KashooHook().test_connection() == (True, f"Connected to {name}.")
+
+
+def test_every_request_takes_a_slot_of_the_shared_budget(sandbox: Sandbox, store_file: Path, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "kashoo_default", budget=[{"requests": 1000, "seconds": 3600}])
+    before, seen = KashooHook().budget().used(3600), sandbox.logs["kashoo"].total
+    hook = KashooHook()
+    hook.run("users/me/businesses")
+    hook.run("users/me/businesses")
+    assert hook.get_conn() is hook.get_conn()
+    assert sandbox.logs["kashoo"].total - seen == 3  # the login is one of them
+    assert KashooHook().budget().used(3600) - before == 3
+
+
+def test_the_test_button_works_before_init(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    store = {"conn_type": "sqlite", "host": str(tmp_path / "absent" / "store.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(store))
+    assert KashooHook().test_connection()[0] is True
+    assert not Path(store["host"]).exists()
+
+
+def test_a_wrong_password_is_said_and_not_shown(sandbox: Sandbox, store_file: Path, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "kashoo_default", password="not-the-password")
+    ok, message = KashooHook().test_connection()
+    assert not ok
+    assert message.startswith("Kashoo refused the login.")
+    assert "not-the-password" not in message
+    assert sandbox.books.password not in message
+
+
+def test_a_foreign_business_is_said(sandbox: Sandbox, store_file: Path, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "kashoo_default", business_id="12345")
+    ok, message = KashooHook().test_connection()
+    assert not ok
+    assert message.startswith("Logged in, but the user has no business 12345; it has [")
+    assert str(sandbox.books.main()) in message
+
+
+def test_an_unreachable_host_is_said(sandbox: Sandbox, store_file: Path, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "kashoo_default", host="http://127.0.0.1:9/api")
+    hook = KashooHook()
+    client = hook.client()
+    client._sleep = lambda _: None
+    ok, message = hook.test_connection()
+    assert not ok
+    assert message.startswith("Kashoo cannot be reached (ConnectionError).")
+
+
+# -- KashooSalesforceHook
+
+
+def test_the_salesforce_hook_logs_in_and_reads(sandbox: Sandbox) -> None:
+    organization = KashooSalesforceHook().client.organization()
+    assert (organization.id, organization.currency) == (sandbox.org.org_id, "USD")
+
+
+def test_a_wrong_secret_is_an_authentication_error_without_the_secret(sandbox: Sandbox, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "salesforce_default", consumer_secret="WRONG-SECRET-0815")
+    with pytest.raises(AuthenticationError) as refused:
+        KashooSalesforceHook().client.organization()
+    assert str(refused.value).startswith("Salesforce refused the login (")
+    assert "Check connection salesforce_default and the user's permissions." in str(refused.value)
+    assert "WRONG-SECRET-0815" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_an_expired_session_is_renewed_without_notice(sandbox: Sandbox) -> None:
+    client = KashooSalesforceHook().client
+    client.organization()
+    first = client._login
+    sandbox.clock.advance(3 * 3600)
+    assert client.organization().id == sandbox.org.org_id
+    assert client._login != first
+    logins = [seen for seen in sandbox.logs["salesforce"].entries() if seen["path"].endswith("/oauth2/token")]
+    refused = [seen["status"] for seen in sandbox.logs["salesforce"].entries() if seen["status"] == 401]
+    assert len(refused) == 1
+    assert logins[-1]["status"] == 200
+
+
+def test_an_unreachable_salesforce_is_tried_again_not_a_crash(sandbox: Sandbox, monkeypatch: Any) -> None:
+    set_connection(monkeypatch, "salesforce_default", domain="localhost:9/acme.my")
+    with pytest.raises(UnreachableError, match="Salesforce cannot be reached"):
+        KashooSalesforceHook().client.organization()

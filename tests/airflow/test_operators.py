@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
+
+from airflow_provider_kashoo.core.errors import (
+    AuthenticationError,
+    BudgetSpent,
+    ConfigurationError,
+    RefusedError,
+    UnreachableError,
+)
+from airflow_provider_kashoo.core.window import RunFacts
+from airflow_provider_kashoo.hooks.settings import open_database
+from airflow_provider_kashoo.hooks.setup import create_pools_and_store
+from airflow_provider_kashoo.operators.sync import (
+    KashooDeltaOperator,
+    KashooSyncApplyOperator,
+    KashooSyncApproveOperator,
+    KashooSyncCommitOperator,
+    KashooSyncPlanOperator,
+    KashooSyncPreflightOperator,
+    SalesforceDeltaOperator,
+    in_airflow_words,
+    run_facts,
+)
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.store import record_pools
+from tests.airflow.environment import set_connection
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+INTERVAL = (datetime(2026, 3, 1, 2, tzinfo=UTC), datetime(2026, 3, 2, 2, tzinfo=UTC))
+
+
+def context(run_type: Any = "manual", run_id: str = "r1", **params: Any) -> Any:
+    """Give what Airflow hands to execute, as far as the operators read it."""
+    run = SimpleNamespace(
+        run_id=run_id, run_type=run_type, data_interval_start=INTERVAL[0], data_interval_end=INTERVAL[1]
+    )
+    return {"dag_run": run, "params": params, "dag": SimpleNamespace(start_date=START)}
+
+
+@pytest.fixture
+def new_store(airflow_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a store will be that nobody made yet."""
+    store = tmp_path / "store.db"
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
+    monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", str(tmp_path / "staging"))
+    return store
+
+
+def requests_seen(sandbox: Sandbox) -> int:
+    return sum(log.total for log in sandbox.logs.values())
+
+
+# -- run_facts
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
+def test_a_run_with_an_interval_of_its_own_reads_it(run_type: str) -> None:
+    assert run_facts(context(run_type)) == RunFacts("r1", run_type, *INTERVAL, START)
+
+
+@pytest.mark.parametrize("run_type", ["manual", "asset_triggered", "operator_triggered", "asset_materialization"])
+def test_the_interval_of_any_other_run_is_not_its_window(run_type: str) -> None:
+    assert run_facts(context(run_type)) == RunFacts("r1", run_type, first=START)
+
+
+def test_a_run_type_may_be_airflows_enum() -> None:
+    from airflow.sdk import DagRunType
+    from airflow.utils.types import DagRunType as CoreRunType
+
+    assert run_facts(context(DagRunType.SCHEDULED)).interval_start == INTERVAL[0]
+    assert run_facts(context(CoreRunType.BACKFILL_JOB)).run_type == "backfill"
+
+
+def test_params_become_instants_and_numbers() -> None:
+    facts = run_facts(context(since="2026-02-01T10:00:00Z", until="2026-02-01T13:00:00+02:00", limit=3))
+    assert (facts.since, facts.until) == (datetime(2026, 2, 1, 10, tzinfo=UTC), datetime(2026, 2, 1, 11, tzinfo=UTC))
+    assert facts.limit == 3
+    assert facts.bounded_by_hand
+
+
+def test_empty_params_and_none_at_all_bound_nothing() -> None:
+    assert not run_facts(context(since=None, until=None, limit=None)).bounded_by_hand
+    assert not run_facts({**context(), "params": None}).bounded_by_hand
+
+
+# -- outcomes in Airflow's words
+
+
+def test_a_spent_budget_reschedules_the_task_for_when_slots_are_free() -> None:
+    with pytest.raises(AirflowRescheduleException) as again, in_airflow_words():
+        raise BudgetSpent(1_800_000_000.5)
+    assert again.value.reschedule_date == datetime(2027, 1, 15, 8, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("error", [ConfigurationError, AuthenticationError])
+def test_what_only_a_person_can_mend_fails_without_retries(error: type[Exception]) -> None:
+    with pytest.raises(AirflowFailException, match="wrong. Nothing was written. Mend it."), in_airflow_words():
+        raise error("wrong.", remedy="Mend it.")
+
+
+def test_an_unreachable_side_and_any_other_fault_of_ours_are_tried_again() -> None:
+    for error in (UnreachableError("gone."), RefusedError("no.", status=400, error_class="refused")):
+        with pytest.raises(AirflowException) as failed, in_airflow_words():
+            raise error
+        assert type(failed.value) is AirflowException
+        assert str(failed.value) == str(error)
+
+
+def test_a_fault_that_is_not_ours_passes_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), in_airflow_words():
+        1 / 0  # noqa: B018
+
+
+# -- preflight
+
+
+def preflight() -> KashooSyncPreflightOperator:
+    return KashooSyncPreflightOperator(task_id="preflight", sync="salesforce_to_kashoo")
+
+
+def test_without_a_store_preflight_says_what_to_run(sandbox: Sandbox, new_store: Path) -> None:
+    before = requests_seen(sandbox)
+    with pytest.raises(AirflowFailException) as failed:
+        preflight().execute(context())
+    assert f"The sync store {new_store} does not exist." in str(failed.value)
+    assert str(failed.value).endswith("Run: airflow kashoo init")
+    assert requests_seen(sandbox) == before
+    assert not new_store.exists()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "missing"),
+    [({}, "salesforce_api, kashoo_api"), ({"salesforce_api": 4}, "kashoo_api"), ({"kashoo_api": 2}, "salesforce_api")],
+)
+def test_without_its_pools_preflight_says_what_to_run(
+    sandbox: Sandbox, new_store: Path, recorded: dict[str, int], missing: str
+) -> None:
+    before = requests_seen(sandbox)
+    open_database().migrate()
+    record_pools(open_database(), recorded)
+    with pytest.raises(AirflowFailException) as failed:
+        preflight().execute(context())
+    assert f"The pools {missing} were never created; tasks in them would wait for ever." in str(failed.value)
+    assert "Run: airflow kashoo init" in str(failed.value)
+    assert requests_seen(sandbox) == before
+
+
+def test_preflight_waits_in_no_pool_that_might_not_exist() -> None:
+    assert preflight().pool == "default_pool"
+    assert preflight().pool_slots == 1
+
+
+def test_preflight_passes_when_all_is_there(sandbox: Sandbox, new_store: Path) -> None:
+    create_pools_and_store()
+    assert preflight().execute(context()) is None
+
+
+def test_a_sqlite_store_is_refused_when_workers_may_be_elsewhere(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_pools_and_store()
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    with pytest.raises(AirflowFailException, match="Point connection kashoo_store at PostgreSQL"):
+        preflight().execute(context())
+
+
+def test_a_wrong_password_fails_at_once_and_is_not_said(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_pools_and_store()
+    set_connection(monkeypatch, "kashoo_default", password="not-the-password")
+    with pytest.raises(AirflowFailException) as failed:
+        preflight().execute(context())
+    assert str(failed.value).startswith("Kashoo refused the login.")
+    assert "not-the-password" not in str(failed.value)
+
+
+def test_a_task_whose_budget_is_spent_comes_back_an_hour_after_the_last_answer(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_pools_and_store()
+    set_connection(monkeypatch, "kashoo_default", budget='[{"requests": 2, "seconds": 3600}]')
+    begun = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as again:
+        preflight().execute(context())
+    free = again.value.reschedule_date - timedelta(seconds=3600)
+    assert begun <= free <= datetime.now(UTC)
+
+
+# -- the steps, one operator each
+
+
+def test_a_step_out_of_order_fails_with_what_to_clear(sandbox: Sandbox, new_store: Path) -> None:
+    create_pools_and_store()
+    cases: list[tuple[Callable[..., Any], str]] = [
+        (KashooSyncPlanOperator, "This run has no preflight. Nothing was written. Clear its task preflight"),
+        (KashooSyncApproveOperator, "This run has no plan. Nothing was written. Clear its task plan"),
+        (KashooSyncApplyOperator, "This run has no plan. Nothing was written. Clear its task plan"),
+        (KashooSyncCommitOperator, "This run has no plan. Nothing was written. Clear its task plan"),
+    ]
+    for operator, complaint in cases:
+        with pytest.raises(AirflowFailException, match=complaint):
+            operator(task_id="step", sync="salesforce_to_kashoo").execute(context(run_id="out of order"))
+
+
+def test_a_delta_returns_counts_and_no_records(sandbox: Sandbox, new_store: Path) -> None:
+    create_pools_and_store()
+    preflight().execute(context())
+    deal = next(row for row in sandbox.org.rows("Opportunity") if row["StageName"] == "Prospecting")
+    report = SalesforceDeltaOperator(task_id="x", sobject="Opportunity").execute(context())
+    assert report["source"] == "salesforce.Opportunity"
+    assert (report["records"], report["deleted"]) == (len(sandbox.org.rows("Opportunity")), 0)
+    assert deal["Name"] not in json.dumps(report)
+    empty = KashooDeltaOperator(task_id="y", resource="payments").execute(context())
+    assert (empty["records"], empty["note"]) == (0, "nothing is linked yet")

@@ -1,0 +1,96 @@
+"""Records as people make them on either side of a sandbox; ``today`` is the sandbox's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_kashoo.sandbox.server import Sandbox
+
+Row = dict[str, Any]
+
+
+def today(box: Sandbox) -> str:
+    return box.clock.now().date().isoformat()
+
+
+def add_account(box: Sandbox, name: str = "Northern Lights", email: str | None = None, **fields: Any) -> str:
+    """Add an Account, with one Contact when an e-mail address is given."""
+    account = box.org.insert("Account", {"Name": name, **fields})
+    if email:
+        box.org.insert("Contact", {"AccountId": account, "LastName": "Miller", "Email": email})
+    return account
+
+
+def add_deal(box: Sandbox, account: str | None, amount: str | None = "250.00", **fields: Any) -> str:
+    """Add a won deal without products."""
+    given = {"Name": "Deal", "AccountId": account, "StageName": "Closed Won", "CloseDate": today(box), "Amount": amount}
+    return box.org.insert("Opportunity", given | fields)
+
+
+def add_line(box: Sandbox, parent: str, price: str, *, quantity: str = "1", product: str = "HW-100") -> str:
+    """Add a product to an Opportunity or Order in USD."""
+    entry = next(
+        row["Id"]
+        for row in box.org.rows("PricebookEntry")
+        if row["ProductCode"] == product and row["CurrencyIsoCode"] == "USD"
+    )
+    order = parent.startswith("801")
+    return box.org.insert(
+        "OrderItem" if order else "OpportunityLineItem",
+        {
+            "OrderId" if order else "OpportunityId": parent,
+            "PricebookEntryId": entry,
+            "Quantity": Decimal(quantity),
+            "UnitPrice": Decimal(price),
+        },
+    )
+
+
+def add_order(box: Sandbox, account: str, deal: str | None, price: str = "250.00") -> str:
+    """Add an activated Order of one product."""
+    fields = {"AccountId": account, "OpportunityId": deal, "Status": "Draft", "EffectiveDate": today(box)}
+    order = box.org.insert("Order", fields)
+    add_line(box, order, price)
+    box.org.update("Order", order, {"Status": "Activated"})
+    return order
+
+
+def set_amount(box: Sandbox, deal: str, amount: str) -> None:
+    """Make Salesforce say another Amount than its lines add up to, as roll-ups of the org's own may."""
+    table = box.org.table("Opportunity")
+    row = table.rows[deal]
+    box.org._save(table, row | {"Amount": Decimal(amount)}, row)
+
+
+def books_rows(box: Sandbox, kind: str) -> list[Row]:
+    """List what stands in the books, removed rows left out."""
+    rows: list[Row] = []
+    while page := box.books.page(box.books.main(), kind, offset=len(rows)):
+        rows += page
+    return rows
+
+
+def invoices_of(box: Sandbox, source_id: str) -> list[Row]:
+    """List the invoices that carry the reference of a Salesforce record."""
+    return [row for row in books_rows(box, "invoices") if f"[sf:{source_id}:1:1]" in (row["memo"] or "")]
+
+
+def invoice_of(box: Sandbox, source_id: str) -> Row:
+    """Give the one invoice of a Salesforce record."""
+    (found,) = invoices_of(box, source_id)
+    return found
+
+
+def edit(box: Sandbox, kind: str, row: Row, **changes: Any) -> Row:
+    """Change a record in the books, as a person would."""
+    return box.books.replace(box.books.main(), kind, row["id"], {**row, **changes})
+
+
+def writes(box: Sandbox) -> dict[str, int]:
+    """Count the requests that may have changed something, by side; logins left out."""
+    logins = ("/authTokens", "/services/oauth2/token")
+    return {
+        side: sum(seen["method"] != "GET" and not seen["path"].endswith(logins) for seen in log.entries())
+        for side, log in box.logs.items()
+    }
