@@ -162,8 +162,9 @@ class Journal:
                 .where(operations.c.id == operation["id"], operations.c.state == operation["state"])
                 .values(
                     state=state,
-                    lease=None,
-                    kashoo_id=kashoo_id,
+                    # In doubt, the answer may still come: its sender keeps the lease.
+                    **({} if state in LIVE else {"lease": None}),
+                    kashoo_id=kashoo_id or operation["kashoo_id"],
                     closed_at=None if state in LIVE else now,
                     cause=None if state is State.DONE else reason,
                     **({} if state is not State.IN_DOUBT else {"error_class": "in_doubt", "fix": IN_DOUBT_FIX}),
@@ -343,10 +344,15 @@ class Journal:
         return int(made.scalar_one())
 
     def _move(self, connection: Connection, sent: Sent, event: Event, now: float, **values: Any) -> State:
-        state = after(State.SENT, event)
+        """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
+        mine = (operations.c.id == sent.id, operations.c.lease == sent.lease)
+        here = connection.execute(select(operations.c.state).where(*mine)).scalar_one_or_none()
+        if here not in {State.SENT, State.IN_DOUBT}:
+            raise LostLease(sent.row.record)
+        state = after(State(here), event)
         moved = connection.execute(
             update(operations)
-            .where(operations.c.id == sent.id, operations.c.lease == sent.lease, operations.c.state == State.SENT)
+            .where(*mine, operations.c.state == here)
             .values(state=state, closed_at=None if state in UNSETTLED else now, **values)
         )
         if not moved.rowcount:

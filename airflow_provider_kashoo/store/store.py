@@ -31,6 +31,7 @@ class SyncStore:
     def __init__(self, database: Database, org_id: str, business_id: str) -> None:
         self.database = database
         with database.begin() as connection:
+            database.lock(connection, "scopes")
             now = database.now(connection)
             self.scope_id = _scope(connection, org_id, business_id, now)
             self.hashes = KeyedHash(bytes.fromhex(_hash_key(connection)))

@@ -190,6 +190,8 @@ class BooksPlan:
         read = _fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
         merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
         for name in merged.conflicts:
+            if name == self.sync.kashoo.profile.reference_field(row.target):
+                continue  # what a person wrote beside our reference stays
             if name in BOOKS_OWN:
                 self._review(
                     row, "changed_on_both_sides", f"{name} changed on both sides; the books win", "Compare them."
