@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
+
+if TYPE_CHECKING:
+    from airflow_provider_kashoo.sync.sync import Sync
 
 
 def get_kashoo_commands() -> list[Any]:
@@ -40,6 +44,26 @@ def get_kashoo_commands() -> list[Any]:
                     args=[],
                 ),
                 ActionCommand(
+                    name="replay",
+                    help="Read parked records again and write those that are fit now",
+                    description=(
+                        "Read the Salesforce records behind parked operations again, plan them afresh and apply. "
+                        "Every nightly run does the same; this does it now. Ids are those of: airflow kashoo status"
+                    ),
+                    func=replay,
+                    args=[_ALL, _IDS],
+                ),
+                ActionCommand(
+                    name="resolve",
+                    help="Settle a write in doubt by what you saw in Kashoo",
+                    description=(
+                        "A write in doubt was sent and got no answer, and the books do not tell. Look in Kashoo: "
+                        "--found with the id of the record it made, or --absent when it made none."
+                    ),
+                    func=resolve,
+                    args=[_ID, _FOUND, _ABSENT],
+                ),
+                ActionCommand(
                     name="sandbox",
                     help="Serve a simulated Salesforce and Kashoo",
                     description=(
@@ -65,6 +89,11 @@ def get_kashoo_commands() -> list[Any]:
 
 
 _NO_COPY = Arg(("--no-copy",), help="Create pools and store only", action="store_true")
+_ALL = Arg(("--all",), help="every parked operation", action="store_true")
+_IDS = Arg(("ids",), help="operation ids", nargs="*", type=int)
+_ID = Arg(("id",), help="operation id", type=int)
+_FOUND = Arg(("--found",), help="id of the record in Kashoo", type=int, metavar="KASHOO_ID")
+_ABSENT = Arg(("--absent",), help="Kashoo does not have it: it is planned afresh", action="store_true")
 _SALESFORCE_PORT = Arg(("--salesforce-port",), help="0 picks a free one", type=int, default=0)
 _KASHOO_PORT = Arg(("--kashoo-port",), help="0 picks a free one", type=int, default=0)
 _DATASET = Arg(("--dataset",), help="demo, empty or scale:ROWS", default="demo")
@@ -113,6 +142,38 @@ def status(_: Namespace) -> None:
 
     try:
         print_status(open_database())
+    except SyncError as error:
+        raise SystemExit(str(error)) from None
+
+
+def replay(args: Namespace) -> None:
+    """Replay parked operations."""
+    from airflow_provider_kashoo.sync import replay as by_hand
+
+    if bool(args.ids) == args.all:
+        raise SystemExit("Give operation ids, or --all. See: airflow kashoo status")
+    outcome = _with_sync(lambda sync: by_hand.replay(sync, None if args.all else args.ids))
+    for name, count in sorted(outcome.items()):
+        _say(f"{name:<12} {count}")
+
+
+def resolve(args: Namespace) -> None:
+    """Settle one write in doubt."""
+    from airflow_provider_kashoo.sync import replay as by_hand
+
+    if (args.found is not None) == args.absent:
+        raise SystemExit("Give --found KASHOO_ID or --absent.")
+    _say(f"operation {args.id} is {_with_sync(lambda sync: by_hand.resolve(sync, args.id, args.found))}")
+
+
+def _with_sync(call: Callable[[Sync], Any]) -> Any:
+    from airflow_provider_kashoo.core.errors import SyncError
+    from airflow_provider_kashoo.core.window import RunFacts
+    from airflow_provider_kashoo.hooks.sync import open_sync
+
+    try:
+        with open_sync("salesforce_to_kashoo", RunFacts(run_id="by hand")) as sync:
+            return call(sync)
     except SyncError as error:
         raise SystemExit(str(error)) from None
 

@@ -37,7 +37,11 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
     if "taxCode" in document:
         body["taxCode"] = ",".join(tax_codes(document["taxCode"]))
     place = profile.reference_field(target)
-    body[place] = reference.add_to(document.get(place, body.get(place)))
+    kept = [*Reference.find(body.get(place)), reference]
+    text = document.get(place, body.get(place))
+    for mark in dict.fromkeys(kept):
+        text = mark.add_to(text)
+    body[place] = text
     return body
 
 

@@ -21,6 +21,9 @@ from airflow_provider_kashoo.core.errors import AuthenticationError, Configurati
 from airflow_provider_kashoo.core.operations import Event
 
 MAX_PAGES = 10_000
+OVERLAP = 10
+"""Each page reads the last tenth of the one before again."""
+
 RENEW_BEFORE_SECONDS = 120
 Json = dict[str, Any]
 _URL = re.compile(r"[^\s\"'{}<>]+")
@@ -81,7 +84,8 @@ class KashooClient:
     def listing(self, resource: str, *, start: str | None = None, end: str | None = None) -> Iterator[Json]:
         """List a collection, page by page, each record once; removed ones are left out.
 
-        Pages are asked for until one is empty, because the server's own page limit is not known.
+        Pages are asked for until one brings nothing new, because the server's own page limit is not known,
+        and they overlap, because a record that is removed meanwhile draws the next ones over a page's edge.
 
         :param resource: ``customer``, ``item``, ``invoice``, ``payment``, ``accounts`` or ``taxes``.
         :param start: first ``date``, ``YYYY-MM-DD``; inclusive (assumed).
@@ -99,7 +103,7 @@ class KashooClient:
             page = self._read_list(path, query | {"offset": offset})
             if not page or all(row["id"] in seen for row in page):
                 return
-            offset += len(page)
+            offset += len(page) - len(page) // OVERLAP
             for row in page:
                 if row["id"] not in seen and row.get("removed") is not True:
                     yield row
@@ -108,6 +112,8 @@ class KashooClient:
 
     def read(self, resource: str, ident: int) -> Json | None:
         """Read one record; None when it is not there (404)."""
+        if resource in self.profile.only_listed:
+            return next((row for row in self.listing(resource) if row["id"] == ident), None)
         found = self._read(self.profile.entity(resource, self.business_id, ident), {})
         if found is not None and not isinstance(found, dict):
             raise UnreachableError("Kashoo answered with something that is no record.")
@@ -231,6 +237,11 @@ class KashooClient:
         )
         if response.status_code == 429 or response.status_code >= 500:
             raise TryAgain(f"status {response.status_code}")
+        if response.status_code == 404:
+            raise ConfigurationError(
+                f"Kashoo has nothing at {self.profile.token}.",
+                remedy="Check the host of the connection, with its path.",
+            )
         token = _parse(response)
         if isinstance(token, dict) and "authenticationCode" in token:
             self._authorization = "TOKEN json:" + json.dumps(token, separators=(",", ":"))

@@ -24,6 +24,9 @@ from airflow_provider_kashoo.core.ids import to_18
 from airflow_provider_kashoo.core.mapping import Field, Mapping
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
 
+MAX_DIGITS = 15
+"""More digits than a JSON number carries safely."""
+
 Document = dict[str, Any]
 Column = list[Any]
 
@@ -184,7 +187,7 @@ def _record_id(value: Any) -> str | Problem | None:
 
 def _to_number(value: Any, _: str) -> str:
     number = Decimal(value)
-    if not number.is_finite():
+    if not number.is_finite() or len(number.normalize().as_tuple().digits) > MAX_DIGITS:
         raise ValueError
     return format(number.normalize(), "f")
 

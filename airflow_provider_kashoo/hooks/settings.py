@@ -31,6 +31,7 @@ def settings() -> Settings:
         overlap=timedelta(seconds=conf.getint(SECTION, "delta_overlap_seconds")),
         margin=timedelta(seconds=conf.getint(SECTION, "delta_margin_seconds")),
         send_deadline=conf.getint(SECTION, "send_deadline_seconds"),
+        settle=conf.getint(SECTION, "settle_seconds"),
         zone=conf.get(SECTION, "time_zone"),
     )
 

@@ -30,11 +30,20 @@ def print_status(database: Database, console: Console | None = None) -> None:
         console.print("Nothing was synced yet.")
     for scope in scopes:
         journal = Journal(database, scope.id)
-        table = Table("state", "record", "target", "cause", "what to do", title=f"{scope.org_id} / {scope.business_id}")
+        table = Table(
+            "id", "state", "record", "target", "cause", "what to do", title=f"{scope.org_id} / {scope.business_id}"
+        )
         for row in journal.unsettled(*WAITING):
-            table.add_row(row["state"], _record(row), row["target"], row["cause"] or "no answer yet", row["fix"] or "")
+            table.add_row(
+                str(row["id"]),
+                row["state"],
+                _record(row),
+                row["target"],
+                row["cause"] or "no answer yet",
+                row["fix"] or "",
+            )
         for row in journal.open_reviews():
-            table.add_row("review", _record(row), row["target"], row["cause"], row["fix"])
+            table.add_row("", "review", _record(row), row["target"], row["cause"], row["fix"])
         console.print(
             table if table.row_count else f"{scope.org_id} / {scope.business_id}: nothing waits for a person."
         )

@@ -84,7 +84,9 @@ class _Exchange:
         if self.start is None:
             raise RuntimeError("the app gave no answer")
         status = self.start["status"]
-        headers = HTTPHeaderDict((key.decode("latin-1"), value.decode("latin-1")) for key, value in self.start["headers"])
+        headers = HTTPHeaderDict(
+            (key.decode("latin-1"), value.decode("latin-1")) for key, value in self.start["headers"]
+        )
         slow = any(pause for pause, _ in self.parts)
         body = _Drip(self.parts, self.limit) if slow else io.BytesIO(b"".join(part for _, part in self.parts))
         reason = HTTPStatus(status).phrase

@@ -103,7 +103,10 @@ class Budget:
 
     def _take(self, connection: Connection, now: float, deadline_seconds: float) -> int:
         mine = budget_slots.c.budget == self._name
-        connection.execute(delete(budget_slots).where(mine, budget_slots.c.counts_from <= now - self._longest))
+        # The newest slot stays: SQLite gives a deleted highest id to the next row, and a slow worker may still hold it.
+        newest = select(func.max(budget_slots.c.id)).scalar_subquery()
+        outworn = budget_slots.c.counts_from <= now - self._longest
+        connection.execute(delete(budget_slots).where(mine, outworn, budget_slots.c.id < newest))
         made = connection.execute(
             insert(budget_slots)
             .values(budget=self._name, taken_at=now, counts_from=now + deadline_seconds)

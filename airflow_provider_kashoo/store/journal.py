@@ -61,11 +61,13 @@ class Journal:
         lease: str,
         deadline_seconds: float,
         payload_hash: str,
+        fields: Mapping[str, str],
         contact_id: int | None = None,
     ) -> Sent:
         """Commit that a row is about to be sent.
 
         :param deadline_seconds: the request must not leave or be answered later than this.
+        :param fields: field -> hash as sent; the base of the link when the write is found only later.
         :raises StaleRow: when the link is not as the plan saw it.
         :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
@@ -94,7 +96,9 @@ class Journal:
                 "attempts": attempts,
                 "lease": lease,
                 "payload_hash": payload_hash,
+                "fields": dict(fields),
                 "reference": str(row.reference),
+                "kashoo_id": row.kashoo_id,
                 "contact_id": contact_id,
                 "currency": row.currency,
                 "expected_total": row.total,
@@ -123,6 +127,81 @@ class Journal:
                 self._open_review(
                     connection, sent.row, review, change.kashoo_id, now, self._run_of(connection, sent.id)
                 )
+
+    def late_answer(self, sent: Sent, kashoo_id: int) -> bool:
+        """Record an answer that came after the operation was settled without it; never drop it.
+
+        :returns: whether the books may hold the record twice; a review item says so then.
+        """
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            here = connection.execute(
+                select(operations.c.state, operations.c.kashoo_id, operations.c.run_id).where(
+                    operations.c.id == sent.id
+                )
+            ).one()
+            self._note(connection, sent.row, "late_answer", f"came in state {here.state}", kashoo_id, now, sent.id)
+            if here.kashoo_id == kashoo_id:
+                return False
+            self._open_review(connection, sent.row, POSSIBLE_DUPLICATE, kashoo_id, now, here.run_id)
+            return True
+
+    def settle(self, operation: Mapping[str, Any], event: Event, reason: str, kashoo_id: int | None = None) -> bool:
+        """Settle an operation that got no answer, by what was found out about it since.
+
+        :param operation: a row of :meth:`unsettled`.
+        :param event: ``FOUND`` (link and audit follow in the same transaction), ``ABSENT`` or ``SILENCE``.
+        :returns: whether it was still as the row says; otherwise another process was faster.
+        """
+        row = _row_of(operation)
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            state = after(State(operation["state"]), event)
+            moved = connection.execute(
+                update(operations)
+                .where(operations.c.id == operation["id"], operations.c.state == operation["state"])
+                .values(
+                    state=state,
+                    # In doubt, the answer may still come: its sender keeps the lease.
+                    **({} if state in LIVE else {"lease": None}),
+                    kashoo_id=kashoo_id or operation["kashoo_id"],
+                    closed_at=None if state in LIVE else now,
+                    cause=None if state is State.DONE else reason,
+                    **({} if state is not State.IN_DOUBT else {"error_class": "in_doubt", "fix": IN_DOUBT_FIX}),
+                )
+            )
+            if not moved.rowcount:
+                return False
+            self._note(connection, row, event.value, reason, kashoo_id, now, operation["id"])
+            if event is Event.FOUND and kashoo_id is not None:
+                sent = operation["fields"] or {}
+                change = LinkChange(
+                    kashoo_id=kashoo_id,
+                    fields={name: (value, value) for name, value in sent.items()},
+                    currency=operation["currency"],
+                    expected_total=operation["expected_total"],
+                    journal_date=operation["journal_date"],
+                )
+                link_rows.put(connection, self._scope_id, row, change, now)
+                self._close_parked(connection, row, now)
+            return True
+
+    def operation(self, ident: int) -> Mapping[str, Any] | None:
+        """Give one operation of this scope, or None."""
+        with self._database.begin() as connection:
+            found = connection.execute(select(operations).where(self._mine, operations.c.id == ident))
+            row = found.mappings().one_or_none()
+            return dict(row) if row else None
+
+    def open_records(self) -> set[tuple[str, str]]:
+        """List (target, source id) of what was sent and has no known outcome: nothing more is sent for it."""
+        with self._database.begin() as connection:
+            found = connection.execute(
+                select(operations.c.target, operations.c.source_id).where(
+                    self._mine, operations.c.state.in_([State.SENT, State.IN_DOUBT])
+                )
+            )
+            return {(row.target, row.source_id) for row in found}
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
         """Settle a write-back that Salesforce confirmed."""
@@ -265,10 +344,15 @@ class Journal:
         return int(made.scalar_one())
 
     def _move(self, connection: Connection, sent: Sent, event: Event, now: float, **values: Any) -> State:
-        state = after(State.SENT, event)
+        """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
+        mine = (operations.c.id == sent.id, operations.c.lease == sent.lease)
+        here = connection.execute(select(operations.c.state).where(*mine)).scalar_one_or_none()
+        if here not in {State.SENT, State.IN_DOUBT}:
+            raise LostLease(sent.row.record)
+        state = after(State(here), event)
         moved = connection.execute(
             update(operations)
-            .where(operations.c.id == sent.id, operations.c.lease == sent.lease, operations.c.state == State.SENT)
+            .where(*mine, operations.c.state == here)
             .values(state=state, closed_at=None if state in UNSETTLED else now, **values)
         )
         if not moved.rowcount:
@@ -345,6 +429,13 @@ class Journal:
         )
 
 
+POSSIBLE_DUPLICATE = Problem(
+    "possible_duplicate",
+    "an answer came after the write was taken for lost: the books may hold it twice",
+    "Compare in Kashoo and remove one by hand.",
+)
+IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
+
 _BOOKS = frozenset({"customer", "item", "invoice"})
 
 
@@ -359,3 +450,19 @@ def _identity(row: PlanRow) -> dict[str, Any]:
         "generation": row.generation,
         "sale_id": row.sale_id or row.source_id,
     }
+
+
+def _row_of(operation: Mapping[str, Any]) -> PlanRow:
+    return PlanRow(
+        action=Action(operation["action"]),
+        mapping="",
+        target=operation["target"],
+        source_object=operation["source_object"],
+        source_id=operation["source_id"],
+        reason="",
+        sale_id=operation["sale_id"],
+        part=operation["part"],
+        generation=operation["generation"],
+        kashoo_id=operation["kashoo_id"],
+        currency=operation["currency"],
+    )

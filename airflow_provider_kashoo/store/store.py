@@ -31,12 +31,48 @@ class SyncStore:
     def __init__(self, database: Database, org_id: str, business_id: str) -> None:
         self.database = database
         with database.begin() as connection:
+            database.lock(connection, "scopes")
             now = database.now(connection)
             self.scope_id = _scope(connection, org_id, business_id, now)
             self.hashes = KeyedHash(bytes.fromhex(_hash_key(connection)))
         self.links = Links(database, self.scope_id)
         self.journal = Journal(database, self.scope_id)
         self.watermarks = Watermarks(database, self.scope_id)
+
+    @property
+    def swept(self) -> bool:
+        """Say whether the books were searched whole for references of ours since this store exists."""
+        return self._scope_row().swept_at is not None
+
+    def mark_swept(self) -> None:
+        """Note that everything that carries a reference of ours is linked now."""
+        with self.database.begin() as connection:
+            now = self.database.now(connection)
+            mine = tables.scopes.c.id == self.scope_id
+            connection.execute(
+                update(tables.scopes).where(mine, tables.scopes.c.swept_at.is_(None)).values(swept_at=now)
+            )
+
+    def has_seen_reference(self, target: str) -> bool:
+        """Say whether a listing of this target has ever shown a reference of ours."""
+        return target in self._scope_row().references_seen
+
+    def saw_reference(self, target: str) -> None:
+        """Note that a listing showed one: this business does store and list our reference field."""
+        seen = self._scope_row().references_seen
+        if target not in seen:
+            with self.database.begin() as connection:
+                mine = tables.scopes.c.id == self.scope_id
+                connection.execute(update(tables.scopes).where(mine).values(references_seen=[*seen, target]))
+
+    def now(self) -> float:
+        """Tell the store's clock, epoch seconds UTC."""
+        with self.database.begin() as connection:
+            return self.database.now(connection)
+
+    def _scope_row(self) -> Any:
+        with self.database.begin() as connection:
+            return connection.execute(select(tables.scopes).where(tables.scopes.c.id == self.scope_id)).one()
 
     def start_run(self, sync: str, run_id: str) -> None:
         """Note that a run exists; a second call changes nothing."""

@@ -61,6 +61,10 @@ scopes = Table(
     Column("org_id", String(18), nullable=False),
     Column("business_id", String(32), nullable=False),
     Column("created_at", Float, nullable=False),
+    # When the books were searched whole for our references; nothing is created before.
+    Column("swept_at", Float),
+    # Targets whose listing has shown a reference of ours: only there can absence be proved.
+    Column("references_seen", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("org_id", "business_id"),
 )
 
@@ -154,6 +158,7 @@ operations = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease", String(64)),
     Column("payload_hash", String(64)),
+    Column("fields", JSON),
     Column("reference", String(64)),
     Column("kashoo_id", BigInteger),
     Column("contact_id", BigInteger),

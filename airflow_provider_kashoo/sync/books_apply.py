@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
-from airflow_provider_kashoo.store.journal import OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import resolve_links
 from airflow_provider_kashoo.sync.sync import Sync
@@ -66,6 +66,7 @@ class BooksApply:
             self.counts[outcome] += 1
             if row.requests and done % 25 == 0:
                 log.info("%d of %d rows: %s", done, len(rows), dict(self.counts))
+        self.sync.store.mark_swept()
         return dict(self.counts)
 
     def _row(self, row: PlanRow, *, was_parked: bool) -> str:
@@ -100,7 +101,7 @@ class BooksApply:
             return self._send(row, call)
         except StaleRow:
             return "stale"
-        except OpenOperation:
+        except (OpenOperation, LostLease):
             return "in_doubt"
 
     def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
@@ -142,6 +143,7 @@ class BooksApply:
             lease=self.lease,
             deadline_seconds=self.sync.settings.send_deadline,
             payload_hash=self.sync.store.hashes.of(row.payload),
+            fields=self.sync.store.hashes.fields(row.payload),
             contact_id=row.document.get("contact"),
         )
 
@@ -186,7 +188,12 @@ class BooksApply:
             journal_date=row.document.get("date"),
         )
         review = self._total_differs(row, entity.get("totalDue"))
-        self.sync.store.journal.answered(sent, change, row.reason, review)
+        try:
+            self.sync.store.journal.answered(sent, change, row.reason, review)
+        except LostLease:
+            twice = self.sync.store.journal.late_answer(sent, written.id)
+            log.warning("%s: answered late%s", row.record, ", perhaps a duplicate" if twice else "")
+            return "review" if twice else "stale"
         self._linked[row.target, row.source_id] = written.id
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from airflow_provider_kashoo.clients.documents import to_document
 from airflow_provider_kashoo.core import diff, match
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.totals import expected_total
@@ -24,6 +26,12 @@ from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
 from airflow_provider_kashoo.sync.salesforce_delta import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
+
+GUARD = timedelta(days=31)
+"""How far around the dates of new invoices the books are searched for our reference before each create."""
+
+SALESFORCE_OBJECTS = {"001": "Account", "01t": "Product2", "006": "Opportunity", "801": "Order"}
+"""Key prefix of a Salesforce id -> object (evidenced)."""
 
 BOOKS_OWN = frozenset({"lines", "currency"})
 """Fields in which the books win when both sides changed; in all others Salesforce does."""
@@ -51,6 +59,9 @@ class BooksPlan:
         self.linked: dict[tuple[str, str], int] = {}
         self._ladders: dict[str, match.Ladder] = {}
         self._read: dict[tuple[str, int], Document] = {}
+        self._marked: dict[str, list[tuple[Reference, int]]] = {}
+        self._open = sync.store.journal.open_records()
+        self._dates: list[date] = []
 
     def make(self) -> PlanSummary:
         """Plan, stage and summarise."""
@@ -59,8 +70,11 @@ class BooksPlan:
             needed = {ident for each in candidates for kind, ident in _links(each.document) if kind == target}
             for mapping in self.sync.mappings_to(target):
                 self._plan_parents(mapping, needed)
+        self._dates = [date.fromisoformat(each.document["date"]) for each in candidates if not each.link]
         for each in candidates:
             self._plan_invoice(each)
+        if not self.sync.store.swept:
+            self._adopt_the_rest()
         self.rows = in_order(self.rows)
         self.sync.files.write_plan(self.rows)
         reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
@@ -126,6 +140,8 @@ class BooksPlan:
                 self._park(row, problem)
 
     def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:
+        if self._is_open(row):
+            return
         resolved = self.books.resolve(document)
         if isinstance(resolved, Problem):
             self._park(row, resolved)
@@ -143,6 +159,8 @@ class BooksPlan:
 
     def _plan_invoice(self, candidate: Candidate) -> None:
         row, document = candidate.row, candidate.document
+        if self._is_open(row):
+            return
         for kind, ident in _links(document):
             if (kind, ident) in self.unfit:
                 self._park(row, Problem("waiting_for_parent", f"its {kind} is parked", f"Settle the {kind} first."))
@@ -151,8 +169,11 @@ class BooksPlan:
         if candidate.link:
             self._plan_update(row, document, candidate.link)
             return
-        found = self._ladder("invoice").find({}, row.reference) if self._never_synced() else match.Match(None, "")
-        if found.kashoo_id is not None:
+        found = self._ladder("invoice").find({}, row.reference)
+        if found.candidates > 1:
+            cause = f"{found.candidates} invoices of the books carry its reference"
+            self._park(row, Problem("ambiguous_match", cause, "Remove the reference from the copy in Kashoo."))
+        elif found.kashoo_id is not None:
             self._link(row, document, found)
         else:
             self._create(row, document, "won and not billed yet")
@@ -169,6 +190,8 @@ class BooksPlan:
         read = _fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
         merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
         for name in merged.conflicts:
+            if name == self.sync.kashoo.profile.reference_field(row.target):
+                continue  # what a person wrote beside our reference stays
             if name in BOOKS_OWN:
                 self._review(
                     row, "changed_on_both_sides", f"{name} changed on both sides; the books win", "Compare them."
@@ -245,17 +268,57 @@ class BooksPlan:
         )
 
     def _ladder(self, target: str) -> match.Ladder:
-        """Read the whole list once, and only when something is about to be created."""
+        """Read the list once, and only when something is about to be created.
+
+        Invoices are read around the dates of those to be created, so that a second store on the same business
+        is noticed; by a store that has not swept the books yet, customers, items and invoices are read whole.
+        """
         if target not in self._ladders:
-            listed = self.sync.kashoo.listing(target)
+            start, end = None, None
+            if target == "invoice" and self.sync.store.swept and self._dates:
+                start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
+            listed = self.sync.kashoo.listing(target, start=start, end=end)
             rows = [to_document(target, row, self.sync.kashoo.profile) for row in listed]
+            if any(row["references"] for row in rows):
+                self.sync.store.saw_reference(target)
+            self._marked[target] = [(reference, row["id"]) for row in rows for reference in row["references"]]
             self._read |= {(target, row["id"]): _fields_of(row) for row in rows}
             self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
         return self._ladders[target]
 
-    def _never_synced(self) -> bool:
-        """Say whether this store knows no invoice yet: then the books may hold ones that an earlier store made."""
-        return not self.sync.store.links.of_target("invoice")
+    def _is_open(self, row: PlanRow) -> bool:
+        """Leave out what was sent before and has no known outcome yet."""
+        if (row.target, row.source_id) not in self._open:
+            return False
+        self.unfit[row.target, row.source_id] = Problem("in_doubt", "its outcome is not known yet", "")
+        self._add(row, Action.SKIP, "sent before, and its outcome is not known yet")
+        return True
+
+    def _adopt_the_rest(self) -> None:
+        """Link what carries a reference of ours and is not known here: this store is new, or was restored."""
+        planned = {(row.target, row.source_id) for row in self.rows}
+        for target in match.RUNGS:
+            self._ladder(target)
+            linked = self.sync.store.links.of_sources(target, {ref.source_id for ref, _ in self._marked[target]})
+            for reference, ident in self._marked[target]:
+                sobject = SALESFORCE_OBJECTS.get(reference.source_id[:3])
+                if reference.source_id in linked or (target, reference.source_id) in planned or sobject is None:
+                    continue
+                planned.add((target, reference.source_id))
+                row = PlanRow(
+                    action=Action.LINK,
+                    mapping="",
+                    target=target,
+                    source_object=sobject,
+                    source_id=reference.source_id,
+                    sale_id=reference.source_id,
+                    part=reference.part,
+                    generation=reference.generation,
+                    sync=self.sync.name,
+                    kashoo_id=ident,
+                    reason="in the books already: our reference",
+                )
+                self.rows.append(row)
 
 
 def resolve_links(document: Document, linked: dict[tuple[str, str], int]) -> Document:

@@ -70,7 +70,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         "source": source,
         "lower": lower.isoformat(),
         "upper": now.isoformat(),
-        "moves": not sync.run.bounded_by_hand and sync.run.run_type != "backfill",
+        "moves": not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
         "note": f"dated {start} or later" if start else "nothing is linked yet",
         "records": len(rows),
     }

@@ -139,6 +139,8 @@ def _record_types(shape: Shape) -> dict[str, pa.DataType]:
 
 def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> tuple[set[str], set[str]]:
     unsettled = set(sync.store.journal.unsettled_sources(sobject))
+    if sync.run.only is not None:
+        return unsettled & sync.run.only, set()
     if window.empty:
         return unsettled, set()
     client = sync.salesforce

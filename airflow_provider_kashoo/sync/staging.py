@@ -32,8 +32,13 @@ class Staging:
     """
 
     def __init__(self, root: Any, sync: str, run_id: str) -> None:
+        self._root = root
         readable = re.sub(r"[^A-Za-z0-9.-]+", "_", run_id)[:80]
         self.folder = root / sync / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+    def of_run(self, sync: str, run_id: str) -> Staging:
+        """Give the folder of another run."""
+        return Staging(self._root, sync, run_id)
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a table as Parquet, replacing an earlier one."""

@@ -15,6 +15,7 @@ from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_b
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
+from airflow_provider_kashoo.sync.settle import settle
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
 
@@ -36,8 +37,12 @@ def extract(sync: Sync, source: str) -> dict[str, Any]:
 
 
 def plan(sync: Sync) -> PlanSummary:
-    """Work out what would be written, and write nothing."""
-    summary = BooksPlan(sync).make() if sync.name == TO_KASHOO else write_back_plan.plan(sync)
+    """Look up what got no answer, then work out what would be written; write nothing to either side."""
+    if sync.name == TO_KASHOO:
+        settle(sync)
+        summary = BooksPlan(sync).make()
+    else:
+        summary = write_back_plan.plan(sync)
     sync.files.write_json("summary", asdict(summary))
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     return summary

@@ -25,11 +25,13 @@ class Settings:
 
     :param zone: business time zone in which a DateTime becomes a date.
     :param send_deadline: seconds a write may take from its journal entry to its answer.
+    :param settle: seconds after that before an unanswered write is looked up.
     """
 
     overlap: timedelta = timedelta(seconds=600)
     margin: timedelta = timedelta(seconds=300)
     send_deadline: float = 60
+    settle: float = 600
     zone: str = "UTC"
 
 

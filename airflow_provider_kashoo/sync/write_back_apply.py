@@ -80,6 +80,7 @@ class WriteBack:
                 lease=self.lease,
                 deadline_seconds=self.sync.settings.send_deadline,
                 payload_hash=self.sync.store.hashes.of(row.payload),
+                fields=self.sync.store.hashes.fields(row.payload),
             )
         except OpenOperation:
             self.counts["in_doubt"] += 1

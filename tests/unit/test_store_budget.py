@@ -175,14 +175,16 @@ def test_budgets_of_two_names_spend_nothing_from_each_other(budget) -> None:
     spend(two, 2)
 
 
-def test_slots_that_no_window_needs_any_more_are_forgotten(budget, clock, database) -> None:
+def test_slots_that_no_window_needs_are_forgotten_but_for_the_newest_whose_id_must_not_be_given_twice(
+    budget, clock, database
+) -> None:
     one = budget(Limit(50, 100), Limit(5, 1))
     spend(one, 30)
     assert (one.used(100), one.used(1)) == (30, 5)
     clock.now += 101
     spend(one, 1)
     with database.begin() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM budget_slots").scalar_one() == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM budget_slots").scalar_one() == 2
 
 
 def test_two_threads_with_their_own_connections_never_take_more_than_there_is(database, clock) -> None:

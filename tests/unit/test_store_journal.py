@@ -48,7 +48,7 @@ DIFFERS = Problem("total_differs", "expected 120.00, the books say 120.01", "Com
 
 def send(store: SyncStore, row: PlanRow = ROW, *, run_id: str = "run1", lease: str = "a") -> Sent:
     return store.journal.send(
-        row, run_id=run_id, lease=lease, deadline_seconds=DEADLINE, payload_hash="hash", contact_id=77
+        row, run_id=run_id, lease=lease, deadline_seconds=DEADLINE, payload_hash="hash", fields={}, contact_id=77
     )
 
 

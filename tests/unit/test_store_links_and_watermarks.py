@@ -102,7 +102,12 @@ def fill(store: SyncStore) -> None:
     store.journal.park(parked, PROBLEM, "r1")
     store.journal.review(parked, PROBLEM, "r1")
     sent = store.journal.send(
-        replace(ROW, source_id="006000000000003AAA"), run_id="r1", lease="a", deadline_seconds=60, payload_hash="h"
+        replace(ROW, source_id="006000000000003AAA"),
+        run_id="r1",
+        lease="a",
+        deadline_seconds=60,
+        payload_hash="h",
+        fields={},
     )
     store.journal.answered(sent, replace(CHANGE, kashoo_id=502), "won")
     store.watermarks.move("s", lower=at(0), upper=at(900), run_id="r1")

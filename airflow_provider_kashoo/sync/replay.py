@@ -1,0 +1,90 @@
+"""A person's hand on what did not go through: replay parked records, resolve doubtful ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
+from airflow_provider_kashoo.core.window import RunFacts
+from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE, Sync
+
+KASHOO_SOURCES = ("invoices", "payments")
+Operation = Mapping[str, Any]
+
+
+def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
+    """Read parked records again, plan them afresh and apply, as a run of its own that moves no watermark.
+
+    :param sync: any run; its connections and store are used.
+    :param idents: operation ids as ``airflow kashoo status`` shows them; None for all.
+    :returns: outcome -> rows.
+    :raises ConfigurationError: for an id that is not parked; nothing is replayed then.
+    """
+    chosen = _chosen(sync, idents)
+    outcome: dict[str, int] = {}
+    into_books = [row for row in chosen if row["target"] in BOOKS_TARGETS]
+    if into_books:
+        again = _run_of(sync, TO_KASHOO, frozenset(row["source_id"] for row in into_books))
+        outcome |= _five_steps(again, sorted({row["source_object"] for row in into_books}))
+    if len(into_books) < len(chosen):
+        outcome |= _five_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
+    return outcome
+
+
+def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
+    """Settle an operation in doubt by what a person saw in Kashoo.
+
+    :param kashoo_id: the record it made; None when it made none.
+    :returns: the new state.
+    :raises ConfigurationError: for an unknown id, one that is not in doubt, or a record that is not in the books.
+    """
+    operation = sync.store.journal.operation(ident)
+    if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
+        state = "unknown" if operation is None else operation["state"]
+        raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
+    if operation["state"] == State.SENT and operation["deadline"] > sync.store.now():
+        raise ConfigurationError(f"Operation {ident} was sent just now.", remedy="Wait for its answer.")
+    if kashoo_id is not None and sync.kashoo.read(operation["target"], kashoo_id) is None:
+        raise ConfigurationError(
+            f"Kashoo has no {operation['target']} {kashoo_id}.",
+            remedy="Give the id from the record's address in Kashoo.",
+        )
+    event = Event.ABSENT if kashoo_id is None else Event.FOUND
+    if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id):
+        raise ConfigurationError(f"Operation {ident} was settled by another process meanwhile.", remedy="Look again.")
+    return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value
+
+
+def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Operation]:
+    """Find the parked operations; a parent is of no use by itself, so what waits for it comes along."""
+    parked = {row["id"]: row for row in sync.store.journal.unsettled(State.PARKED, State.RETRY)}
+    chosen = set(parked) if idents is None else set(idents)
+    if unknown := sorted(chosen - set(parked)):
+        raise ConfigurationError(f"No parked operation has the id {unknown[0]}.", remedy="See: airflow kashoo status")
+    rows = [parked[ident] for ident in sorted(chosen)]
+    if any(row["target"] in {"customer", "item"} for row in rows):
+        rows += [row for row in parked.values() if row["error_class"] == "waiting_for_parent" and row not in rows]
+    return rows
+
+
+def _run_of(sync: Sync, name: str, only: frozenset[str] | None) -> Sync:
+    run_id = f"replay__{datetime.now(UTC).isoformat()}"
+    run = RunFacts(run_id=run_id, run_type="replay", only=only)
+    return replace(sync, name=name, run=run, files=sync.files.of_run(name, run_id))
+
+
+def _five_steps(sync: Sync, sources: Iterable[str]) -> dict[str, int]:
+    steps.preflight(sync)
+    for source in sources:
+        steps.extract(sync, source)
+    steps.plan(sync)
+    steps.approve(sync)
+    outcome = steps.apply(sync)
+    steps.commit(sync)
+    return outcome
