@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.targets import (
     TargetField,
 )
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Scalar = str | int | bool
 Where = tuple[str | int, ...]
 
@@ -172,8 +173,8 @@ def load_mapping(text: str, file: str) -> Mapping:
     :raises ConfigurationError: naming file, line and what to write instead.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_LOADER)
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, in C where that was built
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         mark = getattr(error, "problem_mark", None)
         raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None

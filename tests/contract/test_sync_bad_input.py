@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
-from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
-from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.sync import TO_KASHOO
-from tests.contract.driver import SOURCES, Driver
-from tests.contract.records import (
+from driver import SOURCES, Driver
+from records import (
     add_account,
     add_deal,
     add_line,
@@ -27,6 +20,13 @@ from tests.contract.records import (
     set_amount,
     writes,
 )
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
+from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.sync import TO_KASHOO
 
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
 

@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.sandbox.server import Sandbox
-from tests.contract.driver import Driver
-from tests.contract.records import (
+from driver import Driver
+from records import (
     add_account,
     add_deal,
     add_line,
@@ -24,6 +21,9 @@ from tests.contract.records import (
     today,
     writes,
 )
+
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.server import Sandbox
 
 
 @pytest.fixture

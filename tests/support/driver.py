@@ -46,13 +46,18 @@ class Driver:
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         sandbox.books.limits = []
         self.sandbox, self.folder = sandbox, folder
-        self.database = Database(f"sqlite:///{folder}/store.db")
-        self.database.migrate()
-        self.mappings = Path(shutil.copytree(SHIPPED_MAPPINGS, folder / "mappings"))
+        self.database = self.open_store()
+        self.mappings = folder / "mappings"
+        if not self.mappings.exists():  # otherwise a folder that an earlier driver left
+            self.database.migrate()
+            shutil.copytree(SHIPPED_MAPPINGS, self.mappings)
         self.settings = Settings(margin=timedelta(0))
         self.limits = PLENTY
         self.kashoo_url, self.password = sandbox.kashoo_url, sandbox.books.password
         self.runs = 0
+
+    def open_store(self) -> Database:
+        return Database(f"sqlite:///{self.folder}/store.db")
 
     def salesforce(self) -> SalesforceClient:
         return SalesforceClient(self._session(Unlimited()), self.log_in, "67.0", sleep=lambda _: None)

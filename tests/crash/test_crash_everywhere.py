@@ -1,0 +1,278 @@
+"""A reference run is crashed at every boundary, restarted, and must end like the run that was not.
+
+At each boundary the process forks: the child is what the crash leaves (both systems as they are then, and a copy of
+the store's and the staging's files), and starts again; the parent goes on to the next boundary.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driver import SOURCES
+from inprocess import InProcessDriver
+from records import books_rows
+
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+
+LOOK_UP_AFTER = 700.0
+"""Seconds: the send deadline and the settle time are over."""
+
+RUNS_TO_REST = 2
+"""One is enough, but for the very first write of a store: no listing has shown a reference of ours yet."""
+
+AT_ONCE = 2
+WRITTEN_BACK = (
+    "Kashoo_Invoice__c",
+    "Kashoo_Status__c",
+    "Kashoo_Paid__c",
+    "Kashoo_Balance__c",
+    "Kashoo_Last_Payment__c",
+)
+
+
+class Boundaries:
+    """Counts the boundaries of a run and forks a crashed child at each that is chosen."""
+
+    def __init__(self, driver: InProcessDriver, every: int = 1) -> None:
+        self.driver, self.every = driver, every
+        self.count, self.step, self.name, self.run_id = 0, "", "", ""
+        self.quiet = False
+        self.children: dict[int, str] = {}
+        self.failed: list[str] = []
+        for system, faults in driver.sandbox.faults.items():
+            faults.hook = lambda stage, system=system: self.reach(f"{system} {stage}")
+
+    def reach(self, what: str) -> None:
+        if self.quiet or not self.step:
+            return
+        self.count += 1
+        if self.count % self.every:
+            return
+        while len(self.children) >= AT_ONCE:
+            self.reap()
+        image = Path(tempfile.mkdtemp(prefix="crash-", dir=self.driver.folder.parent))
+        copy_of_files(self.driver.folder, image)
+        child = os.fork()
+        if child == 0:
+            self.quiet = True
+            os._exit(self.restart(image))
+        self.children[child] = f"#{self.count} in {self.name}.{self.step}: {what}"
+
+    def reap(self) -> None:
+        child, status = os.wait()
+        what = self.children.pop(child)
+        if status:
+            self.failed.append(what)
+
+    def restart(self, image: Path) -> int:
+        """Be the process after the crash: sometimes Airflow's retry of the same task first, then a new run."""
+        try:
+            driver = InProcessDriver(self.driver.sandbox, image)
+            if self.count % 2:
+                go_on(driver, self.name, self.run_id, self.step)
+            wanted = EXPECTED[self.name]
+            for _ in range(RUNS_TO_REST):
+                driver.sandbox.clock.advance(LOOK_UP_AFTER)
+                driver.run(self.name)
+                found = end_state(driver)
+                if found == wanted:
+                    break
+            else:
+                report(found, wanted, f"#{self.count} {self.name}.{self.step}")
+                return 1
+            shutil.rmtree(image)
+            return 0
+        except BaseException:
+            traceback.print_exc()
+            return 2
+
+
+def copy_of_files(folder: Path, image: Path) -> None:
+    """Copy what a dead process leaves on disk; the shared-memory file of SQLite dies with it."""
+    for path in folder.rglob("*"):
+        target = image / path.relative_to(folder)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif not path.name.endswith("-shm"):
+            shutil.copyfile(path, target)
+
+
+def report(found: dict[str, Any], wanted: dict[str, Any], where: str) -> None:
+    for part in wanted:
+        if found[part] != wanted[part]:
+            print(f"{where}: {part}\n  found  {found[part]}\n  wanted {wanted[part]}", file=sys.stderr)
+
+
+@contextmanager
+def commits_are_boundaries(boundaries: Boundaries) -> Iterator[None]:
+    """Make the moments before and after every writing transaction of the store boundaries."""
+    original = Database.begin
+
+    @contextmanager
+    def begin(self: Database) -> Iterator[Any]:
+        wrote = False
+        with original(self) as connection:
+            yield connection
+            wrote = connection.connection.driver_connection.total_changes > 0
+            if wrote:
+                boundaries.reach("before a commit")
+        if wrote:
+            boundaries.reach("after a commit")
+
+    Database.begin = begin  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Database.begin = original  # type: ignore[method-assign]
+
+
+def go_on(driver: InProcessDriver, name: str, run_id: str, step: str, boundaries: Boundaries | None = None) -> None:
+    """Run the steps of a run from one of them on, as Airflow does when it tries a task again."""
+    sync = driver.sync(name, run_id=run_id)
+    calls = {
+        "preflight": lambda: steps.preflight(sync),
+        **{f"extract {source}": lambda source=source: steps.extract(sync, source) for source in SOURCES[name]},
+        "plan": lambda: steps.plan(sync),
+        "approve": lambda: steps.approve(sync),
+        "apply": lambda: steps.apply(sync),
+        "commit": lambda: steps.commit(sync),
+    }
+    names = list(calls)
+    for each in names[names.index(step) :]:
+        if boundaries:
+            boundaries.step = each
+        calls[each]()
+    if boundaries:
+        boundaries.step = ""
+
+
+def small(box: Sandbox, deals: int) -> None:
+    """Leave so many won deals, so that a run is some 60 records; orders of the others are billed by themselves."""
+    won = [row["Id"] for row in box.org.rows("Opportunity") if row["IsWon"] and row["Amount"] >= 100]
+    for deal in won[deals:]:
+        box.org.update("Opportunity", deal, {"StageName": "Prospecting"})
+
+
+def pay(box: Sandbox) -> None:
+    """Let customers pay: by the deal's reference, so that ids and numbers do not matter."""
+    ours = sorted(
+        (row for row in books_rows(box, "invoices") if "[sf:" in (row["memo"] or "")), key=lambda r: r["memo"]
+    )
+    for number, row in enumerate(ours):
+        if number % 3 < 2:
+            box.books.pay(box.books.main(), row["id"], row["totalDue"] if number % 3 else row["totalDue"] // 4)
+
+
+def end_state(driver: InProcessDriver) -> dict[str, Any]:
+    """Everything that must be equal in the end, by references instead of ids and numbers."""
+    box = driver.sandbox
+    names = {row["id"]: row["contactInformation"]["name"] for row in books_rows(box, "customers")}
+    numbers = {row["number"]: row["memo"] for row in books_rows(box, "invoices")}
+
+    def invoice(row: dict[str, Any]) -> tuple[Any, ...]:
+        lines = tuple((line["quantity"], line["rate"], line.get("description")) for line in row["lineItems"])
+        return (
+            row["memo"],
+            row["date"],
+            row["currency"],
+            row["totalDue"],
+            row["balanceDue"],
+            names[row["contact"]],
+            lines,
+        )
+
+    def told(row: dict[str, Any]) -> tuple[Any, ...]:
+        values = {name: row[name] for name in WRITTEN_BACK}
+        return row["Id"], tuple({**values, WRITTEN_BACK[0]: numbers.get(values[WRITTEN_BACK[0]])}.items())
+
+    with driver.database.begin() as connection:
+        links = connection.exec_driver_sql("SELECT target, source_id, part FROM links WHERE state = 'live'").all()
+        states = connection.exec_driver_sql("SELECT state, count(*) FROM operations GROUP BY state").all()
+    unsettled = {state: count for state, count in states if state in {"sent", "retry", "in_doubt", "parked"}}
+    return {
+        "invoices": sorted((invoice(row) for row in books_rows(box, "invoices")), key=str),
+        "customers": sorted(names.values()),
+        "items": sorted(row["name"] for row in books_rows(box, "items")),
+        "salesforce": sorted(told(row) for object_ in ("Opportunity", "Order") for row in box.org.rows(object_)),
+        "links": sorted(tuple(link) for link in links),
+        "unsettled": unsettled,
+    }
+
+
+EXPECTED: dict[str, dict[str, Any]] = {}
+
+
+def reference(folder: Path, deals: int) -> None:
+    """Run without a crash, and keep what both directions end in."""
+    with Sandbox(serve=False) as box:
+        small(box, deals)
+        driver = InProcessDriver(box, folder)
+        driver.run()
+        EXPECTED[TO_KASHOO] = end_state(driver)
+        pay(box)
+        driver.run_back()
+        EXPECTED[TO_SALESFORCE] = end_state(driver)
+        driver.database.dispose()
+
+
+def crash_all(root: Path, deals: int, every: int = 1) -> tuple[int, list[str]]:
+    """Crash the reference run at every boundary; returns how many, and the ones that ended differently."""
+    folders = [root / "reference", root / "run"]
+    for folder in folders:
+        folder.mkdir()
+    reference(folders[0], deals)
+    with Sandbox(serve=False) as box:
+        small(box, deals)
+        driver = InProcessDriver(box, folders[1])
+        boundaries = Boundaries(driver, every)
+        with commits_are_boundaries(boundaries):
+            for name in (TO_KASHOO, TO_SALESFORCE):
+                box.clock.advance(60)
+                boundaries.name, boundaries.run_id = name, f"{name} with crashes"
+                go_on(driver, name, boundaries.run_id, "preflight", boundaries)
+                if name == TO_KASHOO:
+                    pay(box)
+        while boundaries.children:
+            boundaries.reap()
+        assert end_state(driver) == EXPECTED[TO_SALESFORCE]  # the parent itself was not disturbed
+    return boundaries.count // every, boundaries.failed
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """Files in memory where there is such a place: a crash image is copied hundreds of times."""
+    shared = Path("/dev/shm")  # noqa: S108
+    root = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else tmp_path))
+    yield root
+    shutil.rmtree(root)
+
+
+def test_a_run_crashed_at_any_boundary_ends_as_if_it_had_not_been(memory: Path) -> None:
+    crashed, failed = crash_all(memory, deals=12)
+    assert failed == []
+    assert crashed >= 800
+
+
+if __name__ == "__main__":
+    begun = time.monotonic()
+    points, bad = crash_all(Path(tempfile.mkdtemp(dir="/dev/shm")), int(sys.argv[1]), int(sys.argv[2]))
+    kinds = Counter(re.sub(r"\d+", "", what) for what in bad)
+    print(points, "points", len(bad), "failed", f"{time.monotonic() - begun:.0f} s", State.PARKED)
+    print(*kinds.most_common(20), sep="\n")
+    print(*bad[:40], sep="\n")

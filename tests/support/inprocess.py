@@ -1,0 +1,31 @@
+"""The driver without sockets: both systems in this process and thread, one clock for everything."""
+
+from __future__ import annotations
+
+import requests
+from driver import Driver
+
+from airflow_provider_kashoo.clients.transport import MeteredAdapter, Unlimited
+from airflow_provider_kashoo.sandbox.inprocess import InProcessAdapter
+from airflow_provider_kashoo.store.budget import Budget
+from airflow_provider_kashoo.store.database import Database
+
+
+class Adapter(MeteredAdapter, InProcessAdapter):
+    """Our own metering on top of a system that runs in this thread."""
+
+
+class InProcessDriver(Driver):
+    """A :class:`Driver` over ``Sandbox(serve=False)``; the store's clock is the sandbox's."""
+
+    def open_store(self) -> Database:
+        return Database(f"sqlite:///{self.folder}/store.db", self.sandbox.clock.time)
+
+    def _session(self, budget: Budget | Unlimited) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        for prefix, name in (("https://", "salesforce"), ("http://", "kashoo")):
+            adapter = Adapter(budget, self.settings.send_deadline)
+            adapter.app = self.sandbox.apps[name]
+            session.mount(prefix, adapter)
+        return session
