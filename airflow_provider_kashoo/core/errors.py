@@ -75,6 +75,17 @@ class BudgetSpent(SyncError):
         )
 
 
+class StoppedError(SyncError):
+    """The task was asked to stop; it ended after the request in flight, which is journalled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Stopped on request.",
+            written="What was written so far is journalled and will not be written again.",
+            remedy="Clear the task to go on.",
+        )
+
+
 @dataclass(frozen=True)
 class Problem:
     """Why one record cannot be written. The others go on.

@@ -166,14 +166,19 @@ class KashooSyncApplyOperator(_StepOperator):
     """
 
     default_pool = KASHOO_POOL
+    _stopping = False
 
     def execute(self, context: Context) -> dict[str, int]:
         """Run the step."""
         from airflow_provider_kashoo.sync import steps
 
-        outcome: dict[str, int] = self._run(context, steps.apply)
+        outcome: dict[str, int] = self._run(context, lambda sync: steps.apply(sync, lambda: self._stopping))
         self.log.info("Applied: %s", outcome)
         return outcome
+
+    def on_kill(self) -> None:
+        """Let the request in flight finish and be journalled, then stop; Airflow calls this on SIGTERM."""
+        self._stopping = True
 
 
 class KashooSyncCommitOperator(_StepOperator):

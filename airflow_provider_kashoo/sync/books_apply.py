@@ -17,7 +17,7 @@ from airflow_provider_kashoo.clients.documents import to_document, to_json
 from airflow_provider_kashoo.clients.kashoo import Written
 from airflow_provider_kashoo.clients.outcomes import WriteFailed
 from airflow_provider_kashoo.core.diff import base_hashes
-from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
@@ -38,11 +38,14 @@ SILENCES = 3
 class BooksApply:
     """Applies the plan of one run of ``salesforce_to_kashoo``.
 
+    :param stopping: asked before each row; True ends the step there.
     :param sleep: replaced in tests.
     """
 
-    def __init__(self, sync: Sync, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.sync, self._sleep = sync, sleep
+    def __init__(
+        self, sync: Sync, stopping: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.sync, self._stopping, self._sleep = sync, stopping, sleep
         self.lease = uuid.uuid4().hex
         self.counts: Counter[str] = Counter()
         self._linked: dict[tuple[str, str], int] = {}
@@ -55,6 +58,7 @@ class BooksApply:
         :raises BudgetSpent: when the budget needs a longer wait; nothing is lost, run it again then.
         :raises UnreachableError: when Kashoo stopped answering.
         :raises ConfigurationError: when the user may not write.
+        :raises StoppedError: when it was asked to stop.
         """
         rows = self.sync.files.read_plan()
         self._remember_links(rows)
@@ -62,6 +66,8 @@ class BooksApply:
             (row["target"], row["source_id"]) for row in self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
         }
         for done, row in enumerate(rows, start=1):
+            if self._stopping():
+                raise StoppedError
             outcome = self._row(row, was_parked=(row.target, row.source_id) in parked)
             self.counts[outcome] += 1
             if row.requests and done % 25 == 0:

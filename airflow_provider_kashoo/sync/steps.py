@@ -5,6 +5,7 @@ Every step may run twice. What one hands to the next lies in files; what must su
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -58,9 +59,10 @@ def approve(sync: Sync) -> str:
     return digest
 
 
-def apply(sync: Sync) -> dict[str, int]:
+def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Execute exactly the plan that was approved.
 
+    :param stopping: asked before each write; True ends the step after the request in flight.
     :returns: outcome -> rows.
     :raises ConfigurationError: when the plan is another than the approved one.
     """
@@ -69,7 +71,7 @@ def apply(sync: Sync) -> dict[str, int]:
         raise ConfigurationError(
             "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
         )
-    outcome = BooksApply(sync).run() if sync.name == TO_KASHOO else WriteBack(sync).run()
+    outcome = BooksApply(sync, stopping).run() if sync.name == TO_KASHOO else WriteBack(sync, stopping).run()
     sync.files.write_json("applied", {"digest": approved["digest"], "outcome": outcome})
     return outcome
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION, TRANSIENT
-from airflow_provider_kashoo.core.errors import Problem, SyncError
+from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import OpenOperation, Sent
@@ -22,10 +23,13 @@ NUMBERS = frozenset({"currency", "double", "percent", "int"})
 
 
 class WriteBack:
-    """Applies the plan of one run of ``kashoo_to_salesforce``."""
+    """Applies the plan of one run of ``kashoo_to_salesforce``.
 
-    def __init__(self, sync: Sync) -> None:
-        self.sync = sync
+    :param stopping: asked before each collection; True ends the step there.
+    """
+
+    def __init__(self, sync: Sync, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.sync, self._stopping = sync, stopping
         self.lease = uuid.uuid4().hex
         self.counts: Counter[str] = Counter()
 
@@ -47,6 +51,8 @@ class WriteBack:
                 journal.review(row, problem, run_id)
             self.counts[row.action.value] += row.action is not Action.WRITE_BACK
         for start in range(0, len(batch), MAX_COLLECTION):
+            if self._stopping():
+                raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
         return {outcome: count for outcome, count in self.counts.items() if count}
 

@@ -7,13 +7,10 @@ the store's and the staging's files), and starts again; the parent goes on to th
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import tempfile
-import time
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +21,6 @@ from driver import SOURCES
 from inprocess import InProcessDriver
 from records import books_rows
 
-from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync import steps
@@ -83,24 +79,28 @@ class Boundaries:
     def restart(self, image: Path) -> int:
         """Be the process after the crash: sometimes Airflow's retry of the same task first, then a new run."""
         try:
-            driver = InProcessDriver(self.driver.sandbox, image)
-            if self.count % 2:
-                go_on(driver, self.name, self.run_id, self.step)
-            wanted = EXPECTED[self.name]
-            for _ in range(RUNS_TO_REST):
-                driver.sandbox.clock.advance(LOOK_UP_AFTER)
-                driver.run(self.name)
-                found = end_state(driver)
-                if found == wanted:
-                    break
-            else:
-                report(found, wanted, f"#{self.count} {self.name}.{self.step}")
-                return 1
-            shutil.rmtree(image)
-            return 0
-        except BaseException:
+            return self.run_to_rest(InProcessDriver(self.driver.sandbox, image))
+        except BaseException:  # noqa: BLE001  a forked child must not return into pytest
             traceback.print_exc()
             return 2
+        finally:
+            shutil.rmtree(image)
+
+    def run_to_rest(self, driver: InProcessDriver) -> int:
+        if self.count % 2:
+            go_on(driver, self.name, self.run_id, self.step)
+        found: dict[str, Any] = {}
+        for _ in range(RUNS_TO_REST):
+            driver.sandbox.clock.advance(LOOK_UP_AFTER)
+            driver.run(self.name)
+            found = end_state(driver)
+            if found == EXPECTED[self.name]:
+                return 0
+        for part, wanted in EXPECTED[self.name].items():
+            if found[part] != wanted:
+                where = f"#{self.count} {self.name}.{self.step}: {part}"
+                sys.stderr.write(f"{where}\n  found  {found[part]}\n  wanted {wanted}\n")
+        return 1
 
 
 def copy_of_files(folder: Path, image: Path) -> None:
@@ -111,12 +111,6 @@ def copy_of_files(folder: Path, image: Path) -> None:
             target.mkdir(exist_ok=True)
         elif not path.name.endswith("-shm"):
             shutil.copyfile(path, target)
-
-
-def report(found: dict[str, Any], wanted: dict[str, Any], where: str) -> None:
-    for part in wanted:
-        if found[part] != wanted[part]:
-            print(f"{where}: {part}\n  found  {found[part]}\n  wanted {wanted[part]}", file=sys.stderr)
 
 
 @contextmanager
@@ -267,12 +261,3 @@ def test_a_run_crashed_at_any_boundary_ends_as_if_it_had_not_been(memory: Path) 
     crashed, failed = crash_all(memory, deals=12)
     assert failed == []
     assert crashed >= 800
-
-
-if __name__ == "__main__":
-    begun = time.monotonic()
-    points, bad = crash_all(Path(tempfile.mkdtemp(dir="/dev/shm")), int(sys.argv[1]), int(sys.argv[2]))
-    kinds = Counter(re.sub(r"\d+", "", what) for what in bad)
-    print(points, "points", len(bad), "failed", f"{time.monotonic() - begun:.0f} s", State.PARKED)
-    print(*kinds.most_common(20), sep="\n")
-    print(*bad[:40], sep="\n")
