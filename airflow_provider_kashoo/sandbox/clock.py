@@ -34,6 +34,11 @@ class Clock:
         """Return the current instant as an aware UTC datetime."""
         return datetime.fromtimestamp(self.time(), UTC)
 
+    def restore(self, instant: float) -> None:
+        """Show ``instant`` (epoch seconds, once given by :meth:`time`) again: the one way back, for snapshots."""
+        with self._lock:
+            self._base = instant - self._source()
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward by ``seconds``; ``ValueError`` if that is negative or beyond the calendar."""
         with self._lock:

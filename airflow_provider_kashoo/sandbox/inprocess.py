@@ -22,10 +22,10 @@ from airflow_provider_kashoo.sandbox.faults import SLEEP, Dropped
 class InProcessAdapter(HTTPAdapter):
     """Answers each request by running ``app``; whatever the app or a hook raises reaches the caller as it is.
 
-    A class that adds to ``HTTPAdapter.send`` can sit on top: ``class Both(Metered, InProcessAdapter)``, with ``app`` set
-    afterwards. A closed connection is a ``requests.ConnectionError``; a pause that outlasts the request's timeout is a
-    ``requests.ReadTimeout``, or the error of a broken body, at once. Any thread may send. The app must not wait for
-    anything but its request: there is no event loop.
+    A class that adds to ``HTTPAdapter.send`` can sit on top: ``class Both(Metered, InProcessAdapter)``, with ``app``
+    set afterwards. A closed connection is a ``requests.ConnectionError``; a pause that outlasts the request's timeout
+    is a ``requests.ReadTimeout``, or the error of a broken body, at once. Any thread may send. The app must not wait
+    for anything but its request: there is no event loop.
     """
 
     def __init__(self, app: ASGIApp | None = None, **options: Any) -> None:
@@ -71,7 +71,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.start = message
             self.late = self.limit is not None and self._pause >= self.limit
-            if not self.late:
+            if self._pause and not self.late:
                 time.sleep(self._pause)
         else:
             self.parts.append((self._pause, message.get("body", b"")))
@@ -84,14 +84,16 @@ class _Exchange:
         if self.start is None:
             raise RuntimeError("the app gave no answer")
         status = self.start["status"]
-        headers = HTTPHeaderDict(
-            (key.decode("latin-1"), value.decode("latin-1")) for key, value in self.start["headers"]
-        )
-        slow = any(pause for pause, _ in self.parts)
-        body = _Drip(self.parts, self.limit) if slow else io.BytesIO(b"".join(part for _, part in self.parts))
-        reason = HTTPStatus(status).phrase
+        headers = HTTPHeaderDict((str(key, "latin-1"), str(value, "latin-1")) for key, value in self.start["headers"])
+        whole = len(self.parts) == 1
         return HTTPResponse(
-            body, headers, status, 11, "HTTP/1.1", reason, preload_content=False, request_method=self._method
+            io.BytesIO(self.parts[0][1]) if whole else _Drip(self.parts, self.limit),
+            headers,
+            status,
+            version=11,
+            reason=HTTPStatus(status).phrase,
+            preload_content=False,
+            request_method=self._method,
         )
 
 
@@ -114,11 +116,8 @@ class _Drip(io.BytesIO):
         return data
 
     def read(self, size: int | None = -1, /) -> bytes:
-        left = -1 if size is None else size
-        data = bytearray()
-        while left != len(data) and (more := self.read1(left if left < 0 else left - len(data))):
-            data += more
-        return bytes(data)
+        # Fewer bytes than asked for are no end: whoever counts them asks again.
+        return self.read1(size) if size and size > 0 else b"".join(iter(self.read1, b""))
 
 
 def _run(app: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -20,11 +21,12 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_kashoo.sandbox import dataset as datasets
+from airflow_provider_kashoo.sandbox import snapshot as snapshots
 from airflow_provider_kashoo.sandbox.clock import Clock
-from airflow_provider_kashoo.sandbox.faults import FaultMiddleware, RequestLog
+from airflow_provider_kashoo.sandbox.faults import Fault, FaultMiddleware, Faults, RequestLog, closing
 from airflow_provider_kashoo.sandbox.kashoo.api import answer, body_of
 from airflow_provider_kashoo.sandbox.kashoo.api import create_app as create_kashoo
 from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
@@ -45,7 +47,7 @@ class _Server:
         self.socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port: int = self.socket.getsockname()[1]
         config = uvicorn.Config(
-            app,
+            closing(app),
             log_config=None,
             log_level="critical",
             access_log=False,
@@ -80,7 +82,10 @@ class Sandbox:
 
     ``dataset`` is ``demo``, ``empty`` or ``scale:ROWS``; port 0 picks a free one. ``directory`` receives the CA
     (``ca.pem``) and the server's key; a temporary one, gone at exit, by default. ``clock`` replaces real time.
-    The constructor loads the data and binds the ports; entering the context starts to serve.
+    The constructor loads the data and binds the ports; entering the context starts to serve. Without ``serve`` there
+    are neither ports nor certificates: the URLs lead nowhere, and ``apps`` answers through an ``InProcessAdapter``.
+
+    ``faults`` and ``logs`` are by system, ``salesforce`` and ``kashoo``, and so are ``apps``, faults included.
     """
 
     def __init__(
@@ -92,47 +97,68 @@ class Sandbox:
         kashoo_port: int = 0,
         directory: Path | None = None,
         clock: Clock | None = None,
+        serve: bool = True,
     ) -> None:
         self.clock = clock or Clock(datetime.now(UTC) - AGE)
         self.org = Org(self.clock, seed=seed)
         self.books = Books(self.clock, seed=seed)
-        self.logs = {"salesforce": RequestLog(), "kashoo": RequestLog()}
+        salesforce = create_salesforce(self.org, instance_url=lambda: self.salesforce_url)
+        self._sessions = salesforce.state.salesforce
+        systems: dict[str, ASGIApp] = {"salesforce": salesforce, "kashoo": create_kashoo(self.books)}
+        self.logs = {name: RequestLog() for name in systems}
+        self.faults = {name: Faults(name, seed=seed) for name in systems}
+        self.apps: dict[str, ASGIApp] = {
+            name: FaultMiddleware(app, clock=self.clock, log=self.logs[name], faults=self.faults[name])
+            for name, app in systems.items()
+        }
+        self.ca_bundle = Path(os.devnull)
+        self._servers: dict[str, _Server] = {}
         self._exit = ExitStack()
         with ExitStack() as undo:
             undo.callback(self._exit.close)
             datasets.load(dataset, self.org, self.books, seed=seed)
             if clock is None:
                 self.clock.advance(AGE.total_seconds())
-            if directory is None:
-                directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
-            self.ca_bundle = directory.resolve() / "ca.pem"
-            certificate = _certify(self.ca_bundle)
-            salesforce = create_salesforce(self.org, instance_url=lambda: self.salesforce_url)
-            self._salesforce = self._serve(self._watched(salesforce, "salesforce"), salesforce_port, certificate)
-            mounts = [Mount(ADMIN, _admin(self)), Mount("/", self._watched(create_kashoo(self.books), "kashoo"))]
-            self._kashoo = self._serve(Starlette(routes=mounts), kashoo_port)
+            if serve:
+                self._bind(directory, salesforce_port, kashoo_port)
             undo.pop_all()
-        self.kashoo_url = f"http://127.0.0.1:{self._kashoo.port}/api"
-        self.admin_url = f"http://127.0.0.1:{self._kashoo.port}{ADMIN}"
+        self.kashoo_url = f"http://127.0.0.1:{self._port('kashoo')}/api"
+        self.admin_url = f"http://127.0.0.1:{self._port('kashoo')}{ADMIN}"
 
     @property
     def salesforce_url(self) -> str:
         """The org's instance URL; logins go there, too."""
-        return f"https://localhost:{self._salesforce.port}"
+        return f"https://localhost:{self._port('salesforce')}"
 
-    def _watched(self, app: ASGIApp, name: str) -> ASGIApp:
-        return FaultMiddleware(app, clock=self.clock, log=self.logs[name])
+    def _port(self, name: str) -> int:
+        # Clients take port 0 for none and would try the default; on port 1 a loopback refuses at once.
+        return self._servers[name].port if name in self._servers else 1
 
-    def _serve(self, app: ASGIApp, port: int, certificate: Path | None = None) -> _Server:
-        server = _Server(app, port, certificate)
-        # Last in, first out: both servers are told to stop before either is waited for.
-        self._exit.callback(server.join)
-        return server
+    def _bind(self, directory: Path | None, salesforce_port: int, kashoo_port: int) -> None:
+        if directory is None:
+            directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
+        self.ca_bundle = directory.resolve() / "ca.pem"
+        certificate = _certify(self.ca_bundle)
+        admin = Starlette(routes=[Mount(ADMIN, _admin(self))])
+
+        async def kashoo(scope: Scope, receive: Receive, send: Send) -> None:
+            # The admin API stands beside the middleware, not below it: no fault, log or limit is meant for it.
+            app = admin if scope.get("path", "").startswith(f"{ADMIN}/") else self.apps["kashoo"]
+            await app(scope, receive, send)
+
+        served: tuple[tuple[str, ASGIApp, int, Path | None], ...] = (
+            ("salesforce", self.apps["salesforce"], salesforce_port, certificate),
+            ("kashoo", kashoo, kashoo_port, None),
+        )
+        for name, app, port, pem in served:
+            self._servers[name] = _Server(app, port, pem)
+            # Last in, first out: both servers are told to stop before either is waited for.
+            self._exit.callback(self._servers[name].join)
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._exit.close)
-            for server in (self._salesforce, self._kashoo):
+            for server in self._servers.values():
                 server.start()
                 self._exit.callback(server.stop)
             undo.pop_all()
@@ -149,7 +175,7 @@ class Sandbox:
             "extra": {
                 "consumer_key": self.org.consumer_key,
                 "consumer_secret": self.org.consumer_secret,
-                "domain": f"localhost:{self._salesforce.port}/acme.my",
+                "domain": f"localhost:{self._port('salesforce')}/acme.my",
                 "version": "67.0",
             },
         }
@@ -171,6 +197,14 @@ class Sandbox:
                 "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
             },
         }
+
+    def snapshot(self) -> snapshots.Snapshot:
+        """Keep the state of both systems and the clock; logs, faults and servers are not part of it."""
+        return snapshots.take(self.clock, self.org, self.books, self._sessions)
+
+    def restore(self, snapshot: snapshots.Snapshot) -> None:
+        """Put a snapshot of this sandbox back, as often as wanted; the clock goes back with it."""
+        snapshots.put_back(snapshot, self.clock, self.org, self.books, self._sessions)
 
     def state(self) -> dict[str, Any]:
         """Return counts, invoice totals in minor units per currency, requests seen and 429s given."""
@@ -236,6 +270,7 @@ def _admin(sandbox: Sandbox) -> FastAPI:
         return answer(books.pay(books.main(), invoice, integer(body, "amount"), body.get("date")), 201)
 
     _admin_salesforce(app, sandbox.org)
+    _admin_faults(app, sandbox.faults)
 
     @app.exception_handler(KashooError)
     @app.exception_handler(SalesforceError)
@@ -243,6 +278,28 @@ def _admin(sandbox: Sandbox) -> FastAPI:
         return answer({"message": error.message}, error.status)
 
     return app
+
+
+def _admin_faults(app: FastAPI, scripts: dict[str, Faults]) -> None:
+    @app.get("/faults")
+    async def faults() -> Response:
+        return answer({name: script.entries() for name, script in scripts.items()})
+
+    @app.post("/faults")
+    async def add(request: Request) -> Response:
+        body = await body_of(request)
+        try:
+            script = scripts[str(body.pop("system", ""))]
+            script.add(Fault.from_json(body))
+        except (KeyError, ValueError) as error:
+            raise KashooError(f"not a fault of salesforce or kashoo: {error}") from None
+        return answer(script.entries(), 201)
+
+    @app.delete("/faults")
+    async def clear() -> Response:
+        for script in scripts.values():
+            script.clear()
+        return Response(None, 204)
 
 
 def _admin_salesforce(app: FastAPI, org: Org) -> None:

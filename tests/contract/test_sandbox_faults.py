@@ -484,7 +484,8 @@ def _state(sandbox: Sandbox) -> str:
     tables = [{kind: vars(table) for kind, table in business["tables"].items()} for business in books]
     plain = [{key: value for key, value in business.items() if key != "tables"} for business in books]
     limits = (sandbox.books._arrivals, sandbox.books._tokens, sandbox.books.refused, sandbox.org.api_requests)
-    return json.dumps([rows, indexes, tables, plain, limits, sandbox.clock.time()], default=repr)
+    state = [rows, indexes, tables, plain, limits, sandbox.clock.time()]
+    return json.dumps(state, default=lambda value: sorted(value) if isinstance(value, frozenset) else repr(value))
 
 
 def _work(world: World) -> list[Any]:
@@ -568,6 +569,9 @@ def test_a_plain_session_reads_in_process_as_from_a_socket(world: World) -> None
                 session.get(url, headers=headers, **more)
         else:
             assert session.get(url, headers=headers, **more).content == whole.content
+    world.fail("slow_body", pause=lambda: 60.0)
+    with pytest.raises(requests.ReadTimeout):  # at once
+        session.get(url, headers=headers, timeout=(9, 50))
     world.fail("cut_body")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         session.get(url, headers=headers)

@@ -16,6 +16,7 @@ __all__ = ["PAGE", "Books", "KashooError"]
 
 PAGE = 100  # every client pages by 100; that it is also default and maximum is assumed
 RECORDS = ("invoices", "invoicePayments")
+REFERENCES = ("memo", "notes", "description")
 SERVER_SET = ("id", "creation", "removed", "readOnly", "links", "contactName", "balanceDue", "paid")
 
 
@@ -23,13 +24,16 @@ class Books(Access):
     """Everything one user can reach. Each public method is atomic and safe to call from any thread.
 
     ``create_answer`` switches what a POST answers, because no source shows it: the entity, a body with its URL, a
-    ``Location`` header, or nothing. Rows come and go as copies; a refusal is a :class:`KashooError` and changes
-    nothing.
+    ``Location`` header, or nothing. ``list_delay_seconds`` keeps a new row out of lists for so long, while its id finds
+    it; with ``stores_reference`` False, memo, notes and description of a row (not of its lines) are forgotten. Rows
+    come and go as copies; a refusal is a :class:`KashooError` and changes nothing.
     """
 
     def __init__(self, clock: Clock, *, seed: int = 1) -> None:
         super().__init__(clock, seed=seed)
         self.create_answer: Literal["entity", "url-body", "location", "empty"] = "entity"
+        self.list_delay_seconds = 0.0
+        self.stores_reference = True
         self.businesses: dict[int, Business] = {}
         self._syncs: dict[int, int] = {}
         self._last_id = 9_990_000_000 + self.rng.randrange(10**6)
@@ -115,7 +119,9 @@ class Books(Access):
             tables = {kind: business.tables[kind] for kind in kinds}
             streams = [zip(table.keys(start, end), repeat(kind)) for kind, table in tables.items()]
             rows = ((kind, tables[kind].rows[row_id]) for (_, row_id), kind in heapq.merge(*streams))
-            wanted = ((kind, row) for kind, row in rows if of_type in {None, row.get("type")})
+            newest = (self.clock.time() - self.list_delay_seconds) * 1000
+            listed = ((kind, row) for kind, row in rows if row["creation"] <= newest)
+            wanted = ((kind, row) for kind, row in listed if of_type in {None, row.get("type")})
             return [self._view(business, kind, row) for kind, row in islice(wanted, offset, offset + min(limit, PAGE))]
 
     def start_sync(self, business_id: int) -> int:
@@ -140,7 +146,8 @@ class Books(Access):
         with self.lock:
             invoice = self.read(business_id, "invoices", invoice_id)
             used = min(amount, invoice["balanceDue"])
-            banks = self.page(business_id, "accounts", of_type="BANK")
+            accounts = self.business(business_id).tables["accounts"].listed()
+            banks = [row for row in accounts if row["type"] == "BANK"]
             body = {
                 "account": banks[0]["id"] if banks else None,
                 "contact": invoice.get("contact"),
@@ -161,7 +168,8 @@ class Books(Access):
         return row
 
     def _save(self, business: Business, kind: str, body: Row, old: Row | None) -> Row:
-        row = {key: deepcopy(value) for key, value in body.items() if key not in SERVER_SET}
+        dropped = SERVER_SET if self.stores_reference else SERVER_SET + REFERENCES
+        row = {key: deepcopy(value) for key, value in body.items() if key not in dropped}
         rules.CHECKS[kind](business, row, old)
         row["id"] = old["id"] if old else self._next_id()
         row["creation"] = old["creation"] if old else int(self.clock.time() * 1000)

@@ -176,7 +176,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 
 @_root.post("/services/oauth2/token")
-def token(request: Request, body: Body) -> Response:
+async def token(request: Request, body: Body) -> Response:
     """Client credentials flow, the credentials in a Basic header or in the form."""
     state = _state(request)
     form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
@@ -202,7 +202,7 @@ def token(request: Request, body: Body) -> Response:
 
 
 @_root.get("/services/data")
-def versions() -> Response:
+async def versions() -> Response:
     """List the versions on offer; needs no session."""
     seasons = ("Spring", "Summer", "Winter")
     labels = {v: f"{seasons[v % 3]} '{26 + (v - 65) // 3}" for v in range(OLDEST_VERSION, NEWEST_VERSION + 1)}
@@ -210,21 +210,21 @@ def versions() -> Response:
 
 
 @_data.get("/limits")
-def limits(request: Request) -> Response:
+async def limits(request: Request) -> Response:
     """Show the daily request limit; no other limit is simulated."""
     used = _state(request).org.api_requests
     return _reply({"DailyApiRequests": {"Max": DAILY_REQUESTS, "Remaining": max(0, DAILY_REQUESTS - used)}})
 
 
 @_data.get("/sobjects")
-def global_describe(request: Request) -> Response:
+async def global_describe(request: Request) -> Response:
     """All objects, briefly."""
     listed = [item.brief(_base(request)) for item in _state(request).org.schema.objects.values()]
     return _reply({"encoding": "UTF-8", "maxBatchSize": MAX_COLLECTION, "sobjects": listed})
 
 
 @_data.get("/sobjects/{name}/describe")
-def describe(request: Request, name: str) -> Response:
+async def describe(request: Request, name: str) -> Response:
     """One object with its fields."""
     return _reply(_object(request, name)[1].describe(_base(request)))
 
@@ -255,7 +255,7 @@ def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
 
 
 @_data.post("/sobjects/{name}")
-def create(request: Request, name: str, body: Body) -> Response:
+async def create(request: Request, name: str, body: Body) -> Response:
     """Create one record."""
     org, sobject = _object(request, name)
     record_id = org.insert(sobject.name, _parsed(body))
@@ -264,7 +264,7 @@ def create(request: Request, name: str, body: Body) -> Response:
 
 
 @_data.api_route("/sobjects/{name}/{record_id}", methods=["GET", "PATCH", "DELETE"])
-def record(request: Request, name: str, record_id: str, body: Body) -> Response:
+async def record(request: Request, name: str, record_id: str, body: Body) -> Response:
     """Read, update or delete one record by id."""
     org, sobject = _object(request, name)
     return _one(request, org, sobject, _known_id(org, sobject, record_id), body)
@@ -281,7 +281,7 @@ def _one(request: Request, org: Org, sobject: SObject, record_id: str, body: byt
 
 
 @_data.api_route("/sobjects/{name}/{key}/{value:path}", methods=["GET", "PATCH", "DELETE"])
-def record_by_key(request: Request, name: str, key: str, value: str, body: Body) -> Response:
+async def record_by_key(request: Request, name: str, key: str, value: str, body: Body) -> Response:
     """Read, upsert or delete one record by an external id field."""
     org, sobject = _object(request, name)
     if request.method != "PATCH":
@@ -330,7 +330,7 @@ def _page(request: Request, result: Result, start: int, size: int, locator: str 
 
 @_data.get("/query")
 @_data.get("/queryAll")
-def query(request: Request) -> Response:
+async def query(request: Request) -> Response:
     """Run SOQL; queryAll sees the recycle bin as well."""
     text = request.query_params.get("q", "").strip()
     if not text:
@@ -345,7 +345,7 @@ def query(request: Request) -> Response:
 
 @_data.get("/query/{locator}")
 @_data.get("/queryAll/{locator}")
-def query_more(request: Request, locator: str) -> Response:
+async def query_more(request: Request, locator: str) -> Response:
     """Return the next page of a query, which any number of clients may ask for again while the locator lives."""
     state = _state(request)
     key, _, start = locator.partition("-")
@@ -404,7 +404,7 @@ def _typed(org: Org, item: Row) -> tuple[str, Row]:
 
 
 @_data.api_route("/composite/sobjects", methods=["POST", "PATCH"])
-def write_collection(request: Request, body: Body) -> Response:
+async def write_collection(request: Request, body: Body) -> Response:
     """Create (POST) or update (PATCH) up to 200 records of any type."""
     org = _state(request).org
     records, all_or_none = _records(body)
@@ -426,7 +426,7 @@ def write_collection(request: Request, body: Body) -> Response:
 
 
 @_data.patch("/composite/sobjects/{name}/{key}")
-def upsert_collection(request: Request, name: str, key: str, body: Body) -> Response:
+async def upsert_collection(request: Request, name: str, key: str, body: Body) -> Response:
     """Upsert up to 200 records of one type by an external id field."""
     org, sobject = _object(request, name)
     org.find(sobject.name, key, "")
@@ -444,7 +444,7 @@ def upsert_collection(request: Request, name: str, key: str, body: Body) -> Resp
 
 
 @_data.delete("/composite/sobjects")
-def delete_collection(request: Request) -> Response:
+async def delete_collection(request: Request) -> Response:
     """Delete up to 200 records, named by id alone."""
     org = _state(request).org
     prefixes = {item.prefix: item.name for item in org.schema.objects.values()}
@@ -461,7 +461,7 @@ def delete_collection(request: Request) -> Response:
     return _collection(org, ids, delete, all_or_none=all_or_none)
 
 
-def _on_error(_request: Request, error: Exception) -> Response:
+async def _on_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, SalesforceError):
         return _error(error)
     if isinstance(error, HTTPException) and error.status_code == 405:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -38,6 +39,8 @@ _NOT_FOUND = "The requested resource does not exist"
 _LOCKED = "Unable to modify activated or superseded Order:  cannot delete Order, or add or remove Order Products"
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _CENT = Decimal("0.01")
+#: Ids of rows that others hold while this request is processed; empty for every row, None for no row at all.
+ROW_LOCKS: ContextVar[frozenset[str] | None] = ContextVar("ROW_LOCKS", default=None)
 
 
 def stamp_text(moment: datetime) -> str:
@@ -184,7 +187,7 @@ class Org:
         """Create a record under the rules of REST create and return its 18-character id."""
         table = self.table(sobject)
         with self.transaction():
-            self._writable(table, "inserted")
+            self._writable(table, "inserted", "")
             given = self._clean(table, fields, creating=True)
             row = self._blank(table) | given | {"Id": self.ids.next(table.sobject.prefix)}
             if row.get("OwnerId", "") is None:
@@ -197,7 +200,7 @@ class Org:
         """Change a record under the rules of REST update; the stamp moves even when no value does."""
         table = self.table(sobject)
         with self.transaction():
-            self._writable(table, "updated")
+            self._writable(table, "updated", record_id)
             old = self._live(table, record_id)
             given = self._clean(table, fields, creating=False)
             self._save(table, self._ruled(table, old | given, old, given.keys()), old)
@@ -207,16 +210,20 @@ class Org:
         """Move a record and its children to the recycle bin; the stamps of all of them move."""
         table = self.table(sobject)
         with self.transaction():
-            self._writable(table, "deleted")
+            self._writable(table, "deleted", record_id)
             row = self._live(table, record_id)
             self._guard_line(table, row)
             self._delete(table, row)
             self._roll_up(table, row)
 
-    def _writable(self, table: Table, verb: str) -> None:
+    def _writable(self, table: Table, verb: str, record_id: str) -> None:
         if not table.sobject.writable:
             message = f"entity type cannot be {verb}: {table.sobject.name}"
             raise SalesforceError("INVALID_TYPE_FOR_OPERATION", message)
+        locks, id18 = ROW_LOCKS.get(), to18(record_id) or "unknown"
+        if locks is not None and (not locks or id18 in locks):
+            message = f"unable to obtain exclusive access to this record or 1 records: {id18}"
+            raise SalesforceError("UNABLE_TO_LOCK_ROW", message)
 
     def _clean(self, table: Table, fields: Mapping[str, Any], *, creating: bool) -> Row:
         given: Row = {}

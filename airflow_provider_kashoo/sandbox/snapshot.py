@@ -1,0 +1,43 @@
+"""The state of both systems and the clock, kept and put back: a crash test begins again at a boundary many times."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.kashoo.books import Books
+from airflow_provider_kashoo.sandbox.salesforce.org import Org
+
+_INDEXED = ("rows", "refs", "unique")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was kept. Opaque, and only good for the sandbox that took it."""
+
+    instant: float
+    systems: bytes
+    locators: dict[str, Any]
+
+
+def take(clock: Clock, org: Org, books: Books, sessions: Any) -> Snapshot:
+    """Keep rows, ids, tokens, limits and settings; ``sessions`` is what the Salesforce API keeps besides the org."""
+    with org.lock, books.lock:
+        kept = {name: value for name, value in vars(books).items() if name not in {"clock", "lock"}}
+        tables = {name: [getattr(table, part) for part in _INDEXED] for name, table in org.tables.items()}
+        state = (kept, tables, org.ids, org.api_requests, sessions.tokens)
+        # Open queries hold functions, which no pickle takes, over rows that are replaced and never edited.
+        return Snapshot(clock.time(), pickle.dumps(state, pickle.HIGHEST_PROTOCOL), dict(sessions.locators))
+
+
+def put_back(snapshot: Snapshot, clock: Clock, org: Org, books: Books, sessions: Any) -> None:
+    """Make everything as it was; businesses got from the books before are not theirs any more."""
+    with org.lock, books.lock:
+        kept, tables, org.ids, org.api_requests, sessions.tokens = pickle.loads(snapshot.systems)  # noqa: S301 - ours
+        vars(books).update(kept)
+        for name, parts in tables.items():
+            vars(org.tables[name]).update(zip(_INDEXED, parts, strict=True))
+        sessions.locators = dict(snapshot.locators)
+        clock.restore(snapshot.instant)
