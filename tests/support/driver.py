@@ -54,6 +54,7 @@ class Driver:
         self.settings = Settings(margin=timedelta(0))
         self.limits = PLENTY
         self.kashoo_url, self.password = sandbox.kashoo_url, sandbox.books.password
+        self.metered = True
         self.runs = 0
 
     def open_store(self) -> Database:
@@ -97,7 +98,7 @@ class Driver:
             name=name,
             run=run,
             salesforce=salesforce,
-            kashoo=self.kashoo(budget),
+            kashoo=self.kashoo(budget if self.metered else None),
             store=SyncStore(self.database, org.id, str(self.sandbox.books.main())),
             budget=budget,
             mappings=load_mappings(self.mappings),

@@ -1,0 +1,252 @@
+"""A quick driver and questions about the end state: for tests that play many runs against both systems."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import driver as driver_module
+import pytest
+from driver import SOURCES, Done
+from inprocess import InProcessDriver
+from records import add_account, add_deal, add_line, books_rows
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.mapping import load_mappings
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.budget import Budget
+from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.books_apply import BooksApply
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+
+LOOK_UP_AFTER = 700.0
+"""Seconds: the send deadline and the settle time are over."""
+
+INVOICES = "records/invoices$"
+CUSTOMERS = "contacts/customers$"
+ITEMS = "items$"
+COLLECTION = "composite/sobjects$"
+WRITTEN_BACK = ("Invoice", "Status", "Paid", "Balance", "Last_Payment")
+OPEN_STATES = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
+
+
+class Rounds(InProcessDriver):
+    """Keeps connections and describes between runs; whatever waits moves the sandbox's clock instead."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self._org_client: SalesforceClient | None = None
+        super().__init__(sandbox, folder)
+
+    def salesforce(self) -> SalesforceClient:
+        if self._org_client is None:
+            self._org_client = super().salesforce()
+        return self._org_client
+
+    def sync(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(driver_module, "load_mappings", _mappings)
+            sync = super().sync(name, **facts)
+        budget = Budget(self.database, "books", self.limits, sleep=self.sandbox.clock.advance)
+        return replace(sync, budget=budget, kashoo=self.kashoo(budget))
+
+    def prepare(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
+        """Run a sync as far as its approval, a minute after whatever happened before."""
+        self.sandbox.clock.advance(60)
+        sync = self.sync(name, **facts)
+        steps.preflight(sync)
+        for source in SOURCES[name]:
+            steps.extract(sync, source)
+        steps.plan(sync)
+        steps.approve(sync)
+        return sync
+
+    def apply(self, sync: Sync) -> dict[str, int]:
+        """Apply what was prepared."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=self.sandbox.clock.advance))
+            return steps.apply(sync)
+
+    def finish(self, sync: Sync) -> dict[str, int]:
+        """Apply and commit what was prepared."""
+        outcome = self.apply(sync)
+        steps.commit(sync)
+        return outcome
+
+    def run(self, name: str = TO_KASHOO, **facts: Any) -> Done:
+        sync = self.prepare(name, **facts)
+        outcome = self.apply(sync)
+        summary = sync.files.read_json("summary")
+        return Done(sync, summary, outcome, steps.commit(sync))  # type: ignore[arg-type]
+
+    def look_up(self) -> Done:
+        """Run when everything without an answer is old enough to be looked up."""
+        self.sandbox.clock.advance(LOOK_UP_AFTER)
+        return self.run()
+
+
+@lru_cache
+def _mappings(folder: Path) -> Any:
+    return load_mappings(folder)
+
+
+class Start:
+    """A sandbox and a store in which a deal with an item was billed and paid in part; given out as often as wanted."""
+
+    def __init__(self, box: Sandbox, folder: Path) -> None:
+        self.box, self.folder = box, folder
+        drive = Rounds(box, folder)
+        self.account = add_account(box, "First Customer", "first@customer.example")
+        self.deal = add_deal(box, self.account, None, Name="First deal")
+        add_line(box, self.deal, "200.00")
+        drive.run()
+        drive.run_back()
+        for _ in range(2):  # until no window holds this deal any more
+            box.clock.advance(3600)
+            drive.run()
+        drive.database.dispose()
+        shutil.rmtree(folder / "staging")
+        self._snapshot = box.snapshot()
+
+    def again(self, folder: Path) -> Rounds:
+        """Begin again in another folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        self.box.restore(self._snapshot)
+        for faults in self.box.faults.values():
+            faults.clear()
+            faults.hook = None
+        return Rounds(self.box, folder)
+
+
+def fault(drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", **more: Any) -> None:
+    """Arm one fault of Kashoo."""
+    drive.sandbox.faults["kashoo"].add(Fault(kind=kind, method=method, path=path, **more))
+
+
+def at(drive: Rounds, stage: str, call: Any, *, nth: int = 1) -> None:
+    """Call something once, when Kashoo reaches the n-th stage whose name starts so, such as ``received POST /api``."""
+    count = 0
+
+    def hook(reached: str) -> None:
+        nonlocal count
+        verb, method, path = stage.split(" ")
+        here = reached.split(" ")
+        if here[:2] != [verb, method] or not here[2].endswith(path):
+            return
+        count += 1
+        if count == nth:
+            call()
+
+    drive.sandbox.faults["kashoo"].hook = hook
+
+
+class Late:
+    """A server that takes the next create of a kind, says nothing, and writes it only when told to."""
+
+    def __init__(self, drive: Rounds, kind: str = "invoices") -> None:
+        self._books, self._kind = drive.sandbox.books, kind
+        self._create = self._books.create
+        self.taken: list[Any] = []
+        self._books.create = self._take  # type: ignore[method-assign]
+
+    def _take(self, business: int, kind: str, body: Any) -> Any:
+        if kind != self._kind:
+            return self._create(business, kind, body)
+        del self._books.create
+        self.taken.append((business, kind, body))
+        raise Dropped
+
+    def commit(self) -> None:
+        self._create(*self.taken.pop())
+
+
+def crash(drive: Rounds, stage: str, call: Any, *, nth: int = 1) -> None:
+    """Let the process die when Kashoo reaches a stage during a call."""
+
+    def die() -> None:
+        raise Killed
+
+    at(drive, stage, die, nth=nth)
+    with pytest.raises(Killed):
+        call()
+    drive.sandbox.faults["kashoo"].hook = None
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+def operations(drive: Rounds, *states: State, target: str = "") -> list[dict[str, Any]]:
+    found = drive.sync().store.journal.unsettled(*(states or State))
+    return [dict(row) for row in found if target in {"", row["target"]}]
+
+
+def states_of(drive: Rounds, source_id: str, target: str = "invoice") -> list[str]:
+    """List the states of a record's operations, oldest first."""
+    return [str(row["state"]) for row in operations(drive, target=target) if row["source_id"] == source_id]
+
+
+def open_items(drive: Rounds) -> list[tuple[str, str]]:
+    """List (source id, why) of what waits for a person, or for another look."""
+    waiting = [(row["source_id"], row["error_class"]) for row in operations(drive, *OPEN_STATES)]
+    return sorted(waiting + reviews(drive))
+
+
+def reviews(drive: Rounds) -> list[tuple[str, str]]:
+    return [(row["source_id"], row["error_class"]) for row in drive.sync().store.journal.open_reviews()]
+
+
+def links(drive: Rounds, target: str = "invoice") -> dict[str, int]:
+    """Source id -> the record of the books it is linked to."""
+    return {link.source_id: link.kashoo_id for link in drive.sync().store.links.of_target(target)}
+
+
+def bearing(drive: Rounds, source_id: str, kind: str = "invoices") -> list[dict[str, Any]]:
+    """List what stands in the books with a reference to a record, any part and generation."""
+    return [row for row in books_rows(drive.sandbox, kind) if f"[sf:{source_id}:" in str(row)]
+
+
+def new_rows(drive: Rounds, before: list[dict[str, Any]], kind: str = "invoices") -> list[dict[str, Any]]:
+    """List what came to the books since, with or without a reference."""
+    known = {row["id"] for row in before}
+    return [row for row in books_rows(drive.sandbox, kind) if row["id"] not in known]
+
+
+def end_state(drive: Rounds) -> dict[str, Any]:
+    """Give everything that must be equal in the end, by references instead of ids and numbers."""
+    box = drive.sandbox
+    names = {row["id"]: row["contactInformation"]["name"] for row in books_rows(box, "customers")}
+    items = {row["id"]: row["name"] for row in books_rows(box, "items")}
+    numbers = {row["number"]: row["memo"] for row in books_rows(box, "invoices")}
+
+    def invoice(row: dict[str, Any]) -> tuple[Any, ...]:
+        kept = ("memo", "date", "dueDate", "currency", "totalDue", "balanceDue", "poNumber")
+        lines = [
+            (str(line["quantity"]), line["rate"], line.get("description"), items.get(line.get("item")))
+            for line in row["lineItems"]
+        ]
+        return (*(row.get(name) for name in kept), names[row["contact"]], tuple(lines))
+
+    def told(row: dict[str, Any]) -> tuple[Any, ...]:
+        number, *values = (row[f"Kashoo_{name}__c"] for name in WRITTEN_BACK)
+        return (row["Id"], numbers.get(number), *values)
+
+    states = Counter(str(row["state"]) for row in operations(drive, *OPEN_STATES))
+    return {
+        "invoices": sorted((invoice(row) for row in books_rows(box, "invoices")), key=str),
+        "customers": sorted(str((row["contactInformation"], row.get("notes"))) for row in books_rows(box, "customers")),
+        "items": sorted((row["name"], row.get("code"), row.get("description")) for row in books_rows(box, "items")),
+        "salesforce": sorted(
+            (told(row) for sobject in ("Opportunity", "Order") for row in box.org.rows(sobject)), key=str
+        ),
+        "links": sorted(
+            (target, ident) for target in ("customer", "item", "invoice") for ident in links(drive, target)
+        ),
+        "open": dict(states),
+        "reviews": reviews(drive),
+    }
