@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import Postgres
+from sqlalchemy import URL, make_url
 
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
+
+SHARED = Path("/dev/shm")  # noqa: S108
+MEMORY = SHARED if SHARED.is_dir() and shutil.disk_usage(SHARED).free > 2 << 30 else None
+if MEMORY:
+    # Stores are synced at every commit, which on a disk takes most of the time of the tests.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 ORG, BUSINESS = "00D000000000001EAA", "9990000001"
 
@@ -29,10 +39,53 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with Postgres(MEMORY) as server:
+        yield server
+
+
 @pytest.fixture
-def database(tmp_path: Path, clock: ManualClock) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/store.db", clock)
-    database.migrate()
+def postgres_url(postgres: Postgres) -> Iterator[URL]:
+    """A fresh PostgreSQL database with the current schema."""
+    url = postgres.fresh()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> URL:
+    """A fresh SQLite store with the current schema."""
+    url = make_url(f"sqlite:///{tmp_path}/store.db")
+    Database(url).migrate()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> URL:
+    """A fresh store with the current schema, on each database in turn."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def database(store_url: URL, clock: ManualClock) -> Iterator[Database]:
+    database = Database(store_url, clock)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: URL, clock: ManualClock) -> Iterator[Database]:
+    """For what is about SQLite itself."""
+    database = Database(sqlite_url, clock)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: URL, clock: ManualClock) -> Iterator[Database]:
+    """For what is about PostgreSQL itself."""
+    database = Database(postgres_url, clock)
     yield database
     database.dispose()
 

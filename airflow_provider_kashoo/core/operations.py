@@ -50,6 +50,7 @@ TRANSITIONS: dict[tuple[State | None, Event], State] = {
     (State.RETRY, Event.REFUSED): State.PARKED,
     (State.RETRY, Event.SUPERSEDED): State.CLOSED,
     (State.IN_DOUBT, Event.ANSWERED): State.DONE,
+    (State.IN_DOUBT, Event.SILENCE): State.IN_DOUBT,
     (State.IN_DOUBT, Event.FOUND): State.DONE,
     (State.IN_DOUBT, Event.ABSENT): State.NOT_WRITTEN,
     (State.PARKED, Event.SUPERSEDED): State.CLOSED,

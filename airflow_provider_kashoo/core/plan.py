@@ -117,6 +117,8 @@ class PlanSummary:
     :param requests: what applying needs of the budget.
     :param seconds: how long that takes at the budget's rate, at least.
     :param notes: windows, first runs, anything unusual.
+    :param org_id: Salesforce org the plan was made for.
+    :param business_id: Kashoo business the plan was made for.
     """
 
     digest: str
@@ -126,6 +128,8 @@ class PlanSummary:
     requests: int
     seconds: float
     notes: list[str]
+    org_id: str = ""
+    business_id: str = ""
 
 
 def as_text(summary: PlanSummary) -> str:
@@ -137,6 +141,11 @@ def as_text(summary: PlanSummary) -> str:
     lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
     lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s at the budget's rate")
     return "\n".join(lines + [f"  {note}" for note in summary.notes])
+
+
+def digest_of(rows: Iterable[PlanRow]) -> str:
+    """Fingerprint the rows that write or change the store, in order."""
+    return digest(canonical(asdict(row)) for row in rows if row.action in WRITES | BOOKKEEPING)
 
 
 def summarise(rows: list[PlanRow], *, seconds_for: Any, notes: list[str]) -> PlanSummary:
@@ -155,7 +164,7 @@ def summarise(rows: list[PlanRow], *, seconds_for: Any, notes: list[str]) -> Pla
             reasons[f"{row.action.value}: {row.reason}"] += 1
     requests = sum(row.requests for row in rows)
     return PlanSummary(
-        digest=digest(canonical(asdict(row)) for row in rows if row.action in WRITES | BOOKKEEPING),
+        digest=digest_of(rows),
         actions={target: dict(count) for target, count in actions.items()},
         totals=dict(totals),
         reasons=dict(reasons),

@@ -62,8 +62,7 @@ class Budget:
         """
         while True:
             with self._database.begin() as connection:
-                self._database.lock(connection, self._name)
-                now = self._database.now(connection)
+                now = self._database.lock(connection, self._name)
                 free_at = self._free_at(connection, now, 1)
                 if free_at <= now:
                     return self._take(connection, now, deadline_seconds)
@@ -83,7 +82,7 @@ class Budget:
         :param seconds: from now; a longer closure that is known already stays.
         """
         with self._database.begin() as connection:
-            until = self._database.now(connection) + seconds
+            until = self._database.lock(connection, self._name) + seconds
             closed = connection.execute(
                 update(budget_closures)
                 .where(budget_closures.c.budget == self._name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DatabaseError, DisconnectionError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_LOCK = text(
+    "WITH taken AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(:name))) "
+    "SELECT extract(epoch FROM clock_timestamp()) FROM taken"
+)
+WAL_TRIES = 200
 INIT = "Run: airflow kashoo init"
 
 
@@ -56,13 +61,18 @@ class Database:
             return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
         return time.time()
 
-    def lock(self, connection: Connection, name: str) -> None:
+    def lock(self, connection: Connection, name: str) -> float:
         """Let one transaction at a time go on from here; released at its end.
 
         SQLite's transactions hold the write lock from their start, so there it is nothing.
+
+        :returns: the time once the lock is held, as :meth:`now`.
         """
         if self.url.get_backend_name() != "sqlite":
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+            now = connection.execute(_LOCK, {"name": name}).scalar_one()
+            if self._db_clock:
+                return float(now)
+        return self.now(connection)
 
     def migrate(self) -> None:
         """Create the schema or bring it up to date.
@@ -71,7 +81,10 @@ class Database:
         """
         from alembic import command
 
+        if self.url.get_backend_name() == "sqlite":
+            self._make_file()
         with self.begin() as connection:
+            self.lock(connection, "migrations")
             command.upgrade(self._alembic(connection), "head")
 
     def check(self) -> None:
@@ -95,6 +108,17 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _make_file(self) -> None:
+        path = Path(str(self.url.database))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise ConfigurationError(
+                f"The sync store {path} cannot be made: {error.strerror}.",
+                remedy="Check the path in connection kashoo_store and its permissions.",
+            ) from error
+
     def _alembic(self, connection: Connection) -> Any:
         from alembic.config import Config
 
@@ -105,15 +129,23 @@ class Database:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 30})
+    path = Path(url.database or "").absolute()
+    # Never made by opening it: a store that vanished must not be taken for an empty one.
+    uri = f"{path.as_uri()}?mode=rw"
+    engine = create_engine(url, creator=lambda: sqlite3.connect(uri, timeout=30, uri=True, check_same_thread=False))
 
     @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: Any) -> None:
+    def _configure(connection: Any, record: Any) -> None:
+        record.info["file"] = _identity(path)
         connection.isolation_level = None  # the driver must not begin transactions behind our back
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _use_wal(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "checkout")
+    def _check(_: Any, record: Any, __: Any) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("the file was removed or replaced since it was opened")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -122,13 +154,36 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch to WAL; of two processes that open a new file at once, one is told that it is locked, without a wait."""
+    for left in reversed(range(WAL_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or not left:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 def _postgres_engine(url: URL) -> Engine:
     return create_engine(url, pool_pre_ping=True, connect_args={"options": "-c synchronous_commit=on"})
 
 
 _SIGNS = (
     ("no such table", "has no tables", INIT),
-    ("does not exist", "has no tables", INIT),
+    ("relation", "has no tables", INIT),
+    ("does not exist", "does not exist", "Create the database and the user that connection kashoo_store names."),
+    ("permission denied", "may not be used", "Grant the user of connection kashoo_store its schema and tables."),
     ("readonly", "is read-only", "Make it writable for the Airflow workers."),
     ("read-only", "is read-only", "Make it writable for the Airflow workers."),
     ("malformed", "is damaged", "Restore the last backup."),

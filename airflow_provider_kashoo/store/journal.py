@@ -6,14 +6,15 @@ leave that table fails, and so does one by a process that lost its lease.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.operations import LIVE, UNSETTLED, Event, State, after
+from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store import links as link_rows
 from airflow_provider_kashoo.store.database import Database
@@ -45,6 +46,7 @@ class Sent:
     row: PlanRow
     lease: str
     attempts: int
+    run_id: str = ""
 
 
 class Journal:
@@ -71,9 +73,7 @@ class Journal:
         :raises StaleRow: when the link is not as the plan saw it.
         :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
-        with self._database.begin() as connection:
-            self._database.lock(connection, f"{self._scope_id}/{row.target}/{row.sale_id}")
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             if link_rows.version_of(connection, self._scope_id, row) != row.link_version and row.target in _BOOKS:
                 raise StaleRow(row.record)
             earlier = connection.execute(
@@ -109,20 +109,19 @@ class Journal:
             }
             if earlier:
                 connection.execute(update(operations).where(operations.c.id == earlier.id).values(values))
-                return Sent(earlier.id, row, lease, attempts)
-            return Sent(self._insert(connection, values, now), row, lease, attempts)
+                return Sent(earlier.id, row, lease, attempts, run_id)
+            return Sent(self._insert(connection, values, now), row, lease, attempts, run_id)
 
     def answered(self, sent: Sent, change: LinkChange, reason: str, review: Problem | None = None) -> None:
         """Settle a write that the books confirmed: state, link, audit and review item in one transaction.
 
         :raises LostLease: when another process took the operation over.
         """
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             self._move(connection, sent, Event.ANSWERED, now, kashoo_id=change.kashoo_id)
             link_rows.put(connection, self._scope_id, sent.row, change, now)
             self._close_parked(connection, sent.row, now)
-            self._note(connection, sent.row, sent.row.action.value, reason, change.kashoo_id, now, sent.id)
+            self._note(connection, sent.row, sent.row.action.value, reason, change.kashoo_id, now, sent.id, sent.run_id)
             if review:
                 self._open_review(
                     connection, sent.row, review, change.kashoo_id, now, self._run_of(connection, sent.id)
@@ -133,8 +132,7 @@ class Journal:
 
         :returns: whether the books may hold the record twice; a review item says so then.
         """
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             here = connection.execute(
                 select(operations.c.state, operations.c.kashoo_id, operations.c.run_id).where(
                     operations.c.id == sent.id
@@ -154,8 +152,7 @@ class Journal:
         :returns: whether it was still as the row says; otherwise another process was faster.
         """
         row = _row_of(operation)
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             state = after(State(operation["state"]), event)
             moved = connection.execute(
                 update(operations)
@@ -173,6 +170,8 @@ class Journal:
             if not moved.rowcount:
                 return False
             self._note(connection, row, event.value, reason, kashoo_id, now, operation["id"])
+            if event is Event.ABSENT:
+                self._park(connection, row, NOT_WRITTEN, operation["run_id"], now)  # read again in every run till then
             if event is Event.FOUND and kashoo_id is not None:
                 sent = operation["fields"] or {}
                 change = LinkChange(
@@ -205,8 +204,7 @@ class Journal:
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
         """Settle a write-back that Salesforce confirmed."""
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             self._move(connection, sent, Event.ANSWERED, now)
             link_rows.write_back(connection, self._scope_id, sent.row, written, settlement)
             self._close_parked(connection, sent.row, now)
@@ -217,10 +215,9 @@ class Journal:
 
         :raises StaleRow: when it was linked since the plan was made.
         """
-        with self._database.begin() as connection:
+        with self._writing() as (connection, now):
             if link_rows.version_of(connection, self._scope_id, row) != row.link_version:
                 raise StaleRow(row.record)
-            now = self._database.now(connection)
             link_rows.put(connection, self._scope_id, row, change, now)
             self._close_parked(connection, row, now)
             self._note(connection, row, "link", row.reason, change.kashoo_id, now, None, run_id)
@@ -231,8 +228,7 @@ class Journal:
         :param event: ``REFUSED``, ``TURNED_AWAY`` or ``SILENCE``.
         :raises LostLease: when another process took the operation over.
         """
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
+        with self._writing() as (connection, now):
             if event is Event.REFUSED:
                 self._close_parked(connection, sent.row, now)  # one parked row per record, however often it is refused
             state = self._move(
@@ -243,41 +239,33 @@ class Journal:
 
     def park(self, row: PlanRow, problem: Problem, run_id: str) -> None:
         """Keep a record that cannot be sent, with its cause and fix; a second call renews them."""
-        with self._database.begin() as connection:
-            now = self._database.now(connection)
-            parked = connection.execute(
-                select(operations.c.id).where(
-                    self._mine,
-                    operations.c.target == row.target,
-                    operations.c.source_id == row.source_id,
-                    operations.c.part == row.part,
-                    operations.c.state == State.PARKED,
-                )
-            ).scalar()
-            values = {
-                **_identity(row),
-                "run_id": run_id,
-                "state": after(State.PARKED if parked else None, Event.BLOCKED),
-                "link_version": row.link_version,
-                "error_class": problem.error_class,
-                "cause": problem.cause,
-                "fix": problem.fix,
-            }
-            if parked:
-                connection.execute(update(operations).where(operations.c.id == parked).values(values))
-                return
-            ident = self._insert(connection, {**values, "attempts": 0}, now)
-            self._note(connection, row, State.PARKED.value, problem.cause, None, now, ident)
+        with self._writing() as (connection, now):
+            self._park(connection, row, problem, run_id, now)
 
     def review(self, row: PlanRow, problem: Problem, run_id: str) -> None:
         """Open a review item; an open one for the same record and cause stays as it is."""
-        with self._database.begin() as connection:
-            self._open_review(connection, row, problem, row.kashoo_id, self._database.now(connection), run_id)
+        with self._writing() as (connection, now):
+            self._open_review(connection, row, problem, row.kashoo_id, now, run_id)
+
+    def close_reviews(self, target: str, source_id: str, error_classes: Iterable[str]) -> None:
+        """Close what was to be reviewed of a record, now that its cause is gone."""
+        with self._writing() as (connection, now):
+            connection.execute(
+                update(review_items)
+                .where(
+                    review_items.c.scope_id == self._scope_id,
+                    review_items.c.target == target,
+                    review_items.c.source_id == source_id,
+                    review_items.c.error_class.in_(sorted(error_classes)),
+                    review_items.c.closed_at.is_(None),
+                )
+                .values(closed_at=now)
+            )
 
     def release(self, row: PlanRow) -> None:
         """Close what is parked for a record that needs no write any more."""
-        with self._database.begin() as connection:
-            self._close_parked(connection, row, self._database.now(connection))
+        with self._writing() as (connection, now):
+            self._close_parked(connection, row, now)
 
     def unsettled_sources(self, source_object: str) -> list[str]:
         """List the records of one object that are read again in every run."""
@@ -321,6 +309,12 @@ class Journal:
             )
             return {row.action: row[1] for row in found}
 
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[Connection, float]]:
+        """One writer of a scope at a time: what a transaction read still holds when it writes."""
+        with self._database.begin() as connection:
+            yield connection, self._database.lock(connection, f"journal/{self._scope_id}")
+
     @property
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
@@ -337,6 +331,31 @@ class Journal:
         )
         return connection.execute(others).first() is not None
 
+    def _park(self, connection: Connection, row: PlanRow, problem: Problem, run_id: str, now: float) -> None:
+        parked = connection.execute(
+            select(operations.c.id).where(
+                self._mine,
+                operations.c.target == row.target,
+                operations.c.source_id == row.source_id,
+                operations.c.part == row.part,
+                operations.c.state == State.PARKED,
+            )
+        ).scalar()
+        values = {
+            **_identity(row),
+            "run_id": run_id,
+            "state": after(State.PARKED if parked else None, Event.BLOCKED),
+            "link_version": row.link_version,
+            "error_class": problem.error_class,
+            "cause": problem.cause,
+            "fix": problem.fix,
+        }
+        if parked:
+            connection.execute(update(operations).where(operations.c.id == parked).values(values))
+            return
+        ident = self._insert(connection, {**values, "attempts": 0}, now)
+        self._note(connection, row, State.PARKED.value, problem.cause, None, now, ident)
+
     def _insert(self, connection: Connection, values: Mapping[str, Any], now: float) -> int:
         made = connection.execute(
             insert(operations).values(scope_id=self._scope_id, created_at=now, **values).returning(operations.c.id)
@@ -347,7 +366,8 @@ class Journal:
         """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
         mine = (operations.c.id == sent.id, operations.c.lease == sent.lease)
         here = connection.execute(select(operations.c.state).where(*mine)).scalar_one_or_none()
-        if here not in {State.SENT, State.IN_DOUBT}:
+        settled_meanwhile = here == State.IN_DOUBT and (State.IN_DOUBT, event) not in TRANSITIONS
+        if here not in {State.SENT, State.IN_DOUBT} or settled_meanwhile:
             raise LostLease(sent.row.record)
         state = after(State(here), event)
         moved = connection.execute(
@@ -434,6 +454,7 @@ POSSIBLE_DUPLICATE = Problem(
     "an answer came after the write was taken for lost: the books may hold it twice",
     "Compare in Kashoo and remove one by hand.",
 )
+NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
 
 _BOOKS = frozenset({"customer", "item", "invoice"})

@@ -29,10 +29,9 @@ class SyncStore:
     """
 
     def __init__(self, database: Database, org_id: str, business_id: str) -> None:
-        self.database = database
+        self.database, self.org_id, self.business_id = database, org_id, business_id
         with database.begin() as connection:
-            database.lock(connection, "scopes")
-            now = database.now(connection)
+            now = database.lock(connection, "scopes")
             self.scope_id = _scope(connection, org_id, business_id, now)
             self.hashes = KeyedHash(bytes.fromhex(_hash_key(connection)))
         self.links = Links(database, self.scope_id)
@@ -53,17 +52,25 @@ class SyncStore:
                 update(tables.scopes).where(mine, tables.scopes.c.swept_at.is_(None)).values(swept_at=now)
             )
 
+    def forget_sweep(self) -> None:
+        """Note that the books hold what this store does not know: they are searched whole again."""
+        with self.database.begin() as connection:
+            mine = tables.scopes.c.id == self.scope_id
+            connection.execute(update(tables.scopes).where(mine).values(swept_at=None))
+
     def has_seen_reference(self, target: str) -> bool:
         """Say whether a listing of this target has ever shown a reference of ours."""
         return target in self._scope_row().references_seen
 
     def saw_reference(self, target: str) -> None:
         """Note that a listing showed one: this business does store and list our reference field."""
-        seen = self._scope_row().references_seen
-        if target not in seen:
-            with self.database.begin() as connection:
-                mine = tables.scopes.c.id == self.scope_id
-                connection.execute(update(tables.scopes).where(mine).values(references_seen=[*seen, target]))
+        if self.has_seen_reference(target):
+            return
+        with self.database.begin() as connection:
+            self.database.lock(connection, "scopes")
+            mine = tables.scopes.c.id == self.scope_id
+            seen = set(connection.execute(select(tables.scopes.c.references_seen).where(mine)).scalar_one())
+            connection.execute(update(tables.scopes).where(mine).values(references_seen=sorted({*seen, target})))
 
     def now(self) -> float:
         """Tell the store's clock, epoch seconds UTC."""
@@ -77,6 +84,7 @@ class SyncStore:
     def start_run(self, sync: str, run_id: str) -> None:
         """Note that a run exists; a second call changes nothing."""
         with self.database.begin() as connection:
+            self.database.lock(connection, f"runs/{self.scope_id}")
             if self._run(connection, sync, run_id) is None:
                 now = self.database.now(connection)
                 values = {"scope_id": self.scope_id, "sync": sync, "run_id": run_id, "started_at": now}
@@ -116,7 +124,7 @@ def record_pools(database: Database, sizes: Mapping[str, int]) -> None:
     :param sizes: pool name -> slots.
     """
     with database.begin() as connection:
-        now = database.now(connection)
+        now = database.lock(connection, "pools")
         for name, slots in sizes.items():
             values = {"slots": slots, "recorded_at": now}
             done = connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(values))

@@ -31,7 +31,7 @@ class Watermarks:
         :returns: whether it moved.
         """
         with self._database.begin() as connection:
-            now = self._database.now(connection)
+            now = self._database.lock(connection, f"watermarks/{self._scope_id}")
             known = connection.execute(select(watermarks.c.value).where(*self._is(source))).scalar_one_or_none()
             values = {"value": upper.timestamp(), "run_id": run_id, "moved_at": now}
             if known is None:

@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
-from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
@@ -33,6 +33,13 @@ TRIES = 3
 BACKOFF_SECONDS = 2.0
 SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
+
+GONE_WHEN_UNCHANGED = frozenset(
+    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed"}
+)
+"""Review items that close by themselves when the record is again as it was written last."""
+
+GONE_WHEN_WRITTEN = GONE_WHEN_UNCHANGED | {"removed_in_books"}
 
 
 class BooksApply:
@@ -49,6 +56,8 @@ class BooksApply:
         self.lease = uuid.uuid4().hex
         self.counts: Counter[str] = Counter()
         self._linked: dict[tuple[str, str], int] = {}
+        self._wanted: set[tuple[str, str]] = set()
+        self._reviewed: dict[tuple[str, str], set[str]] = {}
         self._silences = 0
 
     def run(self) -> dict[str, int]:
@@ -62,6 +71,8 @@ class BooksApply:
         """
         rows = self.sync.files.read_plan()
         self._remember_links(rows)
+        self._remember_reviews(rows)
+        self._wanted = {(row.target, row.source_id) for row in rows if row.action in WRITES | {Action.PARK}}
         parked = {
             (row["target"], row["source_id"]) for row in self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
         }
@@ -86,14 +97,21 @@ class BooksApply:
                 return self._block(row, row.error_class, row.reason, row.fix)
             case Action.REVIEW:
                 journal.review(row, Problem(row.error_class, row.reason, row.fix), run_id)
+                if was_parked and (row.target, row.source_id) not in self._wanted:
+                    journal.release(row)  # it waits for a person now, not for another try
                 return "review"
             case _:
                 if was_parked:
                     journal.release(row)
+                if row.action is Action.UNCHANGED:
+                    self._close_reviews(row, GONE_WHEN_UNCHANGED)
                 return row.action.value
 
     def _write(self, row: PlanRow) -> str:
         document = resolve_links(row.document, self._linked)
+        if _unresolved(document):  # another run may have made the parent since
+            self._remember_links([row])
+            document = resolve_links(row.document, self._linked)
         if waiting := _unresolved(document):
             return self._block(
                 row, "waiting_for_parent", f"its {waiting} is not in the books", f"Settle the {waiting}."
@@ -101,13 +119,17 @@ class BooksApply:
         row = replace(row, document=document, payload=resolve_links(row.payload, self._linked))
         call = self._prepare(row)
         if call is None:
-            self._block(row, "changed_meanwhile", "it changed in the books since the plan", "Nothing: planned again.")
-            return "stale"
+            return self._stale(row, "it changed in the books since the plan")
         try:
             return self._send(row, call)
         except StaleRow:
-            return "stale"
-        except (OpenOperation, LostLease):
+            return self._stale(row, "another run wrote it since the plan")
+        except OpenOperation:
+            if (row.target, row.source_id) not in self.sync.store.journal.open_records():
+                cause = "it is sold through another record, whose outcome is not known"
+                self._block(row, "waiting_for_sale", cause, "Nothing: planned again.")
+            return "in_doubt"
+        except LostLease:
             return "in_doubt"
 
     def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
@@ -137,6 +159,11 @@ class BooksApply:
                     return self._settled_without_answer(failure)
             return self._confirm(sent, written)
         raise AssertionError("the last try always returns")
+
+    def _stale(self, row: PlanRow, cause: str) -> str:
+        """Keep a row that does not hold any more, so that the next run reads its record whatever its window is."""
+        self._block(row, "changed_meanwhile", cause, "Nothing: planned again.")
+        return "stale"
 
     def _block(self, row: PlanRow, error_class: str, cause: str, fix: str) -> str:
         self.sync.store.journal.park(row, Problem(error_class, cause, fix), self.sync.run.run_id)
@@ -201,6 +228,7 @@ class BooksApply:
             log.warning("%s: answered late%s", row.record, ", perhaps a duplicate" if twice else "")
             return "review" if twice else "stale"
         self._linked[row.target, row.source_id] = written.id
+        self._close_reviews(row, GONE_WHEN_WRITTEN)
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
 
@@ -223,8 +251,9 @@ class BooksApply:
         try:
             self.sync.store.journal.linked(row, change, self.sync.run.run_id)
         except StaleRow:
-            return "stale"
+            return self._stale(row, "another run linked it since the plan")
         self._linked[row.target, row.source_id] = change.kashoo_id
+        self._close_reviews(row, GONE_WHEN_WRITTEN)
         return "linked"
 
     def _remember_links(self, rows: list[PlanRow]) -> None:
@@ -237,6 +266,18 @@ class BooksApply:
         for target, ids in wanted.items():
             found = self.sync.store.links.of_sources(target, ids)
             self._linked |= {(target, ident): link.kashoo_id for ident, link in found.items()}
+
+    def _remember_reviews(self, rows: list[PlanRow]) -> None:
+        """Note what is open for each record, without what this plan finds again."""
+        for item in self.sync.store.journal.open_reviews():
+            self._reviewed.setdefault((item["target"], item["source_id"]), set()).add(item["error_class"])
+        for row in rows:
+            if row.action is Action.REVIEW:
+                self._reviewed.get((row.target, row.source_id), set()).discard(row.error_class)
+
+    def _close_reviews(self, row: PlanRow, gone: frozenset[str]) -> None:
+        if found := gone & self._reviewed.get((row.target, row.source_id), set()):
+            self.sync.store.journal.close_reviews(row.target, row.source_id, found)
 
 
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated"}

@@ -7,6 +7,7 @@ object it arrives as.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -15,13 +16,15 @@ from typing import Any
 import pandas as pd
 
 from airflow_provider_kashoo.clients.documents import to_document
-from airflow_provider_kashoo.core import diff, match
+from airflow_provider_kashoo.core import diff, match, soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
+from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.totals import expected_total
 from airflow_provider_kashoo.core.transform import Document, transform
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
 from airflow_provider_kashoo.sync.salesforce_delta import load_lines, load_records
@@ -59,7 +62,7 @@ class BooksPlan:
         self.linked: dict[tuple[str, str], int] = {}
         self._ladders: dict[str, match.Ladder] = {}
         self._read: dict[tuple[str, int], Document] = {}
-        self._marked: dict[str, list[tuple[Reference, int]]] = {}
+        self._marked: dict[str, dict[Reference, list[int]]] = {}
         self._open = sync.store.journal.open_records()
         self._dates: list[date] = []
 
@@ -114,6 +117,11 @@ class BooksPlan:
             else:
                 yield Candidate(replace(row, total=expected_total(resolved, self.books.rates)), resolved, link)
 
+    def _parked(self, target: str) -> set[str]:
+        """List the records that are parked and read again for that."""
+        found = self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
+        return {row["source_id"] for row in found if row["target"] == target}
+
     def _within_limit(self, candidates: list[Candidate]) -> list[Candidate]:
         limit = self.sync.run.limit
         if limit is None:
@@ -138,6 +146,9 @@ class BooksPlan:
             elif ident in needed and ident not in links:
                 problem = (result.problems.get(ident) if result else None) or _not_for_books(mapping)
                 self._park(row, problem)
+        report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
+        for ident in sorted({*stamps, *report.get("missing", [])} & self._parked(mapping.to) - {*needed, *links}):
+            self._add(self._row(mapping, ident, stamps), Action.SKIP, "nothing that is sold needs it")
 
     def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:
         if self._is_open(row):
@@ -171,8 +182,7 @@ class BooksPlan:
             return
         found = self._ladder("invoice").find({}, row.reference)
         if found.candidates > 1:
-            cause = f"{found.candidates} invoices of the books carry its reference"
-            self._park(row, Problem("ambiguous_match", cause, "Remove the reference from the copy in Kashoo."))
+            self._park(row, _copied(found.candidates))
         elif found.kashoo_id is not None:
             self._link(row, document, found)
         else:
@@ -222,9 +232,10 @@ class BooksPlan:
 
     def _plan_deleted(self, mapping: Mapping) -> None:
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-        deleted = report.get("deleted", [])
-        for ident, link in self.sync.store.links.of_sources("invoice", deleted).items():
-            self._left_out(self._row(mapping, ident, {}), link, "deleted in Salesforce")
+        gone = {*report.get("deleted", []), *report.get("missing", [])}
+        own = self.sync.store.links.of_sources("invoice", gone)
+        for ident in sorted(gone & {*own, *self._parked("invoice")}):
+            self._left_out(self._row(mapping, ident, {}), own.get(ident), "deleted in Salesforce")
 
     def _left_out(self, row: PlanRow, link: Link | None, reason: str) -> None:
         if link is None:
@@ -272,19 +283,38 @@ class BooksPlan:
 
         Invoices are read around the dates of those to be created, so that a second store on the same business
         is noticed; by a store that has not swept the books yet, customers, items and invoices are read whole.
+        A reference that this store does not know means that it was restored, or is not the only one: it sweeps again.
         """
         if target not in self._ladders:
-            start, end = None, None
-            if target == "invoice" and self.sync.store.swept and self._dates:
-                start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
-            listed = self.sync.kashoo.listing(target, start=start, end=end)
-            rows = [to_document(target, row, self.sync.kashoo.profile) for row in listed]
-            if any(row["references"] for row in rows):
-                self.sync.store.saw_reference(target)
-            self._marked[target] = [(reference, row["id"]) for row in rows for reference in row["references"]]
+            rows = self._list(target)
+            if self.sync.store.swept and self._strangers(target):
+                self.sync.store.forget_sweep()
+                rows = self._list(target)
+            self._note_copies(target)
             self._read |= {(target, row["id"]): _fields_of(row) for row in rows}
             self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
         return self._ladders[target]
+
+    def _list(self, target: str) -> list[Document]:
+        start, end = None, None
+        if target == "invoice" and self.sync.store.swept and self._dates:
+            start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
+        listed = self.sync.kashoo.listing(target, start=start, end=end)
+        rows = [to_document(target, row, self.sync.kashoo.profile) for row in listed]
+        if any(row["references"] for row in rows):
+            self.sync.store.saw_reference(target)
+        self._marked[target] = defaultdict(list)
+        for row in rows:
+            for reference in row["references"]:
+                self._marked[target][reference].append(row["id"])
+        return rows
+
+    def _strangers(self, target: str) -> bool:
+        """Say whether something in the books carries a reference of ours that this store knows nothing of."""
+        sources = {ref.source_id for ref, idents in self._marked[target].items() if len(idents) == 1}
+        waiting = {ident for kind, ident in self._open | self.sync.store.journal.open_records() if kind == target}
+        unknown = {ident for ident in sources if ident[:3] in SALESFORCE_OBJECTS} - waiting
+        return bool(unknown - self.sync.store.links.of_sources(target, unknown).keys())
 
     def _is_open(self, row: PlanRow) -> bool:
         """Leave out what was sent before and has no known outcome yet."""
@@ -299,26 +329,54 @@ class BooksPlan:
         planned = {(row.target, row.source_id) for row in self.rows}
         for target in match.RUNGS:
             self._ladder(target)
-            linked = self.sync.store.links.of_sources(target, {ref.source_id for ref, _ in self._marked[target]})
-            for reference, ident in self._marked[target]:
-                sobject = SALESFORCE_OBJECTS.get(reference.source_id[:3])
-                if reference.source_id in linked or (target, reference.source_id) in planned or sobject is None:
+            sources = {reference.source_id for reference in self._marked[target]}
+            linked, sales = self.sync.store.links.of_sources(target, sources), self._sales(sources)
+            for reference, idents in self._marked[target].items():
+                known = reference.source_id in linked or (target, reference.source_id) in planned
+                if known or reference.source_id[:3] not in SALESFORCE_OBJECTS:
                     continue
                 planned.add((target, reference.source_id))
-                row = PlanRow(
-                    action=Action.LINK,
-                    mapping="",
-                    target=target,
-                    source_object=sobject,
-                    source_id=reference.source_id,
-                    sale_id=reference.source_id,
-                    part=reference.part,
-                    generation=reference.generation,
-                    sync=self.sync.name,
-                    kashoo_id=ident,
-                    reason="in the books already: our reference",
-                )
-                self.rows.append(row)
+                row = self._bearer(target, reference, sales.get(reference.source_id, reference.source_id))
+                if len(idents) > 1:
+                    self._park(row, _copied(len(idents)))
+                else:
+                    self._add(replace(row, kashoo_id=idents[0]), Action.LINK, "in the books already: our reference")
+
+    def _note_copies(self, target: str) -> None:
+        """Put to review what stands in the books twice, although one of the two is linked."""
+        copied = {ref.source_id: (ref, idents) for ref, idents in self._marked[target].items() if len(idents) > 1}
+        for ident, link in self.sync.store.links.of_sources(target, copied).items():
+            reference, idents = copied[ident]
+            other = next((each for each in idents if each != link.kashoo_id), None)
+            row = replace(self._bearer(target, reference, link.sale_id), kashoo_id=other)
+            problem = _copied(len(idents))
+            self._review(row, POSSIBLE_DUPLICATE.error_class, problem.cause, problem.fix)
+
+    def _bearer(self, target: str, reference: Reference, sale_id: str) -> PlanRow:
+        return PlanRow(
+            action=Action.SKIP,
+            mapping="",
+            target=target,
+            source_object=SALESFORCE_OBJECTS[reference.source_id[:3]],
+            source_id=reference.source_id,
+            sale_id=sale_id,
+            part=reference.part,
+            generation=reference.generation,
+            sync=self.sync.name,
+            reason="",
+        )
+
+    def _sales(self, sources: set[str]) -> dict[str, str]:
+        """Read which sale each record belongs to, where that is not the record itself."""
+        sales: dict[str, str] = {}
+        for mapping in self.sync.mappings_to("invoice"):
+            sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or ""
+            ids = sorted(ident for ident in sources if SALESFORCE_OBJECTS.get(ident[:3]) == sobject)
+            if path in self.sync.salesforce.describe(sobject).fields:
+                for text in soql.by_ids(sobject, ["Id", path], ids):
+                    found = self.sync.salesforce.query(text)
+                    sales |= {row["Id"]: row[path] for row in found if row[path]}
+        return sales
 
 
 def resolve_links(document: Document, linked: dict[tuple[str, str], int]) -> Document:
@@ -345,6 +403,11 @@ def _links(document: Document) -> Iterator[tuple[str, str]]:
 
 def _fields_of(read: Document) -> Document:
     return {name: value for name, value in read.items() if name not in {"id", "references"}}
+
+
+def _copied(count: int) -> Problem:
+    cause = f"{count} records of the books carry its reference"
+    return Problem("ambiguous_match", cause, "Remove the reference from the copy in Kashoo.")
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

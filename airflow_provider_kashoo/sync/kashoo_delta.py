@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_kashoo.core.dates import business_date
+from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.settlement import Allocation, allocations
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -53,15 +54,18 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
 
     :returns: the report that is also staged.
     """
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(sync.store.now(), UTC)
     today = business_date(now, sync.settings.zone)
     source = f"kashoo.{resource}"
     watermark = sync.store.watermarks.get(source)
     if resource == "invoices":
-        start = _oldest_linked(sync) if _sweeps(sync, watermark, today) else _oldest_open(sync)
+        sweep = _sweeps(sync, watermark, today)
+        start = _oldest_linked(sync) if sweep else _oldest_open(sync)
         rows = list(_listing(sync, "invoice", start, today)) if start else []
+        sync.files.write_json("references", _references(sync, rows))
         sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE))
     else:
+        sweep = False
         start = business_date(watermark, sync.settings.zone) - PAYMENT_OVERLAP if watermark else _oldest_linked(sync)
         rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
         sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION))
@@ -73,6 +77,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         "moves": not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
         "note": f"dated {start} or later" if start else "nothing is linked yet",
         "records": len(rows),
+        "sweep": sweep,
     }
     sync.files.write_json(f"delta.{resource}", report)
     log.info("Kashoo %s: %d, %s", resource, len(rows), report["note"])
@@ -87,6 +92,26 @@ def read_allocations(sync: Sync, start: date, today: date) -> Iterator[Allocatio
 def staged_invoices(sync: Sync) -> dict[int, dict[str, Any]]:
     """Invoice id -> the staged row."""
     return {row["id"]: row for row in _rows(sync, "invoices")}
+
+
+def _references(sync: Sync, rows: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """Find the invoices that carry each reference of ours."""
+    place = sync.kashoo.profile.reference_field("invoice")
+    bearers: dict[str, list[int]] = {}
+    for row in rows:
+        for reference in Reference.find(row.get(place)):
+            bearers.setdefault(str(reference), []).append(row["id"])
+    return bearers
+
+
+def staged_bearers(sync: Sync) -> dict[str, list[int]]:
+    """Give the staged ids of the invoices that carry each reference of ours."""
+    return sync.files.read_json("references") or {}
+
+
+def swept(sync: Sync) -> bool:
+    """Say whether the staged invoices are all that are listed, so that one which is missing was moved or removed."""
+    return bool((sync.files.read_json("delta.invoices") or {}).get("sweep"))
 
 
 def staged_allocations(sync: Sync) -> list[Allocation]:

@@ -50,15 +50,29 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
         raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
     if operation["state"] == State.SENT and operation["deadline"] > sync.store.now():
         raise ConfigurationError(f"Operation {ident} was sent just now.", remedy="Wait for its answer.")
-    if kashoo_id is not None and sync.kashoo.read(operation["target"], kashoo_id) is None:
-        raise ConfigurationError(
-            f"Kashoo has no {operation['target']} {kashoo_id}.",
-            remedy="Give the id from the record's address in Kashoo.",
-        )
+    if kashoo_id is not None:
+        _check_found(sync, operation, kashoo_id)
     event = Event.ABSENT if kashoo_id is None else Event.FOUND
     if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id):
         raise ConfigurationError(f"Operation {ident} was settled by another process meanwhile.", remedy="Look again.")
     return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value
+
+
+def _check_found(sync: Sync, operation: Operation, kashoo_id: int) -> None:
+    """Refuse a record that cannot be what an operation made."""
+    target = operation["target"]
+    found = sync.kashoo.read(target, kashoo_id)
+    if found is None or found.get("removed") is True:
+        raise ConfigurationError(
+            f"Kashoo has no {target} {kashoo_id}{'' if found is None else ' any more'}.",
+            remedy="Give the id from the record's address in Kashoo, or --absent.",
+        )
+    link = sync.store.links.of_kashoo(target, [kashoo_id]).get(kashoo_id)
+    if link is not None and target == "invoice" and link.sale_id != operation["sale_id"]:
+        raise ConfigurationError(
+            f"Kashoo's invoice {kashoo_id} is the one of {link.source_object} {link.source_id}.",
+            remedy="Give the id of another one, or --absent.",
+        )
 
 
 def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Operation]:

@@ -88,6 +88,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         "records": table.num_rows,
         "lines": lines.num_rows if lines is not None else 0,
         "deleted": sorted(deleted),
+        "missing": sorted(dirty - set(table["Id"].to_pylist())),
     }
     sync.files.write_json(f"delta.{sobject}", report)
     log.info(

@@ -91,7 +91,7 @@ class _Sweep:
         return _book(self.sync, operation, Event.ABSENT, "two sweeps do not show it; it is planned afresh")
 
     def _doubt(self, operation: Operation, reason: str) -> str:
-        if operation["state"] == State.SENT:
+        if operation["state"] == State.SENT or operation["cause"] != reason:
             return _book(self.sync, operation, Event.SILENCE, reason)
         return State.IN_DOUBT.value
 

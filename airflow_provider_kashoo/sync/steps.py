@@ -6,12 +6,12 @@ Every step may run twice. What one hands to the next lies in files; what must su
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.plan import PlanSummary
+from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
 from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_back_plan
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
@@ -44,6 +44,7 @@ def plan(sync: Sync) -> PlanSummary:
         summary = BooksPlan(sync).make()
     else:
         summary = write_back_plan.plan(sync)
+    summary = replace(summary, org_id=sync.store.org_id, business_id=sync.store.business_id)
     sync.files.write_json("summary", asdict(summary))
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     return summary
@@ -53,8 +54,11 @@ def approve(sync: Sync) -> str:
     """Approve the plan of this run.
 
     :returns: the digest that is approved; nothing asks for a person yet.
+    :raises ConfigurationError: when the rows are not those that the summary counts: the step plan died between the two.
     """
     digest = str(_summary(sync)["digest"])
+    if digest != digest_of(sync.files.read_plan()):
+        raise ConfigurationError("The plan of this run is not whole.", remedy="Clear its task plan and what follows.")
     sync.files.write_json("approved", {"digest": digest})
     return digest
 
@@ -64,10 +68,11 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
 
     :param stopping: asked before each write; True ends the step after the request in flight.
     :returns: outcome -> rows.
-    :raises ConfigurationError: when the plan is another than the approved one.
+    :raises ConfigurationError: when the plan is another than the approved one, or for another org or business.
     """
-    approved = sync.files.read_json("approved") or {}
-    if approved.get("digest") != _summary(sync)["digest"]:
+    approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
+    _check_scope(sync, summary)
+    if approved.get("digest") != summary["digest"]:
         raise ConfigurationError(
             "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
         )
@@ -97,6 +102,16 @@ def commit(sync: Sync) -> dict[str, str]:
                 moved[source] = report["upper"]
     sync.store.finish_run(sync.name, sync.run.run_id)
     return moved
+
+
+def _check_scope(sync: Sync, summary: dict[str, Any]) -> None:
+    planned = summary.get("org_id"), summary.get("business_id")
+    if planned != (sync.store.org_id, sync.store.business_id):
+        raise ConfigurationError(
+            f"The plan of this run was made for org {planned[0]} and business {planned[1]}, not for org "
+            f"{sync.store.org_id} and business {sync.store.business_id}.",
+            remedy="Correct the connections, or clear its task preflight and what follows.",
+        )
 
 
 def _summary(sync: Sync) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION, TRANSIENT
 from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
+from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.journal import OpenOperation, Sent
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent
 from airflow_provider_kashoo.sync.sync import Sync
 
 NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing: it is sent again by itself.")
@@ -54,7 +55,18 @@ class WriteBack:
             if self._stopping():
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
+        self._close_duplicates()
         return {outcome: count for outcome, count in self.counts.items() if count}
+
+    def _close_duplicates(self) -> None:
+        """Close the review of a second invoice that is gone, or lost its reference."""
+        kashoo, journal = self.sync.kashoo, self.sync.store.journal
+        for item in journal.open_reviews():
+            if item["target"] == "invoice" and item["error_class"] == POSSIBLE_DUPLICATE.error_class:
+                other = kashoo.read("invoice", item["kashoo_id"])
+                marks = Reference.find((other or {}).get(kashoo.profile.reference_field("invoice")))
+                if other is None or other.get("removed") is True or not marks:
+                    journal.close_reviews("invoice", item["source_id"], [item["error_class"]])
 
     def _send(self, rows: list[PlanRow]) -> None:
         sent = [operation for row in rows if (operation := self._journal(row))]

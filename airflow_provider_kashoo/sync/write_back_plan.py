@@ -6,6 +6,7 @@ The state written is computed from what the books hold now, never added up from 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,12 +17,14 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.dates import business_date
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import CENTS
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.settlement import Allocation, is_complete, settle
 from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import kashoo_delta
 from airflow_provider_kashoo.sync.sync import Sync
@@ -39,6 +42,7 @@ def plan(sync: Sync) -> PlanSummary:
     for part in kashoo_delta.staged_allocations(sync):
         parts[part.invoice_id].append(part)
     known = _affected(sync, links, invoices, parts, rows)
+    rows += _copies(sync, links)
     _complete(sync, known, parts)
     for mapping in sync.mappings.values():
         if not mapping.into_books:
@@ -59,15 +63,14 @@ def _affected(
     rows: list[PlanRow],
 ) -> list[tuple[Link, dict[str, Any]]]:
     """Pair each link that may have changed with its invoice as it is now."""
-    known = []
+    known, swept = [], kashoo_delta.swept(sync)
     for link in links:
         invoice = invoices.get(link.kashoo_id)
-        touched = link.kashoo_id in parts or link.settlement not in kashoo_delta.SETTLED
-        if invoice is None and touched:
+        missed = swept and link.settlement != "Void"
+        if invoice is None and (missed or link.kashoo_id in parts or link.settlement not in kashoo_delta.SETTLED):
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
             if invoice is None or invoice.get("removed") is True:
                 rows.append(_removed(sync, link))
-                continue
         if invoice is not None:
             known.append((link, invoice))
     return known
@@ -78,7 +81,7 @@ def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[
     unexplained = [invoice for _, invoice in known if not is_complete(invoice, parts[invoice["id"]])]
     if not unexplained:
         return
-    today = business_date(datetime.now(UTC), sync.settings.zone)
+    today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
     start = min(date.fromisoformat(invoice["date"]) for invoice in unexplained) - PREPAID
     parts.clear()
     for part in kashoo_delta.read_allocations(sync, start, today):
@@ -146,6 +149,27 @@ def _removed(sync: Sync, link: Link) -> PlanRow:
         error_class="removed_in_books",
         fix="Make it again by hand, or leave it so; it is never made again by itself.",
     )
+
+
+def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:
+    """Name every invoice that carries the reference of another one, which is linked."""
+    bearers = kashoo_delta.staged_bearers(sync)
+    for link in links:
+        found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
+        if others := [ident for ident in found if ident != link.kashoo_id]:
+            yield PlanRow(
+                action=Action.REVIEW,
+                mapping="",
+                target="invoice",
+                source_object=link.source_object,
+                source_id=link.source_id,
+                sale_id=link.sale_id,
+                reason=f"{len(others)} more invoices carry its reference",
+                sync=sync.name,
+                kashoo_id=others[0],
+                error_class=POSSIBLE_DUPLICATE.error_class,
+                fix=POSSIBLE_DUPLICATE.fix,
+            )
 
 
 def _value(value: Any, is_money: bool) -> Any:

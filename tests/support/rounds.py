@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,16 @@ import driver as driver_module
 import pytest
 from driver import SOURCES, Done
 from inprocess import InProcessDriver
-from records import add_account, add_deal, add_line, books_rows
+from records import add_account, add_deal, add_line, books_rows, today, writes
 
+from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
+from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
@@ -42,16 +46,28 @@ class Rounds(InProcessDriver):
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self._org_client: SalesforceClient | None = None
         super().__init__(sandbox, folder)
+        self.metered = False
 
     def salesforce(self) -> SalesforceClient:
         if self._org_client is None:
             self._org_client = super().salesforce()
         return self._org_client
 
+    @property
+    def store(self) -> SyncStore:
+        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
+
+    def kashoo(self, budget: Any = None) -> KashooClient:
+        client = super().kashoo(budget)
+        client._clock = self.sandbox.clock.time
+        return client
+
     def sync(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(driver_module, "load_mappings", _mappings)
             sync = super().sync(name, **facts)
+        if not self.metered:
+            return replace(sync, kashoo=self.kashoo())
         budget = Budget(self.database, "books", self.limits, sleep=self.sandbox.clock.advance)
         return replace(sync, budget=budget, kashoo=self.kashoo(budget))
 
@@ -182,7 +198,7 @@ class Killed(BaseException):
 
 
 def operations(drive: Rounds, *states: State, target: str = "") -> list[dict[str, Any]]:
-    found = drive.sync().store.journal.unsettled(*(states or State))
+    found = drive.store.journal.unsettled(*(states or State))
     return [dict(row) for row in found if target in {"", row["target"]}]
 
 
@@ -198,12 +214,12 @@ def open_items(drive: Rounds) -> list[tuple[str, str]]:
 
 
 def reviews(drive: Rounds) -> list[tuple[str, str]]:
-    return [(row["source_id"], row["error_class"]) for row in drive.sync().store.journal.open_reviews()]
+    return [(row["source_id"], row["error_class"]) for row in drive.store.journal.open_reviews()]
 
 
 def links(drive: Rounds, target: str = "invoice") -> dict[str, int]:
     """Source id -> the record of the books it is linked to."""
-    return {link.source_id: link.kashoo_id for link in drive.sync().store.links.of_target(target)}
+    return {link.source_id: link.kashoo_id for link in drive.store.links.of_target(target)}
 
 
 def bearing(drive: Rounds, source_id: str, kind: str = "invoices") -> list[dict[str, Any]]:
@@ -215,6 +231,52 @@ def new_rows(drive: Rounds, before: list[dict[str, Any]], kind: str = "invoices"
     """List what came to the books since, with or without a reference."""
     known = {row["id"] for row in before}
     return [row for row in books_rows(drive.sandbox, kind) if row["id"] not in known]
+
+
+def win(drive: Rounds, amount: str = "250.00", **fields: Any) -> str:
+    """A new deal of a new customer is won."""
+    return add_deal(drive.sandbox, add_account(drive.sandbox), amount, **fields)
+
+
+def change(drive: Rounds, deal: str, **fields: Any) -> None:
+    drive.sandbox.org.update("Opportunity", deal, fields)
+
+
+def price(drive: Rounds, deal: str, amount: str) -> None:
+    change(drive, deal, Amount=Decimal(amount))
+
+
+def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
+    """Both directions: everything finds its rest, and then nothing is written any more."""
+    drive.look_up()
+    drive.run_back()
+    before = writes(drive.sandbox)
+    drive.run()
+    drive.run_back()
+    assert not writes_nothing or writes(drive.sandbox) == before
+    assert operations(drive, State.SENT) == []
+
+
+def billed_once(drive: Rounds, deal: str, total: int = 25000) -> dict[str, Any]:
+    """One invoice, the one that is linked, of this total; nothing waits for a person."""
+    quiet(drive)
+    (invoice,) = bearing(drive, deal)
+    assert invoice["totalDue"] == total
+    assert links(drive)[deal] == invoice["id"]
+    assert open_items(drive) == []
+    assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Invoice__c"] == invoice["number"]
+    return invoice
+
+
+def in_doubt(drive: Rounds, deal: str, **faults: Any) -> None:
+    """A run sends the invoice of a deal and gets no answer; the books have written it."""
+    fault(drive, "drop_after", **faults)
+    drive.run()
+    assert states_of(drive, deal) == ["in_doubt"]
+
+
+def moved_by(drive: Rounds, days: int) -> str:
+    return (date.fromisoformat(today(drive.sandbox)) + timedelta(days=days)).isoformat()
 
 
 def end_state(drive: Rounds) -> dict[str, Any]:

@@ -29,6 +29,7 @@ retry        send         sent
 retry        refused      parked
 retry        superseded   closed
 in_doubt     answered     done
+in_doubt     silence      in_doubt
 in_doubt     found        done
 in_doubt     absent       not_written
 parked       superseded   closed

@@ -1,0 +1,166 @@
+"""Measure what the project promises; prints a table and writes ``bench/results.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "crash")]
+
+IMPORTS = """
+import sys, time
+begun = time.perf_counter()
+from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param, TaskGroup, conf
+base = time.perf_counter()
+if sys.argv[1:]:
+    import runpy
+    runpy.run_path(sys.argv[1])
+print(time.perf_counter() - base)
+"""
+
+Results = dict[str, dict[str, Any]]
+
+
+def dag_import(results: Results) -> None:
+    """What importing a shipped DAG file costs over importing Airflow's SDK, in fresh interpreters."""
+    for name in ("salesforce_to_kashoo", "kashoo_to_salesforce"):
+        command = [sys.executable, "-c", IMPORTS, str(ROOT / "dags" / f"{name}.py")]
+        with tempfile.TemporaryDirectory() as home:  # Airflow writes its configuration there
+            environment = os.environ | {"AIRFLOW_HOME": home}
+            costs = [
+                float(
+                    subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()[
+                        -1
+                    ]
+                )
+                for _ in range(5)
+            ]
+        value = round(statistics.median(costs) * 1000)
+        results[f"import of {name}"] = {"value": value, "unit": "ms over the SDK", "goal": "<= 150"}
+
+
+def store_overhead(results: Results) -> None:
+    """The whole bookkeeping of one write: budget slot, journal, link and audit."""
+    from postgres import Postgres  # the tests' own server
+
+    from airflow_provider_kashoo.store.database import Database
+
+    with tempfile.TemporaryDirectory() as folder:
+        measure = {"SQLite": Database(f"sqlite:///{folder}/store.db")}
+        with Postgres() as server:
+            server.execute("ALTER SYSTEM SET fsync = on")
+            server.execute("SELECT pg_reload_conf()")
+            measure["PostgreSQL"] = Database(server.fresh())
+            for name, database in measure.items():
+                database.migrate()
+                value = round(statistics.median(_bookkeeping(database)) * 1000, 2)
+                results[f"bookkeeping of one write on {name}"] = {"value": value, "unit": "ms", "goal": "<= 5"}
+                database.dispose()
+
+
+def _bookkeeping(database: Any) -> list[float]:
+    from airflow_provider_kashoo.core.plan import Action, PlanRow
+    from airflow_provider_kashoo.store.budget import Budget, Limit
+    from airflow_provider_kashoo.store.links import LinkChange
+    from airflow_provider_kashoo.store.store import SyncStore
+
+    store = SyncStore(database, "00D000000000001EAA", "1")
+    budget = Budget(database, "bench", [Limit(10**6, 3600), Limit(10**6, 1)])
+    took = []
+    for number in range(300):
+        ident = f"006{number:012d}AAA"
+        row = PlanRow(Action.CREATE, "m", "invoice", "Opportunity", ident, "won", sale_id=ident, total=100)
+        begun = time.perf_counter()
+        slot = budget.acquire(60)
+        sent = store.journal.send(
+            row, run_id="r", lease="l", deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
+        )
+        budget.release(slot)
+        store.journal.answered(sent, LinkChange(kashoo_id=number, fields={"memo": ("x", "x")}), "won")
+        took.append(time.perf_counter() - begun)
+    return took[50:]
+
+
+def transform_speed(results: Results) -> None:
+    """Deals with two lines each, from Arrow columns to documents."""
+    import pandas as pd
+    import pyarrow as pa
+
+    from airflow_provider_kashoo.core.mapping import load_mappings
+    from airflow_provider_kashoo.core.transform import Surroundings, transform
+    from airflow_provider_kashoo.sync.frames import NUMBER
+
+    mappings = load_mappings(ROOT / "include" / "mappings")
+    deals = 20_000
+    ids = [f"006{number:012d}AAA" for number in range(deals)]
+    day = pa.array([20_000] * deals, pa.int32()).cast(pa.date32())
+    records = pa.table(
+        {
+            "Id": ids,
+            "IsWon": [True] * deals,
+            "Amount": pa.array([Decimal("200.00")] * deals, NUMBER),
+            "AccountId": ["001000000000001AAA"] * deals,
+            "CloseDate": day,
+            "CurrencyIsoCode": ["USD"] * deals,
+            "Name": ["A deal"] * deals,
+        }
+    ).to_pandas(types_mapper=pd.ArrowDtype)
+    lines = pa.table(
+        {
+            "parent": [ident for ident in ids for _ in range(2)],
+            "Quantity": pa.array([Decimal(4)] * deals * 2, NUMBER),
+            "TotalPrice": pa.array([Decimal("100.00")] * deals * 2, NUMBER),
+            "Description": ["as agreed"] * deals * 2,
+            "Product2Id": ["01t000000000001AAA"] * deals * 2,
+        }
+    ).to_pandas(types_mapper=pd.ArrowDtype)
+    around = Surroundings("UTC", "USD", {name: each.to for name, each in mappings.items()})
+    begun = time.perf_counter()
+    done = transform(mappings["invoice_from_opportunity"], records, lines, around)
+    seconds = time.perf_counter() - begun
+    if len(done.documents) != deals:
+        raise SystemExit(f"only {len(done.documents)} of {deals} deals became documents")
+    results["transform"] = {"value": round(deals / seconds), "unit": "deals a second", "goal": ">= 10000"}
+
+
+def crashes(results: Results) -> None:
+    """A sample of the boundaries at which the tests crash a run; the tests take every one."""
+    from test_crash_everywhere import crash_all
+
+    shared = Path("/dev/shm")  # noqa: S108 - a crash image is copied often
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        points, failed = crash_all(Path(folder), deals=7, every=20)
+    results["crash points run"] = {"value": points, "unit": "runs crashed, each 20th boundary", "goal": ">= 20"}
+    results["crash points failed"] = {"value": len(failed), "unit": "ended differently", "goal": "0"}
+
+
+def main() -> None:
+    """Run every measurement."""
+    from rich.console import Console
+    from rich.table import Table
+
+    results: Results = {}
+    steps: tuple[Callable[[Results], None], ...] = (dag_import, store_overhead, transform_speed, crashes)
+    console = Console()
+    for step in steps:
+        with console.status(step.__name__):
+            step(results)
+    (ROOT / "bench" / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    table = Table("what", "value", "unit", "goal")
+    for name, row in results.items():
+        table.add_row(name, str(row["value"]), row["unit"], row["goal"])
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

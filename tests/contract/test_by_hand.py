@@ -1,0 +1,216 @@
+"""What ``airflow kashoo status``, ``replay`` and ``resolve`` do: a person settles what a run may not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from records import add_account, add_deal, books_rows, edit, invoice_of, today, writes
+from rich.console import Console
+from rounds import (
+    Rounds,
+    Start,
+    bearing,
+    billed_once,
+    in_doubt,
+    links,
+    new_rows,
+    open_items,
+    operations,
+    states_of,
+    win,
+)
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.hooks.status import print_status
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sync.replay import replay, resolve
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    with Sandbox(dataset="empty", serve=False) as box:
+        yield Start(box, tmp_path_factory.mktemp("start"))
+
+
+@pytest.fixture
+def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
+    drive = start.again(tmp_path)
+    yield drive
+    drive.database.dispose()
+
+
+def doubtful(drive: Rounds) -> tuple[str, int, int]:
+    """A deal whose invoice lost its reference before the look-up; give the deal, the operation and the invoice."""
+    deal = win(drive)
+    in_doubt(drive, deal)
+    cleared = edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), memo="")
+    drive.look_up()
+    (operation,) = operations(drive, State.IN_DOUBT)
+    return deal, operation["id"], cleared["id"]
+
+
+def refused(drive: Rounds, ident: int, found: int | None) -> str:
+    with pytest.raises(ConfigurationError) as said:
+        resolve(drive.sync(), ident, found)
+    return str(said.value)
+
+
+def status(drive: Rounds) -> str:
+    console = Console(file=io.StringIO(), width=300)
+    print_status(drive.database, console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+# -- resolve
+
+
+def test_an_unknown_operation_is_not_resolved(drive: Rounds) -> None:
+    assert refused(drive, 987654, None).startswith("Operation 987654 is unknown, not in doubt.")
+
+
+def test_an_operation_that_is_done_is_not_resolved(drive: Rounds, start: Start) -> None:
+    done = next(row["id"] for row in operations(drive, State.DONE) if row["source_id"] == start.deal)
+    assert refused(drive, done, None).startswith(f"Operation {done} is done, not in doubt.")
+    assert states_of(drive, start.deal) == ["done"]
+
+
+def test_an_operation_of_another_business_is_unknown(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, operation, _ = doubtful(drive)
+    other = list(drive.sandbox.books.businesses)[1]
+    monkeypatch.setattr(drive.sandbox.books, "main", lambda: other)
+    assert "is unknown" in refused(drive, operation, None)
+
+
+def test_found_needs_a_record_that_is_in_the_books(drive: Rounds) -> None:
+    deal, operation, invoice = doubtful(drive)
+    assert refused(drive, operation, 12345).startswith("Kashoo has no invoice 12345.")
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice)
+    assert refused(drive, operation, invoice).startswith(f"Kashoo has no invoice {invoice} any more.")
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+def test_found_is_refused_for_the_invoice_of_another_sale(drive: Rounds, start: Start) -> None:
+    deal, operation, _ = doubtful(drive)
+    other = links(drive)[start.deal]
+    assert refused(drive, operation, other).startswith(
+        f"Kashoo's invoice {other} is the one of Opportunity {start.deal}."
+    )
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+def test_found_links_the_record_and_later_changes_reach_it(drive: Rounds) -> None:
+    deal, operation, invoice = doubtful(drive)
+    assert resolve(drive.sync(), operation, invoice) == "done"
+    drive.sandbox.org.update("Opportunity", deal, {"Name": "Changed later"})
+    drive.run()
+    assert billed_once(drive, deal)["memo"] == f"Changed later [sf:{deal}:1:1]"
+    assert invoice_of(drive.sandbox, deal)["id"] == invoice
+
+
+def test_absent_plans_the_sale_afresh_and_makes_it_once(drive: Rounds) -> None:
+    before = books_rows(drive.sandbox, "invoices")
+    deal, operation, invoice = doubtful(drive)
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice)
+    drive.sandbox.clock.advance(7200)  # its window is over
+    drive.run()
+    assert resolve(drive.sync(), operation, None) == "not_written"
+    billed_once(drive, deal)
+    assert len(new_rows(drive, before)) == 1
+    assert states_of(drive, deal) == ["not_written", "done"]
+
+
+def test_a_write_that_may_still_be_answered_is_not_resolved(drive: Rounds) -> None:
+    deal = win(drive)
+    seen: list[str] = []
+
+    def hook(stage: str) -> None:
+        if stage.startswith("received POST") and stage.endswith("records/invoices"):
+            drive.sandbox.faults["kashoo"].hook = None
+            (operation,) = operations(drive, State.SENT)
+            seen.append(refused(drive, operation["id"], None))
+
+    drive.sandbox.faults["kashoo"].hook = hook
+    drive.run()
+    assert ["sent just now" in said for said in seen] == [True]
+    billed_once(drive, deal)
+
+
+def test_what_was_resolved_once_is_not_resolved_again(drive: Rounds) -> None:
+    _, operation, invoice = doubtful(drive)
+    resolve(drive.sync(), operation, invoice)
+    assert "is done, not in doubt" in refused(drive, operation, None)
+
+
+# -- replay
+
+
+def test_replay_of_an_id_that_is_not_parked_replays_nothing(drive: Rounds) -> None:
+    drive.sandbox.books.lock_until(drive.sandbox.books.main(), today(drive.sandbox))
+    deal = win(drive)
+    drive.run()
+    (parked,) = operations(drive, State.PARKED)
+    drive.sandbox.books.lock_until(drive.sandbox.books.main(), None)
+    before = writes(drive.sandbox)
+    with pytest.raises(ConfigurationError, match="No parked operation has the id 987654"):
+        replay(drive.sync(), [parked["id"], 987654])
+    assert writes(drive.sandbox) == before
+    assert replay(drive.sync(), [parked["id"]])["created"] == 1
+    billed_once(drive, deal)
+
+
+def test_replay_of_one_leaves_the_others_parked(drive: Rounds) -> None:
+    deals = [add_deal(drive.sandbox, None), add_deal(drive.sandbox, None)]
+    drive.run()
+    parked = {row["source_id"]: row["id"] for row in operations(drive, State.PARKED)}
+    assert sorted(parked) == sorted(deals)
+    account = add_account(drive.sandbox)
+    for deal in deals:
+        drive.sandbox.org.update("Opportunity", deal, {"AccountId": account})
+    replay(drive.sync(), [parked[deals[0]]])
+    assert [len(bearing(drive, deal)) for deal in deals] == [1, 0]
+    assert open_items(drive) == [(deals[1], "missing_value")]
+
+
+def test_replay_moves_no_watermark_and_writes_nothing_when_nothing_was_mended(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, None)
+    drive.run()
+    mark = drive.store.watermarks.get("salesforce.Opportunity")
+    drive.sandbox.clock.advance(3600)
+    before = writes(drive.sandbox)
+    assert replay(drive.sync(), None) == {"parked": 1}
+    assert drive.store.watermarks.get("salesforce.Opportunity") == mark
+    assert writes(drive.sandbox) == before
+    assert states_of(drive, deal) == ["parked"]
+
+
+def test_replay_does_not_touch_what_is_in_doubt(drive: Rounds) -> None:
+    deal, operation, _ = doubtful(drive)
+    assert replay(drive.sync(), None) == {}
+    with pytest.raises(ConfigurationError):
+        replay(drive.sync(), [operation])
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+# -- status
+
+
+def test_status_says_what_is_in_doubt_and_what_to_do(drive: Rounds) -> None:
+    deal, operation, _ = doubtful(drive)
+    (line,) = [line for line in status(drive).splitlines() if deal in line]
+    cells = [cell.strip() for cell in line.strip("│┃| ").split("│")]
+    assert cells == [
+        str(operation),
+        "in_doubt",
+        f"Opportunity {deal}",
+        "invoice",
+        "a record without reference looks like it",
+        "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent.",
+    ]
+
+
+def test_status_says_so_when_nothing_waits(drive: Rounds) -> None:
+    assert "nothing waits for a person" in status(drive)

@@ -1,0 +1,286 @@
+"""People on both sides, crashes and syncs in any order; whenever it becomes quiet, both systems must agree."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from records import add_account, add_deal, add_line, add_order, books_rows, edit, writes
+from rounds import LOOK_UP_AFTER, WRITTEN_BACK, Killed, Start, links, open_items, operations
+
+from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.kashoo.rules import KashooError
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+
+A_WEEK = 8 * 86_400.0
+ACCOUNTS = 3
+Row = dict[str, Any]
+pick = st.integers(0, 5)
+amounts = st.sampled_from(["100.00", "250.01", "99.99", "1234.56"])
+
+
+class Trade(RuleBasedStateMachine):
+    """One org, one business, one store; ``start`` is set by the test."""
+
+    start: Start
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(dir=self.start.folder.parent)
+        self.drive = self.start.again(Path(self.folder.name))
+        self.box = self.drive.sandbox
+        self.main = self.box.books.main()
+        self.accounts = [self.start.account, *(add_account(self.box, f"Firm {n}") for n in range(1, ACCOUNTS))]
+        self.deals: list[str] = [self.start.deal]
+        self.orders: dict[str, str] = {}  # order -> deal
+        self.voided: set[str] = set()  # sales
+        self.sales: dict[int, str] = {}  # invoice -> sale, by the reference it was born with
+        self.edits = 0
+        self.note_new_invoices()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "drive"):
+            return
+        try:
+            self.becomes_quiet()
+        finally:
+            self.drive.database.dispose()
+            self.folder.cleanup()
+
+    # -- sales
+
+    @rule(account=st.integers(0, ACCOUNTS - 1), amount=amounts, lines=st.integers(0, 2), won=st.booleans())
+    def a_deal_is_made(self, account: int, amount: str, lines: int, won: bool) -> None:
+        stage = "Closed Won" if won else "Prospecting"
+        deal = add_deal(self.box, self.accounts[account], None if lines else amount, StageName=stage)
+        for number in range(lines):
+            add_line(self.box, deal, amount, quantity="1.5", product=("HW-100", "SV-200")[number])
+        self.deals.append(deal)
+
+    @rule(at=pick, amount=amounts)
+    def a_deal_gets_another_price(self, at: int, amount: str) -> None:
+        if (deal := self.deal(at)) and not self.record(deal)["HasOpportunityLineItem"]:
+            self.box.org.update("Opportunity", deal, {"Amount": Decimal(amount)})
+        elif deal:
+            add_line(self.box, deal, amount)
+
+    @rule(at=pick, stage=st.sampled_from(["Closed Won", "Closed Won", "Negotiation/Review", "Closed Lost"]))
+    def a_deal_is_won_or_opened_again(self, at: int, stage: str) -> None:
+        if deal := self.deal(at):
+            self.box.org.update("Opportunity", deal, {"StageName": stage})
+
+    @rule(at=pick)
+    def a_deal_is_deleted(self, at: int) -> None:
+        deal = self.deal(at)
+        if deal and deal not in self.orders.values():  # Salesforce would forget whose sale its order is
+            self.box.org.delete("Opportunity", deal)
+
+    @rule(at=pick, price=amounts)
+    def a_deal_gets_an_order(self, at: int, price: str) -> None:
+        if deal := self.deal(at):
+            self.orders[add_order(self.box, self.record(deal)["AccountId"], deal, price)] = deal
+
+    @rule(account=st.integers(0, ACCOUNTS - 1), field=st.sampled_from(["Name", "Phone", "BillingCity"]))
+    def an_account_is_edited(self, account: int, field: str) -> None:
+        self.edits += 1
+        self.box.org.update("Account", self.accounts[account], {field: f"Edited {self.edits}"})
+
+    # -- the accountant
+
+    @rule(at=pick, share=st.sampled_from(["part", "all", "over", "refund"]))
+    def money_comes_or_goes(self, at: int, share: str) -> None:
+        if invoice := self.invoice(at):
+            balance, paid = invoice["balanceDue"], invoice["totalDue"] - invoice["balanceDue"]
+            cents = {"part": balance // 3, "all": balance, "over": balance + 700, "refund": -paid}[share]
+            with suppress(KashooError):
+                self.box.books.pay(self.main, invoice["id"], cents)
+
+    @rule(at=pick)
+    def a_payment_is_reversed(self, at: int) -> None:
+        if payments := books_rows(self.box, "invoicePayments"):
+            with suppress(KashooError):
+                self.box.books.remove(self.main, "invoicePayments", payments[at % len(payments)]["id"])
+
+    @rule(at=pick)
+    def an_invoice_is_voided_by_hand(self, at: int) -> None:
+        if invoice := self.invoice(at):
+            with suppress(KashooError):
+                self.box.books.remove(self.main, "invoices", invoice["id"])
+                self.voided.add(self.sales[invoice["id"]])
+
+    @rule(at=pick, keep=st.booleans())
+    def a_memo_is_edited(self, at: int, keep: bool) -> None:
+        if invoice := self.invoice(at):
+            edit(self.box, "invoices", invoice, memo=f"Thanks! {invoice['memo']}" if keep else "Thanks!")
+
+    # -- the machinery
+
+    @rule(minutes=st.sampled_from([1, 12, 600]))
+    def time_passes(self, minutes: int) -> None:
+        self.box.clock.advance(minutes * 60)
+
+    @rule(name=st.sampled_from([TO_KASHOO, TO_KASHOO, TO_SALESFORCE]))
+    def a_sync_runs(self, name: str) -> None:
+        self.drive.run(name)
+        self.note_new_invoices()
+
+    @rule(name=st.sampled_from([TO_KASHOO, TO_KASHOO, TO_SALESFORCE]), boundary=st.integers(0, 90))
+    @precondition(lambda self: len(self.deals) > 1)
+    def a_sync_dies(self, name: str, boundary: int) -> None:
+        left = boundary
+
+        def hook(_: str) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+
+        for faults in self.box.faults.values():
+            faults.hook = hook
+        with suppress(Killed):
+            self.drive.run(name)
+        for faults in self.box.faults.values():
+            faults.hook = None
+        self.note_new_invoices()
+
+    # -- what must hold
+
+    def becomes_quiet(self) -> None:
+        for wait in (LOOK_UP_AFTER, A_WEEK):
+            self.box.clock.advance(wait)
+            self.drive.run()
+            self.drive.run_back()
+        self.note_new_invoices()
+        self.check_sales()
+        self.check_customers()
+        self.check_settlements()
+        assert operations(self.drive, State.SENT) == []
+        before, parked = writes(self.box), operations(self.drive, State.PARKED)
+        self.drive.run()
+        self.drive.run_back()
+        assert {row["error_class"] for row in parked} <= {"entity_is_deleted"}
+        assert writes(self.box) == before | {"salesforce": before["salesforce"] + bool(parked)}
+
+    def check_sales(self) -> None:
+        standing: dict[str, list[Row]] = {}
+        for row in books_rows(self.box, "invoices"):
+            standing.setdefault(self.sales[row["id"]], []).append(row)
+        named = {ident for ident, _ in open_items(self.drive)}
+        for deal in self.deals:
+            faces = [("Opportunity", deal), *(("Order", order) for order, sold in self.orders.items() if sold == deal)]
+            found, billable = standing.get(deal, []), [face for face in faces if self.billable(*face)]
+            open_item = named & {ident for _, ident in faces}
+            assert len(found) <= 1, f"{deal} is billed {len(found)} times"
+            if billable and deal not in self.voided:
+                assert found or open_item, f"{deal} is not billed, and nobody is told"
+            if found and not billable:
+                assert open_item, f"{deal} is billed although it is not sold, and nobody is told"
+            if found and not open_item:
+                linked = [face for face in faces if links(self.drive).get(face[1]) == found[0]["id"]]
+                assert len(linked) == 1
+                assert found[0]["totalDue"] == self.total(*linked[0])
+
+    def check_customers(self) -> None:
+        customers = {row["id"]: row["contactInformation"] for row in books_rows(self.box, "customers")}
+        linked = links(self.drive, "customer")
+        assert len(customers) == len(linked)
+        for account, ident in linked.items():
+            now = self.box.org.get("Account", account)
+            assert (customers[ident]["name"], customers[ident].get("phone")) == (now["Name"], now["Phone"])
+
+    def check_settlements(self) -> None:
+        named = {ident for ident, _ in open_items(self.drive)}
+        for source, ident in links(self.drive).items():
+            sobject = "Order" if source in self.orders else "Opportunity"
+            if self.box.org.table(sobject).rows[source]["IsDeleted"]:
+                continue
+            row, invoice = self.box.org.get(sobject, source), self.box.books.read(self.main, "invoices", ident)
+            paid = invoice["totalDue"] - invoice["balanceDue"]
+            told = tuple(row[f"Kashoo_{name}__c"] for name in WRITTEN_BACK[:-1])
+            status = self.status(invoice, paid)
+            assert status != "Void" or source in named
+            assert told == (
+                invoice["number"],
+                status,
+                Decimal(paid) / 100,
+                Decimal(invoice["balanceDue"]) / 100,
+            ), source
+
+    def status(self, invoice: Row, paid: int) -> str:
+        if invoice["removed"]:
+            return "Void"
+        parts = [
+            (part["amount"], payment["unallocatedAmount"])
+            for payment in books_rows(self.box, "invoicePayments")
+            for part in payment["allocations"]
+            if part["record"] == invoice["id"]
+        ]
+        if paid == invoice["totalDue"]:
+            return "Overpaid" if any(credit > 0 for _, credit in parts) else "Paid"
+        if paid:
+            return "Partly Paid"
+        return "Refunded" if any(amount < 0 for amount, _ in parts) else "Open"
+
+    # -- helpers
+
+    def deal(self, at: int) -> str | None:
+        living = [deal for deal in self.deals[-6:] if not self.record(deal)["IsDeleted"]]
+        return living[at % len(living)] if living else None
+
+    def invoice(self, at: int) -> Row | None:
+        rows = books_rows(self.box, "invoices")
+        return rows[-1 - at % len(rows)] if rows else None
+
+    def record(self, deal: str) -> Row:
+        return self.box.org.table("Opportunity").rows[deal]
+
+    def billable(self, sobject: str, ident: str) -> bool:
+        row = self.box.org.table(sobject).rows[ident]
+        sold = row["IsWon"] if sobject == "Opportunity" else row["StatusCode"] == "Activated"
+        return sold and not row["IsDeleted"] and self.total(sobject, ident) >= 10_000
+
+    def total(self, sobject: str, ident: str) -> int:
+        row = self.box.org.table(sobject).rows[ident]
+        return int((row["Amount"] if sobject == "Opportunity" else row["TotalAmount"]) * 100)
+
+    def note_new_invoices(self) -> None:
+        for row in books_rows(self.box, "invoices"):
+            if row["id"] not in self.sales:
+                source = row["memo"].partition("[sf:")[2][:18]
+                self.sales[row["id"]] = self.orders.get(source, source)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with Sandbox(dataset="empty", serve=False) as box:
+        start = Start(box, tmp_path_factory.mktemp("start"))
+        yield type("Machine", (Trade,), {"start": start})
+
+
+def profile(examples: int, steps: int, *, derandomize: bool) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=derandomize,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+
+
+def test_any_order_of_people_syncs_and_crashes_ends_in_agreement(machine: type[Trade]) -> None:
+    run_state_machine_as_test(machine, settings=profile(20, 50, derandomize=True))
+
+
+@pytest.mark.long
+def test_two_thousand_orders_of_a_hundred_steps_end_in_agreement(machine: type[Trade]) -> None:
+    run_state_machine_as_test(machine, settings=profile(2_000, 100, derandomize=False))
