@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
@@ -299,15 +299,13 @@ class Journal:
             )
             return [dict(row) for row in found.mappings()]
 
-    def done_in(self, run_id: str) -> dict[str, int]:
-        """Count the writes a run finished, by action."""
+    def done_keys(self, run_id: str) -> set[str]:
+        """Give the keys of the writes a run finished, so that its retry leaves them out."""
         with self._database.begin() as connection:
-            found = connection.execute(
-                select(operations.c.action, func.count())
-                .where(self._mine, operations.c.run_id == run_id, operations.c.state == State.DONE)
-                .group_by(operations.c.action)
+            finished = select(operations.c.key).where(
+                self._mine, operations.c.run_id == run_id, operations.c.state == State.DONE
             )
-            return {row.action: row[1] for row in found}
+            return set(connection.execute(finished).scalars())
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Connection, float]]:

@@ -58,6 +58,7 @@ class BooksApply:
         self._linked: dict[tuple[str, str], int] = {}
         self._wanted: set[tuple[str, str]] = set()
         self._reviewed: dict[tuple[str, str], set[str]] = {}
+        self._done: set[str] = set()
         self._silences = 0
 
     def run(self) -> dict[str, int]:
@@ -70,6 +71,7 @@ class BooksApply:
         :raises StoppedError: when it was asked to stop.
         """
         rows = self.sync.files.read_plan()
+        self._done = self.sync.store.journal.done_keys(self.sync.run.run_id)
         self._remember_links(rows)
         self._remember_reviews(rows)
         self._wanted = {(row.target, row.source_id) for row in rows if row.action in WRITES | {Action.PARK}}
@@ -90,7 +92,7 @@ class BooksApply:
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
         match row.action:
             case Action.CREATE | Action.UPDATE:
-                return self._write(row)
+                return "done before" if row.key in self._done else self._write(row)
             case Action.LINK:
                 return self._link(row)
             case Action.PARK:
@@ -251,6 +253,8 @@ class BooksApply:
         try:
             self.sync.store.journal.linked(row, change, self.sync.run.run_id)
         except StaleRow:
+            if self._linked.get((row.target, row.source_id)) == row.kashoo_id:
+                return "linked"  # by an earlier try of this run
             return self._stale(row, "another run linked it since the plan")
         self._linked[row.target, row.source_id] = change.kashoo_id
         self._close_reviews(row, GONE_WHEN_WRITTEN)

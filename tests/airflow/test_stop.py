@@ -43,6 +43,8 @@ def test_sigterm_lets_the_write_in_flight_finish_and_nothing_after_it(tmp_path: 
             assert sync.store.journal.unsettled("sent", "in_doubt", "retry") == []
             outcome = steps.apply(sync)
             assert outcome["created"] == 28
-            assert outcome["stale"] == 30  # 26 created and 4 linked before the stop are left alone
+            assert outcome["done before"] == 26
+            assert outcome["linked"] == 4
+            assert sync.store.journal.unsettled("parked") == []
     finally:
         signal.signal(signal.SIGTERM, before)

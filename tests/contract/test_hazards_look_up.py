@@ -186,9 +186,9 @@ def test_w11_the_look_up_of_part_2_does_not_take_the_invoice_of_part_1(drive: Ro
     assert [row["memo"] for row in bearing(drive, deal)] == [f"Deal [sf:{deal}:1:1]"]
     assert states_of(drive, deal) == ["done", "in_doubt"]
     drive.look_up()
-    assert states_of(drive, deal) == ["done", "not_written"]
+    assert states_of(drive, deal) == ["done", "not_written", "parked"]
     again = drive.prepare()
-    again.files.write_plan([second])
+    again.files.write_plan([second])  # the shipped mappings split no deal, so this row is made by hand, as above
     drive.finish(again)
     memos = [f"Deal [sf:{deal}:1:1]", f"part 2 [sf:{deal}:2:1]"]
     assert [row["memo"] for row in bearing(drive, deal)] == memos

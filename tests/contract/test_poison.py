@@ -78,10 +78,8 @@ def twins(box: Sandbox) -> str:
 
 
 def remove_a_twin(box: Sandbox, _: str) -> None:
-    found = [
-        row for row in books_rows(box, "customers") if row["contactInformation"].get("email") == "pay@twin.example"
-    ]
-    box.books.remove(box.books.main(), "customers", found[0]["id"])
+    found = next(row for row in books_rows(box, "customers") if "twin.example" in str(row))
+    box.books.remove(box.books.main(), "customers", found["id"])
 
 
 def forced(**fields: Any) -> Callable[[Sandbox], str]:
@@ -153,7 +151,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rounds, di
         good: list[str] = []
         bad: dict[str, str] = {}
         for name, each in BAD.items():
-            good += [add_deal(box, accounts[len(good) % CUSTOMERS], "250.00") for _ in range(GOOD // len(BAD))]
+            good += [add_deal(box, accounts[at % CUSTOMERS], "250.00") for at in range(GOOD // len(BAD))]
             bad[name] = each.make(box)
         drive.run()
         yield drive, bad, good
@@ -179,17 +177,9 @@ def test_one_in_a_hundred_is_bad_and_the_others_arrive(story: tuple[Rounds, dict
     invoices = books_rows(drive.sandbox, "invoices")
     assert Counter(row["memo"] for row in invoices) == Counter(f"Deal [sf:{deal}:1:1]" for deal in good)
     assert {row["totalDue"] for row in invoices} == {25000}
-    assert (
-        len(books_rows(drive.sandbox, "customers"))
-        == CUSTOMERS
-        + 2
-        + sum(
-            name not in {"no account", "an ambiguous customer", "a name emptied", "a currency the books lack"}
-            and each.deal not in {"missing_value", "not_money", "lines_do_not_add_up", "account"}
-            for name, each in BAD.items()
-        )
-        + 1
-    )  # of the currency: its customer is fit, the invoice is refused
+    # Whoever has a deal that could be sent has a customer: the currency and the date are refused only by the books.
+    names = {row["contactInformation"]["name"] for row in books_rows(drive.sandbox, "customers")}
+    assert names == {*(f"Customer {at}" for at in range(CUSTOMERS)), "Twin", "Twin Ltd.", "Thames Ltd", "Late Payer"}
 
 
 def test_each_bad_record_is_parked_once_with_its_class_however_many_runs_see_it(
