@@ -40,7 +40,7 @@ clean: ## Remove the environment and every cache
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/.python
-	$(call install,-e '.[sandbox,postgres]' --group dev)
+	$(call install,-e '.[sandbox]' --group dev)
 	@touch $@ .venv/.demo
 
 .venv/.python:
