@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from postgres import Postgres
 from sqlalchemy import URL, make_url
 
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
+
+# The same examples on every machine and no limit by the clock: a busy machine must not turn a test red.
+settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 SHARED = Path("/dev/shm")  # noqa: S108
 MEMORY = SHARED if SHARED.is_dir() and shutil.disk_usage(SHARED).free > 2 << 30 else None
