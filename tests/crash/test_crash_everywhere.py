@@ -263,7 +263,14 @@ def memory(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
+def test_a_run_crashed_at_every_third_boundary_ends_as_if_it_had_not_been(memory: Path) -> None:
+    crashed, failed = crash_all(memory, deals=7, every=3)
+    assert failed == []
+    assert crashed >= 250
+
+
+@pytest.mark.long
 def test_a_run_crashed_at_any_boundary_ends_as_if_it_had_not_been(memory: Path) -> None:
-    crashed, failed = crash_all(memory, deals=12)
+    crashed, failed = crash_all(memory, deals=7)
     assert failed == []
     assert crashed >= 800
