@@ -277,6 +277,7 @@ def profile(examples: int, steps: int, *, derandomize: bool) -> settings:
     )
 
 
+@pytest.mark.long
 def test_any_order_of_people_syncs_and_crashes_ends_in_agreement(machine: type[Trade]) -> None:
     run_state_machine_as_test(machine, settings=profile(20, 50, derandomize=True))
 
