@@ -13,6 +13,7 @@ from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.store.reviews import Reviews
 
 WAITING = (State.PARKED, State.IN_DOUBT, State.RETRY, State.SENT)
 
@@ -42,7 +43,7 @@ def print_status(database: Database, console: Console | None = None) -> None:
                 row["cause"] or "no answer yet",
                 row["fix"] or "",
             )
-        for row in journal.open_reviews():
+        for row in Reviews(database, scope.id).all_open():
             table.add_row("", "review", _record(row), row["target"], row["cause"], row["fix"])
         console.print(
             table if table.row_count else f"{scope.org_id} / {scope.business_id}: nothing waits for a person."

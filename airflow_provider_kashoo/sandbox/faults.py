@@ -196,6 +196,12 @@ class RequestLog:
         with self._lock:
             return [asdict(seen) for seen in self._ring]
 
+    def clear(self) -> None:
+        """Forget every request and begin to count again."""
+        with self._lock:
+            self._ring.clear()
+            self.total = 0
+
 
 @dataclass
 class _Answer:

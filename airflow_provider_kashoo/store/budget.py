@@ -11,11 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, select, update
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.tables import budget_closures, budget_slots
+
+_MINE = budget_slots.c.budget == bindparam("this_budget")
+_COUNT = select(func.count()).where(_MINE, budget_slots.c.counts_from > bindparam("since"))
+_INSERT = insert(budget_slots).returning(budget_slots.c.id)
+_ANSWERED = update(budget_slots).where(budget_slots.c.id == bindparam("this_slot"))
+_FORGET = delete(budget_slots).where(
+    _MINE,
+    budget_slots.c.counts_from <= bindparam("outworn"),
+    # The newest slot stays: SQLite gives a deleted highest id to the next row, and a slow worker may still hold it.
+    budget_slots.c.id < select(func.max(budget_slots.c.id)).scalar_subquery(),
+)
 
 PATIENCE = 30.0
 """Seconds that are slept through; a longer wait gives the worker and the pool slot back."""
@@ -52,6 +63,7 @@ class Budget:
         self._database, self._name, self.limits = database, name, tuple(limits)
         self._patience, self._sleep = patience, sleep
         self._longest = max(limit.seconds for limit in limits)
+        self._next, self._batch = _when_free(self.limits, 1), _when_free(self.limits, USEFUL_BATCH)
 
     def acquire(self, deadline_seconds: float) -> int:
         """Take a slot, sleeping through a short wait.
@@ -63,18 +75,18 @@ class Budget:
         while True:
             with self._database.begin() as connection:
                 now = self._database.lock(connection, self._name)
-                free_at = self._free_at(connection, now, 1)
+                free_at = self._free_at(connection, self._next)
                 if free_at <= now:
                     return self._take(connection, now, deadline_seconds)
                 if free_at - now > self._patience:
-                    raise BudgetSpent(self._free_at(connection, now, USEFUL_BATCH))
+                    raise BudgetSpent(self._free_at(connection, self._batch))
             self._sleep(free_at - now)
 
     def release(self, slot: int) -> None:
         """Book that the slot's request was answered now."""
         with self._database.begin() as connection:
             now = self._database.now(connection)
-            connection.execute(update(budget_slots).where(budget_slots.c.id == slot).values(counts_from=now))
+            connection.execute(_ANSWERED, {"this_slot": slot, "counts_from": now})
 
     def close(self, seconds: float) -> None:
         """Shut the budget for everybody: the other side said that it had enough.
@@ -94,44 +106,29 @@ class Budget:
     def used(self, seconds: float) -> int:
         """Count the slots that are not free again, of a window of this length."""
         with self._database.begin() as connection:
-            return self._count(connection, self._database.now(connection) - seconds)
+            since = self._database.now(connection) - seconds
+            return int(connection.execute(_COUNT, {"this_budget": self._name, "since": since}).scalar_one())
 
     def seconds_for(self, requests: int) -> float:
         """Say how long this many requests take at least, when the budget starts empty."""
         return max(max(0, (requests - 1) // limit.requests) * limit.seconds for limit in self.limits)
 
     def _take(self, connection: Connection, now: float, deadline_seconds: float) -> int:
-        mine = budget_slots.c.budget == self._name
-        # The newest slot stays: SQLite gives a deleted highest id to the next row, and a slow worker may still hold it.
-        newest = select(func.max(budget_slots.c.id)).scalar_subquery()
-        outworn = budget_slots.c.counts_from <= now - self._longest
-        connection.execute(delete(budget_slots).where(mine, outworn, budget_slots.c.id < newest))
-        made = connection.execute(
-            insert(budget_slots)
-            .values(budget=self._name, taken_at=now, counts_from=now + deadline_seconds)
-            .returning(budget_slots.c.id)
-        )
-        return int(made.scalar_one())
+        connection.execute(_FORGET, {"this_budget": self._name, "outworn": now - self._longest})
+        slot = {"budget": self._name, "taken_at": now, "counts_from": now + deadline_seconds}
+        return int(connection.execute(_INSERT, slot).scalar_one())
 
-    def _free_at(self, connection: Connection, now: float, slots: int) -> float:
-        """Find when ``slots`` slots are free in every window; ``now`` or earlier when they are already."""
-        free_at = float(
-            connection.execute(
-                select(budget_closures.c.until).where(budget_closures.c.budget == self._name)
-            ).scalar_one_or_none()
-            or 0.0
-        )
-        for limit in self.limits:
-            wanted = min(slots, limit.requests)
-            excess = self._count(connection, now - limit.seconds) + wanted - limit.requests
-            if excess > 0:
-                oldest = self._counting(select(budget_slots.c.counts_from), now - limit.seconds)
-                counted = connection.execute(oldest.order_by(budget_slots.c.counts_from).offset(excess - 1).limit(1))
-                free_at = max(free_at, counted.scalar_one() + limit.seconds)
-        return free_at
+    def _free_at(self, connection: Connection, query: Select[Any]) -> float:
+        found = connection.execute(query, {"this_budget": self._name}).one()
+        return max((at for at in found if at is not None), default=0.0)
 
-    def _count(self, connection: Connection, since: float) -> int:
-        return int(connection.execute(self._counting(select(func.count()), since)).scalar_one())
 
-    def _counting(self, query: Select[Any], since: float) -> Select[Any]:
-        return query.where(budget_slots.c.budget == self._name, budget_slots.c.counts_from > since)
+def _when_free(limits: Sequence[Limit], slots: int) -> Select[Any]:
+    """Ask when the budget is open again, and when each window has room for ``slots`` more: past times, if it has."""
+    newest = select(budget_slots.c.counts_from).where(_MINE).order_by(budget_slots.c.counts_from.desc())
+    open_again = select(budget_closures.c.until).where(budget_closures.c.budget == bindparam("this_budget"))
+    times = [
+        newest.offset(limit.requests - min(slots, limit.requests)).limit(1).scalar_subquery() + limit.seconds
+        for limit in limits
+    ]
+    return select(open_again.scalar_subquery(), *(time.label(f"window_{n}") for n, time in enumerate(times)))

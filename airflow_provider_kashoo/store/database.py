@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ _LOCK = text(
 )
 WAL_TRIES = 200
 INIT = "Run: airflow kashoo init"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction that writes to one scope; no other does so meanwhile.
+
+    :param now: when it began, epoch seconds UTC.
+    """
+
+    connection: Connection
+    scope_id: int
+    now: float
 
 
 class Database:
@@ -52,6 +65,15 @@ class Database:
                 yield connection
         except DatabaseError as error:
             raise _explained(error, self.url) from error
+
+    @contextmanager
+    def writing(self, scope_id: int) -> Iterator[Transaction]:
+        """Run one transaction at a time on a scope: what it reads still holds when it writes.
+
+        :raises ConfigurationError: as :meth:`begin`.
+        """
+        with self.begin() as connection:
+            yield Transaction(connection, scope_id, self.lock(connection, f"scope/{scope_id}"))
 
     def now(self, connection: Connection) -> float:
         """Tell the time, epoch seconds UTC."""

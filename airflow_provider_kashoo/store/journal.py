@@ -1,25 +1,61 @@
 """The journal: every write is committed here before it is sent, and settled here in one transaction.
 
 States and events are those of :mod:`airflow_provider_kashoo.core.operations`; an update that would
-leave that table fails, and so does one by a process that lost its lease.
+leave that table fails, and so does one by a process that lost its lease. The statements stand at the
+top, built once: building them for each write costs more than running them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store import audit, reviews
 from airflow_provider_kashoo.store import links as link_rows
-from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.store.tables import audit, operations, review_items
+from airflow_provider_kashoo.store.tables import operations
+
+_SCOPE = operations.c.scope_id == bindparam("this_scope")
+_RECORD = (
+    _SCOPE,
+    operations.c.target == bindparam("this_target"),
+    operations.c.source_id == bindparam("this_source"),
+    operations.c.part == bindparam("this_part"),
+)
+_IN_FLIGHT = select(operations.c.id, operations.c.state, operations.c.attempts, operations.c.deadline).where(
+    _SCOPE, operations.c.key == bindparam("this_key"), operations.c.state.in_(list(LIVE))
+)
+_SALE_IN_FLIGHT = select(operations.c.id).where(
+    _SCOPE,
+    operations.c.target == bindparam("this_target"),
+    operations.c.sale_id == bindparam("this_sale"),
+    operations.c.part == bindparam("this_part"),
+    operations.c.key != bindparam("this_key"),
+    operations.c.state.in_([State.SENT, State.IN_DOUBT]),
+)
+_INSERT = insert(operations).returning(operations.c.id)
+_UPDATE = update(operations).where(operations.c.id == bindparam("this_id"))
+_HELD = select(operations.c.state).where(
+    operations.c.id == bindparam("this_id"), operations.c.lease == bindparam("this_lease")
+)
+_UPDATE_HELD = _UPDATE.where(
+    operations.c.lease == bindparam("this_lease"), operations.c.state == bindparam("this_state")
+)
+_SETTLE = _UPDATE.where(operations.c.state == bindparam("this_state"))
+_PARKED = select(operations.c.id).where(*_RECORD, operations.c.state == State.PARKED)
+_CLOSE_PARKED = update(operations).where(*_RECORD, operations.c.state.in_([State.PARKED, State.RETRY]))
+_IN_STATES = (
+    select(operations)
+    .where(_SCOPE, operations.c.state.in_(bindparam("these_states", expanding=True)))
+    .order_by(operations.c.id)
+)
 
 
 class StaleRow(Exception):
@@ -46,11 +82,11 @@ class Sent:
     row: PlanRow
     lease: str
     attempts: int
-    run_id: str = ""
+    run_id: str
 
 
 class Journal:
-    """Operations, review items and audit of one scope."""
+    """The operations of one scope."""
 
     def __init__(self, database: Database, scope_id: int) -> None:
         self._database, self._scope_id = database, scope_id
@@ -73,19 +109,17 @@ class Journal:
         :raises StaleRow: when the link is not as the plan saw it.
         :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
-        with self._writing() as (connection, now):
-            if link_rows.version_of(connection, self._scope_id, row) != row.link_version and row.target in _BOOKS:
+        with self._database.writing(self._scope_id) as transaction:
+            if link_rows.version_of(transaction, row) != row.link_version and row.target in _BOOKS:
                 raise StaleRow(row.record)
-            earlier = connection.execute(
-                select(operations.c.id, operations.c.state, operations.c.attempts, operations.c.deadline).where(
-                    self._mine, operations.c.key == row.key, operations.c.state.in_(list(LIVE))
-                )
-            ).one_or_none()
-            if row.target in _BOOKS and self._sale_is_open(connection, row):
+            names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
+            earlier = transaction.connection.execute(_IN_FLIGHT, names).one_or_none()
+            # The outcome of another write for the same sale is not known: it may be billed by it.
+            if row.target in _BOOKS and transaction.connection.execute(_SALE_IN_FLIGHT, names).first():
                 raise OpenOperation(row.record)
             event = Event.SEND
             if earlier and earlier.state != State.RETRY:
-                if row.action is not Action.WRITE_BACK or earlier.deadline > now:
+                if row.action is not Action.WRITE_BACK or earlier.deadline > transaction.now:
                     raise OpenOperation(row.record)
                 event = Event.REPEAT
             attempts = (earlier.attempts if earlier else 0) + 1
@@ -104,44 +138,43 @@ class Journal:
                 "expected_total": row.total,
                 "journal_date": row.document.get("date"),
                 "link_version": row.link_version,
-                "sent_at": now,
-                "deadline": now + deadline_seconds,
+                "sent_at": transaction.now,
+                "deadline": transaction.now + deadline_seconds,
             }
             if earlier:
-                connection.execute(update(operations).where(operations.c.id == earlier.id).values(values))
+                transaction.connection.execute(_UPDATE, {"this_id": earlier.id, **values})
                 return Sent(earlier.id, row, lease, attempts, run_id)
-            return Sent(self._insert(connection, values, now), row, lease, attempts, run_id)
+            return Sent(self._insert(transaction, values), row, lease, attempts, run_id)
 
     def answered(self, sent: Sent, change: LinkChange, reason: str, review: Problem | None = None) -> None:
         """Settle a write that the books confirmed: state, link, audit and review item in one transaction.
 
         :raises LostLease: when another process took the operation over.
         """
-        with self._writing() as (connection, now):
-            self._move(connection, sent, Event.ANSWERED, now, kashoo_id=change.kashoo_id)
-            link_rows.put(connection, self._scope_id, sent.row, change, now)
-            self._close_parked(connection, sent.row, now)
-            self._note(connection, sent.row, sent.row.action.value, reason, change.kashoo_id, now, sent.id, sent.run_id)
+        with self._database.writing(self._scope_id) as transaction:
+            self._move(transaction, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
+            link_rows.put(transaction, sent.row, change)
+            self._close_parked(transaction, sent.row)
+            audit.note(transaction, sent.row, sent.row.action.value, reason, sent.run_id, sent.id, change.kashoo_id)
             if review:
-                self._open_review(
-                    connection, sent.row, review, change.kashoo_id, now, self._run_of(connection, sent.id)
-                )
+                reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
 
     def late_answer(self, sent: Sent, kashoo_id: int) -> bool:
         """Record an answer that came after the operation was settled without it; never drop it.
 
         :returns: whether the books may hold the record twice; a review item says so then.
         """
-        with self._writing() as (connection, now):
-            here = connection.execute(
+        with self._database.writing(self._scope_id) as transaction:
+            here = transaction.connection.execute(
                 select(operations.c.state, operations.c.kashoo_id, operations.c.run_id).where(
                     operations.c.id == sent.id
                 )
             ).one()
-            self._note(connection, sent.row, "late_answer", f"came in state {here.state}", kashoo_id, now, sent.id)
+            reason = f"came in state {here.state}"
+            audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, kashoo_id)
             if here.kashoo_id == kashoo_id:
                 return False
-            self._open_review(connection, sent.row, POSSIBLE_DUPLICATE, kashoo_id, now, here.run_id)
+            reviews.open_item(transaction, sent.row, POSSIBLE_DUPLICATE, kashoo_id, here.run_id)
             return True
 
     def settle(self, operation: Mapping[str, Any], event: Event, reason: str, kashoo_id: int | None = None) -> bool:
@@ -152,26 +185,27 @@ class Journal:
         :returns: whether it was still as the row says; otherwise another process was faster.
         """
         row = _row_of(operation)
-        with self._writing() as (connection, now):
+        with self._database.writing(self._scope_id) as transaction:
             state = after(State(operation["state"]), event)
-            moved = connection.execute(
-                update(operations)
-                .where(operations.c.id == operation["id"], operations.c.state == operation["state"])
-                .values(
-                    state=state,
+            moved = transaction.connection.execute(
+                _SETTLE,
+                {
+                    "this_id": operation["id"],
+                    "this_state": operation["state"],
+                    "state": state,
                     # In doubt, the answer may still come: its sender keeps the lease.
                     **({} if state in LIVE else {"lease": None}),
-                    kashoo_id=kashoo_id or operation["kashoo_id"],
-                    closed_at=None if state in LIVE else now,
-                    cause=None if state is State.DONE else reason,
+                    "kashoo_id": kashoo_id or operation["kashoo_id"],
+                    "closed_at": None if state in LIVE else transaction.now,
+                    "cause": None if state is State.DONE else reason,
                     **({} if state is not State.IN_DOUBT else {"error_class": "in_doubt", "fix": IN_DOUBT_FIX}),
-                )
+                },
             )
             if not moved.rowcount:
                 return False
-            self._note(connection, row, event.value, reason, kashoo_id, now, operation["id"])
+            audit.note(transaction, row, event.value, reason, operation["run_id"], operation["id"], kashoo_id)
             if event is Event.ABSENT:
-                self._park(connection, row, NOT_WRITTEN, operation["run_id"], now)  # read again in every run till then
+                self._park(transaction, row, NOT_WRITTEN, operation["run_id"])  # read again in every run till then
             if event is Event.FOUND and kashoo_id is not None:
                 sent = operation["fields"] or {}
                 change = LinkChange(
@@ -181,8 +215,8 @@ class Journal:
                     expected_total=operation["expected_total"],
                     journal_date=operation["journal_date"],
                 )
-                link_rows.put(connection, self._scope_id, row, change, now)
-                self._close_parked(connection, row, now)
+                link_rows.put(transaction, row, change)
+                self._close_parked(transaction, row)
             return True
 
     def operation(self, ident: int) -> Mapping[str, Any] | None:
@@ -204,23 +238,24 @@ class Journal:
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
         """Settle a write-back that Salesforce confirmed."""
-        with self._writing() as (connection, now):
-            self._move(connection, sent, Event.ANSWERED, now)
-            link_rows.write_back(connection, self._scope_id, sent.row, written, settlement)
-            self._close_parked(connection, sent.row, now)
-            self._note(connection, sent.row, sent.row.action.value, sent.row.reason, sent.row.kashoo_id, now, sent.id)
+        with self._database.writing(self._scope_id) as transaction:
+            self._move(transaction, sent, Event.ANSWERED)
+            link_rows.write_back(transaction, sent.row, written, settlement)
+            self._close_parked(transaction, sent.row)
+            action, reason = sent.row.action.value, sent.row.reason
+            audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
 
     def linked(self, row: PlanRow, change: LinkChange, run_id: str) -> None:
         """Link a record that stands in the books already; nothing is sent.
 
         :raises StaleRow: when it was linked since the plan was made.
         """
-        with self._writing() as (connection, now):
-            if link_rows.version_of(connection, self._scope_id, row) != row.link_version:
+        with self._database.writing(self._scope_id) as transaction:
+            if link_rows.version_of(transaction, row) != row.link_version:
                 raise StaleRow(row.record)
-            link_rows.put(connection, self._scope_id, row, change, now)
-            self._close_parked(connection, row, now)
-            self._note(connection, row, "link", row.reason, change.kashoo_id, now, None, run_id)
+            link_rows.put(transaction, row, change)
+            self._close_parked(transaction, row)
+            audit.note(transaction, row, "link", row.reason, run_id, None, change.kashoo_id)
 
     def failed(self, sent: Sent, event: Event, problem: Problem) -> State:
         """Settle a write that was refused, turned away, or not answered.
@@ -228,44 +263,24 @@ class Journal:
         :param event: ``REFUSED``, ``TURNED_AWAY`` or ``SILENCE``.
         :raises LostLease: when another process took the operation over.
         """
-        with self._writing() as (connection, now):
+        with self._database.writing(self._scope_id) as transaction:
             if event is Event.REFUSED:
-                self._close_parked(connection, sent.row, now)  # one parked row per record, however often it is refused
+                self._close_parked(transaction, sent.row)  # one parked row per record, however often it is refused
             state = self._move(
-                connection, sent, event, now, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
+                transaction, sent, event, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
             )
-            self._note(connection, sent.row, state.value, problem.cause, None, now, sent.id)
+            audit.note(transaction, sent.row, state.value, problem.cause, sent.run_id, sent.id)
             return state
 
     def park(self, row: PlanRow, problem: Problem, run_id: str) -> None:
         """Keep a record that cannot be sent, with its cause and fix; a second call renews them."""
-        with self._writing() as (connection, now):
-            self._park(connection, row, problem, run_id, now)
-
-    def review(self, row: PlanRow, problem: Problem, run_id: str) -> None:
-        """Open a review item; an open one for the same record and cause stays as it is."""
-        with self._writing() as (connection, now):
-            self._open_review(connection, row, problem, row.kashoo_id, now, run_id)
-
-    def close_reviews(self, target: str, source_id: str, error_classes: Iterable[str]) -> None:
-        """Close what was to be reviewed of a record, now that its cause is gone."""
-        with self._writing() as (connection, now):
-            connection.execute(
-                update(review_items)
-                .where(
-                    review_items.c.scope_id == self._scope_id,
-                    review_items.c.target == target,
-                    review_items.c.source_id == source_id,
-                    review_items.c.error_class.in_(sorted(error_classes)),
-                    review_items.c.closed_at.is_(None),
-                )
-                .values(closed_at=now)
-            )
+        with self._database.writing(self._scope_id) as transaction:
+            self._park(transaction, row, problem, run_id)
 
     def release(self, row: PlanRow) -> None:
         """Close what is parked for a record that needs no write any more."""
-        with self._writing() as (connection, now):
-            self._close_parked(connection, row, now)
+        with self._database.writing(self._scope_id) as transaction:
+            self._close_parked(transaction, row)
 
     def unsettled_sources(self, source_object: str) -> list[str]:
         """List the records of one object that are read again in every run."""
@@ -284,19 +299,7 @@ class Journal:
     def unsettled(self, *states: State) -> list[Mapping[str, Any]]:
         """List operations in some states, oldest first."""
         with self._database.begin() as connection:
-            found = connection.execute(
-                select(operations).where(self._mine, operations.c.state.in_([*states])).order_by(operations.c.id)
-            )
-            return [dict(row) for row in found.mappings()]
-
-    def open_reviews(self) -> list[Mapping[str, Any]]:
-        """List open review items, oldest first."""
-        with self._database.begin() as connection:
-            found = connection.execute(
-                select(review_items)
-                .where(review_items.c.scope_id == self._scope_id, review_items.c.closed_at.is_(None))
-                .order_by(review_items.c.id)
-            )
+            found = connection.execute(_IN_STATES, {"this_scope": self._scope_id, "these_states": states})
             return [dict(row) for row in found.mappings()]
 
     def done_keys(self, run_id: str) -> set[str]:
@@ -307,38 +310,12 @@ class Journal:
             )
             return set(connection.execute(finished).scalars())
 
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[Connection, float]]:
-        """One writer of a scope at a time: what a transaction read still holds when it writes."""
-        with self._database.begin() as connection:
-            yield connection, self._database.lock(connection, f"journal/{self._scope_id}")
-
     @property
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
 
-    def _sale_is_open(self, connection: Connection, row: PlanRow) -> bool:
-        """Say whether the outcome of another write for the same sale is not known: it may be billed by it."""
-        others = select(operations.c.id).where(
-            self._mine,
-            operations.c.target == row.target,
-            operations.c.sale_id == (row.sale_id or row.source_id),
-            operations.c.part == row.part,
-            operations.c.key != row.key,
-            operations.c.state.in_([State.SENT, State.IN_DOUBT]),
-        )
-        return connection.execute(others).first() is not None
-
-    def _park(self, connection: Connection, row: PlanRow, problem: Problem, run_id: str, now: float) -> None:
-        parked = connection.execute(
-            select(operations.c.id).where(
-                self._mine,
-                operations.c.target == row.target,
-                operations.c.source_id == row.source_id,
-                operations.c.part == row.part,
-                operations.c.state == State.PARKED,
-            )
-        ).scalar()
+    def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
+        parked = transaction.connection.execute(_PARKED, self._record(row)).scalar()
         values = {
             **_identity(row),
             "run_id": run_id,
@@ -349,102 +326,41 @@ class Journal:
             "fix": problem.fix,
         }
         if parked:
-            connection.execute(update(operations).where(operations.c.id == parked).values(values))
+            transaction.connection.execute(_UPDATE, {"this_id": parked, **values})
             return
-        ident = self._insert(connection, {**values, "attempts": 0}, now)
-        self._note(connection, row, State.PARKED.value, problem.cause, None, now, ident)
+        ident = self._insert(transaction, {**values, "attempts": 0})
+        audit.note(transaction, row, State.PARKED.value, problem.cause, run_id, ident)
 
-    def _insert(self, connection: Connection, values: Mapping[str, Any], now: float) -> int:
-        made = connection.execute(
-            insert(operations).values(scope_id=self._scope_id, created_at=now, **values).returning(operations.c.id)
-        )
-        return int(made.scalar_one())
+    def _insert(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
+        values = {"scope_id": self._scope_id, "created_at": transaction.now, **values}
+        return int(transaction.connection.execute(_INSERT, values).scalar_one())
 
-    def _move(self, connection: Connection, sent: Sent, event: Event, now: float, **values: Any) -> State:
+    def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> State:
         """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
-        mine = (operations.c.id == sent.id, operations.c.lease == sent.lease)
-        here = connection.execute(select(operations.c.state).where(*mine)).scalar_one_or_none()
+        held = {"this_id": sent.id, "this_lease": sent.lease}
+        here = transaction.connection.execute(_HELD, held).scalar_one_or_none()
         settled_meanwhile = here == State.IN_DOUBT and (State.IN_DOUBT, event) not in TRANSITIONS
         if here not in {State.SENT, State.IN_DOUBT} or settled_meanwhile:
             raise LostLease(sent.row.record)
         state = after(State(here), event)
-        moved = connection.execute(
-            update(operations)
-            .where(*mine, operations.c.state == here)
-            .values(state=state, closed_at=None if state in UNSETTLED else now, **values)
-        )
+        closed_at = None if state in UNSETTLED else transaction.now
+        values = {**held, "this_state": here, "state": state, "closed_at": closed_at, **values}
+        moved = transaction.connection.execute(_UPDATE_HELD, values)
         if not moved.rowcount:
             raise LostLease(sent.row.record)
         return state
 
-    def _close_parked(self, connection: Connection, row: PlanRow, now: float) -> None:
-        connection.execute(
-            update(operations)
-            .where(
-                self._mine,
-                operations.c.target == row.target,
-                operations.c.source_id == row.source_id,
-                operations.c.part == row.part,
-                operations.c.state.in_([State.PARKED, State.RETRY]),
-            )
-            .values(state=after(State.PARKED, Event.SUPERSEDED), closed_at=now)
-        )
+    def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:
+        closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": transaction.now}
+        transaction.connection.execute(_CLOSE_PARKED, {**self._record(row), **closed})
 
-    def _open_review(
-        self, connection: Connection, row: PlanRow, problem: Problem, kashoo_id: int | None, now: float, run_id: str
-    ) -> None:
-        same = select(review_items.c.id).where(
-            review_items.c.scope_id == self._scope_id,
-            review_items.c.target == row.target,
-            review_items.c.source_id == row.source_id,
-            review_items.c.error_class == problem.error_class,
-            review_items.c.closed_at.is_(None),
-        )
-        if connection.execute(same).scalar() is None:
-            connection.execute(
-                insert(review_items).values(
-                    scope_id=self._scope_id,
-                    run_id=run_id,
-                    target=row.target,
-                    source_object=row.source_object,
-                    source_id=row.source_id,
-                    kashoo_id=kashoo_id,
-                    error_class=problem.error_class,
-                    cause=problem.cause,
-                    fix=problem.fix,
-                    opened_at=now,
-                )
-            )
-
-    def _run_of(self, connection: Connection, operation_id: int) -> str:
-        return str(connection.execute(select(operations.c.run_id).where(operations.c.id == operation_id)).scalar_one())
-
-    def _note(
-        self,
-        connection: Connection,
-        row: PlanRow,
-        event: str,
-        reason: str,
-        kashoo_id: int | None,
-        now: float,
-        operation_id: int | None,
-        run_id: str | None = None,
-    ) -> None:
-        connection.execute(
-            insert(audit).values(
-                scope_id=self._scope_id,
-                at=now,
-                run_id=run_id or self._run_of(connection, operation_id or 0),
-                operation_id=operation_id,
-                event=event,
-                target=row.target,
-                source_object=row.source_object,
-                source_id=row.source_id,
-                kashoo_id=kashoo_id,
-                fields=sorted(row.payload),
-                reason=reason,
-            )
-        )
+    def _record(self, row: PlanRow) -> dict[str, Any]:
+        return {
+            "this_scope": self._scope_id,
+            "this_target": row.target,
+            "this_source": row.source_id,
+            "this_part": row.part,
+        }
 
 
 POSSIBLE_DUPLICATE = Problem(

@@ -6,11 +6,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.plan import PlanRow
-from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links
+
+_LIVE = (links.c.scope_id == bindparam("this_scope"), links.c.state == "live")
+_OF_SALE = (
+    *_LIVE,
+    links.c.target == bindparam("this_target"),
+    links.c.sale_id == bindparam("this_sale"),
+    links.c.part == bindparam("this_part"),
+)
+_KNOWN = select(links.c.version, links.c.fields).where(*_OF_SALE)
+_ALL = select(links).where(*_LIVE).order_by(links.c.id)
+_INSERT = insert(links)
+_UPDATE = update(links).where(*_OF_SALE)
+_WRITE_BACK = update(links).where(
+    *_LIVE,
+    links.c.target == "invoice",
+    links.c.kashoo_id == bindparam("this_invoice"),
+    links.c.source_id == bindparam("this_source"),
+)
 
 CHUNK = 500
 """Values in one IN list; SQLite's older limit on variables is 999."""
@@ -88,76 +106,62 @@ class Links:
 
     def _select(self, *where: Any) -> list[Link]:
         with self._database.begin() as connection:
-            found = connection.execute(
-                select(links)
-                .where(links.c.scope_id == self._scope_id, links.c.state == "live", *where)
-                .order_by(links.c.id)
-            ).mappings()
-            return [_link(row) for row in found]
+            found = connection.execute(_ALL.where(*where), {"this_scope": self._scope_id})
+            return [_link(row) for row in found.mappings()]
 
 
-def version_of(connection: Connection, scope_id: int, row: PlanRow) -> int:
+def version_of(transaction: Transaction, row: PlanRow) -> int:
     """Read the version of the live link a plan row speaks of; 0 when there is none."""
-    found = connection.execute(select(links.c.version).where(*_same_record(scope_id, row))).scalar_one_or_none()
-    return int(found or 0)
+    found = transaction.connection.execute(_KNOWN, _names(transaction, row)).one_or_none()
+    return found.version if found else 0
 
 
-def put(connection: Connection, scope_id: int, row: PlanRow, change: LinkChange, now: float) -> None:
-    """Make or renew the link of a plan row, within the caller's transaction."""
-    known = connection.execute(
-        select(links.c.fields, links.c.version).where(*_same_record(scope_id, row))
-    ).one_or_none()
+def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
+    """Make or renew the link of a plan row."""
+    known = transaction.connection.execute(_KNOWN, _names(transaction, row)).one_or_none()
     values: dict[str, Any] = {
         "kashoo_id": change.kashoo_id,
         "fields": {**(known.fields if known else {}), **{name: list(pair) for name, pair in change.fields.items()}},
         "version": (known.version if known else 0) + 1,
-        "updated_at": now,
+        "updated_at": transaction.now,
     }
     for name in ("currency", "expected_total", "journal_date"):
         if getattr(change, name) is not None:
             values[name] = getattr(change, name)
     if known:
-        connection.execute(update(links).where(*_same_record(scope_id, row)).values(values))
+        transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
         return
-    connection.execute(
-        insert(links).values(
-            scope_id=scope_id,
-            target=row.target,
-            source_object=row.source_object,
-            source_id=row.source_id,
-            part=row.part,
-            generation=row.generation,
-            sale_id=row.sale_id or row.source_id,
-            state="live",
-            written_back={},
-            created_at=now,
+    transaction.connection.execute(
+        _INSERT,
+        {
+            "scope_id": transaction.scope_id,
+            "target": row.target,
+            "source_object": row.source_object,
+            "source_id": row.source_id,
+            "part": row.part,
+            "generation": row.generation,
+            "sale_id": row.sale_id or row.source_id,
+            "state": "live",
+            "written_back": {},
+            "created_at": transaction.now,
             **values,
-        )
+        },
     )
 
 
-def write_back(
-    connection: Connection, scope_id: int, row: PlanRow, written: Mapping[str, str], settlement: str
-) -> None:
-    """Remember what Salesforce was told of a link's invoice, within the caller's transaction."""
-    same = (
-        links.c.scope_id == scope_id,
-        links.c.target == "invoice",
-        links.c.kashoo_id == row.kashoo_id,
-        links.c.source_id == row.source_id,
-        links.c.state == "live",
-    )
-    connection.execute(update(links).where(*same).values(written_back=dict(written), settlement=settlement))
+def write_back(transaction: Transaction, row: PlanRow, written: Mapping[str, str], settlement: str) -> None:
+    """Remember what Salesforce was told of a link's invoice."""
+    same = {"this_scope": transaction.scope_id, "this_invoice": row.kashoo_id, "this_source": row.source_id}
+    transaction.connection.execute(_WRITE_BACK, {**same, "written_back": dict(written), "settlement": settlement})
 
 
-def _same_record(scope_id: int, row: PlanRow) -> tuple[Any, ...]:
-    return (
-        links.c.scope_id == scope_id,
-        links.c.target == row.target,
-        links.c.sale_id == (row.sale_id or row.source_id),
-        links.c.part == row.part,
-        links.c.state == "live",
-    )
+def _names(transaction: Transaction, row: PlanRow) -> dict[str, Any]:
+    return {
+        "this_scope": transaction.scope_id,
+        "this_target": row.target,
+        "this_sale": row.sale_id or row.source_id,
+        "this_part": row.part,
+    }
 
 
 def _link(row: Mapping[Any, Any]) -> Link:

@@ -98,7 +98,7 @@ class BooksApply:
             case Action.PARK:
                 return self._block(row, row.error_class, row.reason, row.fix)
             case Action.REVIEW:
-                journal.review(row, Problem(row.error_class, row.reason, row.fix), run_id)
+                self.sync.store.reviews.open(row, Problem(row.error_class, row.reason, row.fix), run_id)
                 if was_parked and (row.target, row.source_id) not in self._wanted:
                     journal.release(row)  # it waits for a person now, not for another try
                 return "review"
@@ -273,7 +273,7 @@ class BooksApply:
 
     def _remember_reviews(self, rows: list[PlanRow]) -> None:
         """Note what is open for each record, without what this plan finds again."""
-        for item in self.sync.store.journal.open_reviews():
+        for item in self.sync.store.reviews.all_open():
             self._reviewed.setdefault((item["target"], item["source_id"]), set()).add(item["error_class"])
         for row in rows:
             if row.action is Action.REVIEW:
@@ -281,7 +281,7 @@ class BooksApply:
 
     def _close_reviews(self, row: PlanRow, gone: frozenset[str]) -> None:
         if found := gone & self._reviewed.get((row.target, row.source_id), set()):
-            self.sync.store.journal.close_reviews(row.target, row.source_id, found)
+            self.sync.store.reviews.close(row.target, row.source_id, found)
 
 
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated"}

@@ -49,7 +49,7 @@ class WriteBack:
             elif row.action is Action.PARK:
                 journal.park(row, problem, run_id)
             elif row.action is Action.REVIEW:
-                journal.review(row, problem, run_id)
+                self.sync.store.reviews.open(row, problem, run_id)
             self.counts[row.action.value] += row.action is not Action.WRITE_BACK
         for start in range(0, len(batch), MAX_COLLECTION):
             if self._stopping():
@@ -60,13 +60,13 @@ class WriteBack:
 
     def _close_duplicates(self) -> None:
         """Close the review of a second invoice that is gone, or lost its reference."""
-        kashoo, journal = self.sync.kashoo, self.sync.store.journal
-        for item in journal.open_reviews():
+        kashoo, reviews = self.sync.kashoo, self.sync.store.reviews
+        for item in reviews.all_open():
             if item["target"] == "invoice" and item["error_class"] == POSSIBLE_DUPLICATE.error_class:
                 other = kashoo.read("invoice", item["kashoo_id"])
                 marks = Reference.find((other or {}).get(kashoo.profile.reference_field("invoice")))
                 if other is None or other.get("removed") is True or not marks:
-                    journal.close_reviews("invoice", item["source_id"], [item["error_class"]])
+                    reviews.close("invoice", item["source_id"], [item["error_class"]])
 
     def _send(self, rows: list[PlanRow]) -> None:
         sent = [operation for row in rows if (operation := self._journal(row))]

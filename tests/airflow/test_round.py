@@ -189,9 +189,9 @@ def test_when_nothing_changed_nothing_is_written_on_either_side(told: Round) -> 
 
 
 def test_nothing_waits_for_a_person(told: Round) -> None:
-    journal = store_of(told.sandbox).journal
-    assert journal.open_reviews() == []
-    assert journal.unsettled("parked", "in_doubt", "retry", "sent") == []
+    store = store_of(told.sandbox)
+    assert store.reviews.all_open() == []
+    assert store.journal.unsettled("parked", "in_doubt", "retry", "sent") == []
 
 
 def test_no_task_hands_over_a_record(told: Round, sandbox: Sandbox) -> None:

@@ -153,10 +153,10 @@ def test_a_create_delivered_twice_is_seen(drive: Rounds, start: Start, write: st
     add_deal(drive.sandbox, add_account(drive.sandbox, "Third"), "300.00")
     both_ways(drive)
     target = write.split(" ", maxsplit=1)[0]
-    (twice,) = [row["source_id"] for row in drive.store.journal.open_reviews()]
+    (twice,) = [row["source_id"] for row in drive.store.reviews.all_open()]
     found = bearing(drive, twice, target + "s")
     assert len(found) == 2
-    (item,) = drive.store.journal.open_reviews()
+    (item,) = drive.store.reviews.all_open()
     assert (item["target"], item["error_class"]) == (target, "possible_duplicate")
     assert {item["kashoo_id"], links(drive, target)[twice]} == {row["id"] for row in found}
 

@@ -135,7 +135,7 @@ def test_w12_a_duplicate_made_by_a_process_that_paused_after_its_check_is_seen(d
     first, second = sorted(row["id"] for row in bearing(drive, deal))
     assert states_of(drive, deal) == ["not_written", "closed", "done"]
     assert links(drive)[deal] == first
-    (item,) = drive.store.journal.open_reviews()
+    (item,) = drive.store.reviews.all_open()
     assert (item["source_id"], item["error_class"], item["kashoo_id"]) == (deal, "possible_duplicate", second)
     drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", second)
     quiet(drive)

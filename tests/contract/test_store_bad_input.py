@@ -48,9 +48,8 @@ class StoreDriver(InProcessDriver):
         return {target: {link.source_id: link.kashoo_id for link in rows} for target, rows in found.items()}
 
     def open(self) -> list[tuple[str, str]]:
-        journal = self.store.journal
-        return [(row["source_id"], row["state"]) for row in [*journal.unsettled(*OPEN)]] + [
-            (row["source_id"], row["error_class"]) for row in journal.open_reviews()
+        return [(row["source_id"], row["state"]) for row in self.store.journal.unsettled(*OPEN)] + [
+            (row["source_id"], row["error_class"]) for row in self.store.reviews.all_open()
         ]
 
 

@@ -42,7 +42,7 @@ def change_deal(drive: Driver, deal: str, **fields: Any) -> None:
 
 def reviews(drive: Driver) -> list[tuple[str, str, str, str, str]]:
     names = ("source_object", "source_id", "error_class", "cause", "fix")
-    return [tuple(row[name] for name in names) for row in drive.sync().store.journal.open_reviews()]
+    return [tuple(row[name] for name in names) for row in drive.sync().store.reviews.all_open()]
 
 
 def told(drive: Driver, ident: str, sobject: str = "Opportunity") -> tuple[Any, ...]:

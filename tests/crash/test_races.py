@@ -129,7 +129,7 @@ def rest(worker: Worker, deals: list[str]) -> None:
     with worker.database.begin() as connection:
         states = connection.exec_driver_sql("SELECT DISTINCT state FROM operations").scalars().all()
     assert not {*states} & {"sent", "retry", "in_doubt", "parked"}
-    assert worker.store.journal.open_reviews() == []
+    assert worker.store.reviews.all_open() == []
     before = writes(box)["kashoo"]
     assert worker.run(run_id=f"idle {box.clock.time()}").summary.requests == 0
     assert writes(box)["kashoo"] == before

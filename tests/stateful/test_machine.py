@@ -13,7 +13,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from records import add_account, add_deal, add_line, add_order, books_rows, edit, writes
-from rounds import LOOK_UP_AFTER, WRITTEN_BACK, Killed, Start, links, open_items, operations
+from rounds import (
+    CUSTOMERS,
+    INVOICES,
+    ITEMS,
+    LOOK_UP_AFTER,
+    WRITTEN_BACK,
+    Killed,
+    Start,
+    fault,
+    links,
+    open_items,
+    operations,
+)
 
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.kashoo.rules import KashooError
@@ -22,6 +34,7 @@ from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 8 * 86_400.0
 ACCOUNTS = 3
+LOST = ["drop_before", "drop_after", "cut_body", "error_before", "error_after", "unauthorized_after", "html_after"]
 Row = dict[str, Any]
 pick = st.integers(0, 5)
 amounts = st.sampled_from(["100.00", "250.01", "99.99", "1234.56"])
@@ -151,6 +164,14 @@ class Trade(RuleBasedStateMachine):
             faults.hook = None
         self.note_new_invoices()
 
+    @rule(kind=st.sampled_from(LOST), path=st.sampled_from([INVOICES, CUSTOMERS, ITEMS]))
+    @precondition(lambda self: len(self.deals) > 1)
+    def an_answer_is_lost(self, kind: Any, path: str) -> None:
+        fault(self.drive, kind, path)
+        self.drive.run()
+        self.box.faults["kashoo"].clear()
+        self.note_new_invoices()
+
     # -- what must hold
 
     def becomes_quiet(self) -> None:
@@ -167,7 +188,9 @@ class Trade(RuleBasedStateMachine):
         self.drive.run()
         self.drive.run_back()
         assert {row["error_class"] for row in parked} <= {"entity_is_deleted"}
-        assert writes(self.box) == before | {"salesforce": before["salesforce"] + bool(parked)}
+        after = writes(self.box)
+        assert after["kashoo"] == before["kashoo"]
+        assert after["salesforce"] - before["salesforce"] in {0, int(bool(parked))}  # a deleted deal may come back
 
     def check_sales(self) -> None:
         standing: dict[str, list[Row]] = {}
@@ -277,9 +300,8 @@ def profile(examples: int, steps: int, *, derandomize: bool) -> settings:
     )
 
 
-@pytest.mark.long
 def test_any_order_of_people_syncs_and_crashes_ends_in_agreement(machine: type[Trade]) -> None:
-    run_state_machine_as_test(machine, settings=profile(20, 50, derandomize=True))
+    run_state_machine_as_test(machine, settings=profile(100, 50, derandomize=True))
 
 
 @pytest.mark.long

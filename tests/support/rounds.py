@@ -133,9 +133,10 @@ class Start:
         """Begin again in another folder."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         self.box.restore(self._snapshot)
-        for faults in self.box.faults.values():
+        for faults, log in zip(self.box.faults.values(), self.box.logs.values(), strict=True):
             faults.clear()
             faults.hook = None
+            log.clear()  # it forgets its oldest entries by itself, which would spoil a count
         return Rounds(self.box, folder)
 
 
@@ -214,7 +215,7 @@ def open_items(drive: Rounds) -> list[tuple[str, str]]:
 
 
 def reviews(drive: Rounds) -> list[tuple[str, str]]:
-    return [(row["source_id"], row["error_class"]) for row in drive.store.journal.open_reviews()]
+    return [(row["source_id"], row["error_class"]) for row in drive.store.reviews.all_open()]
 
 
 def links(drive: Rounds, target: str = "invoice") -> dict[str, int]:

@@ -212,14 +212,14 @@ def test_a_confirmed_create_is_done_linked_and_audited(store, clock) -> None:
     assert (link.kashoo_id, link.version, link.fields, link.sale_id) == (501, 1, {"memo": ("s1", "r1")}, DEAL)
     assert (link.currency, link.expected_total, link.journal_date) == ("USD", 12_000, "2026-03-01")
     assert audited(store) == [("create", "run1", 501)]
-    assert store.journal.open_reviews() == []
+    assert store.reviews.all_open() == []
     assert store.journal.done_keys("run1") == {sent.row.key}
 
 
 def test_what_was_written_but_differs_is_done_with_one_review_item_and_never_parked(store) -> None:
     store.journal.answered(send(store), CHANGE, "won", DIFFERS)
     assert states(store) == ["done"]
-    [item] = store.journal.open_reviews()
+    [item] = store.reviews.all_open()
     assert (item["kashoo_id"], item["error_class"], item["cause"], item["run_id"]) == (
         501, "total_differs", DIFFERS.cause, "run1",
     )  # fmt: skip
@@ -240,7 +240,7 @@ def test_a_failure_inside_the_settling_transaction_keeps_nothing_of_it(store, da
     assert everything(store) == before
     store.journal.answered(sent, CHANGE, "won", DIFFERS)
     assert sorted(states(store)) == ["closed", "done"]
-    assert len(rows_of(store, tables.links)) == len(store.journal.open_reviews()) == 1
+    assert len(rows_of(store, tables.links)) == len(store.reviews.all_open()) == 1
 
 
 @pytest.mark.parametrize("moment", ["UPDATE operations", "UPDATE links", "INSERT INTO audit", "COMMIT"])
@@ -411,9 +411,9 @@ def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> N
 
 def test_a_review_item_is_opened_once_per_record_and_cause(store) -> None:
     for run in ("run1", "run2"):
-        store.journal.review(ROW, REFUSED, run)
-        store.journal.review(ROW, DIFFERS, run)
-    items = store.journal.open_reviews()
+        store.reviews.open(ROW, REFUSED, run)
+        store.reviews.open(ROW, DIFFERS, run)
+    items = store.reviews.all_open()
     assert [(item["error_class"], item["run_id"]) for item in items] == [
         ("closed_period", "run1"), ("total_differs", "run1"),
     ]  # fmt: skip

@@ -100,7 +100,7 @@ def fill(store: SyncStore) -> None:
     store.journal.linked(ROW, CHANGE, "r1")
     parked = replace(ROW, source_id="006000000000002AAA")
     store.journal.park(parked, PROBLEM, "r1")
-    store.journal.review(parked, PROBLEM, "r1")
+    store.reviews.open(parked, PROBLEM, "r1")
     sent = store.journal.send(
         replace(ROW, source_id="006000000000003AAA"),
         run_id="r1",
@@ -122,7 +122,7 @@ def seen(store: SyncStore) -> tuple[object, ...]:
         sorted(store.links.of_kashoo("invoice", [501])),
         [row["state"] for row in store.journal.unsettled(*State)],
         store.journal.unsettled_sources("Opportunity"),
-        [item["error_class"] for item in store.journal.open_reviews()],
+        [item["error_class"] for item in store.reviews.all_open()],
         len(store.journal.done_keys("r1")),
         store.watermarks.get("s"),
         bool(store.run("salesforce_to_kashoo", "r1")),

@@ -140,9 +140,9 @@ def test_a_record_parked_by_two_runs_at_once_is_parked_once(together) -> None:
 
 def test_a_review_item_opened_by_two_runs_at_once_is_opened_once(together) -> None:
     one, two = together.stores()
-    together.run(lambda: one.journal.review(ROW, REFUSED, "r1"), lambda: two.journal.review(ROW, REFUSED, "r2"))
+    together.run(lambda: one.reviews.open(ROW, REFUSED, "r1"), lambda: two.reviews.open(ROW, REFUSED, "r2"))
     assert together.outcomes == ["None", "None"]
-    assert len(one.journal.open_reviews()) == 1
+    assert len(one.reviews.all_open()) == 1
 
 
 def test_a_record_linked_by_two_runs_at_once_is_linked_by_one_and_stale_for_the_other(together) -> None:
