@@ -226,15 +226,12 @@ class Journal:
             row = found.mappings().one_or_none()
             return dict(row) if row else None
 
-    def open_records(self) -> set[tuple[str, str]]:
-        """List (target, source id) of what was sent and has no known outcome: nothing more is sent for it."""
-        with self._database.begin() as connection:
-            found = connection.execute(
-                select(operations.c.target, operations.c.source_id).where(
-                    self._mine, operations.c.state.in_([State.SENT, State.IN_DOUBT])
-                )
-            )
-            return {(row.target, row.source_id) for row in found}
+    def open_records(self, *states: State) -> set[tuple[str, str]]:
+        """List (target, source id) of what was sent and has no known outcome.
+
+        :param states: ``SENT`` and ``IN_DOUBT`` when none is given: nothing more is sent to the books for those.
+        """
+        return {(row["target"], row["source_id"]) for row in self.unsettled(*states or (State.SENT, State.IN_DOUBT))}
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
         """Settle a write-back that Salesforce confirmed."""

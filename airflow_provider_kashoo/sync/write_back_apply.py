@@ -41,10 +41,13 @@ class WriteBack:
         :raises UnreachableError: when Salesforce stopped answering; run it again then.
         """
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
+        done = journal.done_keys(run_id)
         batch: list[PlanRow] = []
         for row in self.sync.files.read_plan():
             problem = Problem(row.error_class, row.reason, row.fix)
-            if row.action is Action.WRITE_BACK:
+            if row.action is Action.WRITE_BACK and row.key in done:
+                self.counts["done before"] += 1
+            elif row.action is Action.WRITE_BACK:
                 batch.append(row)
             elif row.action is Action.PARK:
                 journal.park(row, problem, run_id)

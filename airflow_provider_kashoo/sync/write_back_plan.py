@@ -20,6 +20,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import CENTS
+from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.settlement import Allocation, is_complete, settle
 from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
@@ -41,13 +42,14 @@ def plan(sync: Sync) -> PlanSummary:
     parts: dict[int, list[Allocation]] = defaultdict(list)
     for part in kashoo_delta.staged_allocations(sync):
         parts[part.invoice_id].append(part)
-    known = _affected(sync, links, invoices, parts, rows)
+    untold = sync.store.journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
+    known = _affected(sync, links, invoices, parts, rows, untold)
     rows += _copies(sync, links)
     _complete(sync, known, parts)
     for mapping in sync.mappings.values():
         if not mapping.into_books:
             own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
-            rows += _rows_of(sync, mapping, own, parts)
+            rows += _rows_of(sync, mapping, own, parts, untold)
     rows = in_order(rows)
     sync.files.write_plan(rows)
     reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
@@ -61,12 +63,13 @@ def _affected(
     invoices: dict[int, dict[str, Any]],
     parts: dict[int, list[Allocation]],
     rows: list[PlanRow],
+    untold: set[tuple[str, str]],
 ) -> list[tuple[Link, dict[str, Any]]]:
-    """Pair each link that may have changed with its invoice as it is now."""
+    """Pair each link that may have changed, or whose last write-back has no known outcome, with its invoice now."""
     known, swept = [], kashoo_delta.swept(sync)
     for link in links:
         invoice = invoices.get(link.kashoo_id)
-        missed = swept and link.settlement != "Void"
+        missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in untold
         if invoice is None and (missed or link.kashoo_id in parts or link.settlement not in kashoo_delta.SETTLED):
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
             if invoice is None or invoice.get("removed") is True:
@@ -89,7 +92,11 @@ def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[
 
 
 def _rows_of(
-    sync: Sync, mapping: Mapping, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]
+    sync: Sync,
+    mapping: Mapping,
+    known: list[tuple[Link, dict[str, Any]]],
+    parts: dict[int, list[Allocation]],
+    untold: set[tuple[str, str]],
 ) -> list[PlanRow]:
     if not known:
         return []
@@ -102,7 +109,9 @@ def _rows_of(
     rows = []
     for number, (link, _) in enumerate(known):
         document = {name: _value(values[number], name in money) for name, values in columns.items()}
-        rows.append(_row(sync, mapping, link, document, settled[number]["status"]))
+        # What Salesforce holds is not known where an answer is missing: it may be what was true then.
+        told = {} if (mapping.to, link.source_id) in untold else link.written_back
+        rows.append(_row(sync, mapping, replace(link, written_back=told), document, settled[number]["status"]))
     return rows
 
 

@@ -15,11 +15,13 @@ from rounds import (
     INVOICES,
     ITEMS,
     LOOK_UP_AFTER,
+    Killed,
     Rounds,
     Start,
     bearing,
     end_state,
     links,
+    open_items,
     operations,
     reviews,
     states_of,
@@ -230,6 +232,38 @@ def test_a_query_that_ends_between_two_pages_moves_no_watermark_and_loses_no_dea
     assert fired == 1
     assert {deals[0], deals[-1]} <= set(links(drive))
     assert len(books_rows(box, "invoices")) == 4
+
+
+@pytest.mark.parametrize("kind", ["crash", "drop_after", "row_lock"])
+def test_what_salesforce_may_have_been_told_is_told_anew_even_when_it_is_true_again(
+    drive: Rounds, start: Start, kind: str
+) -> None:
+    """The books say again what the last confirmed write-back said; the one in between may have been written too."""
+    box = drive.sandbox
+    drive.run_back()
+    told = box.org.get("Opportunity", start.deal)["Kashoo_Paid__c"]
+    (payment,) = books_rows(box, "invoicePayments")
+    invoice = invoice_of(box, start.deal)
+    box.books.pay(box.books.main(), invoice["id"], 700)
+    if kind == "crash":
+        box.faults["salesforce"].hook = lambda stage: die(drive, stage)
+    else:
+        salesforce(drive, kind, method="PATCH", path=COLLECTION)
+    with suppress(Killed, SyncError):
+        drive.run_back()
+    (later,) = [row for row in books_rows(box, "invoicePayments") if row["id"] != payment["id"]]
+    box.books.remove(box.books.main(), "invoicePayments", later["id"])
+    drive.sandbox.clock.advance(LOOK_UP_AFTER)
+    drive.run_back()
+    assert box.org.get("Opportunity", start.deal)["Kashoo_Paid__c"] == told
+    assert open_items(drive) == []
+    assert drive.run_back().outcome.get("written_back", 0) == 0
+
+
+def die(drive: Rounds, stage: str) -> None:
+    if stage.startswith("processed PATCH"):
+        drive.sandbox.faults["salesforce"].hook = None
+        raise Killed
 
 
 def test_an_outage_of_kashoo_ends_the_run_early_and_is_made_up_for(drive: Rounds, expected: dict[str, Any]) -> None:
