@@ -17,10 +17,10 @@ up: .venv/.demo ## The demo, left running with the Airflow UI until Ctrl-C
 	$(BIN)/airflow kashoo demo --keep
 
 test: .venv/.dev ## Run the tests (some minutes)
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"
 
-test-long: .venv/.dev ## Run every test, the long ones too
-	$(BIN)/python -m pytest
+test-long: .venv/.dev ## Run every test, the long ones too (hours)
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/.dev ## Style, types, and that imports run one way
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class LocalAirflow:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it; its whole process group is stopped at the end."""
+        """Run it; every process of its session is stopped at the end."""
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "standalone"],
@@ -92,16 +92,16 @@ class LocalAirflow:
                 env=self._environment,
                 start_new_session=True,
             )
-        self.group = process.pid
+        self._session_id = process.pid
         try:
             yield
         finally:
             for sign in (signal.SIGTERM, signal.SIGKILL):
-                try:
-                    os.killpg(process.pid, sign)
+                for group in {process.pid, *self.processes()}:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(group, sign)
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(20)
-                except (ProcessLookupError, subprocess.TimeoutExpired):
-                    continue
 
     def ready(self) -> bool:
         """Say whether every part of Airflow is healthy and both DAGs are known; log in on the way."""
@@ -132,14 +132,20 @@ class LocalAirflow:
     def memory(self) -> int:
         """Add up the memory of all its processes, shared pages counted once, in bytes; 0 where /proc is absent."""
         total = 0
-        for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
-            try:
-                if os.getpgid(int(status.parent.name)) == self.group:
-                    found = [line for line in status.read_text().splitlines() if line.startswith("Pss:")]
-                    total += int(found[0].split()[1]) * 1024
-            except (OSError, IndexError):
-                continue
+        for process in self.processes():
+            with suppress(OSError, StopIteration):
+                shares = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+                total += next(int(line.split()[1]) * 1024 for line in shares if line.startswith("Pss:"))
         return total
+
+    def processes(self) -> list[int]:
+        """List its processes: tasks lead process groups of their own, but stay in its session. Empty without /proc."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(ProcessLookupError, PermissionError):
+                if os.getsid(int(folder.name)) == self._session_id:
+                    found.append(int(folder.name))
+        return found
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=30)
