@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
-from airflow_provider_kashoo.clients.transport import TryAgain, adapter_of, read_with_retries
+from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info
+from airflow_provider_kashoo.clients.refusals import record_problem, refusal
+from airflow_provider_kashoo.clients.transport import adapter_of, read_with_retries
 from airflow_provider_kashoo.core import soql
+from airflow_provider_kashoo.core.dates import parse_instant, soql_instant
 from airflow_provider_kashoo.core.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -23,10 +27,9 @@ from airflow_provider_kashoo.core.errors import (
 )
 
 MAX_COLLECTION = 200
+TOGETHER = 5
+A_MOMENT = timedelta(minutes=2)
 Record = dict[str, Any]
-
-TRANSIENT = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
-"""Per-record codes that a later try may not meet again (evidenced in issue threads)."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +56,27 @@ class Organization:
 
 
 @dataclass(frozen=True)
-class FieldInfo:
-    """What describe says of one field.
+class Clock:
+    """The server's time.
 
-    :param type: Salesforce's type name, such as ``currency`` or ``reference``.
+    :param now: UTC whole seconds.
+    :param covered: every change stamped before this is visible to queries, UTC; None when the object cannot tell.
     """
 
-    name: str
-    type: str
-    scale: int
-    length: int
-    calculated: bool
-    updateable: bool
-    reference_to: tuple[str, ...]
-    relationship: str | None
+    now: datetime
+    covered: datetime | None
 
 
 @dataclass(frozen=True)
-class ObjectInfo:
-    """What describe says of one object.
+class Found:
+    """What a query found.
 
-    :param children: child relationship name -> (object, field that points here).
+    :param total: how many records, known from the first page.
+    :param records: further pages are read as they are asked for.
     """
 
-    name: str
-    fields: Mapping[str, FieldInfo]
-    children: Mapping[str, tuple[str, str]]
+    total: int
+    records: Iterator[Record]
 
 
 class SalesforceClient:
@@ -101,35 +99,63 @@ class SalesforceClient:
         self._path = f"/services/data/v{version}"
         self._login: Session | None = None
         self._described: dict[str, ObjectInfo] = {}
+        self._ahead: timedelta | None = None  # of the server's clock over ours, by its last answer
 
     @property
     def requests_sent(self) -> int:
         """How many requests left this session."""
         return adapter_of(self._http).requests_sent
 
-    def now(self) -> datetime:
-        """Tell the server's clock, UTC whole seconds, from the Date of an answer."""
-        response = self._get("/limits", {})
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    def clock(self, sobject: str) -> Clock:
+        """Tell the server's clock, and up to when every change of an object is visible.
+
+        Salesforce's ``latestDateCovered`` is the start of the oldest transaction that is still open (evidenced).
+        """
+        if not self.describe(sobject).replicateable:
+            self.json("GET", "/limits")  # any answer tells the time
+            return Clock(self._now(), None)
+        try:
+            covered = self._updated(sobject)
+        except ConfigurationError:
+            covered = self._updated(sobject)  # our own clock was wrong; by now the server's is known
+        return Clock(self._now(), covered)
+
+    def _updated(self, sobject: str) -> datetime:
+        now = self._now()
+        asked = {"start": soql_instant(now - A_MOMENT), "end": soql_instant(now)}
+        return parse_instant(self.json("GET", f"/sobjects/{sobject}/updated/", params=asked)["latestDateCovered"])
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0) + (self._ahead or timedelta())
 
     def organization(self) -> Organization:
         """Read the org's id and currency.
 
         ``DefaultCurrencyIsoCode`` is assumed: other clients read it, the object reference does not list it.
         """
-        row = next(self.query(soql.ORGANIZATION))
-        described = self.describe("Organization")
-        currency = None
-        if "DefaultCurrencyIsoCode" in described.fields:
-            currency = next(self.query(soql.ORGANIZATION_CURRENCY))["DefaultCurrencyIsoCode"]
+        texts = (soql.ORGANIZATION, soql.ORGANIZATION_CURRENCY)
+        known, money = self._together([self._query_path(text) for text in texts], needed=1)
+        row = known["records"][0]
+        # An org that lacks the field answers with an error in place of a page.
+        currency = money["records"][0]["DefaultCurrencyIsoCode"] if isinstance(money, dict) else None
         return Organization(row["Id"], row["Name"], currency)
 
     def describe(self, sobject: str) -> ObjectInfo:
-        """Read an object's fields and child relationships, once per client."""
+        """Read an object's fields and child relationships, once per client.
+
+        :raises ConfigurationError: when there is no such object, or the user may not see it.
+        """
         if sobject not in self._described:
-            raw = self._json(self._get(f"/sobjects/{sobject}/describe", {}))
-            self._described[sobject] = _object_info(raw)
+            self._described[sobject] = object_info(self.json("GET", f"/sobjects/{sobject}/describe"))
         return self._described[sobject]
+
+    def described(self) -> dict[str, Any]:
+        """Give every describe read so far, as JSON takes it."""
+        return {name: asdict(info) for name, info in self._described.items()}
+
+    def recall(self, described: Mapping[str, Any]) -> None:
+        """Take describes that were read a moment ago, from :meth:`described`."""
+        self._described = {name: from_json(info) for name, info in described.items()} | self._described
 
     def query(self, text: str, *, deleted: bool = False) -> Iterator[Record]:
         """Run a query to its last page; numbers are exact decimals.
@@ -137,17 +163,50 @@ class SalesforceClient:
         :param deleted: see records in the recycle bin too.
         :raises UnreachableError: when fewer records came than Salesforce counted.
         """
-        path, params = f"/{'queryAll' if deleted else 'query'}/", {"q": text}
-        page = self._json(self._get(path, params))
+        yield from self._rest(self.json("GET", self._query_path(text, deleted=deleted)))
+
+    def queries(self, texts: Sequence[str], *, deleted: bool = False) -> Iterator[Found]:
+        """Run many queries, five in one request (evidenced limit); one entry each, in order."""
+        for start in range(0, len(texts), TOGETHER):
+            paths = [self._query_path(text, deleted=deleted) for text in texts[start : start + TOGETHER]]
+            for page in self._together(paths):
+                yield Found(page["totalSize"], self._rest(page))
+
+    def _rest(self, page: Any) -> Iterator[Record]:
         total, seen = page["totalSize"], 0
         while True:
             seen += len(page["records"])
             yield from page["records"]
             if page["done"]:
                 break
-            page = self._json(self._get(page["nextRecordsUrl"].removeprefix(self._path), {}))
+            page = self.json("GET", page["nextRecordsUrl"].removeprefix(self._path))
         if seen != total:
             raise UnreachableError(f"Salesforce counted {total} records and sent {seen}.", remedy="It is read again.")
+
+    def _together(self, paths: Sequence[str], *, needed: int | None = None) -> list[Any]:
+        """Send several reads as one request.
+
+        :param needed: of how many, counted from the first, a refusal is an error; None for all.
+        :returns: the body of each answer.
+        """
+        asked = [
+            {"method": "GET", "url": self._path + path, "referenceId": f"r{number}"}
+            for number, path in enumerate(paths)
+        ]
+        body = json.dumps({"allOrNone": False, "compositeRequest": asked})
+
+        def send() -> list[Any]:
+            answers = self.json("POST", "/composite", data=body)["compositeResponse"]
+            for answer in answers[:needed]:
+                if answer["httpStatusCode"] != 200:
+                    raise refusal(answer["httpStatusCode"], answer["body"])
+            return [answer["body"] for answer in answers]
+
+        return read_with_retries(send, "Salesforce", self._sleep)
+
+    @staticmethod
+    def _query_path(text: str, *, deleted: bool = False) -> str:
+        return f"/{'queryAll' if deleted else 'query'}/?q={quote(text)}"
 
     def update(self, records: Sequence[tuple[str, Record]]) -> list[Problem | None]:
         """Update records by Id, which may be repeated safely.
@@ -159,44 +218,51 @@ class SalesforceClient:
             "allOrNone": False,
             "records": [{"attributes": {"type": sobject}, **fields} for sobject, fields in records],
         }
-        answer = self._request("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
-        return [None if row["success"] else _record_problem(row["errors"]) for row in self._json(answer)]
+        answer = self.json("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
+        return [None if row["success"] else record_problem(row["errors"]) for row in answer]
 
-    def _get(self, path: str, params: Mapping[str, str]) -> requests.Response:
-        return self._request("GET", path, params=dict(params))
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request and read its JSON with exact numbers; see :meth:`send`."""
+        answer = self.send(method, path, **options)
+        try:
+            return json.loads(answer.text, parse_float=Decimal, parse_int=_integer)
+        except ValueError:
+            raise UnreachableError("Salesforce answered with something that is not JSON.") from None
 
-    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send what may be repeated: reads, and updates by Id."""
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send what may be repeated: reads, updates by Id, and jobs that only read.
+
+        :param path: behind ``/services/data/vNN.0``.
+        :raises ConfigurationError: for a request that can never succeed.
+        :raises UnreachableError: when it failed four times.
+        """
         return read_with_retries(lambda: self._once(method, path, renew=True, **options), "Salesforce", self._sleep)
 
-    def _once(self, method: str, path: str, *, renew: bool, **options: Any) -> requests.Response:
+    def _once(
+        self, method: str, path: str, *, renew: bool, accept: str = "application/json", **options: Any
+    ) -> requests.Response:
         if self._login is None:
             self._login = self._log_in()
         headers = {
             "Authorization": f"Bearer {self._login.token}",
-            "Accept": "application/json",
+            "Accept": accept,
             "Content-Type": "application/json",
             "Sforce-Call-Options": "client=airflow-provider-kashoo",
         }
         url = self._login.instance_url + self._path + path
         response = self._http.request(method, url, headers=headers, allow_redirects=False, **options)
+        if date := response.headers.get("Date"):
+            self._ahead = parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC).replace(microsecond=0)
         if response.status_code in {200, 201, 204}:
             return response
         if response.status_code == 401:
             self._login = None
             if renew:
-                return self._once(method, path, renew=False, **options)
+                return self._once(method, path, renew=False, accept=accept, **options)
             raise AuthenticationError(
                 "Salesforce refused a fresh login.", remedy="Check connection salesforce_default and its user."
             )
-        raise _refusal(response)
-
-    @staticmethod
-    def _json(response: requests.Response) -> Any:
-        try:
-            return json.loads(response.text, parse_float=Decimal, parse_int=_integer)
-        except ValueError:
-            raise UnreachableError("Salesforce answered with something that is not JSON.") from None
+        raise refusal(response.status_code, _errors(response))
 
 
 def _integer(digits: str) -> int:
@@ -212,63 +278,8 @@ def _number(value: Any) -> int | float:
     return number
 
 
-def _object_info(raw: Mapping[str, Any]) -> ObjectInfo:
-    return ObjectInfo(
-        name=raw["name"],
-        fields={
-            row["name"]: FieldInfo(
-                name=row["name"],
-                type=row["type"],
-                scale=int(row.get("scale") or 0),
-                length=int(row.get("length") or 0),
-                calculated=bool(row.get("calculated")),
-                updateable=bool(row.get("updateable")),
-                reference_to=tuple(row.get("referenceTo") or ()),
-                relationship=row.get("relationshipName"),
-            )
-            for row in raw["fields"]
-        },
-        children={
-            row["relationshipName"]: (row["childSObject"], row["field"])
-            for row in raw["childRelationships"]
-            if row.get("relationshipName")
-        },
-    )
-
-
-def _errors(response: requests.Response) -> list[tuple[str, str]]:
+def _errors(response: requests.Response) -> Any:
     try:
-        rows = json.loads(response.text)
-        return [(str(row.get("errorCode", "")), str(row.get("message", ""))) for row in rows]
-    except (ValueError, AttributeError, TypeError):
-        return [("", "")]
-
-
-def _refusal(response: requests.Response) -> Exception:
-    """Read a refusal by status and body: a 403 may be a permission, a daily limit or too many at once."""
-    code, message = _errors(response)[0]
-    status = response.status_code
-    if code == "REQUEST_LIMIT_EXCEEDED" and "Concurrent" not in message:
-        return UnreachableError(
-            "Salesforce's daily request limit is used up.", remedy="Wait, or ask for more; the task tries again."
-        )
-    if status in {429, 503} or status >= 500 or code in TRANSIENT | {"REQUEST_LIMIT_EXCEEDED"}:
-        return TryAgain(f"status {status} {code}".strip())
-    if code in {"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"}:
-        # These messages speak of field and object names only.
-        first = message.strip().splitlines()[-1] if message.strip() else code
-        return ConfigurationError(
-            f"Salesforce refused a query: {code}, {first}",
-            remedy="Correct the mapping or the user's field permissions.",
-        )
-    return ConfigurationError(
-        f"Salesforce refused a request ({status} {code}).", remedy="Check the permissions of the connection's user."
-    )
-
-
-def _record_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    first = errors[0] if errors else {}
-    code = str(first.get("statusCode") or first.get("errorCode") or "unknown")
-    names = ", ".join(first.get("fields") or [])
-    where = f" for {names}" if names else ""
-    return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", "Correct the record or the mapping.")
+        return json.loads(response.text)
+    except ValueError:
+        return None

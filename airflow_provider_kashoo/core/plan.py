@@ -20,6 +20,7 @@ class Action(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    FOLLOW = "follow"  # its source was merged into another record: the link goes on with that one
     LINK = "link"  # it stands in the books already: remember, write nothing
     WRITE_BACK = "write_back"
     PARK = "park"  # it should be written and cannot be
@@ -29,7 +30,7 @@ class Action(StrEnum):
 
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.WRITE_BACK})
-BOOKKEEPING = frozenset({Action.LINK, Action.PARK, Action.REVIEW})
+BOOKKEEPING = frozenset({Action.FOLLOW, Action.LINK, Action.PARK, Action.REVIEW})
 """Rows that change the store but send nothing."""
 
 
@@ -88,7 +89,7 @@ class PlanRow:
         return f"{self.source_object} {self.source_id}"
 
 
-ORDER = {Action.LINK: 0, Action.CREATE: 1, Action.UPDATE: 2, Action.WRITE_BACK: 3}
+ORDER = {Action.FOLLOW: -1, Action.LINK: 0, Action.CREATE: 1, Action.UPDATE: 2, Action.WRITE_BACK: 3}
 TARGET_ORDER = {"customer": 0, "item": 1, "invoice": 2}
 
 

@@ -7,12 +7,15 @@ because date literals would count in the user's time zone (evidenced).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from urllib.parse import quote
 
 from airflow_provider_kashoo.core.dates import soql_instant
 from airflow_provider_kashoo.core.window import Window
 
 IDS_PER_QUERY = 200
-"""Keeps the URI well under Salesforce's 16,384 bytes (evidenced) beside a wide select."""
+MAX_QUERY = 16_000
+"""Bytes of a query in a URI, which Salesforce takes up to 16,384 of (evidenced)."""
 
 ORGANIZATION = "SELECT Id, Name, IsSandbox FROM Organization"
 ORGANIZATION_CURRENCY = "SELECT DefaultCurrencyIsoCode FROM Organization"
@@ -28,9 +31,29 @@ def _quoted(ids: Iterable[str]) -> str:
     return ", ".join(f"'{ident}'" for ident in ids)
 
 
-def changed(sobject: str, window: Window) -> str:
+def fits_a_uri(text: str) -> bool:
+    """Say whether a query can be sent by GET; a longer one needs a bulk job, whose text goes in a body."""
+    return len(quote(text)) <= MAX_QUERY
+
+
+def changed(sobject: str, window: Window, more: Sequence[str] = ()) -> str:
     """Find ids and stamps of the records of one object that changed in a window, deleted ones included."""
-    return f"SELECT Id, SystemModstamp, IsDeleted FROM {sobject} WHERE {_within(window)} ORDER BY SystemModstamp, Id"
+    names = ", ".join(["Id", "SystemModstamp", "IsDeleted", *more])
+    return f"SELECT {names} FROM {sobject} WHERE {_within(window)} ORDER BY SystemModstamp, Id"
+
+
+def changed_since(sobject: str, instant: datetime) -> str:
+    """Find what changed at an instant or later."""
+    return f"SELECT Id FROM {sobject} WHERE SystemModstamp >= {soql_instant(instant)} ORDER BY SystemModstamp, Id"
+
+
+def in_window(sobject: str, paths: Sequence[str], window: Window, relationship: str | None = None) -> str:
+    """Read whole what changed in a window, or what belongs to it; unordered, so that Salesforce may split the work.
+
+    :param relationship: to the record whose stamp counts; None for the record's own.
+    """
+    path = f"{relationship}.SystemModstamp" if relationship else "SystemModstamp"
+    return f"SELECT {', '.join(paths)} FROM {sobject} WHERE {_within(window, path)}"
 
 
 def changed_parents(child: str, parent_field: str, window: Window) -> str:

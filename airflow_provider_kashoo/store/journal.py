@@ -254,6 +254,18 @@ class Journal:
             self._close_parked(transaction, row)
             audit.note(transaction, row, "link", row.reason, run_id, None, change.kashoo_id)
 
+    def followed(self, row: PlanRow, survivor: str, run_id: str) -> None:
+        """Let the link of a record that was merged into another go on with that one; nothing is sent.
+
+        :raises StaleRow: when the link is not as the plan saw it.
+        """
+        with self._database.writing(self._scope_id) as transaction:
+            if link_rows.version_of(transaction, row) != row.link_version:
+                raise StaleRow(row.record)
+            link_rows.follow(transaction, row, survivor)
+            self._close_parked(transaction, row)
+            audit.note(transaction, row, "follow", row.reason, run_id, None, row.kashoo_id)
+
     def failed(self, sent: Sent, event: Event, problem: Problem) -> State:
         """Settle a write that was refused, turned away, or not answered.
 

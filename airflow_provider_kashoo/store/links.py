@@ -149,6 +149,12 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
     )
 
 
+def follow(transaction: Transaction, row: PlanRow, survivor: str) -> None:
+    """Give the link of a plan row to the record that its own was merged into."""
+    values = {"source_id": survivor, "sale_id": survivor, "version": row.link_version + 1}
+    transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values, "updated_at": transaction.now})
+
+
 def write_back(transaction: Transaction, row: PlanRow, written: Mapping[str, str], settlement: str) -> None:
     """Remember what Salesforce was told of a link's invoice."""
     same = {"this_scope": transaction.scope_id, "this_invoice": row.kashoo_id, "this_source": row.source_id}

@@ -25,6 +25,7 @@ from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import resolve_links
+from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ class BooksApply:
                 return "done before" if row.key in self._done else self._write(row)
             case Action.LINK:
                 return self._link(row)
+            case Action.FOLLOW:
+                return self._follow(row)
             case Action.PARK:
                 return self._block(row, row.error_class, row.reason, row.fix)
             case Action.REVIEW:
@@ -259,6 +262,13 @@ class BooksApply:
         self._linked[row.target, row.source_id] = change.kashoo_id
         self._close_reviews(row, GONE_WHEN_WRITTEN)
         return "linked"
+
+    def _follow(self, row: PlanRow) -> str:
+        try:
+            self.sync.store.journal.followed(row, row.payload[INTO], self.sync.run.run_id)
+        except StaleRow:
+            return "stale"  # by an earlier try of this run, or another run
+        return "followed"
 
     def _remember_links(self, rows: list[PlanRow]) -> None:
         wanted: dict[str, set[str]] = {"customer": set(), "item": set()}

@@ -27,7 +27,8 @@ from airflow_provider_kashoo.core.transform import Document, transform
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
-from airflow_provider_kashoo.sync.salesforce_delta import load_lines, load_records
+from airflow_provider_kashoo.sync.merges import plan_merges
+from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
 
 GUARD = timedelta(days=31)
@@ -134,6 +135,10 @@ class BooksPlan:
         frame = load_records(self.sync, mapping.from_.object)
         stamps = _stamps(frame) if frame is not None else {}
         links = self.sync.store.links.of_sources(mapping.to, {*stamps, *needed})
+        for row, link in plan_merges(self.sync, mapping):
+            self.rows.append(row)
+            if link and link.source_id in {*stamps, *needed}:
+                links[link.source_id] = link
         self.linked |= {(mapping.to, ident): link.kashoo_id for ident, link in links.items()}
         result = None
         if frame is not None:

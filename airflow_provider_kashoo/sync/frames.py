@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -9,8 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
-from airflow_provider_kashoo.clients.salesforce import FieldInfo, SalesforceClient
+from airflow_provider_kashoo.clients.describe import FieldInfo
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.dates import parse_instant
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
@@ -85,6 +89,46 @@ def to_table(records: Iterable[Mapping[str, Any]], types: Mapping[str, pa.DataTy
     return pa.Table.from_arrays(arrays, schema=pa.schema(list(types.items())))
 
 
+def from_csv(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Read a page of a bulk job; the empty cell is null there (evidenced).
+
+    :param types: path -> type.
+    """
+    table = _csv(content)
+    names = [name for name in types if name in table.column_names]
+    arrays = [_typed(table[name], types[name]) for name in names]
+    return pa.Table.from_arrays(arrays, schema=pa.schema([(name, types[name]) for name in names]))
+
+
+def with_parent(table: pa.Table, key: str | None) -> pa.Table:
+    """Call the column that holds the id of a line's record ``parent``, whatever the object calls it."""
+    return table.append_column("parent", table[key]) if key else table
+
+
+def csv_rows(content: bytes) -> list[dict[str, Any]]:
+    """Read a page of a bulk job as records of texts, keyed by path."""
+    return list(_csv(content).to_pylist())
+
+
+def _csv(content: bytes) -> pa.Table:
+    names = next(csv.reader([content.split(b"\n", 1)[0].decode()]), [])
+    options = arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=[""],
+    )
+    return arrow_csv.read_csv(
+        pa.BufferReader(content),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=options,
+    )
+
+
+def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return pc.equal(column, "true") if pa.types.is_boolean(kind) else column.cast(kind)
+
+
 def to_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Put tables of one object together as a frame with exact types; of doubled records the newest stays."""
     table = pa.concat_tables(tables, promote_options="default")
@@ -97,8 +141,11 @@ def to_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 def _cell(row: Mapping[str, Any], path: str, kind: pa.DataType) -> Any:
     value: Any = row
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+    if path in row:
+        value = row[path]
+    else:
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
     if value is None:
         return None
     if pa.types.is_decimal(kind):
@@ -107,4 +154,6 @@ def _cell(row: Mapping[str, Any], path: str, kind: pa.DataType) -> Any:
         return parse_instant(value)
     if pa.types.is_date(kind):
         return date.fromisoformat(value)
-    return value if pa.types.is_boolean(kind) else str(value)
+    if pa.types.is_boolean(kind):
+        return value is True or value == "true"
+    return str(value)

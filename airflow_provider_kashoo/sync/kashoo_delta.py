@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_kashoo.core.dates import business_date
+from airflow_provider_kashoo.core.dates import business_date, first_of_week
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.settlement import Allocation, allocations
 from airflow_provider_kashoo.sync.sync import Sync
@@ -59,7 +59,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
     source = f"kashoo.{resource}"
     watermark = sync.store.watermarks.get(source)
     if resource == "invoices":
-        sweep = _sweeps(sync, watermark, today)
+        sweep = _sweeps(sync, watermark, now)
         start = _oldest_linked(sync) if sweep else _oldest_open(sync)
         rows = list(_listing(sync, "invoice", start, today)) if start else []
         sync.files.write_json("references", _references(sync, rows))
@@ -128,14 +128,12 @@ def _listing(sync: Sync, resource: str, start: date, today: date) -> Iterator[di
     return sync.kashoo.listing(resource, start=start.isoformat(), end=(today + FUTURE).isoformat())
 
 
-def _sweeps(sync: Sync, watermark: datetime | None, today: date) -> bool:
+def _sweeps(sync: Sync, watermark: datetime | None, now: datetime) -> bool:
     """Say whether this is the week's first run: it lists settled invoices too.
 
     A payment that is reversed vanishes; only the balance of its invoice tells.
     """
-    return (
-        watermark is None or business_date(watermark, sync.settings.zone).isocalendar()[:2] != today.isocalendar()[:2]
-    )
+    return watermark is None or first_of_week(watermark, now, sync.settings.zone)
 
 
 def _oldest_open(sync: Sync) -> date | None:

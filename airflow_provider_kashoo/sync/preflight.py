@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping import nearest
+from airflow_provider_kashoo.sync import frames
 from airflow_provider_kashoo.sync.books import Books
-from airflow_provider_kashoo.sync.salesforce_delta import shape_of
+from airflow_provider_kashoo.sync.salesforce_read import shape_of
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
 
 POOLS = {"salesforce_api": 4, "kashoo_api": 2}
@@ -30,6 +32,7 @@ def check_pools(recorded: Mapping[str, int]) -> None:
 def preflight(sync: Sync) -> None:
     """Check both sides and every mapping, and stage the reference data for the plan."""
     check_both_sides(sync).stage(sync)
+    sync.files.write_json("described", sync.salesforce.described())
 
 
 def check_both_sides(sync: Sync) -> Books:
@@ -59,6 +62,22 @@ def _check_business(sync: Sync) -> None:
 def _mapping_faults(sync: Sync) -> Iterator[str]:
     for sobject in sorted({each.from_.object for each in sync.mappings.values() if each.into_books}):
         yield from _caught(lambda sobject=sobject: shape_of(sync, sobject))  # type: ignore[misc]
+    for mapping in sync.mappings.values():
+        for number, condition in enumerate(mapping.conditions):
+            for path in condition.paths:
+                if _is_formula(sync, mapping, path):
+                    yield (
+                        f"{mapping.place('when', number)}: {path} is a formula field: when its value changes, no stamp "
+                        "moves and nobody sees it. Write what the formula computes, or use a field that a flow sets."
+                    )
+
+
+def _is_formula(sync: Sync, mapping: FieldMapping, path: str) -> bool:
+    try:
+        info = frames.resolve(sync.salesforce, mapping.from_.object, path)
+    except ConfigurationError:
+        return False  # said already
+    return info is not None and info.formula
 
 
 def _write_back_faults(sync: Sync) -> Iterator[str]:

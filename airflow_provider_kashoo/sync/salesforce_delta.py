@@ -1,55 +1,66 @@
-"""Step one, from Salesforce: which records are dirty, read whole, with their lines and parents.
+"""Step one, from Salesforce: which records are dirty, each read whole with its lines and parents.
 
 Dirty are: records that changed, parents of changed or deleted lines, records whose referenced records
-changed, and everything the journal has not settled. Kinds of staged file, per extracted object:
-
-``delta.<Object>``           window, counts, ids that were deleted
-``records.<Object>.<Other>`` records of ``Other`` that the extract of ``Object`` brought
-``lines.<Object>``           its lines, each with the id of its ``parent``
+changed, and everything the journal has not settled. Once a week every linked record is read again, and the
+window reaches back further, for what no window showed. ``delta.<Object>`` is staged last: window, counts,
+and ids that were deleted or merged into another.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from airflow_provider_kashoo.core import soql
-from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
+from airflow_provider_kashoo.core.dates import first_of_week
 from airflow_provider_kashoo.core.window import Window, delta_window
-from airflow_provider_kashoo.sync import frames
+from airflow_provider_kashoo.sync import salesforce_read
+from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
+from airflow_provider_kashoo.sync.salesforce_read import Shape, shape_of
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
-STAMPED: dict[str, pa.DataType] = {"Id": pa.string(), "SystemModstamp": pa.timestamp("us", "UTC")}
+
+BULK_FROM = 2_000
+"""A query that finds more is read in bulk; Salesforce counts it in its first page, the largest REST has."""
+
+SWEEP_BACK = timedelta(days=35)
+"""How far the weekly sweep reads back before the watermark."""
+
+MERGED_INTO = "MasterRecordId"
 
 
 @dataclass
-class Shape:
-    """What the mappings read of one object.
+class Dirty:
+    """What has to be read, and what is gone.
 
-    :param records: path -> type, of the object itself.
-    :param lines: child object, its parent field, path -> type; None when no mapping reads lines.
-    :param picks: child relationship -> (child object, parent field, order, path -> type).
-    :param sales: relationships to the record that names the sale; when that one is lost, this one is to be billed.
+    :param ids: read whole by id.
+    :param deleted: in the recycle bin, or gone from it.
+    :param merged: loser -> the record that it was merged into.
+    :param mass: too much changed to be read by id; ``ids`` holds what is dirty for another reason.
+    :param later: changed after the window while it was read in bulk, and so perhaps after its lines.
     """
 
-    records: dict[str, pa.DataType] = field(default_factory=lambda: dict(STAMPED))
-    lines: tuple[str, str, dict[str, pa.DataType]] | None = None
-    picks: dict[str, tuple[str, str, str, dict[str, pa.DataType]]] = field(default_factory=dict)
-    sales: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    merged: dict[str, str] = field(default_factory=dict)
+    mass: bool = False
+    later: set[str] = field(default_factory=set)
 
-    def references(self, paths: Iterable[str]) -> list[str]:
-        """List the relationships that paths run through, such as ``Account`` and ``Account.Owner``."""
-        found: set[str] = set()
-        for path in paths:
-            steps = path.split(".")[:-1]
-            found.update(".".join(steps[: count + 1]) for count in range(len(steps)))
-        return sorted(found)
+    def note(self, row: dict[str, Any]) -> None:
+        """Take in one changed record, or one that is in the recycle bin."""
+        ident = row["Id"]
+        if not row["IsDeleted"]:
+            self.ids.add(ident)
+            return
+        self.deleted.add(ident)
+        if master := row.get(MERGED_INTO):
+            self.merged[ident] = master
 
 
 def extract(sync: Sync, sobject: str) -> dict[str, Any]:
@@ -58,106 +69,151 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     :returns: the report that is also staged: window and counts.
     :raises ConfigurationError: for a mapping that reads what the org does not have.
     """
+    _recall_describes(sync)
     shape = shape_of(sync, sobject)
-    source = f"salesforce.{sobject}"
-    window = delta_window(
-        sync.run,
-        watermark=sync.store.watermarks.get(source),
-        now=sync.salesforce.now(),
-        overlap=sync.settings.overlap,
-        margin=sync.settings.margin,
-    )
-    dirty, deleted = _dirty(sync, sobject, shape, window)
-    ids = sorted(dirty)
-    records = list(_whole(sync, sobject, shape, ids))
-    table = frames.to_table(records, _record_types(shape))
-    sync.files.write_table(f"records.{sobject}.{sobject}", table)
-    lines = None
-    if shape.lines:
-        child, key, types = shape.lines
-        rows = list(_children(sync, child, key, list(types), ids, "Id"))
-        lines = frames.to_table(({**row, "parent": row[key]} for row in rows), {"parent": pa.string(), **types})
-        sync.files.write_table(f"lines.{sobject}", lines)
-    _stage_parents(sync, sobject, table, lines)
+    window, sweeps = _window(sync, sobject)
+    dirty = _dirty(sync, sobject, shape, window)
+    if sweeps:
+        dirty.ids |= _linked(sync, sobject)
+    counts = {"records": 0, "lines": 0}
+    wanted: dict[str, set[str]] = {}
+    read: set[str] = set()
+    if dirty.mass:
+        for kind, part in _in_bulk(sync, sobject, shape, window, dirty):
+            counts[kind] += part.num_rows
+            _note_parents(sync, sobject, part, wanted)
+    dirty.ids -= dirty.deleted
+    for part in salesforce_read.by_id(sync, f"records.{sobject}.{sobject}", sobject, shape, dirty.ids):
+        counts["records"] += part.num_rows
+        read.update(part["Id"].to_pylist())
+        _note_parents(sync, sobject, part, wanted)
+    for part in salesforce_read.lines_by_parent(sync, sobject, shape, dirty.ids):
+        counts["lines"] += part.num_rows
+        _note_parents(sync, sobject, part, wanted)
+    for parent, ids in wanted.items():
+        for _ in salesforce_read.by_id(sync, f"records.{sobject}.{parent}", parent, shape_of(sync, parent), ids):
+            pass
     report = {
-        "source": source,
+        "source": _source(sobject),
         "lower": window.lower.isoformat(),
         "upper": window.upper.isoformat(),
         "moves": window.moves,
         "note": window.note,
-        "records": table.num_rows,
-        "lines": lines.num_rows if lines is not None else 0,
-        "deleted": sorted(deleted),
-        "missing": sorted(dirty - set(table["Id"].to_pylist())),
+        **counts,
+        "bulk": dirty.mass,
+        "deleted": sorted(dirty.deleted),
+        "missing": sorted(dirty.ids - read),
+        "merged": dirty.merged,
+        "later": sorted(dirty.later),
     }
     sync.files.write_json(f"delta.{sobject}", report)
     log.info(
-        "%s: %d records in [%s, %s), %d deleted", sobject, table.num_rows, window.lower, window.upper, len(deleted)
-    )
+        "%s: %d records in [%s, %s), %d deleted",
+        sobject, counts["records"], window.lower, window.upper, len(dirty.deleted),
+    )  # fmt: skip
     return report
 
 
-def shape_of(sync: Sync, sobject: str) -> Shape:
-    """Collect what all mappings read of an object, checked against describe.
+def _source(sobject: str) -> str:
+    return f"salesforce.{sobject}"
 
-    :raises ConfigurationError: naming the mapping's file and line.
+
+def _recall_describes(sync: Sync) -> None:
+    """Take the describes that preflight read, so that they are asked for once a run."""
+    sync.salesforce.recall(sync.files.read_json("described") or {})
+
+
+def _window(sync: Sync, sobject: str) -> tuple[Window, bool]:
+    """Choose the window, once for all tries of the task: what one try staged must fit what the next one adds.
+
+    :returns: the window, and whether this is the week's sweep.
     """
-    shape = Shape()
-    for mapping in sync.mappings_from(sobject):
-        own, picked = _split(mapping)
-        shape.records |= frames.columns(sync.salesforce, sobject, mapping, own)
-        if mapping.from_.lines:
-            child, key = frames.child_of(sync.salesforce, sobject, mapping.from_.lines, mapping)
-            types = shape.lines[2] if shape.lines else {"Id": pa.string(), key: pa.string()}
-            types |= frames.columns(sync.salesforce, child, mapping, mapping.line_paths())
-            shape.lines = (child, key, types)
-        sale = sync.salesforce.describe(sobject).fields.get(mapping.sale.from_ or "") if mapping.sale else None
-        if sale and sale.relationship:
-            shape.sales.add(sale.relationship)
-        for relationship, order in mapping.from_.pick.items():
-            child, key = frames.child_of(sync.salesforce, sobject, relationship, mapping)
-            types = frames.columns(sync.salesforce, child, mapping, picked.get(relationship, {}))
-            shape.picks[relationship] = (child, key, order, types)
-    return shape
+    files, name = sync.files, f"window.{sobject}"
+    if files.read_json(f"delta.{sobject}") is not None:  # it was read to its end, and is to be read afresh
+        for kind in ("delta", "window"):
+            files.remove(f"{kind}.{sobject}.json")
+        for prefix in (
+            f"bulk.records.{sobject}.",
+            f"bulk.lines.{sobject}.",
+            f"records.{sobject}.",
+            f"lines.{sobject}.",
+        ):
+            files.remove(prefix)
+    if (kept := files.read_json(name)) is not None:
+        times = {end: datetime.fromisoformat(kept[end]) for end in ("lower", "upper")}
+        return Window(**times, moves=kept["moves"], note=kept["note"]), kept["sweeps"]
+    clock, watermark = sync.salesforce.clock(sobject), sync.store.watermarks.get(_source(sobject))
+    window = delta_window(
+        sync.run,
+        watermark=watermark,
+        now=clock.now,
+        overlap=sync.settings.overlap,
+        margin=sync.settings.margin,
+    )
+    sweeps = window.moves and watermark is not None and first_of_week(watermark, clock.now, sync.settings.zone)
+    if sweeps and watermark:
+        window = replace(
+            window, lower=min(window.lower, watermark - SWEEP_BACK), note=f"{window.note}; the week's sweep"
+        )
+    kept = {"lower": window.lower.isoformat(), "upper": window.upper.isoformat()}
+    files.write_json(name, {**kept, "moves": window.moves, "note": window.note, "sweeps": sweeps})
+    return window, sweeps
 
 
-def _split(mapping: FieldMapping) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    own: dict[str, Any] = {}
-    picked: dict[str, dict[str, Any]] = {}
-    for path, place in mapping.header_paths().items():
-        first, _, rest = path.partition(".")
-        if first in mapping.from_.pick:
-            picked.setdefault(first, {})[rest] = place
-        else:
-            own[path] = place
-    return own, picked
+def _linked(sync: Sync, sobject: str) -> set[str]:
+    targets = {mapping.to for mapping in sync.mappings_from(sobject)}
+    return {
+        link.source_id
+        for target in targets
+        for link in sync.store.links.of_target(target)
+        if link.source_object == sobject
+    }
 
 
-def _record_types(shape: Shape) -> dict[str, pa.DataType]:
-    picked = {f"{name}.{path}": kind for name, pick in shape.picks.items() for path, kind in pick[3].items()}
-    return shape.records | picked
-
-
-def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> tuple[set[str], set[str]]:
+def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     unsettled = set(sync.store.journal.unsettled_sources(sobject))
     if sync.run.only is not None:
-        return unsettled & sync.run.only, set()
+        return Dirty(ids=unsettled & sync.run.only)
+    dirty = Dirty(ids=unsettled)
     if window.empty:
-        return unsettled, set()
-    client = sync.salesforce
-    changed = list(client.query(soql.changed(sobject, window), deleted=True))
-    deleted = {row["Id"] for row in changed if row["IsDeleted"]}
-    dirty = {row["Id"] for row in changed} | unsettled
+        return dirty
+    sold = any(mapping.to == "invoice" for mapping in sync.mappings_from(sobject))
+    # A parent that nothing sold needs is not written: only those that are linked or waiting can matter.
+    matters = None if sold else unsettled | _linked(sync, sobject)
+    merges = [MERGED_INTO] if MERGED_INTO in sync.salesforce.describe(sobject).fields else []
+    own = soql.changed(sobject, window, merges)
+    others = list(_others(sobject, shape, window))
+    answers = sync.salesforce.queries([own, *(text for text, _ in others)], deleted=True)
+    changed = next(answers)
+    dirty.mass = changed.total > BULK_FROM and sold and not shape.picks
+    if changed.total > BULK_FROM and not dirty.mass:
+        types = {"Id": pa.string(), "IsDeleted": pa.bool_()} | dict.fromkeys(merges, pa.string())
+        for part in in_bulk(sync, f"records.{sobject}.changed", own, types, deleted=True):
+            _note_rows(dirty, part.to_pylist(), matters)
+    elif not dirty.mass:
+        _note_rows(dirty, changed.records, matters)
+    for (_, key), found in zip(others, answers, strict=True):
+        ids = {row[key] for row in found.records if row[key]}
+        dirty.ids |= ids if matters is None else ids & matters
+    return dirty
+
+
+def _note_rows(dirty: Dirty, rows: Iterable[dict[str, Any]], matters: set[str] | None) -> None:
+    for row in rows:
+        if matters is None or row["Id"] in matters:
+            dirty.note(row)
+
+
+def _others(sobject: str, shape: Shape, window: Window) -> Iterator[tuple[str, str]]:
+    """List the queries for what is dirty because of another record, each with the field that holds its id."""
     for child, key in _dependents(shape):
-        dirty |= {row[key] for row in client.query(soql.changed_parents(child, key, window), deleted=True) if row[key]}
+        yield soql.changed_parents(child, key, window), key
     for reference in sorted({*shape.references(shape.records), *shape.sales}):
-        dirty |= {row["Id"] for row in client.query(soql.changed_by_reference(sobject, reference, window))}
+        yield soql.changed_by_reference(sobject, reference, window), "Id"
     if shape.lines:
         child, key, types = shape.lines
         for reference in shape.references(types):
-            found = client.query(soql.changed_by_reference(child, reference, window, owner=key))
-            dirty |= {row[key] for row in found}
-    return dirty - deleted, deleted
+            yield soql.changed_by_reference(child, reference, window, owner=key), key
 
 
 def _dependents(shape: Shape) -> Iterator[tuple[str, str]]:
@@ -167,48 +223,29 @@ def _dependents(shape: Shape) -> Iterator[tuple[str, str]]:
         yield child, key
 
 
-def _whole(sync: Sync, sobject: str, shape: Shape, ids: list[str]) -> Iterator[dict[str, Any]]:
-    picked: dict[str, dict[str, dict[str, Any]]] = {}
-    for relationship, (child, key, order, types) in shape.picks.items():
-        first: dict[str, dict[str, Any]] = {}
-        for row in _children(sync, child, key, [key, *types], ids, f"{key}, {order}"):
-            first.setdefault(row[key], row)
-        picked[relationship] = first
-    for text in soql.by_ids(sobject, list(shape.records), ids):
-        for record in sync.salesforce.query(text):
-            yield record | {name: rows.get(record["Id"]) for name, rows in picked.items()}
+def _in_bulk(sync: Sync, sobject: str, shape: Shape, window: Window, dirty: Dirty) -> Iterator[tuple[str, pa.Table]]:
+    """Read every record of the window and their lines; what comes here need not be read by id."""
+    types = shape.records | {"IsDeleted": pa.bool_()}
+    text = soql.in_window(sobject, list(types), window)
+    for part in in_bulk(sync, f"records.{sobject}.{sobject}", text, types, deleted=True):
+        gone = part.filter(part["IsDeleted"])["Id"].to_pylist()
+        dirty.deleted.update(gone)
+        dirty.ids.difference_update(part["Id"].to_pylist())
+        yield "records", part
+    if shape.lines:
+        child, key, types = shape.lines
+        relationship = sync.salesforce.describe(child).fields[key].relationship
+        text = soql.in_window(child, list(types), window, relationship)
+        for part in in_bulk(sync, f"lines.{sobject}", text, types, parent=key):
+            yield "lines", part
+        for found in sync.salesforce.queries([soql.changed_since(sobject, window.upper)], deleted=True):
+            dirty.later = {row["Id"] for row in found.records}
 
 
-def _children(
-    sync: Sync, child: str, key: str, paths: list[str], ids: list[str], order: str
-) -> Iterator[dict[str, Any]]:
-    for text in soql.by_ids(child, list(dict.fromkeys(paths)), ids, key=key, order=order):
-        yield from sync.salesforce.query(text)
-
-
-def _stage_parents(sync: Sync, sobject: str, table: pa.Table, lines: pa.Table | None) -> None:
-    """Read the parents that these records link to; changing parents alone never makes one of them needed."""
-    wanted: dict[str, set[str]] = {}
+def _note_parents(sync: Sync, sobject: str, part: pa.Table, wanted: dict[str, set[str]]) -> None:
+    """Collect the parents that records or lines link to; changing parents alone never makes one of them needed."""
     for mapping in sync.mappings_from(sobject):
         for link in mapping.links():
-            parent = sync.mappings[str(link.mapping)].from_.object
-            for source in (table, lines):
-                if source is not None and link.link in source.column_names:
-                    wanted.setdefault(parent, set()).update(filter(None, source[link.link].to_pylist()))
-    for parent, ids in wanted.items():
-        shape = shape_of(sync, parent)
-        rows = _whole(sync, parent, shape, sorted(ids))
-        sync.files.write_table(f"records.{sobject}.{parent}", frames.to_table(rows, _record_types(shape)))
-
-
-def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
-    """Put together every staged record of an object, whichever extract brought it."""
-    names = [name for name in sync.files.names("records.") if name.split(".")[2] == sobject]
-    tables = [table for table in (sync.files.read_table(name) for name in names) if table is not None]
-    return frames.to_frame(tables) if tables else None
-
-
-def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
-    """Give the staged lines of an object."""
-    table = sync.files.read_table(f"lines.{sobject}")
-    return None if table is None else frames.to_frame([table])
+            if link.link in part.column_names:
+                parent = sync.mappings[str(link.mapping)].from_.object
+                wanted.setdefault(parent, set()).update(filter(None, part[link.link].unique().to_pylist()))

@@ -67,6 +67,13 @@ class Staging:
         found = (path.name for path in self.folder.iterdir())
         return sorted({name.rsplit(".", 1)[0] for name in found if name.startswith(prefix) and ".part" not in name})
 
+    def remove(self, prefix: str) -> None:
+        """Remove what is staged under a prefix."""
+        if self.folder.exists():
+            for path in list(self.folder.iterdir()):
+                if path.name.startswith(prefix):
+                    path.unlink()
+
     def write_plan(self, rows: Sequence[PlanRow]) -> None:
         """Write the plan, one row per record."""
         values = [asdict(row) for row in rows]

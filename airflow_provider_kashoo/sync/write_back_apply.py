@@ -11,7 +11,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION, TRANSIENT
+from airflow_provider_kashoo.clients.refusals import TRANSIENT
+from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event

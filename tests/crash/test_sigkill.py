@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -27,8 +28,8 @@ STAGES = 90
 """A task is killed after up to so many stages of requests: few enough to hit each step, enough to get on."""
 
 DEADLINE, SETTLE = 8, 2
-TITLE = b"airflow worker -- "
-"""What Airflow calls the process of a task."""
+TITLE = re.compile(rb"airflow worker -- [0-9a-f]{8}-")
+"""What Airflow calls the process of a task; that of an executor's worker has a name behind the dashes."""
 
 
 class Killer:
@@ -48,7 +49,7 @@ class Killer:
         self._countdown -= 1
         if self._countdown > 0:
             return
-        tasks = [process for process in self.demo.airflow.processes() if title(process).startswith(TITLE)]
+        tasks = [process for process in self.demo.airflow.processes() if TITLE.match(title(process))]
         if tasks:
             os.kill(self._random.choice(tasks), signal.SIGKILL)
             self.left -= 1

@@ -1,0 +1,120 @@
+"""Bulk API 2.0 query jobs: many records as pages of CSV, each held against its own count.
+
+A job outlives the process that made it (evidenced: results are kept for seven days, and a locator can be read
+again), so that its id and the locator of the next page are all a later try needs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
+
+PAGE_RECORDS = 25_000
+"""Keeps a page within one deadline and some tens of megabytes of memory."""
+
+JOB_SECONDS = 3600.0
+LONGEST_POLL = 15.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a job's results.
+
+    :param content: CSV with a header row; null and the empty text look alike in it (evidenced).
+    :param records: rows, without the header.
+    :param locator: of the page after this one; None after the last.
+    """
+
+    content: bytes
+    records: int
+    locator: str | None
+
+
+class BulkQueries:
+    """Query jobs of one org.
+
+    :param sleep: replaced in tests.
+    """
+
+    def __init__(self, client: SalesforceClient, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client, self._sleep = client, sleep
+
+    def start(self, text: str, *, deleted: bool = False) -> str:
+        """Make a job; the text may be far longer than a URI.
+
+        :param deleted: see records in the recycle bin too.
+        :returns: the job's id.
+        """
+        body = {"operation": "queryAll" if deleted else "query", "query": text}
+        return str(self._client.json("POST", "/jobs/query", data=json.dumps(body))["id"])
+
+    def wait(self, job: str) -> int:
+        """Wait until a job is complete.
+
+        :returns: how many records it found.
+        :raises ConfigurationError: when it failed, was aborted, or does not exist any more.
+        :raises UnreachableError: when it is not done within an hour; the next try goes on waiting.
+        """
+        waited, pause = 0.0, 1.0
+        while True:
+            seen = self._client.json("GET", f"/jobs/query/{job}")
+            if seen["state"] == "JobComplete":
+                return int(seen["numberRecordsProcessed"])
+            if seen["state"] in {"Failed", "Aborted"}:
+                code = str(seen.get("errorMessage") or "").partition(":")[0]
+                raise ConfigurationError(
+                    f"Salesforce's bulk query job is {seen['state'].lower()}: {code or 'no reason given'}.",
+                    remedy="Clear the task to start another; if that fails too, narrow the window: since and until.",
+                )
+            if waited >= JOB_SECONDS:
+                raise UnreachableError(
+                    "Salesforce's bulk query job is not done after an hour.", remedy="The task goes on waiting."
+                )
+            self._sleep(pause)
+            waited, pause = waited + pause, min(LONGEST_POLL, pause * 1.5)
+
+    def pages(self, job: str, locator: str | None = None, *, records: int = PAGE_RECORDS) -> Iterator[Page]:
+        """Read the results page by page, each with a login that is fresh enough.
+
+        :param locator: where to go on; None for the first page.
+        :param records: at most so many rows a page.
+        """
+        while True:
+            options = {"maxRecords": str(records)} | ({"locator": locator} if locator else {})
+            answer = self._client.send("GET", f"/jobs/query/{job}/results", params=options, accept="text/csv")
+            told = answer.headers.get("Sforce-Locator", "null")
+            locator = None if told in {"", "null"} else told
+            yield Page(answer.content, int(answer.headers["Sforce-NumberOfRecords"]), locator)
+            if locator is None:
+                return
+
+    def all_pages(self, text: str) -> Iterator[Page]:
+        """Run a query as a job to its end, for one that no URI can hold.
+
+        :raises UnreachableError: when fewer records came than Salesforce counted.
+        """
+        job, seen = self.start(text), 0
+        total = self.wait(job)
+        for page in self.pages(job):
+            seen += page.records
+            yield page
+        check_count(total, seen)
+        self.forget(job)
+
+    def forget(self, job: str) -> None:
+        """Delete a job whose results were read."""
+        self._client.send("DELETE", f"/jobs/query/{job}")
+
+
+def check_count(counted: int, seen: int) -> None:
+    """Hold what came against what was counted.
+
+    :raises UnreachableError: when they differ; it is read again.
+    """
+    if counted != seen:
+        raise UnreachableError(f"Salesforce counted {counted} records and sent {seen}.", remedy="It is read again.")
