@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -66,6 +67,8 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         now=sync.salesforce.now(),
         overlap=sync.settings.overlap,
         margin=sync.settings.margin,
+        covered=None,
+        covered_age=timedelta(days=1),
     )
     dirty, deleted = _dirty(sync, sobject, shape, window)
     ids = sorted(dirty)
