@@ -7,10 +7,15 @@ scheduled          min(interval start, watermark)     min(interval end, now - ma
                    - overlap
 manual, event      watermark - overlap                now - margin                          moves
 backfill           interval start                     min(interval end, now - margin)       stays
-since/until/limit  as given                           as given                              stays
+since/until/limit  since, or as a manual run          min(until, now), or now - margin      stays
 ================== ================================== ===================================== =========
 
 ``now`` is the server's clock, never ours. Without a watermark, lower is the DAG's ``start_date``.
+
+Every upper is also at most ``covered``, the start of the oldest transaction still open, because a transaction
+stamps long before others see what it wrote; but ``covered`` counts as no older than ``now - covered_age``, so that
+one hung transaction does not hold up everything. What is thereby seen for certain: whatever is committed within
+``max(margin, covered_age) + overlap`` of its stamp; without ``covered``, within ``margin + overlap``.
 """
 
 from __future__ import annotations
@@ -74,7 +79,14 @@ class Window:
 
 
 def delta_window(
-    run: RunFacts, *, watermark: datetime | None, now: datetime, overlap: timedelta, margin: timedelta
+    run: RunFacts,
+    *,
+    watermark: datetime | None,
+    now: datetime,
+    overlap: timedelta,
+    margin: timedelta,
+    covered: datetime | None,
+    covered_age: timedelta,
 ) -> Window:
     """Choose the window of a run by the table above.
 
@@ -82,26 +94,53 @@ def delta_window(
     :param now: the server's clock, UTC.
     :param overlap: read again before the watermark, for what was committed late.
     :param margin: never read closer to now than this.
-    :raises ConfigurationError: when there is neither a watermark nor a beginning, or ``since`` is after ``until``.
+    :param covered: start of the oldest transaction still open, asked for before the first query; None when not known.
+    :param covered_age: count ``covered`` as no older than this.
+    :raises ConfigurationError: when there is neither a watermark nor a beginning, or what a person gave can never
+        hold a record: ``since`` not before ``until``, or not before now.
     """
     newest = now - margin
     if run.only is not None:
         return _window(now, now, moves=False, note="replay of single records")
     if run.bounded_by_hand:
-        lower = run.since or _start(run, watermark, overlap)
-        upper = min(run.until or newest, now)
-        if run.since and run.until and run.since >= run.until:
-            raise ConfigurationError("since is not before until.", remedy="Give since < until, both ISO 8601 UTC.")
-        return _window(lower, upper, moves=False, note="bounded by hand: the watermark stays")
-    if run.run_type == "backfill":
-        return _window(_given(run.interval_start), min(_given(run.interval_end), newest), moves=False, note="backfill")
-    lower = _start(run, watermark, overlap)
-    note = "since the watermark" if watermark else "no watermark yet: from the beginning"
-    if run.run_type == "scheduled":
-        if watermark and run.interval_start:
-            lower = min(lower, run.interval_start - overlap)
-        return _window(lower, min(_given(run.interval_end), newest), moves=True, note=note)
-    return _window(lower, newest, moves=True, note=note)
+        _refuse_nonsense(run.since, run.until, now)
+        lower, upper = run.since or _start(run, watermark, overlap), min(run.until or newest, now)
+        moves, note = False, "bounded by hand: the watermark stays"
+    elif run.run_type == "backfill":
+        lower, upper = _given(run.interval_start), min(_given(run.interval_end), newest)
+        moves, note = False, "backfill"
+    else:
+        lower, upper = _start(run, watermark, overlap), newest
+        moves, note = True, "since the watermark" if watermark else "no watermark yet: from the beginning"
+        if run.run_type == "scheduled":
+            upper = min(_given(run.interval_end), newest)
+            if watermark and run.interval_start:
+                lower = min(lower, run.interval_start - overlap)
+    if covered and covered < upper:
+        oldest = now - covered_age
+        upper = min(upper, max(covered, oldest))
+        since = f"a transaction in Salesforce is open since {covered.isoformat()}"
+        reason = "older than the limit, passed over" if covered < oldest else "read only up to there"
+        note = f"{note}; {since}: {reason}"
+    return _window(lower, upper, moves=moves, note=note)
+
+
+def moves_to(upper: datetime, *, lower: datetime, known: datetime | None) -> bool:
+    """Say whether a watermark that stands at ``known`` moves to the upper end of a window.
+
+    It never moves back, and only when the window began at or before it, so that no gap is jumped.
+    """
+    return known is None or lower <= known < upper
+
+
+def _refuse_nonsense(since: datetime | None, until: datetime | None, now: datetime) -> None:
+    if since and until and since >= until:
+        raise ConfigurationError("since is not before until.", remedy="Give since < until, both ISO 8601 UTC.")
+    if since and since >= now:
+        raise ConfigurationError(
+            f"since is in the future: {since.isoformat()}, while Salesforce's clock says {now.isoformat()}.",
+            remedy="Give a since that has passed, ISO 8601 UTC.",
+        )
 
 
 def _start(run: RunFacts, watermark: datetime | None, overlap: timedelta) -> datetime:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from airflow_provider_kashoo.core.window import moves_to
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.tables import watermarks
 
@@ -24,22 +25,21 @@ class Watermarks:
         return None if value is None else datetime.fromtimestamp(value, UTC)
 
     def move(self, source: str, *, lower: datetime, upper: datetime, run_id: str) -> bool:
-        """Move a watermark forward to ``upper``.
-
-        It never moves back, and only when the run began at or before it, so that no gap is jumped.
+        """Move a watermark forward to ``upper``, if :func:`~.window.moves_to` allows it.
 
         :returns: whether it moved.
         """
         with self._database.begin() as connection:
             now = self._database.lock(connection, f"watermarks/{self._scope_id}")
-            known = connection.execute(select(watermarks.c.value).where(*self._is(source))).scalar_one_or_none()
+            value = connection.execute(select(watermarks.c.value).where(*self._is(source))).scalar_one_or_none()
+            known = None if value is None else datetime.fromtimestamp(value, UTC)
+            if not moves_to(upper, lower=lower, known=known):
+                return False
             values = {"value": upper.timestamp(), "run_id": run_id, "moved_at": now}
             if known is None:
                 connection.execute(insert(watermarks).values(scope_id=self._scope_id, source=source, **values))
-                return True
-            if lower.timestamp() > known or upper.timestamp() <= known:
-                return False
-            connection.execute(update(watermarks).where(*self._is(source)).values(values))
+            else:
+                connection.execute(update(watermarks).where(*self._is(source)).values(values))
             return True
 
     def _is(self, source: str) -> tuple[Any, ...]:

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 BULK_FROM = 2_000
 """A query that finds more is read in bulk; Salesforce counts it in its first page, the largest REST has."""
 
+COVERED_AGE = timedelta(days=1)
+"""A transaction that is open for longer is passed over, so that one that hangs cannot stop the sync."""
+
 SWEEP_BACK = timedelta(days=35)
 """How far the weekly sweep reads back before the watermark."""
 
@@ -149,6 +152,8 @@ def _window(sync: Sync, sobject: str) -> tuple[Window, bool]:
         now=clock.now,
         overlap=sync.settings.overlap,
         margin=sync.settings.margin,
+        covered=clock.covered,
+        covered_age=COVERED_AGE,
     )
     sweeps = window.moves and watermark is not None and first_of_week(watermark, clock.now, sync.settings.zone)
     if sweeps and watermark:

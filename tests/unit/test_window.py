@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.window import RunFacts, Window, delta_window
+from airflow_provider_kashoo.core.window import RunFacts, Window, delta_window, moves_to
 
-OVERLAP, MARGIN = timedelta(minutes=10), timedelta(minutes=5)
+OVERLAP, MARGIN, AGE = timedelta(minutes=10), timedelta(minutes=5), timedelta(days=1)
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 
 
@@ -17,8 +17,16 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
 
-def choose(watermark=None, now=NOW, **facts):
-    return delta_window(RunFacts("run", **facts), watermark=watermark, now=now, overlap=OVERLAP, margin=MARGIN)
+def choose(watermark=None, now=NOW, covered=None, **facts):
+    return delta_window(
+        RunFacts("run", **facts),
+        watermark=watermark,
+        now=now,
+        overlap=OVERLAP,
+        margin=MARGIN,
+        covered=covered,
+        covered_age=AGE,
+    )
 
 
 def span(window: Window) -> tuple[datetime, datetime, bool]:
@@ -85,6 +93,80 @@ def test_since_must_be_before_until(until):
         choose(at(22), since=at(5), until=until)
 
 
+@pytest.mark.parametrize("since", [NOW, NOW + timedelta(days=400)])
+def test_a_since_in_the_future_is_refused_whatever_until_is(since):
+    for facts in ({}, {"until": since + timedelta(days=1)}, {"limit": 5}):
+        with pytest.raises(ConfigurationError, match=r"since is in the future: 202.*clock says 2026-11"):
+            choose(at(22), since=since, **facts)
+
+
+def test_a_since_within_the_margin_is_an_empty_window():
+    assert choose(at(22), since=NOW - MARGIN).empty
+    assert not choose(at(22), since=NOW - MARGIN - timedelta(seconds=1)).empty
+
+
+EVERY_RUN = [
+    pytest.param(SCHEDULED | {"interval_end": at(24)}, id="scheduled"),
+    pytest.param({"run_type": "manual"}, id="manual"),
+    pytest.param({"run_type": "asset_triggered"}, id="event"),
+    pytest.param(BACKFILL | {"interval_end": at(24)}, id="backfill"),
+    pytest.param({"since": at(5)}, id="since"),
+    pytest.param({"until": at(23, 2, 30)}, id="until"),
+    pytest.param({"limit": 5}, id="limit"),
+]
+
+
+@pytest.mark.parametrize("facts", EVERY_RUN)
+@pytest.mark.parametrize(
+    ("covered", "upper"),
+    [
+        pytest.param(at(22, 20), at(22, 20), id="the start of the oldest open transaction"),
+        pytest.param(NOW - AGE, NOW - AGE, id="just young enough"),
+        pytest.param(NOW - AGE - timedelta(seconds=1), NOW - AGE, id="too old"),
+        pytest.param(at(1), NOW - AGE, id="hung for weeks"),
+    ],
+)
+def test_every_window_ends_at_the_oldest_open_transaction_within_the_limit_of_age(facts, covered, upper):
+    free, capped = choose(at(21), **facts), choose(at(21), covered=covered, **facts)
+    assert span(capped) == (free.lower, upper, free.moves)
+    end = "older than the limit, passed over" if covered < upper else "read only up to there"
+    since = f"a transaction in Salesforce is open since {covered.isoformat()}"
+    assert capped.note == f"{free.note}; {since}: {end}"
+
+
+@pytest.mark.parametrize("facts", EVERY_RUN)
+@pytest.mark.parametrize("covered", [NOW, NOW + timedelta(hours=1)])
+def test_a_transaction_that_began_after_the_window_changes_nothing(facts, covered):
+    assert choose(at(21), covered=covered, **facts) == choose(at(21), **facts)
+
+
+def test_a_run_during_a_long_transaction_reads_nothing_and_moves_nothing():
+    window = choose(at(23), covered=at(22, 23, 50), run_type="manual")
+    assert window.empty
+    assert not choose(at(23), covered=at(22, 23, 51), run_type="manual").empty
+
+
+def test_a_fraction_of_a_second_before_the_open_transaction_is_not_read():
+    """It stamps whole seconds, which lie before its start."""
+    covered = at(22, 20) + timedelta(milliseconds=700)
+    assert choose(at(21), covered=covered).upper == at(22, 20)
+
+
+@pytest.mark.parametrize(
+    ("known", "lower", "upper", "moves"),
+    [
+        pytest.param(None, at(5), at(6), True, id="never read"),
+        pytest.param(at(5), at(5), at(6), True, id="from the watermark on"),
+        pytest.param(at(5), at(4), at(6), True, id="from before it"),
+        pytest.param(at(5), at(5, 0, 1), at(6), False, id="behind a gap"),
+        pytest.param(at(6), at(5), at(6), False, id="no further"),
+        pytest.param(at(7), at(5), at(6), False, id="back"),
+    ],
+)
+def test_a_watermark_moves_forward_and_over_no_gap(known, lower, upper, moves):
+    assert moves_to(upper, lower=lower, known=known) is moves
+
+
 def test_a_window_that_ends_where_it_begins_or_before_is_empty():
     assert choose(at(23), until=at(22, 23, 50)).empty
     assert choose(at(23), until=at(22)).empty
@@ -114,10 +196,13 @@ RUNS = st.builds(
 )
 
 
-@given(RUNS, INSTANTS, INSTANTS)
-def test_a_window_that_moves_the_watermark_leaves_no_gap_before_it(run, watermark, now):
-    window = delta_window(run, watermark=watermark, now=now, overlap=OVERLAP, margin=MARGIN)
+@given(RUNS, INSTANTS, INSTANTS, st.none() | INSTANTS)
+def test_a_window_that_moves_the_watermark_leaves_no_gap_before_it(run, watermark, now, covered):
+    assume(run.since is None or run.since < now)
+    limits = {"overlap": OVERLAP, "margin": MARGIN, "covered_age": AGE}
+    window = delta_window(run, watermark=watermark, now=now, covered=covered, **limits)
     assert window.upper <= now - MARGIN
+    assert covered is None or window.upper <= max(covered, now - AGE)
     assert window.lower.microsecond == window.upper.microsecond == 0
     assert window.moves is (run.run_type != "backfill" and run.since is None and run.limit is None)
     if window.moves:
