@@ -100,7 +100,7 @@ def _split(mapping: FieldMapping) -> tuple[dict[str, Any], dict[str, dict[str, A
 
 def by_id(sync: Sync, prefix: str, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[pa.Table]:
     """Read records by id and stage them as parts; yields each part."""
-    sync.files.remove(f"{prefix}.part")  # of an earlier try
+    sync.files.remove(f"{prefix}.rest")  # of an earlier try
     for number, some in enumerate(_batches(ids), start=1):
         picked: dict[str, dict[str, dict[str, Any]]] = {}
         for relationship, (child, key, order, types) in shape.picks.items():
@@ -113,7 +113,7 @@ def by_id(sync: Sync, prefix: str, sobject: str, shape: Shape, ids: Iterable[str
             for record in _found(sync, sobject, list(shape.records), some, "Id", "Id")
         )
         table = frames.to_table(rows, shape.types)
-        sync.files.write_table(f"{prefix}.part{number:05d}", table)
+        sync.files.write_table(f"{prefix}.rest{number:05d}", table)
         yield table
 
 
@@ -121,12 +121,12 @@ def lines_by_parent(sync: Sync, sobject: str, shape: Shape, ids: Iterable[str]) 
     """Read all lines of some records and stage them as parts; yields each part."""
     if not shape.lines:
         return
-    sync.files.remove(f"lines.{sobject}.part")
+    sync.files.remove(f"lines.{sobject}.rest")
     child, key, types = shape.lines
     for number, some in enumerate(_batches(ids), start=1):
         rows = _found(sync, child, list(types), some, key, "Id")
         table = frames.with_parent(frames.to_table(rows, types), key)
-        sync.files.write_table(f"lines.{sobject}.part{number:05d}", table)
+        sync.files.write_table(f"lines.{sobject}.rest{number:05d}", table)
         yield table
 
 
