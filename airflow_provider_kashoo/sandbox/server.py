@@ -219,7 +219,9 @@ class Sandbox:
             kashoo = {kind: len(table.keys()) for kind, table in main.tables.items()}
         return {
             "now": self.clock.now().isoformat(),
-            "salesforce": {name: len(self.org.rows(name)) for name in self.org.schema.objects},
+            "salesforce": {
+                name: self.org.count(name) for name in self.org.schema.objects if self.org.schema.visible(name)
+            },
             "kashoo": kashoo,
             "invoice_totals": totals,
             "requests": {name: log.total for name, log in self.logs.items()},
