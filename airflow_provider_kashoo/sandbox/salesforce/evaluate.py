@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from operator import eq, ge, gt, itemgetter, le, lt, ne
 from typing import Any
 
@@ -191,7 +192,8 @@ class _Runner:
         live_only = not self.deleted and "IsDeleted" in sobject.fields
 
         def find(rows: Iterable[Row]) -> list[Row]:
-            found = [row for row in rows if not (live_only and row["IsDeleted"]) and (test is None or test(row))]
+            matching = (row for row in rows if not (live_only and row["IsDeleted"]) and (test is None or test(row)))
+            found = list(matching if sorts else islice(matching, end))
             for key, descending in sorts:
                 found.sort(key=key, reverse=descending)
             return found[query.offset : end]

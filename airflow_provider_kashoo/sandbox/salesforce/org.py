@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from airflow_provider_kashoo.sandbox.salesforce.generated import Columns, GeneratedTable
 from airflow_provider_kashoo.sandbox.salesforce.records import ROW_LOCKS
 from airflow_provider_kashoo.sandbox.salesforce.recycle import RecycleBin
 from airflow_provider_kashoo.sandbox.salesforce.schema import SalesforceError
@@ -93,6 +94,11 @@ class Org(RecycleBin):
             if not table.sobject.undeletable:
                 self._bury(table, table.rows[row["Id"]])
             self._roll_up(table, row)
+
+    def generate(self, sobject: str, columns: Columns) -> None:
+        """Fill an empty table with rows that are computed when they are read."""
+        with self.lock:
+            self.replace_table(GeneratedTable(self.table(sobject), columns))
 
     # -- what the integration user may see
 

@@ -32,8 +32,8 @@ class Records:
         self.ids = IdFactory(seed)
         self.api_requests = 0
         self.graves = Graves()
-        stores: dict[str, Store] = {**self.tables, self.graves.name: self.graves}
-        self.writes = Writes(self.lock, stores)
+        self._stores: dict[str, Store] = {**self.tables, self.graves.name: self.graves}
+        self.writes = Writes(self.lock, self._stores)
         self.consumer_key = f"3MVG9{hashlib.sha256(f'key {seed}'.encode()).hexdigest()}"
         self.consumer_secret = hashlib.sha256(f"secret {seed}".encode()).hexdigest().upper()
         self.org_id, self.user_id = self.ids.next("00D"), self.ids.next("005")
@@ -52,6 +52,10 @@ class Records:
 
     def _blank(self, table: Table) -> Row:
         return {name: item.default for name, item in table.sobject.fields.items()}
+
+    def replace_table(self, table: Table) -> None:
+        """Put a table in the place of the one of its object."""
+        self.tables[table.name] = self._stores[table.name] = table
 
     def table(self, sobject: str) -> Table:
         """Return the table of an object named in any case; raises INVALID_TYPE."""
