@@ -122,7 +122,7 @@ def load(name: str, org: Org, books: Books, *, seed: int) -> None:
     elif word == "scale":
         _scale(org, shop, rng, int(rows))
     elif word == "generated":
-        _generated(org, shop, rng, int(rows))
+        _generated(org, rng, int(rows))
 
 
 def open_books(books: Books) -> int:
@@ -307,7 +307,7 @@ def _scale(org: Org, shop: Shop, rng: Random, rows: int) -> None:
             _line(org, shop, rng, "OpportunityLineItem", sale)
 
 
-def _generated(org: Org, shop: Shop, rng: Random, rows: int) -> None:
+def _generated(org: Org, rng: Random, rows: int) -> None:
     now, currencies = org.clock.now().replace(microsecond=0), list(CURRENCIES)
     # Ten days of history: loads leave many rows with one stamp, so a thousandth of them share each.
     stamps = [stamp_text(now - timedelta(seconds=864 * back)) for back in range(1000, 0, -1)]
@@ -332,5 +332,4 @@ def _generated(org: Org, shop: Shop, rng: Random, rows: int) -> None:
         "Amount": [Decimal(rng.randrange(1_000, 2_000_000)) / 100 for _ in range(997)],
     }
     ids = org.ids.block(deals.prefix, rows)
-    fixed = blank | by | {"Pricebook2Id": shop.pricebook}
-    org.generate("Opportunity", Columns(ids, fixed, cycles, {"Name": "Deal "}, {"AccountId": account_ids}, stamps))
+    org.generate("Opportunity", Columns(ids, blank | by, cycles, {"Name": "Deal "}, {"AccountId": account_ids}, stamps))

@@ -39,8 +39,10 @@ class Columns:
     def makers(self) -> dict[str, Callable[[int], Any]]:
         """Return, by field, what computes its value from the number of a row."""
         found: dict[str, Callable[[int], Any]] = {"Id": self.ids.__getitem__}
-        for name, values in (*self.cycles.items(), *self.links.items()):
+        for name, values in self.cycles.items():
             found[name] = _cycle(values)
+        for name, block in self.links.items():
+            found[name] = _cycle(block)
         for name, stem in self.names.items():
             found[name] = _numbered(stem)
         for name in self.stamped:
@@ -193,6 +195,8 @@ class GeneratedTable(Table):
             raise ValueError(f"{empty.name} has rows already")
         super().__init__(empty.sobject)
         self.rows: MutableMapping[str, Row] = GeneratedRows(columns)
+        if any(columns.fixed.get(name) for name in self.refs):
+            raise ValueError("a reference is a link, or it would be in no index")
         for name, block in columns.links.items():
             links: Links = _GeneratedLinks(columns.ids, block)
             self.refs[name] = links

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import lru_cache
 
 # Digits, capitals, small letters: byte order is then creation order, which keyset paging by Id relies on.
@@ -76,6 +77,9 @@ class IdBlock:
 
     def __len__(self) -> int:
         return self._size
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(self._size))
 
     def __getitem__(self, index: int) -> str:
         high, low = divmod(index + 1, 3844)

@@ -67,7 +67,7 @@ class RecycleBin(StandardObjects):
         """Purge whatever lies in the bin, of one object or of all, and return how many records were named."""
         with self.writes.block():
             tables = [self.table(sobject)] if sobject else list(self.tables.values())
-            binned = [(table, row["Id"]) for table in tables for row in table.rows.values() if row.get("IsDeleted")]
+            binned = [(table, row["Id"]) for table in tables for row in table.scan("", "9999") if row.get("IsDeleted")]
             for table, record_id in binned:
                 if record_id in table.rows:
                     self._bury(table, table.rows[record_id])
