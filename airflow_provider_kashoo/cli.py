@@ -96,7 +96,7 @@ _FOUND = Arg(("--found",), help="id of the record in Kashoo", type=int, metavar=
 _ABSENT = Arg(("--absent",), help="Kashoo does not have it: it is planned afresh", action="store_true")
 _SALESFORCE_PORT = Arg(("--salesforce-port",), help="0 picks a free one", type=int, default=0)
 _KASHOO_PORT = Arg(("--kashoo-port",), help="0 picks a free one", type=int, default=0)
-_DATASET = Arg(("--dataset",), help="demo, empty or scale:ROWS", default="demo")
+_DATASET = Arg(("--dataset",), help="demo, empty, scale:ROWS or generated:ROWS", default="demo")
 _SEED = Arg(("--seed",), help="the same seed makes the same data", type=int, default=1)
 _KEEP = Arg(("--keep",), help="leave everything running, with the Airflow UI", action="store_true")
 

@@ -1,7 +1,8 @@
-"""Seeded data for both systems: ``demo`` (small, full of awkward names and amounts), ``empty`` and ``scale:ROWS``.
+"""Seeded data for both systems: ``demo`` (small, full of awkward names and amounts), ``empty`` and two large ones.
 
-Everything is written through the systems' own rules (``Org.insert``, ``Books.create``), so no row exists that a client
-could not have written. Dates hang on the clock's today, everything else on the seed.
+``scale:ROWS`` is written through the systems' own rules (``Org.insert``, ``Books.create``) as the others are, so no row
+exists that a client could not have written. ``generated:ROWS`` are opportunities and accounts that are computed when
+they are read: a million of them in no time. Dates hang on the clock's today, everything else on the seed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from airflow_provider_kashoo.sandbox.kashoo.books import Books
-from airflow_provider_kashoo.sandbox.salesforce.org import Org
+from airflow_provider_kashoo.sandbox.salesforce.generated import Columns
+from airflow_provider_kashoo.sandbox.salesforce.org import Org, stamp_text
 
 CURRENCIES = {"USD": Decimal(1), "CAD": Decimal("1.37"), "EUR": Decimal("0.92"), "GBP": Decimal("0.79")}
 LEDGER = (
@@ -107,10 +109,10 @@ class Sale(NamedTuple):
 
 
 def load(name: str, org: Org, books: Books, *, seed: int) -> None:
-    """Fill both systems with ``demo``, ``empty`` or ``scale:ROWS``; ``ValueError`` for any other name."""
+    """Fill both systems with ``demo``, ``empty``, ``scale:ROWS`` or ``generated:ROWS``; ``ValueError`` for others."""
     word, _, rows = name.partition(":")
-    if (word, bool(rows)) not in {("demo", False), ("empty", False), ("scale", True)}:
-        raise ValueError(f"unknown dataset {name!r}: demo, empty or scale:ROWS")
+    if (word, bool(rows)) not in {("demo", False), ("empty", False), ("scale", True), ("generated", True)}:
+        raise ValueError(f"unknown dataset {name!r}: demo, empty, scale:ROWS or generated:ROWS")
     rng = Random(f"{name}:{seed}")  # noqa: S311 - reproducible on purpose
     business = open_books(books)
     shop = _shop(org)
@@ -119,6 +121,8 @@ def load(name: str, org: Org, books: Books, *, seed: int) -> None:
         _prior_books(books, business)
     elif word == "scale":
         _scale(org, shop, rng, int(rows))
+    elif word == "generated":
+        _generated(org, rng, int(rows))
 
 
 def open_books(books: Books) -> int:
@@ -301,3 +305,31 @@ def _scale(org: Org, shop: Shop, rng: Random, rows: int) -> None:
         sale = Sale(_opportunity(org, shop, fields, currencies[where % 4]), accounts[where], currencies[where % 4])
         for _ in range(2 if index % 3 == 0 else 0):
             _line(org, shop, rng, "OpportunityLineItem", sale)
+
+
+def _generated(org: Org, rng: Random, rows: int) -> None:
+    now, currencies = org.clock.now().replace(microsecond=0), list(CURRENCIES)
+    # Ten days of history: loads leave many rows with one stamp, so a thousandth of them share each.
+    stamps = [stamp_text(now - timedelta(seconds=864 * back)) for back in range(1000, 0, -1)]
+    by = {"CreatedById": org.user_id, "LastModifiedById": org.user_id, "OwnerId": org.user_id}
+    accounts, deals = (org.schema.objects[name] for name in ("Account", "Opportunity"))
+    account_ids = org.ids.block(accounts.prefix, max(1, rows // 10))
+    blank = {item.name: item.default for item in accounts.fields.values()}
+    fixed = blank | by | {"BillingCountryCode": "US", "Approved__c": True}
+    address = dict.fromkeys(("street", "city", "state", "postalCode", "country", "stateCode"))
+    fixed["BillingAddress"] = address | {"countryCode": "US"}
+    cycles: dict[str, list[Any]] = {"CurrencyIsoCode": currencies, "Payment_Terms__c": [Decimal(30), None]}
+    org.generate("Account", Columns(account_ids, fixed, cycles, {"Name": "Customer "}, {}, stamps))
+    blank = {item.name: item.default for item in deals.fields.values()}
+    cycles = {
+        "CurrencyIsoCode": currencies,
+        # 7 is prime to 10: every block of ten rows holds exactly seven won deals.
+        "StageName": ["Closed Won" if index * 7 % 10 < 7 else "Prospecting" for index in range(10)],
+        "IsWon": [index * 7 % 10 < 7 for index in range(10)],
+        "IsClosed": [index * 7 % 10 < 7 for index in range(10)],
+        "Probability": [Decimal(100 if index * 7 % 10 < 7 else 10) for index in range(10)],
+        "CloseDate": [(now.date() - timedelta(days=back)).isoformat() for back in range(40)],
+        "Amount": [Decimal(rng.randrange(1_000, 2_000_000)) / 100 for _ in range(997)],
+    }
+    ids = org.ids.block(deals.prefix, rows)
+    org.generate("Opportunity", Columns(ids, blank | by, cycles, {"Name": "Deal "}, {"AccountId": account_ids}, stamps))

@@ -11,7 +11,8 @@ import json
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
@@ -22,6 +23,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.salesforce.bulk import JOB_FAILS
+from airflow_provider_kashoo.sandbox.salesforce.composite import TIMED_OUT
+from airflow_provider_kashoo.sandbox.salesforce.csv_pages import PARTS
 from airflow_provider_kashoo.sandbox.salesforce.org import ROW_LOCKS
 
 LOG_SIZE = 10_000
@@ -32,9 +36,11 @@ SLEEP = "sandbox.sleep"
 Kind = Literal[
     "drop_before", "drop_after", "cut_body", "slow_body", "duplicate", "too_many", "error_before", "error_after",
     "unauthorized_before", "unauthorized_after", "html_before", "html_after",
-    "row_lock", "limit_daily", "limit_concurrent", "locator_expired",
+    "row_lock", "limit_daily", "limit_concurrent", "locator_expired", "query_timeout", "job_failed",
 ]  # fmt: skip
-SALESFORCE_ONLY = frozenset({"row_lock", "limit_daily", "limit_concurrent", "locator_expired"})
+SALESFORCE_ONLY = frozenset(
+    {"row_lock", "limit_daily", "limit_concurrent", "locator_expired", "query_timeout", "job_failed"}
+)
 _PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 #: Status, Salesforce's code and text of what is answered here. Evidenced: 401 and the two 403; the rest is assumed.
 _REFUSALS = {
@@ -43,6 +49,7 @@ _REFUSALS = {
     "limit_daily": (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
     "limit_concurrent": (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
     "locator_expired": (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
+    "query_timeout": (400, "QUERY_TIMEOUT", "Your query request was running for too long."),
     "error": (500, "UNKNOWN_EXCEPTION", "An unexpected error occurred"),
 }
 
@@ -59,7 +66,9 @@ class Fault:
     above as a gateway's page), ``unauthorized_*`` a 401, ``html_*`` a page with 200. ``cut_body`` ends half-way through
     the body and ``slow_body`` drips it (both processed). ``duplicate`` is processed twice, as by a proxy that delivers
     again: the second answer is given. Not processed: ``too_many`` (429), ``limit_daily`` and ``limit_concurrent``
-    (403), ``locator_expired`` (400). ``row_lock`` refuses to write the rows in ``records`` (18-character ids; all rows
+    (403), ``locator_expired`` and ``query_timeout`` (400); a ``query_timeout`` with ``records`` is processed and fails
+    those subrequests of a composite request only. ``job_failed`` makes the Bulk job that is created or asked for end
+    as Failed. ``row_lock`` refuses to write the rows in ``records`` (18-character ids; all rows
     when empty), in a collection each on its own.
 
     :param method: of the requests to hit; empty for any.
@@ -208,13 +217,14 @@ class _Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    parts: Iterable[bytes] = ()
 
 
 class FaultMiddleware:
     """ASGI wrapper of one simulated system: logs each request with its status, and dates answers by the clock.
 
-    Answers pass whole, so what the system wrote is settled before a byte leaves. Status 0 in the log stands for a
-    request that ended without any answer. A connection is dropped by raising :class:`Dropped`.
+    What the system wrote is settled before a byte leaves: an answer passes whole, or in parts that only read. Status 0
+    in the log stands for a request that ended without any answer. A connection is dropped by raising :class:`Dropped`.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Clock, log: RequestLog, faults: Faults) -> None:
@@ -257,18 +267,16 @@ class FaultMiddleware:
 
     async def _answer(self, scope: Scope, body: bytes, fault: Fault | None) -> _Answer:
         kind, _, moment = fault.kind.partition("_") if fault else ("", "", "")
-        made = self._refusal(fault, kind) if fault else None
+        inside = fault is not None and fault.kind == "query_timeout" and bool(fault.records)
+        made = self._refusal(fault, kind) if fault and not inside else None
         if moment == "before" or (made and moment != "after"):
             if made is None:
                 raise Dropped
             return made
-        token = ROW_LOCKS.set(frozenset(fault.records) if fault and fault.kind == "row_lock" else None)
-        try:
+        with _told(fault):
             answer = await self._process(scope, body)
             if kind == "duplicate":
                 answer = await self._process(scope, body)
-        finally:
-            ROW_LOCKS.reset(token)
         self._reached("processed", scope)
         if fault and fault.kind == "drop_after":
             raise Dropped
@@ -286,8 +294,10 @@ class FaultMiddleware:
                 answer.status, answer.headers = message["status"], list(message["headers"])
             else:
                 answer.body += message.get("body", b"")
+                answer.parts = message.get(PARTS, answer.parts)
 
-        await self.app(dict(scope), receive, collect)
+        given = scope.get("extensions") or {}
+        await self.app({**scope, "extensions": {**given, PARTS: {}}}, receive, collect)
         return answer
 
     def _refusal(self, fault: Fault, kind: str) -> _Answer | None:
@@ -311,7 +321,10 @@ class FaultMiddleware:
         return _Answer(status, [(key.encode(), value.encode()) for key, value in headers.items()], text.encode())
 
     async def _deliver(self, scope: Scope, send: Send, answer: _Answer, fault: Fault | None) -> None:
-        body, kind = answer.body, fault.kind if fault else ""
+        kind = fault.kind if fault else ""
+        if kind in {"cut_body", "slow_body"}:
+            answer.body += b"".join(answer.parts)
+        body = answer.body
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if kind == "cut_body":
             MutableHeaders(raw=answer.headers)["Content-Length"] = str(len(body) or 1)
@@ -328,7 +341,24 @@ class FaultMiddleware:
             body = b""
         else:
             await send(start)
+            for part in answer.parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+@contextmanager
+def _told(fault: Fault | None) -> Iterator[None]:
+    """Let Salesforce know, while it processes a request, of the faults that it has to play itself."""
+    kind, records = (fault.kind, frozenset(fault.records)) if fault else ("", frozenset())
+    locks = ROW_LOCKS.set(records if kind == "row_lock" else None)
+    late = TIMED_OUT.set(records if kind == "query_timeout" else None)
+    failing = JOB_FAILS.set(kind == "job_failed")
+    try:
+        yield
+    finally:
+        ROW_LOCKS.reset(locks)
+        TIMED_OUT.reset(late)
+        JOB_FAILS.reset(failing)
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -18,21 +18,19 @@ from typing import Any, Self
 
 import trustme
 import uvicorn
-from fastapi import FastAPI, Request, Response
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_kashoo.sandbox import dataset as datasets
 from airflow_provider_kashoo.sandbox import snapshot as snapshots
+from airflow_provider_kashoo.sandbox.admin import admin_app
 from airflow_provider_kashoo.sandbox.clock import Clock
-from airflow_provider_kashoo.sandbox.faults import Fault, FaultMiddleware, Faults, RequestLog, closing
-from airflow_provider_kashoo.sandbox.kashoo.api import answer, body_of
+from airflow_provider_kashoo.sandbox.faults import FaultMiddleware, Faults, RequestLog, closing
 from airflow_provider_kashoo.sandbox.kashoo.api import create_app as create_kashoo
-from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
-from airflow_provider_kashoo.sandbox.kashoo.rules import integer
+from airflow_provider_kashoo.sandbox.kashoo.books import Books
 from airflow_provider_kashoo.sandbox.salesforce.api import create_app as create_salesforce
-from airflow_provider_kashoo.sandbox.salesforce.org import Org, SalesforceError
+from airflow_provider_kashoo.sandbox.salesforce.org import Org
 
 ADMIN = "/__sandbox__"
 START_SECONDS = 10.0
@@ -80,7 +78,7 @@ class _Server:
 class Sandbox:
     """A seeded Salesforce and Kashoo to be used as a context manager by tests, the demo and the command line.
 
-    ``dataset`` is ``demo``, ``empty`` or ``scale:ROWS``; port 0 picks a free one. ``directory`` receives the CA
+    ``dataset`` is one of those in :mod:`.dataset`; port 0 picks a free one. ``directory`` receives the CA
     (``ca.pem``) and the server's key; a temporary one, gone at exit, by default. ``clock`` replaces real time.
     The constructor loads the data and binds the ports; entering the context starts to serve. Without ``serve`` there
     are neither ports nor certificates: the URLs lead nowhere, and ``apps`` answers through an ``InProcessAdapter``.
@@ -139,7 +137,7 @@ class Sandbox:
             directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
         self.ca_bundle = directory.resolve() / "ca.pem"
         certificate = _certify(self.ca_bundle)
-        admin = Starlette(routes=[Mount(ADMIN, _admin(self))])
+        admin = Starlette(routes=[Mount(ADMIN, admin_app(self))])
 
         async def kashoo(scope: Scope, receive: Receive, send: Send) -> None:
             # The admin API stands beside the middleware, not below it: no fault, log or limit is meant for it.
@@ -219,7 +217,9 @@ class Sandbox:
             kashoo = {kind: len(table.keys()) for kind, table in main.tables.items()}
         return {
             "now": self.clock.now().isoformat(),
-            "salesforce": {name: len(self.org.rows(name)) for name in self.org.schema.objects},
+            "salesforce": {
+                name: self.org.count(name) for name in self.org.schema.objects if self.org.schema.visible(name)
+            },
             "kashoo": kashoo,
             "invoice_totals": totals,
             "requests": {name: log.total for name, log in self.logs.items()},
@@ -235,91 +235,6 @@ def _certify(ca_bundle: Path) -> Path:
     server.touch(mode=0o600)
     ca.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server)
     return server
-
-
-def _admin(sandbox: Sandbox) -> FastAPI:
-    """Build the admin API: unauthenticated, for the loopback interface only, not counted in any limit or log."""
-    app = FastAPI(openapi_url=None)
-    books = sandbox.books
-
-    @app.get("/state")
-    async def state() -> Response:
-        return answer(sandbox.state())
-
-    @app.get("/requests")
-    async def requests() -> Response:
-        return answer({name: log.entries() for name, log in sandbox.logs.items()})
-
-    @app.post("/clock")
-    async def clock(request: Request) -> Response:
-        seconds = (await body_of(request)).get("advance_seconds")
-        try:
-            sandbox.clock.advance(float(str(seconds)))
-        except ValueError as error:
-            raise KashooError(f"advance_seconds: {error}") from None
-        return answer({"now": sandbox.clock.now().isoformat()})
-
-    @app.get("/kashoo/payments")
-    async def payments() -> Response:
-        return answer(books.business(books.main()).tables["invoicePayments"].listed())
-
-    @app.post("/kashoo/payments")
-    async def pay(request: Request) -> Response:
-        body = await body_of(request)
-        invoice = integer(body, "invoice")
-        return answer(books.pay(books.main(), invoice, integer(body, "amount"), body.get("date")), 201)
-
-    _admin_salesforce(app, sandbox.org)
-    _admin_faults(app, sandbox.faults)
-
-    @app.exception_handler(KashooError)
-    @app.exception_handler(SalesforceError)
-    async def refused(_request: Request, error: KashooError | SalesforceError) -> Response:
-        return answer({"message": error.message}, error.status)
-
-    return app
-
-
-def _admin_faults(app: FastAPI, scripts: dict[str, Faults]) -> None:
-    @app.get("/faults")
-    async def faults() -> Response:
-        return answer({name: script.entries() for name, script in scripts.items()})
-
-    @app.post("/faults")
-    async def add(request: Request) -> Response:
-        body = await body_of(request)
-        try:
-            script = scripts[str(body.pop("system", ""))]
-            script.add(Fault.from_json(body))
-        except (KeyError, ValueError) as error:
-            raise KashooError(f"not a fault of salesforce or kashoo: {error}") from None
-        return answer(script.entries(), 201)
-
-    @app.delete("/faults")
-    async def clear() -> Response:
-        for script in scripts.values():
-            script.clear()
-        return Response(None, 204)
-
-
-def _admin_salesforce(app: FastAPI, org: Org) -> None:
-    @app.get("/salesforce/{sobject}")
-    async def rows(sobject: str) -> Response:
-        return answer(org.rows(sobject))
-
-    @app.post("/salesforce/{sobject}")
-    async def insert(sobject: str, request: Request) -> Response:
-        return answer(org.get(sobject, org.insert(sobject, await body_of(request))), 201)
-
-    @app.patch("/salesforce/{sobject}/{record_id}")
-    async def update(sobject: str, record_id: str, request: Request) -> Response:
-        org.update(sobject, record_id, await body_of(request))
-        return answer(org.get(sobject, record_id))
-
-    @app.delete("/salesforce/{sobject}/{record_id}")
-    async def delete(sobject: str, record_id: str) -> Response:
-        org.delete(sobject, record_id)
-        return Response(None, 204)
 
 
 def serve(

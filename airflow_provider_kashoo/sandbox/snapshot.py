@@ -20,6 +20,7 @@ class Snapshot:
     instant: float
     systems: bytes
     locators: dict[str, Any]
+    jobs: dict[str, Any]
 
 
 def take(clock: Clock, org: Org, books: Books, sessions: Any) -> Snapshot:
@@ -27,17 +28,23 @@ def take(clock: Clock, org: Org, books: Books, sessions: Any) -> Snapshot:
     with org.lock, books.lock:
         kept = {name: value for name, value in vars(books).items() if name not in {"clock", "lock"}}
         tables = {name: [getattr(table, part) for part in _INDEXED] for name, table in org.tables.items()}
-        state = (kept, tables, org.ids, org.api_requests, sessions.tokens)
-        # Open queries hold functions, which no pickle takes, over rows that are replaced and never edited.
-        return Snapshot(clock.time(), pickle.dumps(state, pickle.HIGHEST_PROTOCOL), dict(sessions.locators))
+        writes, bin_ = (org.writes.held, org.writes.number), (org.graves.rows, org.schema.hidden)
+        state = (kept, tables, org.ids, org.api_requests, sessions.tokens, writes, bin_)
+        # Open queries and jobs hold functions, which no pickle takes, over rows that are replaced and never edited.
+        return Snapshot(
+            clock.time(), pickle.dumps(state, pickle.HIGHEST_PROTOCOL), dict(sessions.locators), dict(sessions.jobs)
+        )
 
 
 def put_back(snapshot: Snapshot, clock: Clock, org: Org, books: Books, sessions: Any) -> None:
     """Make everything as it was; businesses got from the books before are not theirs any more."""
     with org.lock, books.lock:
-        kept, tables, org.ids, org.api_requests, sessions.tokens = pickle.loads(snapshot.systems)  # noqa: S301 - ours
+        kept, tables, *rest = pickle.loads(snapshot.systems)  # noqa: S301 - ours
+        org.ids, org.api_requests, sessions.tokens, writes, (org.graves.rows, hidden) = rest
+        org.writes.held, org.writes.number = writes
+        org.schema.restore(hidden)
         vars(books).update(kept)
         for name, parts in tables.items():
             vars(org.tables[name]).update(zip(_INDEXED, parts, strict=True))
-        sessions.locators = dict(snapshot.locators)
+        sessions.locators, sessions.jobs = dict(snapshot.locators), dict(snapshot.jobs)
         clock.restore(snapshot.instant)

@@ -224,7 +224,7 @@ def test_a_query_that_ends_between_two_pages_moves_no_watermark_and_loses_no_dea
     deals = [add_deal(box, account, StageName="Prospecting") for _ in range(210)]
     box.org.update("Opportunity", deals[0], {"StageName": "Closed Won"})
     box.org.update("Opportunity", deals[-1], {"StageName": "Closed Won"})
-    monkeypatch.setattr("airflow_provider_kashoo.sandbox.salesforce.api.PAGE_ROWS", 200)
+    monkeypatch.setattr("airflow_provider_kashoo.sandbox.salesforce.queries.PAGE_ROWS", 200)
     salesforce(drive, kind, path=r"/query/.+-\d+$", method="GET")
     both_ways(drive)
     fired = drive.sandbox.faults["salesforce"].fired.total()

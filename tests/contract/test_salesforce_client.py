@@ -19,7 +19,7 @@ from airflow_provider_kashoo.clients.salesforce import ObjectInfo, SalesforceCli
 from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.clock import Clock
-from airflow_provider_kashoo.sandbox.salesforce import api
+from airflow_provider_kashoo.sandbox.salesforce import queries
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -100,7 +100,7 @@ def seen(sandbox: Sandbox, start: int) -> list[tuple[str, int]]:
 
 
 def test_a_query_is_read_to_its_last_page_each_record_once(client, sandbox, monkeypatch) -> None:
-    monkeypatch.setattr(api, "PAGE_ROWS", 200)
+    monkeypatch.setattr(queries, "PAGE_ROWS", 200)
     made = [sandbox.org.insert("Account", {"Name": f"Firm {n}"}) for n in range(401)]
     start = sandbox.logs["salesforce"].total
     found = [row["Id"] for row in client.query("SELECT Id FROM Account WHERE Name LIKE 'Firm %' ORDER BY Id")]

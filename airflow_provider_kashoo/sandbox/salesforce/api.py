@@ -1,102 +1,54 @@
-"""The REST API of the simulated Salesforce: tokens, records, queries with paging, collections."""
+"""The REST API of the simulated Salesforce: tokens, records, collections; and how all its parts are put together."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable
 from email.utils import format_datetime
-from json.encoder import encode_basestring_ascii
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_kashoo.sandbox.salesforce.evaluate import Result, run
+from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, queries, replication
 from airflow_provider_kashoo.sandbox.salesforce.ids import to18
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, Row, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.schema import SObject
+from airflow_provider_kashoo.sandbox.salesforce.wire import (
+    DAILY_REQUESTS,
+    NOT_FOUND,
+    Body,
+    State,
+    base_of,
+    limits,
+    object_of,
+    parsed,
+    refused,
+    reply,
+    state_of,
+)
 
 OLDEST_VERSION, NEWEST_VERSION = 46, 67
-TOKEN_SECONDS = 2 * 3600
-LOCATOR_SECONDS = 2 * 86400
-PAGE_ROWS = 2000
 MAX_URI_BYTES = 16_384
 MAX_COLLECTION = 200
-DAILY_REQUESTS = 100_000
+VERSIONED = "/services/data/v{version}"
 _DATA = re.compile(r"/services/data/v(\d+)\.0(?=/|\Z)")
 _NOBODY = "000000000000000AAA"  # a well-formed id that no record has
-_NOT_FOUND = "The requested resource does not exist"
 _ROLLED_BACK = SalesforceError(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",
 )
 
 
-def encode(value: Any) -> str:
-    """Return ``value`` as JSON; a Decimal keeps all its digits, which no encoder going through float does."""
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    if value is None or value is True or value is False:
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Decimal):
-        return f"{value:f}" if value.as_tuple().exponent else f"{value:f}.0"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{encode_basestring_ascii(k)}:{encode(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(encode, value)) + "]"
-    return json.dumps(value)
-
-
-def _reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    body = b"" if content is None else encode(content).encode()
-    kind = None if content is None else "application/json;charset=UTF-8"
-    return Response(body, status, headers, media_type=kind)
-
-
-def _error(error: SalesforceError) -> Response:
-    item: dict[str, Any] = {"message": error.message, "errorCode": error.code}
-    if error.fields or error.code in {"DUPLICATE_VALUE", "ENTITY_IS_DELETED"}:
-        item["fields"] = error.fields
-    return _reply([item], error.status)
-
-
-@dataclass
-class _State:
-    """What the API keeps besides the rows: sessions and query locators, both ending on the sandbox's clock."""
-
-    org: Org
-    instance_url: Callable[[], str]
-    tokens: dict[str, float] = field(default_factory=dict)
-    locators: dict[str, tuple[float, Result, int]] = field(default_factory=dict)
-
-    def new_token(self) -> str:
-        with self.org.lock:
-            seed = f"{self.org.consumer_secret}{len(self.tokens)}".encode()
-            token = f"{self.org.org_id[:15]}!AQ{hashlib.sha512(seed).hexdigest()[:94]}"
-            self.tokens[token] = self.org.clock.time() + TOKEN_SECONDS
-            return token
-
-    def keep(self, result: Result, size: int) -> str:
-        now = self.org.clock.time()
-        self.locators = {key: kept for key, kept in self.locators.items() if kept[0] > now}
-        locator = self.org.ids.next("0r8")
-        self.locators[locator] = (now + LOCATOR_SECONDS, result, size)
-        return locator
-
-
 class _Gate:
     """What holds for every request: the path as sent to a login domain, URI length, session, common headers."""
 
-    def __init__(self, app: ASGIApp, state: _State) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self.app, self.state = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +74,7 @@ class _Gate:
                     headers["Sforce-Limit-Info"] = usage
             await send(message)
 
-        app = _error(refusal) if refusal else self.app
+        app = refused(refusal) if refusal else self.app
         await app({**scope, "path": path or "/"}, receive, sending)
 
     def _refusal(self, scope: Scope, path_bytes: int, version: int | None) -> SalesforceError | None:
@@ -139,49 +91,17 @@ class _Gate:
         return None
 
 
-async def _read(request: Request) -> bytes:
-    return await request.body()
-
-
-Body = Annotated[bytes, Depends(_read)]
 _root = APIRouter()
-_data = APIRouter(prefix="/services/data/v{version}")
-
-
-def _state(request: Request) -> _State:
-    state: _State = request.app.state.salesforce
-    return state
-
-
-def _base(request: Request) -> str:
-    return f"/services/data/v{request.path_params['version']}"
-
-
-def _object(request: Request, name: str) -> tuple[Org, SObject]:
-    org = _state(request).org
-    found = org.schema.find(name)
-    if found is None:
-        raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
-    return org, found
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body, parse_float=Decimal)
-        if isinstance(value, dict):
-            return value
-        raise ValueError("no object at [line:1, column:1]")  # noqa: TRY301
-    except ValueError as error:
-        raise SalesforceError("JSON_PARSER_ERROR", f"Unexpected input: {error}") from None
+_data = APIRouter()
 
 
 @_root.post("/services/oauth2/token")
 async def token(request: Request, body: Body) -> Response:
     """Client credentials flow, the credentials in a Basic header or in the form."""
-    state = _state(request)
+    state = state_of(request)
     form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
-        return _reply({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
+        return reply({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
     given = form.get("client_id", ""), form.get("client_secret", "")
     kind, _, basic = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
@@ -192,13 +112,13 @@ async def token(request: Request, body: Body) -> Response:
         given = name, secret
     org = state.org
     if given != (org.consumer_key, org.consumer_secret):
-        return _reply({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
+        return reply({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
     url, issued = state.instance_url(), str(int(org.clock.time() * 1000))
     who = f"{url}/id/{org.org_id}/{org.user_id}"
     signature = hmac.new(org.consumer_secret.encode(), (who + issued).encode(), "sha256").digest()
     content = {"access_token": state.new_token(), "signature": base64.b64encode(signature).decode(), "scope": "api"}
     content |= {"instance_url": url, "id": who, "token_type": "Bearer", "issued_at": issued, "api_instance_url": url}
-    return _reply(content)
+    return reply(content)
 
 
 @_root.get("/services/data")
@@ -206,34 +126,34 @@ async def versions() -> Response:
     """List the versions on offer; needs no session."""
     seasons = ("Spring", "Summer", "Winter")
     labels = {v: f"{seasons[v % 3]} '{26 + (v - 65) // 3}" for v in range(OLDEST_VERSION, NEWEST_VERSION + 1)}
-    return _reply([{"label": t, "url": f"/services/data/v{v}.0", "version": f"{v}.0"} for v, t in labels.items()])
+    return reply([{"label": t, "url": f"/services/data/v{v}.0", "version": f"{v}.0"} for v, t in labels.items()])
 
 
 @_data.get("/limits")
-async def limits(request: Request) -> Response:
-    """Show the daily request limit; no other limit is simulated."""
-    used = _state(request).org.api_requests
-    return _reply({"DailyApiRequests": {"Max": DAILY_REQUESTS, "Remaining": max(0, DAILY_REQUESTS - used)}})
+async def show_limits(request: Request) -> Response:
+    """Show the daily request limit."""
+    return reply(limits(state_of(request).org))
 
 
 @_data.get("/sobjects")
 async def global_describe(request: Request) -> Response:
     """All objects, briefly."""
-    listed = [item.brief(_base(request)) for item in _state(request).org.schema.objects.values()]
-    return _reply({"encoding": "UTF-8", "maxBatchSize": MAX_COLLECTION, "sobjects": listed})
+    schema = state_of(request).org.schema
+    listed = [item.brief(base_of(request)) for item in schema.objects.values() if schema.visible(item.name)]
+    return reply({"encoding": "UTF-8", "maxBatchSize": MAX_COLLECTION, "sobjects": listed})
 
 
 @_data.get("/sobjects/{name}/describe")
 async def describe(request: Request, name: str) -> Response:
     """One object with its fields."""
-    return _reply(_object(request, name)[1].describe(_base(request)))
+    return reply(object_of(request, name)[1].describe(base_of(request)))
 
 
 # -- single records
 
 
 def _shown(request: Request, sobject: SObject, row: Row) -> dict[str, Any]:
-    names = list(sobject.fields)
+    names = [item.name for item in sobject.lower.values()]
     if "fields" in request.query_params:
         asked = [name.strip() for name in request.query_params["fields"].split(",")]
         unknown = [name for name in asked if name.lower() not in sobject.lower]
@@ -241,7 +161,7 @@ def _shown(request: Request, sobject: SObject, row: Row) -> dict[str, Any]:
             message = f"No such column '{unknown[0]}' on sobject of type {sobject.name}"
             raise SalesforceError("INVALID_FIELD", message)
         names = list(dict.fromkeys([*(sobject.lower[name.lower()].name for name in asked), "Id"]))
-    url = f"{_base(request)}/sobjects/{sobject.name}/{row['Id']}"
+    url = f"{base_of(request)}/sobjects/{sobject.name}/{row['Id']}"
     return {"attributes": {"type": sobject.name, "url": url}} | {name: row[name] for name in names}
 
 
@@ -257,44 +177,44 @@ def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
 @_data.post("/sobjects/{name}")
 async def create(request: Request, name: str, body: Body) -> Response:
     """Create one record."""
-    org, sobject = _object(request, name)
-    record_id = org.insert(sobject.name, _parsed(body))
-    location = f"{_base(request)}/sobjects/{sobject.name}/{record_id}"
-    return _reply({"id": record_id, "success": True, "errors": []}, 201, {"Location": location})
+    org, sobject = object_of(request, name)
+    record_id = org.insert(sobject.name, parsed(body))
+    location = f"{base_of(request)}/sobjects/{sobject.name}/{record_id}"
+    return reply({"id": record_id, "success": True, "errors": []}, 201, {"Location": location})
 
 
 @_data.api_route("/sobjects/{name}/{record_id}", methods=["GET", "PATCH", "DELETE"])
 async def record(request: Request, name: str, record_id: str, body: Body) -> Response:
     """Read, update or delete one record by id."""
-    org, sobject = _object(request, name)
+    org, sobject = object_of(request, name)
     return _one(request, org, sobject, _known_id(org, sobject, record_id), body)
 
 
 def _one(request: Request, org: Org, sobject: SObject, record_id: str, body: bytes) -> Response:
     if request.method == "GET":
-        return _reply(_shown(request, sobject, org.get(sobject.name, record_id)))
+        return reply(_shown(request, sobject, org.get(sobject.name, record_id)))
     if request.method == "PATCH":
-        org.update(sobject.name, record_id, _parsed(body))
+        org.update(sobject.name, record_id, parsed(body))
     else:
         org.delete(sobject.name, record_id)
-    return _reply(None, 204)
+    return reply(None, 204)
 
 
 @_data.api_route("/sobjects/{name}/{key}/{value:path}", methods=["GET", "PATCH", "DELETE"])
 async def record_by_key(request: Request, name: str, key: str, value: str, body: Body) -> Response:
     """Read, upsert or delete one record by an external id field."""
-    org, sobject = _object(request, name)
+    org, sobject = object_of(request, name)
     if request.method != "PATCH":
         found = org.find(sobject.name, key, value)
         return _one(request, org, sobject, _known_id(org, sobject, found or _NOBODY), body)
     only = request.query_params.get("updateOnly", "").lower() == "true"
-    fields = _parsed(body)
+    fields = parsed(body)
     if key.lower() in {given.lower() for given in fields}:
         message = f"The {key} field should not be specified in the sobject data."
         raise SalesforceError("INVALID_FIELD", message, [key])
     record_id, created = _upsert(org, sobject, fields, key, value, update_only=only)
     content = {"id": record_id, "success": True, "errors": [], "created": created}
-    return _reply(content, 201 if created else 200)
+    return reply(content, 201 if created else 200)
 
 
 def _upsert(
@@ -303,56 +223,11 @@ def _upsert(
     with org.lock:
         found = org.find(sobject.name, key, value)
         if found is None and update_only:
-            raise SalesforceError("NOT_FOUND", _NOT_FOUND, status=404)
+            raise SalesforceError("NOT_FOUND", NOT_FOUND, status=404)
         if found is None:
             return org.insert(sobject.name, fields | {key: value}), True
         org.update(sobject.name, found, fields)
         return found, False
-
-
-# -- queries
-
-
-def _page(request: Request, result: Result, start: int, size: int, locator: str = "") -> Response:
-    state = _state(request)
-    total = len(result.rows)
-    if result.count:
-        return _reply({"totalSize": total, "done": True, "records": []})
-    end = start + size
-    with state.org.lock:
-        content: dict[str, Any] = {"totalSize": total, "done": end >= total}
-        if end < total:
-            locator = locator or state.keep(result, size)
-            content["nextRecordsUrl"] = f"{_base(request)}/query/{locator}-{end}"
-        content["records"] = [result.project(row) for row in result.rows[start:end]]
-    return _reply(content)
-
-
-@_data.get("/query")
-@_data.get("/queryAll")
-async def query(request: Request) -> Response:
-    """Run SOQL; queryAll sees the recycle bin as well."""
-    text = request.query_params.get("q", "").strip()
-    if not text:
-        raise SalesforceError("MALFORMED_QUERY", "A query string has to be specified")
-    match = re.search(r"batchSize\s*=\s*(\d+)", request.headers.get("sforce-query-options", ""), re.IGNORECASE)
-    size = int(match[1]) if match else PAGE_ROWS
-    if not 200 <= size <= PAGE_ROWS:
-        raise SalesforceError("INVALID_BATCH_SIZE", f"batch size {size} is not between 200 and {PAGE_ROWS}")
-    deleted = request.url.path.endswith("/queryAll")
-    return _page(request, run(_state(request).org, text, base=_base(request), deleted=deleted), 0, size)
-
-
-@_data.get("/query/{locator}")
-@_data.get("/queryAll/{locator}")
-async def query_more(request: Request, locator: str) -> Response:
-    """Return the next page of a query, which any number of clients may ask for again while the locator lives."""
-    state = _state(request)
-    key, _, start = locator.partition("-")
-    expires, result, size = state.locators.get(key, (0.0, None, 0))
-    if result is None or not start.isdigit() or expires <= state.org.clock.time():
-        raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
-    return _page(request, result, int(start), size, key)
 
 
 # -- collections
@@ -375,7 +250,7 @@ def _collection(org: Org, items: list[Any], write: Callable[[Any], Row], *, all_
                 raise _ROLLED_BACK
     except SalesforceError:
         outcomes = [item if isinstance(item, SalesforceError) else _ROLLED_BACK for item in outcomes]
-    return _reply([_outcome(item) for item in outcomes])
+    return reply([_outcome(item) for item in outcomes])
 
 
 def _outcome(outcome: Row | SalesforceError) -> Row:
@@ -388,11 +263,11 @@ def _outcome(outcome: Row | SalesforceError) -> Row:
 
 
 def _records(body: bytes) -> tuple[list[Any], bool]:
-    parsed = _parsed(body)
-    records = parsed.get("records")
+    given = parsed(body)
+    records = given.get("records")
     if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
         raise SalesforceError("INVALID_INPUT", "records must be a list of sObjects")
-    return records, parsed.get("allOrNone") is True
+    return records, given.get("allOrNone") is True
 
 
 def _typed(org: Org, item: Row) -> tuple[str, Row]:
@@ -406,7 +281,7 @@ def _typed(org: Org, item: Row) -> tuple[str, Row]:
 @_data.api_route("/composite/sobjects", methods=["POST", "PATCH"])
 async def write_collection(request: Request, body: Body) -> Response:
     """Create (POST) or update (PATCH) up to 200 records of any type."""
-    org = _state(request).org
+    org = state_of(request).org
     records, all_or_none = _records(body)
 
     def insert(item: Row) -> Row:
@@ -428,7 +303,7 @@ async def write_collection(request: Request, body: Body) -> Response:
 @_data.patch("/composite/sobjects/{name}/{key}")
 async def upsert_collection(request: Request, name: str, key: str, body: Body) -> Response:
     """Upsert up to 200 records of one type by an external id field."""
-    org, sobject = _object(request, name)
+    org, sobject = object_of(request, name)
     org.find(sobject.name, key, "")
     records, all_or_none = _records(body)
 
@@ -446,7 +321,7 @@ async def upsert_collection(request: Request, name: str, key: str, body: Body) -
 @_data.delete("/composite/sobjects")
 async def delete_collection(request: Request) -> Response:
     """Delete up to 200 records, named by id alone."""
-    org = _state(request).org
+    org = state_of(request).org
     prefixes = {item.prefix: item.name for item in org.schema.objects.values()}
 
     def delete(given: str) -> Row:
@@ -463,11 +338,11 @@ async def delete_collection(request: Request) -> Response:
 
 async def _on_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, SalesforceError):
-        return _error(error)
+        return refused(error)
     if isinstance(error, HTTPException) and error.status_code == 405:
         message = f"HTTP Method not allowed. Allowed are {(error.headers or {}).get('Allow', '')}"
-        return _error(SalesforceError("METHOD_NOT_ALLOWED", message, status=405))
-    return _error(SalesforceError("NOT_FOUND", _NOT_FOUND, status=404))
+        return refused(SalesforceError("METHOD_NOT_ALLOWED", message, status=405))
+    return refused(SalesforceError("NOT_FOUND", NOT_FOUND, status=404))
 
 
 def create_app(org: Org, *, instance_url: Callable[[], str]) -> FastAPI:
@@ -475,11 +350,12 @@ def create_app(org: Org, *, instance_url: Callable[[], str]) -> FastAPI:
 
     The app sets the ``Date`` header from the org's clock: the server in front of it must not add its own.
     """
-    state = _State(org, instance_url)
+    state = State(org, instance_url)
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.salesforce = state
     app.include_router(_root)
-    app.include_router(_data)
+    for router in (bulk.router, composite.router, queries.router, replication.router, _data):
+        app.include_router(router, prefix=VERSIONED)
     app.add_middleware(_Gate, state=state)
     app.add_exception_handler(SalesforceError, _on_error)
     app.add_exception_handler(HTTPException, _on_error)

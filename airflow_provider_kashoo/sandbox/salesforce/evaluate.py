@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from operator import eq, ge, gt, itemgetter, le, lt, ne
 from typing import Any
 
@@ -32,6 +34,7 @@ Get = Callable[[Row], Any]
 Test = Callable[[Row], bool]
 Project = Callable[[Row], dict[str, Any]]
 MAX_OFFSET = 2000
+_NEVER = "9999"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _TYPES = {"datetime": "dateTime", "currency": "double", "percent": "double", "id": "string", "reference": "string"}
 _KEYS = frozenset({"id", "reference"})
@@ -46,20 +49,48 @@ class Result:
     count: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of a flat result under its full name: ``Account.Name``."""
+
+    name: str
+    get: Get
+    item: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A query for a table of plain columns, checked and ready to be run at any later time."""
+
+    sobject: str
+    columns: tuple[Column, ...]
+    select: Callable[[], list[Row]]
+
+
+def flat(org: Org, text: str, *, deleted: bool = False) -> Flat:
+    """Check a query without subqueries and return it to be run later; errors as those of :func:`run`."""
+    with org.lock, _saying(text):
+        return _Runner(org, "", deleted=deleted).flat(parse(text))
+
+
+@contextmanager
+def _saying(text: str) -> Iterator[None]:
+    try:
+        yield
+    except SoqlError as error:
+        raise SalesforceError(error.code, error.render(text)) from None
+    except RecursionError:
+        raise SalesforceError("MALFORMED_QUERY", "the query is too deeply nested") from None
+
+
 def run(org: Org, text: str, *, base: str, deleted: bool = False) -> Result:
     """Run one SOQL query; ``base`` (``/services/data/vNN.0``) starts the record urls.
 
     ``deleted`` includes the recycle bin, as queryAll does. Raises :class:`SalesforceError` with the code and
     the layout of message of the real API. Days begin at midnight UTC (the time zone of the integration user).
     """
-    with org.lock:
-        try:
-            query = parse(text)
-            return _Runner(org, base, deleted=deleted).result(query)
-        except SoqlError as error:
-            raise SalesforceError(error.code, error.render(text)) from None
-        except RecursionError:
-            raise SalesforceError("MALFORMED_QUERY", "the query is too deeply nested") from None
+    with org.lock, _saying(text):
+        return _Runner(org, base, deleted=deleted).result(parse(text))
 
 
 def _hint(what: str, suffix: str, name: str) -> str:
@@ -106,6 +137,25 @@ class _Runner:
         rows = self._select(table, query)
         return Result(rows, project, count=not query.fields)
 
+    def flat(self, query: Query) -> Flat:
+        sobject = self._object(query)
+        columns = tuple(self._column(sobject, path) for path in query.fields if isinstance(path, Path))
+        self._finder(sobject, query)
+
+        def select() -> list[Row]:
+            with self.org.lock:
+                return self._select(self.org.tables[sobject.name], query)
+
+        return Flat(sobject.name, columns, select)
+
+    def _column(self, sobject: SObject, path: Path) -> Column:
+        get, item = self._resolve(sobject, path)
+        names, holder = [], sobject
+        for relation in path.names[:-1]:
+            link, holder = self._parent(holder, relation, path.pos)
+            names.append(link.relationship)
+        return Column(".".join([*names, item.name]), get, item)
+
     def _object(self, query: Query) -> SObject:
         found = self.org.schema.find(query.sobject)
         if found is None:
@@ -118,8 +168,22 @@ class _Runner:
     def _select(self, table: Table, query: Query) -> list[Row]:
         find = self._finder(table.sobject, query)  # first: a wrong name is an error even where an index has no rows
         ids = self._candidates(table, query.where) if query.where else None
-        rows = table.rows
-        return find(rows.values() if ids is None else [rows[key] for key in sorted(ids) if key in rows])
+        if ids is None:
+            return find(table.scan(*self._span(query.where)))
+        return find([table.rows[key] for key in sorted(ids) if key in table.rows])
+
+    def _span(self, where: Condition | None) -> tuple[str, str]:
+        """Return stamps that no row outside of matches; the condition is still applied to the rows inside."""
+        parts = where.parts if isinstance(where, Group) and where.op == "and" else (where,)
+        low, high = "", _NEVER
+        for part in parts:
+            if not isinstance(part, Comparison) or part.literal.kind != "datetime":
+                continue
+            if [name.lower() for name in part.path.names] == ["systemmodstamp"]:
+                moment = _moment(part.literal.text, part.literal.pos)
+                low = max(low, moment) if part.op in {"=", ">", ">="} else low
+                high = min(high, moment) if part.op in {"=", "<", "<="} else high
+        return low, high
 
     def _finder(self, sobject: SObject, query: Query) -> Callable[[Iterable[Row]], list[Row]]:
         test = self._condition(sobject, query.where) if query.where else None
@@ -128,7 +192,8 @@ class _Runner:
         live_only = not self.deleted and "IsDeleted" in sobject.fields
 
         def find(rows: Iterable[Row]) -> list[Row]:
-            found = [row for row in rows if not (live_only and row["IsDeleted"]) and (test is None or test(row))]
+            matching = (row for row in rows if not (live_only and row["IsDeleted"]) and (test is None or test(row)))
+            found = list(matching if sorts else islice(matching, end))
             for key, descending in sorts:
                 found.sort(key=key, reverse=descending)
             return found[query.offset : end]
@@ -294,7 +359,7 @@ class _Runner:
         *relations, last = path.names
         if not relations:
             item = self._field(sobject, last, path.pos)
-            return itemgetter(item.name), item
+            return self.org.reader(sobject, item), item
         link, parent = self._parent(sobject, relations[0], path.pos)
         rows, key = self.org.tables[parent.name].rows, link.name
         inner, item = self._resolve(parent, replace(path, names=path.names[1:]))
@@ -314,7 +379,7 @@ class _Runner:
 
     def _parent(self, sobject: SObject, relation: str, pos: int) -> tuple[Field, SObject]:
         link = sobject.parents.get(relation.lower())
-        if link is None:
+        if link is None or not self.org.schema.visible(link.to):
             hint = _hint("relationship", "__r", "custom relationship")
             raise SoqlError(f"Didn't understand relationship '{relation}' in field path. {hint}", pos, "INVALID_FIELD")
         return link, self.org.schema.objects[link.to]
@@ -334,7 +399,7 @@ class _Runner:
                 continue
             else:
                 item = self._field(sobject, part.names[0], part.pos)
-                name, value = item.name, itemgetter(item.name)
+                name, value = item.name, self.org.reader(sobject, item)
             if name in shown:
                 raise SoqlError(f"duplicate field selected: {name}", getattr(part, "pos", 0), "INVALID_FIELD")
             shown[name] = value
@@ -362,7 +427,7 @@ class _Runner:
 
     def _child(self, sobject: SObject, query: Query) -> tuple[str, Get]:
         child = next((c for c in sobject.children if c.name.lower() == query.sobject.lower()), None)
-        if child is None:
+        if child is None or not self.org.schema.visible(child.sobject):
             message = f"Didn't understand relationship '{query.sobject}' in FROM part of query call. "
             message += _hint("relationship", "__r", "custom relationship")
             raise SoqlError(message, query.pos, "INVALID_TYPE")

@@ -55,6 +55,7 @@ class Field:
     to: str = ""
     relationship: str = ""
     compound: str | None = None
+    calculated: bool = False
 
     @property
     def label(self) -> str:
@@ -84,7 +85,7 @@ class Field:
             "nillable": not self.required and self.type != "boolean",
             "createable": self.create,
             "updateable": self.update,
-            "calculated": False,
+            "calculated": self.calculated,
             "compoundFieldName": self.compound,
             "custom": self.name.endswith("__c"),
             "externalId": self.external_id,
@@ -195,15 +196,26 @@ class SObject:
     label_plural: str
     fields: dict[str, Field]
     writable: bool = True
+    replicateable: bool = True
     children: list[Child] = field(default_factory=list)
     lower: dict[str, Field] = field(default_factory=dict)
     parents: dict[str, Field] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lower = {name.lower(): item for name, item in self.fields.items()}
-        self.required = [name for name, item in self.fields.items() if item.required]
-        self.parents = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
+        self.see(frozenset())
+
+    @property
+    def undeletable(self) -> bool:
+        """Whether a deleted record goes to the recycle bin."""
+        return "IsDeleted" in self.fields
+
+    def see(self, hidden: frozenset[str]) -> None:
+        """Show all fields but ``hidden``; rows keep what nobody sees."""
+        seen = [item for item in self.fields.values() if item.name not in hidden]
+        self.lower = {item.name.lower(): item for item in seen}
+        self.required = [item.name for item in seen if item.required]
+        self.parents = {item.relationship.lower(): item for item in seen if item.relationship}
 
     def brief(self, base: str) -> dict[str, Any]:
         """Return the object's entry of the global describe; ``base`` (``/services/data/vNN.0``) starts its links."""
@@ -213,11 +225,11 @@ class SObject:
             "label": self.name,
             "labelPlural": self.label_plural,
             "keyPrefix": self.prefix,
-            "custom": False,
+            "custom": self.name.endswith("__c"),
             "queryable": True,
             "retrieveable": True,
-            "replicateable": True,
-            "undeletable": self.writable,
+            "replicateable": self.replicateable,
+            "undeletable": self.undeletable,
             "createable": self.writable,
             "updateable": self.writable,
             "deletable": self.writable,
@@ -230,7 +242,7 @@ class SObject:
         master |= {"master": True, "name": "Master", "recordTypeId": "012000000000000AAA"}
         names = ("cascadeDelete", "childSObject", "field", "relationshipName")
         children = [dict(zip(names, (True, c.sobject, c.field, c.name), strict=True)) for c in self.children]
-        fields = [item.describe() for item in self.fields.values()]
+        fields = [item.describe() for item in self.lower.values()]
         return self.brief(base) | {"fields": fields, "childRelationships": children, "recordTypeInfos": [master]}
 
 
@@ -258,7 +270,8 @@ _OBJECTS = {
         Name text(120) required; AccountId ref(Account); StageName pick({"|".join(STAGES)}) required restricted;
         Amount money; CloseDate date required; Probability percent(3.0); IsClosed check fixed; IsWon check fixed;
         Type pick(New Business|Existing Business); Description long(32000); HasOpportunityLineItem check fixed;
-        Pricebook2Id ref(Pricebook2); OwnerId ref(User); ContactId ref(Contact) once; CURRENCY; {_INVOICE}""",
+        Pricebook2Id ref(Pricebook2); OwnerId ref(User); ContactId ref(Contact) once; CURRENCY; {_INVOICE};
+        Account_Terms__c number(3.0) formula; Days_Since_Close__c number(5.0) formula""",
     "OpportunityLineItem 00k Opportunity_Products": f"""
         OpportunityId ref(Opportunity) required once; {_LINE}; Discount percent(5.2); Subtotal money fixed;
         TotalPrice money; ProductCode text(255) fixed; Name text(376) fixed; SortOrder int(9.0); CURRENCY fixed""",
@@ -267,7 +280,7 @@ _OBJECTS = {
         Status pick({"|".join(ORDER_STATUSES)}) required restricted; StatusCode pick(Draft|Activated) fixed restricted;
         EffectiveDate date required; EndDate date; Type pick(New|Renewal); PoNumber text(80); Description long(32000);
         BillToContactId ref(Contact); Pricebook2Id ref(Pricebook2); TotalAmount money fixed; {_BILLING};
-        OwnerId ref(User); CURRENCY; ActivatedDate datetime fixed; {_INVOICE}""",
+        OwnerId ref(User); CURRENCY; ActivatedDate datetime fixed; {_INVOICE}; Account_Terms__c number(3.0) formula""",
     "OrderItem 802 Order_Products": f"""
         OrderId ref(Order) required once; {_LINE}; TotalPrice money fixed; OrderItemNumber text(30) fixed;
         CURRENCY fixed""",
@@ -282,8 +295,11 @@ _OBJECTS = {
     "Organization 00D Organizations": """
         Name text(80); IsSandbox check; OrganizationType pick(Enterprise Edition|Developer Edition);
         InstanceName text(5); TimeZoneSidKey text(40); CURRENCY default""",
+    # Stands for the objects that no delta can follow: no SystemModstamp, not replicated, not even a recycle bin.
+    "Billing_Setting__c a00 Billing_Settings": "Name text(80) required; Value__c text(255)",
     "User 005 Users": "Name text(121); Username text(80); Email email(128); IsActive check",
 }
+_SETTINGS = frozenset({"Billing_Setting__c"})
 _SPEC = re.compile(r"(\w+) ([a-z]+)(?:\(([^)]*)\))?((?: \w+)*)")
 _TYPES = {"text": "string", "long": "textarea", "check": "boolean", "money": "currency", "number": "double"}
 _TYPES |= {"pick": "picklist", "ref": "reference"}
@@ -303,8 +319,8 @@ def _field(spec: str) -> Field:
         precision=int(size) if scale else 0,
         scale=int(scale or 0),
         required="required" in flags,
-        create="fixed" not in flags,
-        update=flags.isdisjoint({"fixed", "once"}),
+        create=flags.isdisjoint({"fixed", "formula"}),
+        update=flags.isdisjoint({"fixed", "once", "formula"}),
         external_id="external" in flags,
         default=False if kind == "check" else None,
         values=tuple(args.split("|")) if kind == "pick" else (),
@@ -312,6 +328,7 @@ def _field(spec: str) -> Field:
         to=args if kind == "ref" else "",
         relationship=name.removesuffix("Id") if kind == "ref" else "",
         compound=next((flag[3:] for flag in flags if flag.startswith("of_")), None),
+        calculated="formula" in flags,
     )
 
 
@@ -336,14 +353,18 @@ class Schema:
         for title, text in _OBJECTS.items():
             name, prefix, plural = title.split()
             writable = name not in {"User", "Organization"}
-            specs = f"Id id fixed; {text}; {_SYSTEM}{'; IsDeleted check fixed' if writable else ''}".split(";")
+            followed = name not in _SETTINGS
+            system = _SYSTEM if followed else _SYSTEM.rpartition(";")[0]
+            bin_ = "; IsDeleted check fixed" if writable and followed else ""
+            specs = f"Id id fixed; {text}; {system}{bin_}".split(";")
             if not multi_currency:
                 specs = [spec for spec in specs if "CURRENCY" not in spec]
             spelt = ";".join(specs).replace("CURRENCY default", f"Default{currency}").replace("CURRENCY", currency)
             fields = {item.name: item for item in map(_field, spelt.split(";"))}
             if "CurrencyIsoCode" in fields:
                 fields["CurrencyIsoCode"] = replace(fields["CurrencyIsoCode"], default=org_currency)
-            self.objects[name] = SObject(name, prefix, plural.replace("_", " "), fields, writable)
+            self.objects[name] = SObject(name, prefix, plural.replace("_", " "), fields, writable, followed)
+        self.hidden: dict[str, frozenset[str]] = {}
         self._lower = {name.lower(): item for name, item in self.objects.items()}
         for child in self.objects.values():
             for item in child.fields.values():
@@ -353,4 +374,28 @@ class Schema:
 
     def find(self, name: str) -> SObject | None:
         """Return the object of that name in any case, or None."""
-        return self._lower.get(name.lower())
+        found = self._lower.get(name.lower())
+        return found if found and self.visible(found.name) else None
+
+    def visible(self, name: str) -> bool:
+        """Tell whether the integration user may see the object of exactly that name."""
+        return "" not in self.hidden.get(name, ())
+
+    def hide(self, name: str, field_name: str = "") -> None:
+        """Hide an object, or one of its fields."""
+        self.restore(self.hidden | {name: self.hidden.get(name, frozenset()) | {self._known(name, field_name)}})
+
+    def show(self, name: str, field_name: str = "") -> None:
+        """Show an object or a field again."""
+        self.restore(self.hidden | {name: self.hidden.get(name, frozenset()) - {self._known(name, field_name)}})
+
+    def _known(self, name: str, field_name: str) -> str:
+        if name not in self.objects or (field_name and field_name not in self.objects[name].fields):
+            raise SalesforceError("NOT_FOUND", f"the org has no {name} {field_name}".rstrip(), status=404)
+        return field_name
+
+    def restore(self, hidden: dict[str, frozenset[str]]) -> None:
+        """Hide exactly ``hidden``: object -> its fields, "" among them for the object itself."""
+        self.hidden = {name: names for name, names in hidden.items() if names}
+        for name, item in self.objects.items():
+            item.see(self.hidden.get(name, frozenset()))
