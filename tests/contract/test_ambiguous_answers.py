@@ -197,13 +197,13 @@ def test_a_row_that_is_locked_is_written_later_and_the_others_now(
     [
         ("limit_daily", COLLECTION, "PATCH"),
         ("limit_concurrent", COLLECTION, "PATCH"),
-        ("limit_daily", "/query", "GET"),
-        ("limit_concurrent", "/query", "GET"),
-        ("unauthorized_before", "/query", "GET"),
-        ("drop_after", "/query", "GET"),
-        ("cut_body", "/query", "GET"),
-        ("html_after", "/query", "GET"),
-        ("too_many", "/query", "GET"),
+        ("limit_daily", "/composite$", "POST"),
+        ("limit_concurrent", "/composite$", "POST"),
+        ("unauthorized_before", "/composite$", "POST"),
+        ("drop_after", "/composite$", "POST"),
+        ("cut_body", "/composite$", "POST"),
+        ("html_after", "/composite$", "POST"),
+        ("too_many", "/composite$", "POST"),
     ],
 )
 def test_a_limit_or_a_lost_session_of_salesforce_loses_nothing(

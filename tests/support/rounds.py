@@ -137,7 +137,9 @@ class Start:
             faults.clear()
             faults.hook = None
             log.clear()  # it forgets its oldest entries by itself, which would spoil a count
-        return Rounds(self.box, folder)
+        drive = Rounds(self.box, folder)
+        drive.runs = 100  # a run id is never used twice, not by another driver of this store either
+        return drive
 
 
 def fault(drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", **more: Any) -> None:
