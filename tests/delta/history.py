@@ -316,10 +316,11 @@ class _Run:
             raise _BrokenError
         yield self.later()
         window, marks = self.window, self.sync.marks
-        if window and window.moves and not window.empty:
-            if moves_to(window.upper, lower=window.lower, known=marks.get("source")):
-                self.sync.moves.append((marks.get("source"), window.upper))
-                marks["source"] = window.upper
+        if window is None or window.empty or not window.moves:
+            return
+        if moves_to(window.upper, lower=window.lower, known=marks.get("source")):
+            self.sync.moves.append((marks.get("source"), window.upper))
+            marks["source"] = window.upper
 
 
 def play(tracks: Sequence[Iterator[float]]) -> float:
