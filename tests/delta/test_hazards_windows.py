@@ -206,6 +206,7 @@ def test_a_failed_run_cleared_from_its_plan_on_does_not_bring_back_what_a_later_
         drive.run_back()
         pause(drive, days=1)
     change(drive, deal, CloseDate="2026-12-02")
+    pause(drive, minutes=1)
     failed = drive.sync()
     steps.preflight(failed)
     for sobject in SOURCES[TO_KASHOO]:
