@@ -1,6 +1,7 @@
 # Every target does its own set-up. uv is used when it is there, pip otherwise.
 PYTHON ?= python3.11
 BIN := .venv/bin
+ORACLE := tests/oracle/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-long lint bench clean
@@ -16,10 +17,10 @@ demo: .venv/.demo ## Run both syncs in a real Airflow against simulated systems,
 up: .venv/.demo ## The demo, left running with the Airflow UI until Ctrl-C
 	$(BIN)/airflow kashoo demo --keep
 
-test: .venv/.dev ## Run the tests (some minutes)
+test: .venv/.dev $(ORACLE) ## Run the tests (some minutes)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"
 
-test-long: .venv/.dev ## Run every test, the long ones too (hours)
+test-long: .venv/.dev $(ORACLE) ## Run every test, the long ones too (hours)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/.dev ## Style, types, and that imports run one way
@@ -32,7 +33,7 @@ bench: .venv/.dev ## Measure; writes bench/results.json
 	$(BIN)/python bench/run.py
 
 clean: ## Remove the environment and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist tests/oracle/node_modules
 
 # The demo needs less than the tests: a stranger waits for it.
 .venv/.demo: pyproject.toml constraints.txt | .venv/.python
@@ -42,6 +43,11 @@ clean: ## Remove the environment and every cache
 .venv/.dev: pyproject.toml constraints.txt | .venv/.python
 	$(call install,-e '.[sandbox]' --group dev)
 	@touch $@ .venv/.demo
+
+# Without npm nothing is made, and the tests that ask the oracle say that they were skipped.
+$(ORACLE): tests/oracle/package.json
+	@if command -v npm >/dev/null; then cd tests/oracle && \
+	npm install --no-package-lock --no-audit --no-fund --silent && touch node_modules/.installed; fi
 
 .venv/.python:
 	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) .venv; \

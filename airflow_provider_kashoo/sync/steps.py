@@ -39,12 +39,15 @@ def extract(sync: Sync, source: str) -> dict[str, Any]:
 
 def plan(sync: Sync) -> PlanSummary:
     """Look up what got no answer, then work out what would be written; write nothing to either side."""
+    # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
+    windows = {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
     if sync.name == TO_KASHOO:
         settle(sync)
         summary = BooksPlan(sync).make()
     else:
         summary = write_back_plan.plan(sync)
     summary = replace(summary, org_id=sync.store.org_id, business_id=sync.store.business_id)
+    sync.files.write_json("windows", windows)
     sync.files.write_json("summary", asdict(summary))
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     return summary
@@ -93,8 +96,7 @@ def commit(sync: Sync) -> dict[str, str]:
             "The plan of this run was not applied.", remedy="Clear its task apply and what follows."
         )
     moved = {}
-    for name in sync.files.names("delta."):
-        report = sync.files.read_json(name) or {}
+    for report in (sync.files.read_json("windows") or {}).values():
         lower, upper = datetime.fromisoformat(report["lower"]), datetime.fromisoformat(report["upper"])
         if report["moves"] and upper > lower:
             source = report["source"]
