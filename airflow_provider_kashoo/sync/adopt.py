@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from airflow_provider_kashoo.clients.documents import to_document
+from airflow_provider_kashoo.clients.documents import Json, to_document
 from airflow_provider_kashoo.core import match, pairing
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
@@ -149,13 +149,13 @@ class Adoption:
                 expected_total=row.total,
                 journal_date=row.payload.get("date"),
             )
-            try:
-                if not self._holds(found):
-                    raise StaleRow(row.record)
-                store.journal.linked(row, change, run_id, alone=row.target == "invoice")
-                outcome["linked"] += 1
-            except StaleRow:
-                outcome["changed meanwhile"] += 1
+            linked = self._holds(found)
+            if linked:
+                try:
+                    store.journal.linked(row, change, run_id, alone=row.target == "invoice")
+                except StaleRow:
+                    linked = False
+            outcome["linked" if linked else "changed meanwhile"] += 1
         store.finish_run(TO_KASHOO, run_id)
         return outcome
 
@@ -184,13 +184,15 @@ class _Comparison(BooksPlan):
     def report(self) -> Report:
         """Compare everything that is staged."""
         candidates = list(self._candidates())
+        linked = self.sync.store.links.of_sources("invoice", [each.row.source_id for each in self._report.findings])
+        self._report.findings = [each for each in self._report.findings if each.row.source_id not in linked]
+        self._report.known["invoice"] = len(linked) + sum(each.link is not None for each in candidates)
         self._report.left_out = sum(row.target == "invoice" and row.action is Action.SKIP for row in self.rows)
         for target in ("customer", "item"):
             needed = {link[1] for each in candidates for link in _parents(each.document) if link[0] == target}
             for mapping in self.sync.mappings_to(target):
                 self._plan_parents(mapping, needed)
         self._customers |= {ident: known for (kind, ident), known in self.linked.items() if kind == "customer"}
-        self._report.known["invoice"] = sum(each.link is not None for each in candidates)
         self._compare_invoices([each for each in candidates if each.link is None])
         return self._report
 
@@ -232,16 +234,8 @@ class _Comparison(BooksPlan):
             self._labels[target, ident] = str(listed.get("number") or document.get("name") or "")
             if target == "invoice":
                 self._totals[ident] = listed["totalDue"]
-                if not document["references"] and ident not in self._held and document.get("contact"):
-                    numbers = tuple(str(listed[name]) for name in ("number", "poNumber") if listed.get(name))
-                    self._bills[ident] = pairing.Bill(
-                        ident,
-                        document["contact"],
-                        str(document.get("currency")),
-                        listed["totalDue"],
-                        date.fromisoformat(document["date"]),
-                        numbers,
-                    )
+                if not document["references"] and ident not in self._held:
+                    self._bills |= _bill(listed)
         self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
         return self._ladders[target]
 
@@ -256,6 +250,8 @@ class _Comparison(BooksPlan):
             else:
                 self._note(Result.NO_MATCH, each.row, deal)
         verdicts = pairing.pair((deal for _, deal in deals.values()), self._bills.values())
+        for verdict in verdicts.values():
+            self._bills.pop(verdict.bill or 0, None)
         for ident, (candidate, deal) in deals.items():
             self._judge(candidate, deal, verdicts.get(ident))
 
@@ -302,10 +298,12 @@ class _Comparison(BooksPlan):
         own = [bill for bill in self._bills.values() if bill.customer == deal.customer]
         same = [bill for bill in own if (bill.currency, bill.total) == (deal.currency, deal.total)]
         if same:
-            days = min(abs((bill.date - deal.date).days) for bill in same)
-            return f"no free invoice of that total near its date; the nearest is {days} days away or taken"
+            nearest = min(same, key=lambda bill: abs(bill.date - deal.date))
+            return (
+                f"the nearest invoice of that total, {nearest.ident}, is {abs(nearest.date - deal.date).days} days off"
+            )
         if own:
-            return f"none of the {len(own)} free invoices of its customer has that total"
+            return f"no invoice of its customer has that total; free are {len(own)}"
         return "its customer has no invoice that is free"
 
     def _match(self, row: PlanRow, kashoo_id: int, evidence: str, customer: int | None = None) -> None:
@@ -333,6 +331,15 @@ class _Comparison(BooksPlan):
 
 
 _OR_ITS = {"customer": "e-mail, or name and postal code", "item": "code or name"}
+
+
+def _bill(listed: Json) -> dict[int, pairing.Bill]:
+    """Make an invoice comparable; one that lacks what every invoice has is no evidence for anything."""
+    ident, customer, currency, day = (listed.get(name) for name in ("id", "contact", "currency", "date"))
+    if not (ident and customer and currency and day):
+        return {}
+    numbers = tuple(str(listed[name]) for name in ("number", "poNumber") if listed.get(name))
+    return {ident: pairing.Bill(ident, customer, currency, listed["totalDue"], date.fromisoformat(day), numbers)}
 
 
 def _parents(document: Document) -> list[tuple[str, str]]:
