@@ -52,10 +52,10 @@ def get_kashoo_commands() -> list[Any]:
                         "the first run of salesforce_to_kashoo; it may be run again."
                     ),
                     epilog=(
-                        "Example, for a company whose DAG has start_date 2026-01-01: first "
-                        "airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv, then the same "
-                        "without --dry-run. What is ambiguous is never linked: put the mark that the report shows into "
-                        "the memo of the right invoice in Kashoo, and adopt again."
+                        "Example, for a DAG whose start_date is 2026-01-01:\n"
+                        "  airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv\n"
+                        "  airflow kashoo adopt --from 2026-01-01\n\n"
+                        "What is ambiguous is never linked; the report says how to tell which invoice is the right one."
                     ),
                     func=adopt,
                     args=[_FROM, _DRY_RUN, _YES, _OUTPUT],

@@ -117,9 +117,9 @@ def print_report(report: Report, console: Console) -> None:
     if unclear := [found for found in waiting if found.result is Result.AMBIGUOUS and found.row.target == "invoice"]:
         console.print(
             Text(
-                "The next run bills what is ambiguous as if it were new. To say which invoice is a deal's, put its mark "
-                f"into the memo in Kashoo and adopt again; the mark of {unclear[0].row.record} is "
-                f"{unclear[0].row.reference}"
+                "The next run bills what is ambiguous as if it were new. To say which invoice is a deal's, put the "
+                "deal's mark into the invoice's memo in Kashoo and adopt again; the mark of "
+                f"{unclear[0].row.record} is {unclear[0].row.reference}"
             )
         )
 
@@ -164,8 +164,8 @@ def _summary(report: Report) -> str:
     count = {result: len(report.of(result)) for result in Result}
     known = sum(report.known.values())
     return (
-        f"{count[Result.MATCH]} matched, {count[Result.AMBIGUOUS]} ambiguous, {count[Result.NO_MATCH]} without a match, "
-        f"{count[Result.UNFIT]} unfit, {known} linked before, {report.left_out} deals not to be billed."
+        f"{count[Result.MATCH]} matched, {count[Result.AMBIGUOUS]} ambiguous, {count[Result.NO_MATCH]} without a "
+        f"match, {count[Result.UNFIT]} unfit, {known} linked before, {report.left_out} deals not to be billed."
     )
 
 
