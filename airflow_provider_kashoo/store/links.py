@@ -29,9 +29,14 @@ _WRITE_BACK = update(links).where(
     links.c.kashoo_id == bindparam("this_invoice"),
     links.c.source_id == bindparam("this_source"),
 )
-_MINE = select(scopes.c.business_id).where(scopes.c.id == bindparam("this_scope")).scalar_subquery()
+_OWN = scopes.alias("own")
+_SAME_BOOKS = (
+    select(scopes.c.id)
+    .join(_OWN, _OWN.c.business_id == scopes.c.business_id)
+    .where(_OWN.c.id == bindparam("this_scope"))
+)
 _HELD = select(links.c.kashoo_id).where(
-    links.c.scope_id.in_(select(scopes.c.id).where(scopes.c.business_id == _MINE)),
+    links.c.scope_id.in_(_SAME_BOOKS),
     links.c.state == "live",
     links.c.target == bindparam("this_target"),
 )
