@@ -43,8 +43,8 @@ def test_an_empty_number_is_no_evidence():
 
 def test_what_a_rung_left_in_question_no_weaker_rung_decides():
     # Two invoices bear the number: neither may go to the deal whose total one of them happens to have.
-    copies = [NUMBERED, replace(BILL, ident=12, numbers=("PO 7",))]
-    other = replace(DEAL, ident="b", po_number=None)
+    copies = [NUMBERED, replace(BILL, ident=12, total=300, numbers=("PO 7",))]
+    other = replace(DEAL, ident="b", total=300, po_number=None)
     assert pair([DEAL, other], copies) == {
         "a": Verdict(None, NUMBER, (11, 12)),
         "b": Verdict(None, EXACT, (12,), ("a",)),
