@@ -478,6 +478,21 @@ def test_an_invoice_that_another_deal_got_meanwhile_is_not_linked_twice(drive: R
     assert links(drive) == {"x": match.row.kashoo_id}
 
 
+def test_an_invoice_whose_customer_became_another_meanwhile_is_not_linked(drive: Rounds) -> None:
+    account, contact = north(drive)
+    add_deal(drive.sandbox, account)
+    bill(drive, contact)
+    drive.sandbox.clock.advance(60)
+    late = Adoption(drive.sync(), BEGINNING)
+    late.read_salesforce()
+    report = late.compare()
+    late.link(Report(report.of(Result.MATCH)[:1]))
+    with drive.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE links SET kashoo_id = 7 WHERE target = 'customer'")
+    assert late.link(report) == {"changed meanwhile": 2}
+    assert links(drive) == {}
+
+
 def test_an_invoice_of_another_org_with_the_same_books_is_not_free(drive: Rounds) -> None:
     account, contact = north(drive)
     deal = add_deal(drive.sandbox, account)
