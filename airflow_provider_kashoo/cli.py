@@ -44,6 +44,23 @@ def get_kashoo_commands() -> list[Any]:
                     args=[],
                 ),
                 ActionCommand(
+                    name="adopt",
+                    help="Link what was billed by hand, so that no run bills it again",
+                    description=(
+                        "Find the customers, items and invoices that stand in Kashoo already, show by which evidence, "
+                        "and link them after a question. Nothing is written to Kashoo or Salesforce. Do this before "
+                        "the first run of salesforce_to_kashoo; it may be run again."
+                    ),
+                    epilog=(
+                        "Example, for a DAG whose start_date is 2026-01-01:\n"
+                        "  airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv\n"
+                        "  airflow kashoo adopt --from 2026-01-01\n\n"
+                        "What is ambiguous is never linked; the report says how to tell which invoice is the right one."
+                    ),
+                    func=adopt,
+                    args=[_FROM, _DRY_RUN, _YES, _OUTPUT],
+                ),
+                ActionCommand(
                     name="replay",
                     help="Read parked records again and write those that are fit now",
                     description=(
@@ -89,6 +106,15 @@ def get_kashoo_commands() -> list[Any]:
 
 
 _NO_COPY = Arg(("--no-copy",), help="Create pools and store only", action="store_true")
+_FROM = Arg(
+    ("--from",),
+    help="read deals that changed since, ISO 8601 UTC: the start_date of your DAG. Default: where the next run begins",
+    dest="since",
+    metavar="DATE",
+)
+_DRY_RUN = Arg(("--dry-run",), help="show the report and link nothing", action="store_true")
+_YES = Arg(("--yes",), help="link without asking, for scripts", action="store_true")
+_OUTPUT = Arg(("--output",), help="write the report as CSV too", metavar="FILE.csv")
 _ALL = Arg(("--all",), help="every parked operation", action="store_true")
 _IDS = Arg(("ids",), help="operation ids", nargs="*", type=int)
 _ID = Arg(("id",), help="operation id", type=int)
@@ -144,6 +170,15 @@ def status(_: Namespace) -> None:
         print_status(open_database())
     except SyncError as error:
         raise SystemExit(str(error)) from None
+
+
+def adopt(args: Namespace) -> None:
+    """Link what stands in the books already."""
+    from airflow_provider_kashoo.hooks import adopt as by_hand
+
+    since = by_hand.parse_since(args.since)
+    choice = by_hand.Choice(dry_run=args.dry_run, yes=args.yes, output=args.output)
+    _with_sync(lambda sync: by_hand.adopt(sync, since, choice))
 
 
 def replay(args: Namespace) -> None:

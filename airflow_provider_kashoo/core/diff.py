@@ -37,6 +37,23 @@ def changed_fields(ours: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash)
     return [name for name in sorted({*now, *base}) if now.get(name, empty) != base.get(name, (empty, empty))[0]]
 
 
+def as_linked(
+    ours: Mapping[str, Any], resolved: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash
+) -> dict[str, Any]:
+    """Leave the fields symbolic in which nothing changed since an invoice made by hand was adopted.
+
+    Its base is kept with symbolic links, because its items need not be in the books: one that comes to them
+    later, for another deal, must not look like a change of this one.
+
+    :param ours: the document as the mapping makes it, its links symbolic.
+    :param resolved: the same with the links that are known.
+    """
+    return {
+        name: ours[name] if name in base and hashes.of(ours[name]) == base[name][0] else value
+        for name, value in resolved.items()
+    }
+
+
 def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> Merge:
     """Compare three ways.
 

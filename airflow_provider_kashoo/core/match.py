@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_kashoo.core.ids import Reference
@@ -23,11 +23,13 @@ class Match:
     :param kashoo_id: the one record that matches; None when there is none or more than one.
     :param evidence: which rung, in words for the plan.
     :param candidates: how many records stand on that rung.
+    :param idents: which ones.
     """
 
     kashoo_id: int | None
     evidence: str
     candidates: int = 0
+    idents: tuple[int, ...] = field(default=(), compare=False)
 
 
 def fold(text: str | None) -> str:
@@ -90,4 +92,4 @@ def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _match(found: list[int], evidence: str) -> Match:
-    return Match(found[0] if len(found) == 1 else None, evidence, len(found))
+    return Match(found[0] if len(found) == 1 else None, evidence, len(found), tuple(found))

@@ -242,13 +242,20 @@ class Journal:
             action, reason = sent.row.action.value, sent.row.reason
             audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
 
-    def linked(self, row: PlanRow, change: LinkChange, run_id: str) -> None:
+    def linked(self, row: PlanRow, change: LinkChange, run_id: str, *, alone: bool = False) -> None:
         """Link a record that stands in the books already; nothing is sent.
 
-        :raises StaleRow: when it was linked since the plan was made.
+        :param alone: only if no write of its sale is open, and the books' record is nobody else's in any org.
+        :raises StaleRow: when it was linked since the plan was made, or is not alone.
         """
         with self._database.writing(self._scope_id) as transaction:
             if link_rows.version_of(transaction, row) != row.link_version:
+                raise StaleRow(row.record)
+            names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
+            if alone and (
+                transaction.connection.execute(_SALE_IN_FLIGHT, names).first()
+                or link_rows.held(transaction.connection, self._scope_id, row.target, [change.kashoo_id])
+            ):
                 raise StaleRow(row.record)
             link_rows.put(transaction, row, change)
             self._close_parked(transaction, row)

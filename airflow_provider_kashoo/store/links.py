@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
-from airflow_provider_kashoo.store.tables import links
+from airflow_provider_kashoo.store.tables import links, scopes
 
 _LIVE = (links.c.scope_id == bindparam("this_scope"), links.c.state == "live")
 _OF_SALE = (
@@ -28,6 +28,17 @@ _WRITE_BACK = update(links).where(
     links.c.target == "invoice",
     links.c.kashoo_id == bindparam("this_invoice"),
     links.c.source_id == bindparam("this_source"),
+)
+_OWN = scopes.alias("own")
+_SAME_BOOKS = (
+    select(scopes.c.id)
+    .join(_OWN, _OWN.c.business_id == scopes.c.business_id)
+    .where(_OWN.c.id == bindparam("this_scope"))
+)
+_HELD = select(links.c.kashoo_id).where(
+    links.c.scope_id.in_(_SAME_BOOKS),
+    links.c.state == "live",
+    links.c.target == bindparam("this_target"),
 )
 
 CHUNK = 500
@@ -99,6 +110,11 @@ class Links:
         """Kashoo id -> its link."""
         return {link.kashoo_id: link for link in self._in(target, links.c.kashoo_id, kashoo_ids)}
 
+    def held(self, target: str) -> set[int]:
+        """List the records of the books that are linked, by this org or by another one with the same books."""
+        with self._database.begin() as connection:
+            return held(connection, self._scope_id, target)
+
     def _in(self, target: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
         wanted = sorted(set(values))
         for start in range(0, len(wanted), CHUNK):
@@ -108,6 +124,15 @@ class Links:
         with self._database.begin() as connection:
             found = connection.execute(_ALL.where(*where), {"this_scope": self._scope_id})
             return [_link(row) for row in found.mappings()]
+
+
+def held(connection: Connection, scope_id: int, target: str, only: Iterable[int] | None = None) -> set[int]:
+    """List which records of the books are linked, whichever org linked them.
+
+    :param only: ask for these Kashoo ids; for all when not given.
+    """
+    query = _HELD if only is None else _HELD.where(links.c.kashoo_id.in_(list(only)))
+    return set(connection.execute(query, {"this_scope": scope_id, "this_target": target}).scalars())
 
 
 def version_of(transaction: Transaction, row: PlanRow) -> int:

@@ -46,11 +46,15 @@ NOT_ALONE = frozenset({"contact", "currency"})
 
 @dataclass
 class Candidate:
-    """A deal that is to be billed, before it is held against the books."""
+    """A deal that is to be billed, before it is held against the books.
+
+    :param at_rest: its invoice was adopted and nothing changed since: it needs no parents in the books.
+    """
 
     row: PlanRow
     document: Document
     link: Link | None
+    at_rest: bool = False
 
 
 class BooksPlan:
@@ -71,7 +75,8 @@ class BooksPlan:
         """Plan, stage and summarise."""
         candidates = self._within_limit(list(self._candidates()))
         for target in ("customer", "item"):
-            needed = {ident for each in candidates for kind, ident in _links(each.document) if kind == target}
+            needing = [each for each in candidates if not each.at_rest]
+            needed = {ident for each in needing for kind, ident in _links(each.document) if kind == target}
             for mapping in self.sync.mappings_to(target):
                 self._plan_parents(mapping, needed)
         self._dates = [date.fromisoformat(each.document["date"]) for each in candidates if not each.link]
@@ -116,7 +121,9 @@ class BooksPlan:
             if isinstance(resolved, Problem):
                 self._park(row, resolved)
             else:
-                yield Candidate(replace(row, total=expected_total(resolved, self.books.rates)), resolved, link)
+                at_rest = link is not None and not diff.changed_fields(resolved, link.fields, self.sync.store.hashes)
+                row = replace(row, total=expected_total(resolved, self.books.rates))
+                yield Candidate(row, resolved, link, at_rest)
 
     def _parked(self, target: str) -> set[str]:
         """List the records that are parked and read again for that."""
@@ -177,13 +184,14 @@ class BooksPlan:
         row, document = candidate.row, candidate.document
         if self._is_open(row):
             return
-        for kind, ident in _links(document):
+        for kind, ident in [] if candidate.at_rest else _links(document):
             if (kind, ident) in self.unfit:
                 self._park(row, Problem("waiting_for_parent", f"its {kind} is parked", f"Settle the {kind} first."))
                 return
         document = resolve_links(document, self.linked)
         if candidate.link:
-            self._plan_update(row, document, candidate.link)
+            known = diff.as_linked(candidate.document, document, candidate.link.fields, self.sync.store.hashes)
+            self._plan_update(row, known, candidate.link)
             return
         found = self._ladder("invoice").find({}, row.reference)
         if found.candidates > 1:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -150,3 +151,41 @@ def test_the_store_may_be_a_connection(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(postgres))
     url = open_database().url
     assert url.render_as_string() == "postgresql+psycopg://me:***@db/sync"
+
+
+def adopt(since: str | None = "2026-01-01", **given: object) -> None:
+    cli.adopt(Namespace(**{"since": since, "dry_run": False, "yes": False, "output": None} | given))
+
+
+def test_adopt_reports_asks_and_links(
+    sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init()
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="Give --from DATE"):
+        adopt(None)
+    with pytest.raises(SystemExit, match="--from soon is no date"):
+        adopt("soon")
+    sent = len(sandbox.logs["salesforce"].entries())
+    adopt(dry_run=True, output=str(home / "adopt.csv"))
+    said = capsys.readouterr().out
+    assert said.startswith("Reads from Kashoo about ")
+    assert said.endswith("Nothing was linked.\n")
+    matches = (home / "adopt.csv").read_text().count("\nmatch,")
+    assert matches >= 3
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    adopt()
+    assert capsys.readouterr().out.endswith(f"Link {matches} records? [y/N] Nothing was linked.\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    adopt()
+    assert capsys.readouterr().out.endswith(f"Linked {matches} records.\n")
+    adopt(yes=True)
+    assert f" {matches} linked before, " in capsys.readouterr().out.replace("\n", " ")
+    asked = sandbox.logs["salesforce"].entries()[sent:]
+    assert {seen["method"] for seen in asked if not seen["path"].endswith("/token")} == {"GET"}
+
+
+def test_help_of_adopt_teaches_with_an_example() -> None:
+    (group,) = cli.get_kashoo_commands()
+    (command,) = [each for each in group.subcommands if each.name == "adopt"]
+    assert "airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv" in command.epilog
