@@ -7,6 +7,7 @@ because date literals would count in the user's time zone (evidenced).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from airflow_provider_kashoo.core.dates import soql_instant
 from airflow_provider_kashoo.core.window import Window
@@ -41,6 +42,14 @@ def changed_parents(child: str, parent_field: str, window: Window) -> str:
 def changed_by_reference(sobject: str, reference: str, window: Window, *, owner: str = "Id") -> str:
     """Find records whose referenced record changed: an approval on the Account releases yesterday's deal."""
     return f"SELECT {owner} FROM {sobject} WHERE {_within(window, f'{reference}.SystemModstamp')} ORDER BY Id"
+
+
+def newest_stamp(sobject: str, after: datetime) -> str:
+    """Find the newest stamp of one object after an instant: one row, or none."""
+    return (
+        f"SELECT SystemModstamp FROM {sobject} WHERE SystemModstamp > {soql_instant(after)} "
+        "ORDER BY SystemModstamp DESC LIMIT 1"
+    )
 
 
 def by_ids(
