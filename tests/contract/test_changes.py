@@ -92,6 +92,15 @@ def test_a_look_at_salesforce_costs_one_request_per_object(driver: Driver) -> No
 # -- Kashoo
 
 
+def test_a_look_at_kashoo_costs_at_most_two_requests_per_resource(driver: Driver, billed: dict[str, Any]) -> None:
+    client = driver.kashoo()
+    today = date.fromisoformat(billed["date"])
+    _, cursor = kashoo_changes(client, RESOURCES, None, today=today, hashes=HASHES)
+    before = client.requests_sent
+    kashoo_changes(client, RESOURCES, cursor, today=today, hashes=HASHES)
+    assert client.requests_sent - before == 3  # there is no payment: one; what brings rows is asked for more
+
+
 @pytest.fixture
 def billed(box: Sandbox, driver: Driver) -> dict[str, Any]:
     """An invoice of today that the sync made."""
