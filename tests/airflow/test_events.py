@@ -201,15 +201,12 @@ def test_a_spent_budget_is_waited_for_until_it_is_free() -> None:
 @pytest.mark.parametrize("fault", [ConfigurationError("No such thing."), AuthenticationError("Refused.")])
 def test_what_a_person_must_mend_does_not_end_the_watcher_and_is_read_anew(fault: Exception, said: Said) -> None:
     trigger = SalesforceChangeTrigger()
-    opened = iter([fault, fault, lambda _: (["Order"], "b")])
 
-    def open_() -> Any:
-        found = next(opened)
-        if isinstance(found, Exception):
-            raise found
-        return found
+    def refused(_: Any) -> Any:
+        raise fault
 
-    trigger.open = open_  # type: ignore[method-assign]
+    opened = iter([refused, refused, lambda _: (["Order"], "b")])
+    trigger.open = lambda: next(opened, refused)  # type: ignore[method-assign]
     events, pauses = watch(trigger, nothing, nothing)
     assert (len(events), pauses) == (1, [300, 600, 300])
     text = said()
