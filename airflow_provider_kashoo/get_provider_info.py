@@ -23,6 +23,9 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Kashoo", "python-modules": ["airflow_provider_kashoo.operators.sync"]},
         ],
+        "triggers": [
+            {"integration-name": "Kashoo", "python-modules": ["airflow_provider_kashoo.triggers"]},
+        ],
         "connection-types": [
             {
                 "connection-type": "kashoo",
@@ -107,5 +110,12 @@ _OPTIONS = {
     "send_deadline_seconds": _option("integer", "60", "A write may take this long, journal to answer."),
     "settle_seconds": _option(
         "integer", "600", "After the deadline, wait this long before an unanswered write is looked up."
+    ),
+    "watch_seconds": _option(
+        "integer",
+        "0",
+        "Ask both sides this often whether anything changed, and wake the DAGs when it did; at least 30. "
+        "0 asks never. Each time costs six requests to Salesforce and two to four of Kashoo's budget.",
+        "300",
     ),
 }

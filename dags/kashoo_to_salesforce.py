@@ -1,4 +1,4 @@
-"""What came in for each invoice is written back to its Opportunity or Order, every hour at half past.
+"""What came in for each invoice is written back to its Opportunity or Order, hourly and when an event says so.
 
 The state written is computed from what the books hold now, so any order of payments, refunds and
 reversals ends in the same place.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, conf
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, TaskGroup, conf
 
 from airflow_provider_kashoo.operators.sync import (
     KashooDeltaOperator,
@@ -19,13 +19,17 @@ from airflow_provider_kashoo.operators.sync import (
     KashooSyncPlanOperator,
     KashooSyncPreflightOperator,
 )
+from airflow_provider_kashoo.triggers import kashoo_changes
 
 SYNC = "kashoo_to_salesforce"
 TIME_ZONE = conf.get("kashoo", "time_zone", fallback="UTC")
 
 with DAG(
     SYNC,
-    schedule=CronDataIntervalTimetable("30 * * * *", timezone=TIME_ZONE),
+    schedule=AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable("30 * * * *", timezone=TIME_ZONE),
+        assets=[kashoo_changes()],
+    ),
     start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
     catchup=False,
     max_active_runs=1,

@@ -1,4 +1,4 @@
-"""Won deals become Kashoo invoices, every night at 02:00 in the time zone of the business.
+"""Won deals become Kashoo invoices, every night at 02:00 in the time zone of the business, and when an event says so.
 
 Copy this file and change what you need: task ids, schedule, connections. The steps are safe to run twice,
 and `airflow kashoo init` has to be run once before.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup, conf
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Param, TaskGroup, conf
 
 from airflow_provider_kashoo.operators.sync import (
     KashooSyncApplyOperator,
@@ -19,13 +19,17 @@ from airflow_provider_kashoo.operators.sync import (
     KashooSyncPreflightOperator,
     SalesforceDeltaOperator,
 )
+from airflow_provider_kashoo.triggers import salesforce_changes
 
 SYNC = "salesforce_to_kashoo"
 TIME_ZONE = conf.get("kashoo", "time_zone", fallback="UTC")
 
 with DAG(
     SYNC,
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=TIME_ZONE),
+    schedule=AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable("0 2 * * *", timezone=TIME_ZONE),
+        assets=[salesforce_changes()],
+    ),
     start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
     catchup=False,
     max_active_runs=1,

@@ -99,12 +99,17 @@ class SalesforceClient:
         self._path = f"/services/data/v{version}"
         self._login: Session | None = None
         self._described: dict[str, ObjectInfo] = {}
-        self._ahead: timedelta | None = None  # of the server's clock over ours, by its last answer
+        self._told: tuple[datetime, float] | None = None  # the server's time by its last answer, and ours, monotonic
 
     @property
     def requests_sent(self) -> int:
         """How many requests left this session."""
         return adapter_of(self._http).requests_sent
+
+    def now(self) -> datetime:
+        """Tell the server's clock, UTC whole seconds, from the Date of an answer."""
+        self.json("GET", "/limits")
+        return self._now()
 
     def clock(self, sobject: str) -> Clock:
         """Tell the server's clock, and up to when every change of an object is visible.
@@ -112,8 +117,7 @@ class SalesforceClient:
         Salesforce's ``latestDateCovered`` is the start of the oldest transaction that is still open (evidenced).
         """
         if not self.describe(sobject).replicateable:
-            self.json("GET", "/limits")  # any answer tells the time
-            return Clock(self._now(), None)
+            return Clock(self.now(), None)
         try:
             covered = self._updated(sobject)
         except ConfigurationError:
@@ -126,7 +130,10 @@ class SalesforceClient:
         return parse_instant(self.json("GET", f"/sobjects/{sobject}/updated/", params=asked)["latestDateCovered"])
 
     def _now(self) -> datetime:
-        return datetime.now(UTC).replace(microsecond=0) + (self._ahead or timedelta())
+        if self._told is None:
+            return datetime.now(UTC).replace(microsecond=0)
+        then, at = self._told
+        return then + timedelta(seconds=int(time.monotonic() - at))
 
     def organization(self) -> Organization:
         """Read the org's id and currency.
@@ -252,7 +259,7 @@ class SalesforceClient:
         url = self._login.instance_url + self._path + path
         response = self._http.request(method, url, headers=headers, allow_redirects=False, **options)
         if date := response.headers.get("Date"):
-            self._ahead = parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC).replace(microsecond=0)
+            self._told = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()
         if response.status_code in {200, 201, 204}:
             return response
         if response.status_code == 401:

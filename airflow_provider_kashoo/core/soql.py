@@ -66,6 +66,14 @@ def changed_by_reference(sobject: str, reference: str, window: Window, *, owner:
     return f"SELECT {owner} FROM {sobject} WHERE {_within(window, f'{reference}.SystemModstamp')} ORDER BY Id"
 
 
+def newest_stamp(sobject: str, after: datetime) -> str:
+    """Find the newest stamp of one object after an instant: one row, or none."""
+    return (
+        f"SELECT SystemModstamp FROM {sobject} WHERE SystemModstamp > {soql_instant(after)} "
+        "ORDER BY SystemModstamp DESC LIMIT 1"
+    )
+
+
 def by_ids(
     sobject: str, paths: Sequence[str], ids: Sequence[str], *, key: str = "Id", order: str = "Id"
 ) -> Iterator[str]:

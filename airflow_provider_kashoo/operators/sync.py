@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -67,12 +67,14 @@ class KashooSyncPreflightOperator(_StepOperator):
     """Check pools, store, connections, permissions and mappings before anything is read.
 
     It runs in the default pool, because a task in a pool that does not exist waits for ever.
+    A run that an event of Salesforce woke first waits, rescheduled, until its window reaches to that event.
     """
 
     def execute(self, context: Context) -> None:
         """Run the step."""
         from airflow_provider_kashoo.sync import steps
 
+        _wait_for_the_window(self.sync, context)
         self._run(context, steps.preflight)
 
 
@@ -201,7 +203,7 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
     from airflow_provider_kashoo.core.window import RunFacts
 
     run, params = context["dag_run"], context.get("params") or {}
-    run_type = str(getattr(run.run_type, "value", run.run_type))
+    run_type = _run_type(run)
     in_interval = run_type in {"scheduled", "backfill"}
     return RunFacts(
         run_id=run.run_id,
@@ -213,6 +215,25 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
         until=_instant(params.get("until")),
         limit=params.get("limit"),
     )
+
+
+def _wait_for_the_window(sync: str, context: Context | Mapping[str, Any]) -> None:
+    """Reschedule an event run until what woke it is older than the margin.
+
+    Nothing is read closer to now than the margin: begun at once, the run would miss the very change it was
+    begun for. Both instants are of Airflow's clock, so that it may differ from Salesforce's.
+    """
+    from airflow_provider_kashoo.hooks.settings import settings
+
+    run = context["dag_run"]
+    if sync == "salesforce_to_kashoo" and _run_type(run) == "asset_triggered":
+        readable = run.run_after + settings().margin + timedelta(seconds=1)  # stamps are whole seconds
+        if readable > datetime.now(UTC):
+            raise AirflowRescheduleException(readable)
+
+
+def _run_type(run: Any) -> str:
+    return str(getattr(run.run_type, "value", run.run_type))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class SyncStore:
         with database.begin() as connection:
             now = database.lock(connection, "scopes")
             self.scope_id = _scope(connection, org_id, business_id, now)
-            self.hashes = KeyedHash(bytes.fromhex(_hash_key(connection)))
+            self.hashes = _hashes(connection)
         self.links = Links(database, self.scope_id)
         self.journal = Journal(database, self.scope_id)
         self.reviews = Reviews(database, self.scope_id)
@@ -140,6 +140,13 @@ def recorded_pools(database: Database) -> dict[str, int]:
         return {row.name: row.slots for row in connection.execute(select(tables.pools))}
 
 
+def keyed_hash(database: Database) -> KeyedHash:
+    """Give the hash of a store, for who needs neither org nor business."""
+    with database.begin() as connection:
+        database.lock(connection, "scopes")
+        return _hashes(connection)
+
+
 def _scope(connection: Connection, org_id: str, business_id: str, now: float) -> int:
     scopes = tables.scopes.c
     known = connection.execute(
@@ -153,10 +160,10 @@ def _scope(connection: Connection, org_id: str, business_id: str, now: float) ->
     return int(made.scalar_one())
 
 
-def _hash_key(connection: Connection) -> str:
+def _hashes(connection: Connection) -> KeyedHash:
     settings = tables.settings.c
     known = connection.execute(select(settings.value).where(settings.name == HASH_KEY)).scalar_one_or_none()
     if known is None:
         known = secrets.token_hex(32)
         connection.execute(insert(tables.settings).values(name=HASH_KEY, value=known))
-    return str(known)
+    return KeyedHash(bytes.fromhex(known))

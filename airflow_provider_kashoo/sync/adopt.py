@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.journal import StaleRow
 from airflow_provider_kashoo.store.links import Link, LinkChange
-from airflow_provider_kashoo.sync import salesforce_delta
+from airflow_provider_kashoo.sync import salesforce_delta, salesforce_read
 from airflow_provider_kashoo.sync.books_plan import BooksPlan, Candidate
 from airflow_provider_kashoo.sync.preflight import preflight
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
@@ -118,7 +118,7 @@ class Adoption:
         for source in self._sources:
             salesforce_delta.extract(self.sync, source)
         objects = sorted({m.from_.object for m in self.sync.mappings.values() if m.into_books})
-        frames = [salesforce_delta.load_records(self.sync, name) for name in objects]
+        frames = [salesforce_read.load_records(self.sync, name) for name in objects]
         lists = [0 if frame is None else len(frame) for frame in frames]
         page = self.sync.kashoo.profile.page_size * NEW_ROWS_A_PAGE
         return PREFLIGHT_REQUESTS + sum(2 + int(count // page) for count in lists)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import CronDataIntervalTimetable
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable
 from airflow.sdk.exceptions import ParamValidationError
 
 from airflow_provider_kashoo.sync.preflight import POOLS
@@ -59,7 +59,7 @@ def test_parsing_a_dag_imports_nothing_heavy(file: Path) -> None:
     added, everything = json.loads(done.stdout.splitlines()[-1])
     assert [name for name in HEAVY if name in everything] == []
     ours = sorted(name for name in added if name.startswith("airflow_provider_kashoo."))
-    assert ours == ["airflow_provider_kashoo.operators", "airflow_provider_kashoo.operators.sync"]
+    assert ours == [f"airflow_provider_kashoo.{name}" for name in ("operators", "operators.sync", "triggers")]
 
 
 @pytest.mark.parametrize("dag_id", EXTRACTS)
@@ -102,15 +102,16 @@ def test_each_task_waits_for_the_pool_of_the_side_it_talks_to(bag: DagBag, dag_i
 def test_one_run_at_a_time_and_none_for_the_past(bag: DagBag, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
-    assert isinstance(dag.timetable, CronDataIntervalTimetable)
-    assert dag.timetable.expression == SCHEDULES[dag_id]
+    assert isinstance(dag.timetable, AssetOrTimeSchedule)
+    assert isinstance(dag.timetable.timetable, CronDataIntervalTimetable)
+    assert dag.timetable.timetable.expression == SCHEDULES[dag_id]
     assert dag.doc_md
 
 
 def test_the_zone_of_the_business_sets_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__KASHOO__TIME_ZONE", "America/Toronto")
     dag = DagBag(FILES[-1]).dags["salesforce_to_kashoo"]
-    assert str(dag.timetable.timezone) == "America/Toronto"
+    assert str(dag.timetable.timetable.timezone) == "America/Toronto"
     assert dag.start_date.isoformat() == "2026-01-01T05:00:00+00:00"
 
 

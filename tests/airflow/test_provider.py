@@ -44,7 +44,9 @@ def test_every_class_and_function_the_provider_info_names_exists() -> None:
     for name in names:
         module, _, attribute = name.rpartition(".")
         assert callable(getattr(importlib.import_module(module), attribute))
-    for module in [each for part in ("hooks", "operators") for row in given[part] for each in row["python-modules"]]:
+    for module in [
+        each for part in ("hooks", "operators", "triggers") for row in given[part] for each in row["python-modules"]
+    ]:
         importlib.import_module(module)
 
 
@@ -86,6 +88,7 @@ def test_every_setting_has_its_default_without_any_configuration() -> None:
         "delta_margin_seconds": "300",
         "send_deadline_seconds": "60",
         "settle_seconds": "600",
+        "watch_seconds": "0",
     }
 
 

@@ -136,7 +136,7 @@ def test_describe_tells_types_references_and_children_and_is_read_once(client, s
     assert client.describe("Opportunity") is found
     assert seen(sandbox, start) == []
     amount, account = found.fields["Amount"], found.fields["AccountId"]
-    assert (amount.type, amount.scale, amount.calculated, amount.updateable) == ("currency", 2, False, True)
+    assert (amount.type, amount.scale, amount.formula, amount.updateable) == ("currency", 2, False, True)
     assert (account.type, account.reference_to, account.relationship) == ("reference", ("Account",), "Account")
     assert (found.fields["IsWon"].updateable, found.fields["Kashoo_Invoice__c"].length) == (False, 40)
     assert found.children["OpportunityLineItems"] == ("OpportunityLineItem", "OpportunityId")
@@ -146,8 +146,11 @@ def test_the_organization_tells_its_id_and_its_own_currency(client, sandbox) -> 
     found = client.organization()
     assert (found.id, found.currency) == (sandbox.org.org_id, "USD")
     assert found.name
-    client._described["Organization"] = ObjectInfo("Organization", {}, {})
-    assert client.organization().currency is None  # an org that does not say: nothing is guessed
+    sandbox.org.remove_field("Organization", "DefaultCurrencyIsoCode")
+    try:
+        assert client.organization().currency is None  # an org that does not say: nothing is guessed
+    finally:
+        sandbox.org.grant("Organization", "DefaultCurrencyIsoCode")
 
 
 def test_the_time_is_the_servers(client, sandbox) -> None:
