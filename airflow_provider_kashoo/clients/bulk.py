@@ -87,6 +87,10 @@ class BulkQueries:
         while True:
             options = {"maxRecords": str(records)} | ({"locator": locator} if locator else {})
             answer = self._client.send("GET", f"/jobs/query/{job}/results", params=options, accept="text/csv")
+            if "Sforce-NumberOfRecords" not in answer.headers:
+                raise UnreachableError(
+                    "Salesforce answered with something that is no page of results.", remedy="The task goes on there."
+                )
             told = answer.headers.get("Sforce-Locator", "null")
             locator = None if told in {"", "null"} else told
             yield Page(answer.content, int(answer.headers["Sforce-NumberOfRecords"]), locator)

@@ -205,7 +205,7 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
 
 def _note_rows(dirty: Dirty, rows: Iterable[dict[str, Any]], matters: set[str] | None) -> None:
     for row in rows:
-        if matters is None or row["Id"] in matters:
+        if matters is None or row["Id"] in matters or row.get(MERGED_INTO):
             dirty.note(row)
 
 

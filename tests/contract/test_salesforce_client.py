@@ -15,7 +15,7 @@ import pytest
 import requests
 from simple_salesforce.api import Salesforce
 
-from airflow_provider_kashoo.clients.salesforce import ObjectInfo, SalesforceClient, Session
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.clock import Clock

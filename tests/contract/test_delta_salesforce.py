@@ -1,0 +1,458 @@
+"""What a window shows, and what none shows: every deal that matters is read again, nothing is written for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from records import add_account, add_deal, add_line, invoice_of, writes
+from rounds import (
+    Killed,
+    Rounds,
+    Start,
+    bearing,
+    billed_once,
+    change,
+    links,
+    open_items,
+    quiet,
+    reviews,
+    states_of,
+    win,
+)
+
+from airflow_provider_kashoo.core.dates import parse_instant
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
+from airflow_provider_kashoo.sandbox.faults import Fault
+from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sync import salesforce_delta, steps
+
+A_WEEK = 7 * 86_400.0
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    with Sandbox(dataset="empty", serve=False) as box:
+        yield Start(box, tmp_path_factory.mktemp("start"))
+
+
+@pytest.fixture
+def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
+    drive = start.again(tmp_path)
+    yield drive
+    drive.database.dispose()
+
+
+def only_when(drive: Rounds, condition: str) -> None:
+    """Add a condition to the mapping of deals."""
+    path = drive.mappings / "invoice_from_opportunity.yaml"
+    path.write_text(path.read_text().replace("  - IsWon\n", f"  - IsWon\n  - {condition}\n"))
+
+
+def reports(drive: Rounds, sobject: str, **facts: Any) -> dict[str, Any]:
+    sync = drive.run(**facts).sync
+    return sync.files.read_json(f"delta.{sobject}") or {}
+
+
+def moved_on(drive: Rounds) -> None:
+    """Let so much time and so many runs pass that no window holds what was done before."""
+    for _ in range(2):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+
+
+# -- dirty for another record's sake
+
+
+def test_d1_an_approval_on_the_account_releases_the_deal_of_yesterday(drive: Rounds) -> None:
+    only_when(drive, "Account.Payment_Terms__c == 45")
+    deal = win(drive)
+    drive.run()
+    assert bearing(drive, deal) == []
+    moved_on(drive)
+    account = drive.sandbox.org.get("Opportunity", deal)["AccountId"]
+    drive.sandbox.org.update("Account", account, {"Payment_Terms__c": 45})
+    billed_once(drive, deal)
+
+
+def test_d7_a_parked_deal_is_tried_again_when_only_its_account_was_repaired(drive: Rounds) -> None:
+    path = drive.mappings / "customer_from_account.yaml"
+    path.write_text(path.read_text().replace("fields:\n", "when:\n  - Payment_Terms__c == 45\nfields:\n", 1))
+    deal = win(drive)
+    account = drive.sandbox.org.get("Opportunity", deal)["AccountId"]
+    drive.run()
+    assert states_of(drive, deal) == ["parked"]
+    moved_on(drive)
+    drive.sandbox.org.update("Account", account, {"Payment_Terms__c": 45})
+    billed_once(drive, deal)
+
+
+def test_d8_a_deal_that_is_opened_again_is_seen_though_it_matches_no_more(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    moved_on(drive)
+    change(drive, deal, StageName="Negotiation/Review")
+    drive.run()
+    assert (deal, "no_longer_billable") in open_items(drive)
+    change(drive, deal, StageName="Closed Won")
+    billed_once(drive, deal)
+
+
+def test_a_line_that_changes_makes_its_deal_dirty_even_when_its_header_does_not_move(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None)
+    line = add_line(drive.sandbox, deal, "250.00")
+    drive.run()
+    moved_on(drive)
+    before = drive.sandbox.org.get("Opportunity", deal)["SystemModstamp"]
+    drive.sandbox.org.update("OpportunityLineItem", line, {"Description": "as agreed on the phone"})
+    assert drive.sandbox.org.get("Opportunity", deal)["SystemModstamp"] == before
+    invoice = billed_once(drive, deal)
+    assert invoice["lineItems"][0]["description"] == "as agreed on the phone"
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_a_synced_quote_that_deletes_lines_for_good_is_seen(drive: Rounds, logged: bool) -> None:
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None)
+    line = add_line(drive.sandbox, deal, "250.00")
+    drive.run()
+    moved_on(drive)
+    entry = drive.sandbox.org.get("OpportunityLineItem", line)["PricebookEntryId"]
+    halves = [{"PricebookEntryId": entry, "Quantity": 1, "UnitPrice": Decimal(125)} for _ in range(2)]
+    before = drive.sandbox.org.get("Opportunity", deal)["SystemModstamp"]
+    drive.sandbox.org.sync_quote(deal, halves, logged=logged)
+    assert drive.sandbox.org.get("Opportunity", deal)["SystemModstamp"] == before
+    invoice = billed_once(drive, deal)
+    assert [line["rate"] for line in invoice["lineItems"]] == [12500, 12500]
+
+
+def test_a_line_that_is_deleted_for_good_is_seen_by_the_roll_up(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None)
+    add_line(drive.sandbox, deal, "250.00")
+    gone = add_line(drive.sandbox, deal, "100.00", product="SV-200")
+    drive.run()
+    moved_on(drive)
+    drive.sandbox.org.purge("OpportunityLineItem", gone)
+    billed_once(drive, deal)
+
+
+# -- deleted, undeleted, merged
+
+
+@pytest.mark.parametrize("how", ["bin", "purged", "emptied"])
+def test_a_deleted_deal_is_never_silent_and_an_undeleted_one_is_as_before(drive: Rounds, how: str) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    moved_on(drive)
+    if how == "purged":
+        org.purge("Opportunity", deal)
+    else:
+        org.delete("Opportunity", deal)
+    if how == "emptied":
+        org.empty_recycle_bin()
+    drive.run()
+    drive.sandbox.clock.advance(A_WEEK)  # what leaves no trace is missed by the week's sweep
+    drive.run()
+    assert (deal, "no_longer_billable") in open_items(drive)
+    assert len(bearing(drive, deal)) == 1
+    if how == "bin":
+        org.undelete("Opportunity", deal)
+        billed_once(drive, deal)
+
+
+def test_a_deal_that_was_deleted_before_it_was_billed_is_forgotten_without_a_trace(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, None, "250.00")
+    drive.run()
+    assert states_of(drive, deal) == ["parked"]
+    drive.sandbox.org.purge("Opportunity", deal)
+    moved_on(drive)
+    assert states_of(drive, deal) == ["closed"]
+    assert open_items(drive) == []
+
+
+def test_the_customer_of_an_account_that_was_merged_becomes_the_survivors(drive: Rounds) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    moved_on(drive)
+    loser = org.get("Opportunity", deal)["AccountId"]
+    before = links(drive, "customer")[loser]
+    survivor = add_account(drive.sandbox, "Survivor", "new@survivor.example")
+    org.merge("Account", survivor, [loser])
+    second = add_deal(drive.sandbox, survivor, "300.00")
+    drive.run()
+    assert links(drive, "customer") == {**links(drive, "customer"), survivor: before}
+    assert loser not in links(drive, "customer")
+    assert invoice_of(drive.sandbox, second)["contact"] == before
+    assert invoice_of(drive.sandbox, deal)["contact"] == before
+    billed_once(drive, deal)
+    customer = drive.sandbox.books.read(drive.sandbox.books.main(), "customers", before)
+    assert customer["contactInformation"]["name"] == "Survivor"
+
+
+def test_a_merge_goes_on_along_a_chain(drive: Rounds) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    first = org.get("Opportunity", deal)["AccountId"]
+    second, third = (add_account(drive.sandbox, name) for name in ("Second", "Third"))
+    org.merge("Account", second, [first])
+    org.merge("Account", third, [second])
+    before = links(drive, "customer")[first]
+    billed_once(drive, deal)
+    assert links(drive, "customer")[third] == before
+
+
+def test_two_customers_of_merged_accounts_wait_for_a_person(drive: Rounds) -> None:
+    org, deals = drive.sandbox.org, [win(drive), win(drive)]
+    drive.run()
+    moved_on(drive)
+    loser, survivor = (org.get("Opportunity", deal)["AccountId"] for deal in deals)
+    contacts = [invoice_of(drive.sandbox, deal)["contact"] for deal in deals]
+    org.merge("Account", survivor, [loser])
+    drive.run()
+    assert (loser, "merged_apart") in reviews(drive)
+    assert (deals[0], "identity_changed") in reviews(drive)  # nobody moves an invoice to another customer by itself
+    assert [invoice_of(drive.sandbox, deal)["contact"] for deal in deals] == contacts
+    quiet(drive)
+
+
+def test_a_run_that_dies_while_it_follows_a_merge_ends_alike(drive: Rounds) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    loser = org.get("Opportunity", deal)["AccountId"]
+    before = links(drive, "customer")[loser]
+    survivor = add_account(drive.sandbox, "Survivor")
+    org.merge("Account", survivor, [loser])
+    sync = drive.prepare()
+    drive.apply(sync)
+    assert drive.apply(sync).get("followed", 0) == 0  # the task is tried again
+    steps.commit(sync)
+    billed_once(drive, deal)
+    assert links(drive, "customer")[survivor] == before
+
+
+# -- echoes, and the week's sweep
+
+
+def test_touches_and_our_own_write_back_are_dropped_by_hash_and_counted(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    change(drive, deal, Probability=90)
+    before = writes(drive.sandbox)
+    done = drive.run()
+    assert done.summary["actions"]["invoice"] == {"unchanged": 1}
+    assert writes(drive.sandbox) == before
+
+
+def test_the_weeks_sweep_finds_what_no_window_showed(drive: Rounds, start: Start) -> None:
+    deal = win(drive)
+    drive.run()
+    moved_on(drive)
+    table = drive.sandbox.org.table("Opportunity")
+    lost = add_deal(drive.sandbox, start.account, "400.00")
+    for ident, fields in ((deal, {"Description": "x", "Amount": Decimal("275.00")}), (lost, {})):
+        row = table.rows[ident]
+        earlier = parse_instant(row["SystemModstamp"]) - timedelta(days=2)
+        table.put(ident, {**row, **fields, "SystemModstamp": f"{earlier:%Y-%m-%dT%H:%M:%S}.000+0000"})
+    moved_on(drive)
+    assert (invoice_of(drive.sandbox, deal)["totalDue"], bearing(drive, lost)) == (25000, [])
+    drive.sandbox.clock.advance(A_WEEK)
+    assert "sweep" in reports(drive, "Opportunity")["note"]
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 27500
+    billed_once(drive, lost, 40000)
+    assert "sweep" not in reports(drive, "Opportunity")["note"]
+
+
+def test_a_delta_without_changes_costs_two_requests_an_object(drive: Rounds) -> None:
+    moved_on(drive)
+    sync, log = drive.prepare(), drive.sandbox.logs["salesforce"]
+    for sobject, objects in (("Account", 2), ("Product2", 1), ("Opportunity", 2), ("Order", 2)):
+        sync.files.remove(f"delta.{sobject}")
+        sync.files.remove(f"window.{sobject}")
+        log.clear()
+        assert steps.extract(sync, sobject)["records"] == 0
+        assert log.total <= 2 * objects, sobject  # lines and contacts are objects too
+
+
+# -- in bulk
+
+
+@pytest.fixture
+def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 3)
+    monkeypatch.setattr("airflow_provider_kashoo.clients.bulk.PAGE_RECORDS", 2)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
+def many(drive: Rounds, count: int = 7) -> list[str]:
+    account = add_account(drive.sandbox, 'Many, with "quotes"\nand lines')
+    deals = [add_deal(drive.sandbox, account, None, Name=f'Deal {n}, "so"\nnamed') for n in range(count)]
+    for deal in deals:
+        add_line(drive.sandbox, deal, "250.00")
+    return deals
+
+
+def jobs(drive: Rounds) -> int:
+    return sum(
+        row["method"] == "POST" and row["path"].endswith("/jobs/query")
+        for row in drive.sandbox.logs["salesforce"].entries()
+    )
+
+
+@pytest.mark.usefixtures("in_bulk")
+def test_many_changes_are_read_in_bulk_and_end_as_by_rest(drive: Rounds) -> None:
+    deals = many(drive)
+    gone = deals.pop()
+    drive.sandbox.org.delete("Opportunity", gone)
+    report = reports(drive, "Opportunity")
+    assert (report["bulk"], report["records"], report["deleted"]) == (True, 7, [gone])
+    for deal in deals:
+        (invoice,) = bearing(drive, deal)
+        assert invoice["totalDue"] == 25000
+        assert invoice["memo"].startswith("Deal ")
+        assert "\n" in drive.sandbox.org.get("Opportunity", deal)["Name"]
+    quiet(drive)
+
+
+@pytest.mark.usefixtures("in_bulk")
+def test_a_worker_that_dies_between_two_pages_goes_on_without_a_second_job(drive: Rounds) -> None:
+    deals = many(drive)
+    drive.sandbox.clock.advance(60)
+    sync = drive.sync()
+    steps.preflight(sync)
+    steps.extract(sync, "Account")
+    steps.extract(sync, "Product2")
+    pages = 0
+
+    def die(stage: str) -> None:
+        nonlocal pages
+        pages += stage.startswith("received GET") and "/results" in stage
+        if pages == 2:
+            raise Killed
+
+    drive.sandbox.faults["salesforce"].hook = die
+    with pytest.raises(Killed):
+        steps.extract(sync, "Opportunity")
+    drive.sandbox.faults["salesforce"].hook = None
+    late = win(drive, "400.00")  # the window is that of the first try
+    report = steps.extract(sync, "Opportunity")
+    assert jobs(drive) == 2  # one for deals, one for lines
+    assert report["records"] == 7
+    steps.extract(sync, "Order")
+    steps.plan(sync)
+    steps.approve(sync)
+    drive.finish(sync)
+    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
+    drive.run_back()
+    billed_once(drive, late, 40000)
+
+
+@pytest.mark.usefixtures("in_bulk")
+@pytest.mark.parametrize("kind", ["cut_body", "drop_after", "unauthorized_before", "html_after", "error_after"])
+def test_a_page_that_does_not_come_whole_is_read_again(drive: Rounds, kind: Any) -> None:
+    deals = many(drive)
+    drive.sandbox.faults["salesforce"].add(Fault(kind=kind, path="/results$", nth=2))
+    with suppress(UnreachableError):
+        drive.run()
+    assert drive.sandbox.faults["salesforce"].fired.total() == 1
+    drive.run()
+    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
+
+
+@pytest.mark.usefixtures("in_bulk")
+def test_a_job_that_fails_says_so_and_moves_no_watermark(drive: Rounds) -> None:
+    deals = many(drive)
+    before = drive.store.watermarks.get("salesforce.Opportunity")
+    drive.sandbox.faults["salesforce"].add(Fault(kind="job_failed", method="POST", path="/jobs/query$"))
+    with pytest.raises(ConfigurationError, match="job is failed"):
+        drive.run()
+    assert drive.store.watermarks.get("salesforce.Opportunity") == before
+    drive.run()
+    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
+
+
+@pytest.mark.usefixtures("in_bulk")
+def test_a_deal_that_changes_while_it_is_read_in_bulk_is_left_to_the_next_window(drive: Rounds) -> None:
+    deals = many(drive)
+
+    def edit_between(stage: str) -> None:
+        if stage.startswith("processed DELETE") and "/jobs/query/" in stage:  # the deals were read, the lines were not
+            drive.sandbox.faults["salesforce"].hook = None
+            add_line(drive.sandbox, deals[0], "100.00", product="SV-200")
+
+    drive.sandbox.faults["salesforce"].hook = edit_between
+    report = reports(drive, "Opportunity")
+    assert report["later"] == [deals[0]]
+    assert bearing(drive, deals[0]) == []
+    assert all(len(bearing(drive, deal)) == 1 for deal in deals[1:])
+    drive.run_back()
+    billed_once(drive, deals[0], 35000)
+
+
+def test_a_select_that_no_uri_can_hold_is_sent_as_a_job(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_kashoo.core.soql.MAX_QUERY", 100)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    deal = win(drive)
+    billed_once(drive, deal)
+    assert jobs(drive) > 0
+
+
+# -- bad input: a clear message, and the watermark untouched
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda box: box.org.remove_field("Opportunity", "CloseDate"), "Opportunity has no field 'CloseDate'"),
+        (lambda box: box.org.revoke("Order"), "404"),
+        (lambda box: box.org.remove_field("Opportunity", "SystemModstamp"), "no SystemModstamp"),
+    ],
+)
+def test_what_the_user_may_not_see_any_more_is_said_first(drive: Rounds, spoil: Any, says: str) -> None:
+    deal = win(drive)
+    marks = [drive.store.watermarks.get(f"salesforce.{name}") for name in ("Opportunity", "Order")]
+    spoil(drive.sandbox)
+    with pytest.raises(ConfigurationError, match=says):
+        drive.run()
+    assert [drive.store.watermarks.get(f"salesforce.{name}") for name in ("Opportunity", "Order")] == marks
+    drive._org_client = None  # its describes are those of a process that is over
+    for name in ("CloseDate", "SystemModstamp"):
+        drive.sandbox.org.grant("Opportunity", name)
+    drive.sandbox.org.grant("Order")
+    billed_once(drive, deal)
+
+
+def test_a_formula_field_in_when_is_refused_by_file_and_line(drive: Rounds) -> None:
+    only_when(drive, "Days_Since_Close__c >= 0")
+    with pytest.raises(ConfigurationError, match=r"invoice_from_opportunity.yaml:8: Days_Since_Close__c is a formula"):
+        drive.run()
+
+
+def test_a_query_that_salesforce_ends_is_said_and_made_up_for(drive: Rounds) -> None:
+    deal = win(drive)
+    mark = drive.store.watermarks.get("salesforce.Opportunity")
+    drive.sandbox.faults["salesforce"].add(Fault(kind="query_timeout", path="/composite$", nth=3))
+    with pytest.raises(UnreachableError, match="took too long for a query"):
+        drive.run()
+    assert drive.store.watermarks.get("salesforce.Opportunity") == mark
+    billed_once(drive, deal)
+
+
+def test_a_transaction_that_is_open_holds_the_window_back_and_its_deal_is_billed(drive: Rounds) -> None:
+    account = add_account(drive.sandbox)
+    held = drive.sandbox.org.hold()
+    deal = held.run(lambda: add_deal(drive.sandbox, account, "250.00"))
+    for _ in range(3):  # far longer than overlap and margin
+        drive.sandbox.clock.advance(1800)
+        note = reports(drive, "Opportunity")["note"]
+    assert "a transaction in Salesforce is open since" in note
+    other = win(drive, "300.00")
+    drive.run()
+    assert bearing(drive, other) == []
+    held.commit()
+    billed_once(drive, deal)
+    billed_once(drive, other, 30000)
