@@ -142,7 +142,7 @@ def test_the_invoice_of_a_deal_that_is_lost_is_voided_once_and_salesforce_is_tol
     lose(drive, deal)
     done = drive.run()
     assert done.outcome == {"voided": 1, "unchanged": 1}
-    assert done.summary.actions["invoice"] == {"void": 1}
+    assert done.summary["actions"]["invoice"] == {"void": 1}  # type: ignore[index]
     assert drive.run_back().outcome["written_back"] == 1
     assert told(drive, deal) == ("Void", 0, 0, number)
     voided(drive, deal)
@@ -177,6 +177,8 @@ def test_by_default_nothing_is_voided(drive: Rounds, start: Start, tmp_path_fact
 def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand: str, why: str) -> None:
     deal, books = win(drive), drive.sandbox.books
     drive.run()
+    drive.run_back()
+    drive.run()  # our own write-back touched the deal
     invoice, main = invoice_of(drive.sandbox, deal), books.main()
     match hand:
         case "paid in part":
@@ -195,13 +197,14 @@ def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand:
             books.lock_until(main, invoice["date"])
     lose(drive, deal)
     drive.run()
+    removals = sent(drive, "DELETE")
+    assert removals == (hand == "closed period")
     quiet(drive)
     assert len(bearing(drive, deal)) == 1
     (cause,) = causes(drive, deal)
     assert "not IsWon" in cause
     assert cause.endswith(f"it was not voided: {why}")
     assert operations(drive, State.SENT, State.IN_DOUBT, State.PARKED, State.RETRY) == []
-    assert sent(drive, "DELETE") == (hand == "closed period")
     books.lock_until(main, None)
     if hand != "another amount":
         rewin(drive, deal)
@@ -216,8 +219,12 @@ def test_an_adopted_invoice_of_which_nothing_is_known_is_for_a_person(drive: Rou
     lose(drive, deal)
     second = Rounds(drive.sandbox, tmp_path_factory.mktemp("second"))
     void_unpaid(second)
+    for _ in range(3):  # until no window holds the deal any more
+        second.run()
+        second.sandbox.clock.advance(3600)
+    win(second, "275.00")  # something to create, so that the books are searched
     second.run()
-    lose(second, deal)
+    price(second, deal, "255.00")
     second.run()
     assert len(bearing(drive, deal)) == 1
     assert causes(second, deal)[0].endswith("it was not voided: this store does not know what was written")
@@ -545,7 +552,7 @@ def test_a_crash_around_the_void(drive: Rounds, stage: str, again: bool) -> None
         rebilled(drive, deal, 1 if stage == "received" else 2)
     else:
         drive.run()
-        assert sent(drive, "DELETE") == (stage != "received")
+        assert sent(drive, "DELETE") == 1
         voided(drive, deal)
 
 
@@ -688,7 +695,7 @@ def test_a_deal_is_billed_when_the_invoice_of_its_order_is_voided(drive: Rounds,
         drive.run()
         drive.sandbox.clock.advance(3600)
     ident = links(drive)[order]
-    drive.sandbox.org.delete("Order", order)
+    drive.sandbox.org.update("Order", order, {"Status": "Draft"})
     if crashed:
         crash(drive, f"answered DELETE {ident}", drive.run)
     else:
