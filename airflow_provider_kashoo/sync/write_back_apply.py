@@ -17,6 +17,7 @@ from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.sync import contacts
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
@@ -63,6 +64,7 @@ class WriteBack:
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
         self._close_duplicates()
+        contacts.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
     def _close_duplicates(self) -> None:

@@ -28,7 +28,7 @@ from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import kashoo_delta
+from airflow_provider_kashoo.sync import contacts, kashoo_delta
 from airflow_provider_kashoo.sync.sync import Sync
 
 OUT_OF_REACH = "Unreachable"
@@ -59,10 +59,12 @@ def plan(sync: Sync) -> PlanSummary:
         if not mapping.into_books:
             own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
             rows += _rows_of(sync, mapping, own, parts, untold)
+    rows += contacts.plan(sync)
     rows = in_order(rows)
     sync.files.write_plan(rows)
     reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
     notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
+    notes += contacts.notes(sync)
     return summarise(rows, seconds_for=lambda _: 0.0, notes=notes)
 
 

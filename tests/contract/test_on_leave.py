@@ -59,9 +59,11 @@ def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
 def void_unpaid(drive: Rounds, *names: str) -> None:
     for name in names or ("invoice_from_opportunity", "invoice_from_order"):
         path = drive.mappings / f"{name}.yaml"
-        path.write_text(path.read_text("utf-8").replace("to: invoice\n", "to: invoice\non_leave: void_unpaid\n"), "utf-8")
+        path.write_text(
+            path.read_text("utf-8").replace("to: invoice\n", "to: invoice\non_leave: void_unpaid\n"), "utf-8"
+        )
     # The driver keeps what it read of a folder once.
-    from rounds import _mappings  # noqa: PLC0415
+    from rounds import _mappings
 
     _mappings.cache_clear()
 
@@ -333,7 +335,7 @@ def test_a_void_that_salesforce_was_to_be_told_is_not_told_over_a_newer_invoice(
 
 
 def test_a_write_back_without_an_answer_does_not_hold_up_the_next_invoice(drive: Rounds) -> None:
-    from airflow_provider_kashoo.sandbox.faults import Fault  # noqa: PLC0415
+    from airflow_provider_kashoo.sandbox.faults import Fault
 
     deal = win(drive)
     drive.run()
@@ -821,7 +823,9 @@ def test_a_restored_store_goes_on_with_the_generation_that_stands(
     rewin(restored, deal)
     restored.run()
     generations = [row["memo"].partition(":1:")[2] for row in all_invoices(restored, deal)]
-    assert sorted(generations) == (["1]", "2]", "3]"] if standing(restored, deal) == [f"[sf:{deal}:1:3]"] else ["1]", "2]"])
+    assert sorted(generations) == (
+        ["1]", "2]", "3]"] if standing(restored, deal) == [f"[sf:{deal}:1:3]"] else ["1]", "2]"]
+    )
     restored.database.dispose()
 
 
@@ -838,7 +842,11 @@ def test_a_new_store_counts_on_from_removed_invoices_that_the_books_list(
     def page(business: int, *kinds: str, **query: Any) -> Any:
         rows = original(business, *kinds, **query)
         if kinds == ("invoices",) and not query.get("offset"):
-            rows += [row | {"removed": True} for row in books.business(business).tables["invoices"].rows.values() if row["removed"]]
+            rows += [
+                row | {"removed": True}
+                for row in books.business(business).tables["invoices"].rows.values()
+                if row["removed"]
+            ]
         return rows
 
     monkeypatch.setattr(books, "page", page)
