@@ -45,6 +45,11 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
     return body
 
 
+def is_gone(row: Json | None) -> bool:
+    """Say whether a record that was read by its id is removed, or not there (404)."""
+    return row is None or row.get("removed") is True
+
+
 def to_document(target: str, row: Json, profile: Profile) -> Json:
     """Read a record of the books as a document, with ``id`` and ``references`` beside its fields."""
     place = profile.reference_field(target)

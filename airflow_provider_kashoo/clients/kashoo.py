@@ -34,10 +34,12 @@ class Written:
     """A confirmed write.
 
     :param entity: the record as the books hold it now, where the answer carried it.
+    :param known: False when the books answered that they have no such record (404 to a removal).
     """
 
     id: int
     entity: Json | None
+    known: bool = True
 
 
 class KashooClient:
@@ -81,7 +83,9 @@ class KashooClient:
         """List the businesses the user may see."""
         return self._read_list(self.profile.businesses, {})
 
-    def listing(self, resource: str, *, start: str | None = None, end: str | None = None) -> Iterator[Json]:
+    def listing(
+        self, resource: str, *, start: str | None = None, end: str | None = None, removed: bool = False
+    ) -> Iterator[Json]:
         """List a collection, page by page, each record once; removed ones are left out.
 
         Pages are asked for until one brings nothing new, because the server's own page limit is not known,
@@ -90,6 +94,7 @@ class KashooClient:
         :param resource: ``customer``, ``item``, ``invoice``, ``payment``, ``accounts`` or ``taxes``.
         :param start: first ``date``, ``YYYY-MM-DD``; inclusive (assumed).
         :param end: last ``date``.
+        :param removed: give out removed ones too, where the books list them.
         """
         path = self.profile.collection(resource, self.business_id)
         query: dict[str, Any] = {"limit": self.profile.page_size}
@@ -105,7 +110,7 @@ class KashooClient:
                 return
             offset += len(page) - len(page) // OVERLAP
             for row in page:
-                if row["id"] not in seen and row.get("removed") is not True:
+                if row["id"] not in seen and (removed or row.get("removed") is not True):
                     yield row
                 seen.add(row["id"])
         raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
@@ -135,6 +140,20 @@ class KashooClient:
         path = self.profile.entity(resource, self.business_id, ident)
         return self._written(self._send(self.profile.update_verb, path, body), known_id=ident)
 
+    def remove(self, resource: str, ident: int) -> Written:
+        """Remove a record by its id (assumed to be what voids an invoice). Sent once.
+
+        :returns: what was answered; only a look at the record says whether it is gone.
+        :raises WriteFailed: as :meth:`create`, but for a 404, which a second delivery of one removal gets too.
+        """
+        path = self.profile.entity(resource, self.business_id, ident)
+        try:
+            return self._written(self._send(self.profile.remove_verb, path, None), known_id=ident)
+        except WriteFailed as failure:
+            if failure.outcome.problem is not outcomes.REFUSED_BY_STATUS[404]:
+                raise
+            return Written(ident, None, known=False)
+
     def request(
         self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, **options: Any
     ) -> requests.Response:
@@ -144,7 +163,8 @@ class KashooClient:
         :param data: query parameters of a GET, JSON body of anything else.
         """
         self._ensure_token()
-        sent = {"params": data} if method == "GET" else {"data": encode(data or {})}
+        bare = method == "DELETE" and data is None
+        sent = {"params": data} if method == "GET" else {} if bare else {"data": encode(data or {})}
         return self._session.request(
             method,
             self._base + path,
@@ -154,7 +174,7 @@ class KashooClient:
             **options,
         )
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> requests.Response:
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> requests.Response:
         try:
             response = self.request(method, path, body)
         except requests.ConnectTimeout:

@@ -58,6 +58,9 @@ NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing: it is
 NO_ANSWER = Problem(
     "no_answer", "sent, but no answer came that one can trust", "Nothing: it is looked up before anything is sent."
 )
+NOT_GONE = Problem(
+    "not_gone", "Kashoo said yes to removing it, and it still stands", "Nothing: it is looked up by itself."
+)
 
 
 def of_write(status: int, body: str) -> Outcome:

@@ -27,6 +27,7 @@ class Profile:
     payment: str = "/businesses/{b}/records/invoicePayments"  # C
     one: str = "{collection}/{id}"  # G
     update_verb: str = "PUT"  # G
+    remove_verb: str = "DELETE"  # G: voids an invoice; it then answers with removed: true, or not at all
     only_listed: tuple[str, ...] = ("item",)  # G: collections without a GET of one record
     page_size: int = 100  # C: used by every client seen; the server's own maximum is unknown
     token_duration_ms: int = 90_000_000  # C as a number, G that it counts milliseconds

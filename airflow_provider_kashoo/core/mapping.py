@@ -97,6 +97,9 @@ class Mapping(_Strict):
     when: list[str] = Option(default_factory=list, description="All must hold; each counts what it left out")
     sale: Field | None = Option(None, description="Id that names the sale; records of one sale are billed once")
     total: Field | None = Option(None, description="What the lines must add up to")
+    on_leave: Literal["review", "void_unpaid"] = Option(
+        "review", description="What becomes of an invoice whose deal is no longer to be billed"
+    )
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
     single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
@@ -230,15 +233,10 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _check_fields(mapping: Mapping) -> None:
+    if mapping.to != "invoice" and "on_leave" in mapping.model_fields_set:
+        raise _wrong(mapping.place("on_leave"), f"a mapping to {mapping.to} has no on_leave", "Only invoices have it.")
     if not mapping.into_books:
-        if mapping.from_.object != "invoice":
-            known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
-            raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
-        if mapping.when:
-            raise _wrong(mapping.place("when"), "a write-back has no when", "Every linked invoice is written back.")
-        for path, (where, _) in mapping.header_paths().items():
-            if path not in SETTLEMENT_SOURCE:
-                raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
+        _check_write_back(mapping)
         return
     _check_section(mapping, "fields", BOOKS_TARGETS[mapping.to])
     if mapping.to == "invoice":
@@ -247,6 +245,17 @@ def _check_fields(mapping: Mapping) -> None:
         for section in ("lines", "single_line"):
             if getattr(mapping, section):
                 _check_section(mapping, section, INVOICE_LINE)
+
+
+def _check_write_back(mapping: Mapping) -> None:
+    if mapping.from_.object != "invoice":
+        known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
+        raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
+    if mapping.when:
+        raise _wrong(mapping.place("when"), "a write-back has no when", "Every linked invoice is written back.")
+    for path, (where, _) in mapping.header_paths().items():
+        if path not in SETTLEMENT_SOURCE:
+            raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
 
 
 def _check_section(mapping: Mapping, section: str, known: MappingType[str, TargetField]) -> None:

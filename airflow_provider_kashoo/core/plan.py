@@ -21,6 +21,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     FOLLOW = "follow"  # its source was merged into another record: the link goes on with that one
+    VOID = "void"
     LINK = "link"  # it stands in the books already: remember, write nothing
     WRITE_BACK = "write_back"
     PARK = "park"  # it should be written and cannot be
@@ -29,7 +30,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.WRITE_BACK})
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK})
 BOOKKEEPING = frozenset({Action.FOLLOW, Action.LINK, Action.PARK, Action.REVIEW})
 """Rows that change the store but send nothing."""
 
@@ -41,10 +42,11 @@ class PlanRow:
     :param target: ``customer``, ``item``, ``invoice``, or the Salesforce object of a write-back.
     :param source_stamp: SystemModstamp the row was made from, ISO 8601 UTC.
     :param sale_id: names the sale; for all but invoices the record itself.
-    :param link_version: version of the link when the row was made; 0 when there was none.
+    :param link_version: version of the link when the row was made, of the last one when none is live; 0 when there
+        never was one.
     :param payload: the document, or the changed fields of an update; links still symbolic.
     :param document: the whole document as the mapping makes it, for the hashes of the link.
-    :param base: hash of what the books (or Salesforce) held when the row was made; updates only.
+    :param base: hash of what the books (or Salesforce) held when the row was made; updates and voids only.
     :param total: expected total, minor units; invoices only.
     :param requests: how many requests the row needs.
     """
@@ -89,7 +91,15 @@ class PlanRow:
         return f"{self.source_object} {self.source_id}"
 
 
-ORDER = {Action.FOLLOW: -1, Action.LINK: 0, Action.CREATE: 1, Action.UPDATE: 2, Action.WRITE_BACK: 3}
+ORDER = {
+    Action.FOLLOW: -1,
+    Action.LINK: 0,
+    Action.CREATE: 1,
+    Action.UPDATE: 2,
+    Action.WRITE_BACK: 3,
+    Action.VOID: 10,
+}
+"""Voids come last: what waits for one is parked by then, so that a crash in between loses nothing."""
 TARGET_ORDER = {"customer": 0, "item": 1, "invoice": 2}
 
 

@@ -51,7 +51,9 @@ def settle(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str,
     """
     own = sorted(parts, key=lambda part: (part.date, part.payment_id))
     received = [part for part in own if part.amount > 0]
-    paid = invoice["totalDue"] - invoice["balanceDue"]
+    # What a removed invoice still says of its balance is not known: only payments that stand were paid.
+    seen = sum(part.amount for part in own)
+    paid = seen if invoice.get("removed") else invoice["totalDue"] - invoice["balanceDue"]
     return {
         "invoice_id": str(invoice["id"]),
         "number": invoice.get("number"),

@@ -112,6 +112,8 @@ class Journal:
         with self._database.writing(self._scope_id) as transaction:
             if link_rows.version_of(transaction, row) != row.link_version and row.target in _BOOKS:
                 raise StaleRow(row.record)
+            if row.action is Action.WRITE_BACK and link_rows.is_replaced(transaction, row):
+                raise StaleRow(row.record)  # its record has another invoice by now, which is the one to be told of
             names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
             earlier = transaction.connection.execute(_IN_FLIGHT, names).one_or_none()
             # The outcome of another write for the same sale is not known: it may be billed by it.
@@ -153,8 +155,7 @@ class Journal:
         """
         with self._database.writing(self._scope_id) as transaction:
             self._move(transaction, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
-            link_rows.put(transaction, sent.row, change)
-            self._close_parked(transaction, sent.row)
+            self._written(transaction, sent.row, change)
             audit.note(transaction, sent.row, sent.row.action.value, reason, sent.run_id, sent.id, change.kashoo_id)
             if review:
                 reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
@@ -215,8 +216,7 @@ class Journal:
                     expected_total=operation["expected_total"],
                     journal_date=operation["journal_date"],
                 )
-                link_rows.put(transaction, row, change)
-                self._close_parked(transaction, row)
+                self._written(transaction, row, change)
             return True
 
     def operation(self, ident: int) -> Mapping[str, Any] | None:
@@ -241,6 +241,14 @@ class Journal:
             self._close_parked(transaction, sent.row)
             action, reason = sent.row.action.value, sent.row.reason
             audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
+
+    def out_of_reach(self, sent: Sent, problem: Problem, settlement: str) -> None:
+        """Settle a write-back to a record that Salesforce does not have any more; nobody has to look at it."""
+        with self._database.writing(self._scope_id) as transaction:
+            self._move(transaction, sent, Event.REFUSED, error_class=problem.error_class, cause=problem.cause)
+            self._close_parked(transaction, sent.row)
+            link_rows.write_back(transaction, sent.row, None, settlement)
+            audit.note(transaction, sent.row, "skip", problem.cause, sent.run_id, sent.id, sent.row.kashoo_id)
 
     def linked(self, row: PlanRow, change: LinkChange, run_id: str, *, alone: bool = False) -> None:
         """Link a record that stands in the books already; nothing is sent.
@@ -329,6 +337,15 @@ class Journal:
     @property
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
+
+    def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
+        """Make, renew or end the link of what the books confirmed, and close what waited for that."""
+        if row.action is Action.VOID:
+            link_rows.end(transaction, row)
+            reviews.close_all(transaction, row, but=[POSSIBLE_DUPLICATE.error_class])  # a copy of it may stand
+        else:
+            link_rows.put(transaction, row, change)
+        self._close_parked(transaction, row)
 
     def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
         parked = transaction.connection.execute(_PARKED, self._record(row)).scalar()

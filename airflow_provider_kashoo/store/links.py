@@ -12,19 +12,34 @@ from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links, scopes
 
-_LIVE = (links.c.scope_id == bindparam("this_scope"), links.c.state == "live")
+LIVE, VOIDED = "live", "voided"
+"""A link's states: a voided one ended when we voided its invoice, and makes room for the sale's next one."""
+
+_SCOPE = links.c.scope_id == bindparam("this_scope")
 _OF_SALE = (
-    *_LIVE,
+    _SCOPE,
     links.c.target == bindparam("this_target"),
     links.c.sale_id == bindparam("this_sale"),
     links.c.part == bindparam("this_part"),
 )
-_KNOWN = select(links.c.version, links.c.fields).where(*_OF_SALE)
-_ALL = select(links).where(*_LIVE).order_by(links.c.id)
+_LATEST = (
+    select(links.c.version, links.c.state, links.c.generation, links.c.fields)
+    .where(*_OF_SALE)
+    .order_by(links.c.version.desc())
+    .limit(1)
+)
+_IN_STATE = select(links).where(_SCOPE, links.c.state == bindparam("this_state")).order_by(links.c.id)
 _INSERT = insert(links)
-_UPDATE = update(links).where(*_OF_SALE)
+_UPDATE = update(links).where(*_OF_SALE, links.c.state == LIVE)
+_NEWER = select(links.c.id).where(
+    _SCOPE,
+    links.c.target == "invoice",
+    links.c.source_id == bindparam("this_source"),
+    links.c.state == LIVE,
+    links.c.kashoo_id != bindparam("this_invoice"),
+)
 _WRITE_BACK = update(links).where(
-    *_LIVE,
+    _SCOPE,
     links.c.target == "invoice",
     links.c.kashoo_id == bindparam("this_invoice"),
     links.c.source_id == bindparam("this_source"),
@@ -49,7 +64,8 @@ CHUNK = 500
 class Link:
     """One row of the table ``links``.
 
-    :param version: rises with every confirmed write; a plan row made from an older one is stale.
+    :param version: rises with every confirmed write of the sale, from one of its links to the next; a plan row made
+        from an older one is stale.
     :param fields: field -> (hash as sent, hash as read back).
     :param written_back: Salesforce field -> hash of what we last wrote there.
     :param settlement: status last seen, see :mod:`airflow_provider_kashoo.core.settlement`.
@@ -89,7 +105,7 @@ class LinkChange:
 
 
 class Links:
-    """Live links of one scope."""
+    """Links of one scope; live ones, unless it says otherwise."""
 
     def __init__(self, database: Database, scope_id: int) -> None:
         self._database, self._scope_id = database, scope_id
@@ -106,6 +122,10 @@ class Links:
         """List every live link of one target."""
         return list(self._select(links.c.target == target))
 
+    def ended(self, target: str) -> list[Link]:
+        """List every link of one target that ended because we voided its record."""
+        return list(self._select(links.c.target == target, state=VOIDED))
+
     def of_kashoo(self, target: str, kashoo_ids: Iterable[int]) -> dict[int, Link]:
         """Kashoo id -> its link."""
         return {link.kashoo_id: link for link in self._in(target, links.c.kashoo_id, kashoo_ids)}
@@ -120,9 +140,10 @@ class Links:
         for start in range(0, len(wanted), CHUNK):
             yield from self._select(links.c.target == target, column.in_(wanted[start : start + CHUNK]))
 
-    def _select(self, *where: Any) -> list[Link]:
+    def _select(self, *where: Any, state: str = LIVE) -> list[Link]:
         with self._database.begin() as connection:
-            found = connection.execute(_ALL.where(*where), {"this_scope": self._scope_id})
+            names = {"this_scope": self._scope_id, "this_state": state}
+            found = connection.execute(_IN_STATE.where(*where), names)
             return [_link(row) for row in found.mappings()]
 
 
@@ -136,24 +157,41 @@ def held(connection: Connection, scope_id: int, target: str, only: Iterable[int]
 
 
 def version_of(transaction: Transaction, row: PlanRow) -> int:
-    """Read the version of the live link a plan row speaks of; 0 when there is none."""
-    found = transaction.connection.execute(_KNOWN, _names(transaction, row)).one_or_none()
+    """Read the version of the last link of a plan row's sale, live or ended; 0 when there never was one."""
+    found = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
     return found.version if found else 0
+
+
+def is_replaced(transaction: Transaction, row: PlanRow) -> bool:
+    """Say whether a plan row speaks of an invoice whose source record has another, live one by now."""
+    names = {"this_scope": transaction.scope_id, "this_source": row.source_id, "this_invoice": row.kashoo_id}
+    return transaction.connection.execute(_NEWER, names).first() is not None
+
+
+def end(transaction: Transaction, row: PlanRow) -> None:
+    """End the live link of a plan row: its invoice is voided, and the sale has none."""
+    known = transaction.connection.execute(_LATEST, _names(transaction, row)).one()
+    values = {"state": VOIDED, "version": known.version + 1, "updated_at": transaction.now}
+    transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
 
 
 def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
     """Make or renew the link of a plan row."""
-    known = transaction.connection.execute(_KNOWN, _names(transaction, row)).one_or_none()
+    last = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
+    known = last if last and last.state == LIVE else None
+    same = known if known and known.generation == row.generation else None
     values: dict[str, Any] = {
         "kashoo_id": change.kashoo_id,
-        "fields": {**(known.fields if known else {}), **{name: list(pair) for name, pair in change.fields.items()}},
-        "version": (known.version if known else 0) + 1,
+        "fields": {**(same.fields if same else {}), **{name: list(pair) for name, pair in change.fields.items()}},
+        "version": (last.version if last else 0) + 1,
         "updated_at": transaction.now,
     }
     for name in ("currency", "expected_total", "journal_date"):
         if getattr(change, name) is not None:
             values[name] = getattr(change, name)
     if known:
+        if not same:  # another invoice of the record: nothing of it was told yet
+            values |= {"generation": row.generation, "written_back": {}, "settlement": None}
         transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
         return
     transaction.connection.execute(
@@ -166,7 +204,7 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
             "part": row.part,
             "generation": row.generation,
             "sale_id": row.sale_id or row.source_id,
-            "state": "live",
+            "state": LIVE,
             "written_back": {},
             "created_at": transaction.now,
             **values,
@@ -180,10 +218,14 @@ def follow(transaction: Transaction, row: PlanRow, survivor: str) -> None:
     transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values, "updated_at": transaction.now})
 
 
-def write_back(transaction: Transaction, row: PlanRow, written: Mapping[str, str], settlement: str) -> None:
-    """Remember what Salesforce was told of a link's invoice."""
+def write_back(transaction: Transaction, row: PlanRow, written: Mapping[str, str] | None, settlement: str) -> None:
+    """Remember what Salesforce was told of a link's invoice.
+
+    :param written: field -> hash; None when nothing could be told.
+    """
     same = {"this_scope": transaction.scope_id, "this_invoice": row.kashoo_id, "this_source": row.source_id}
-    transaction.connection.execute(_WRITE_BACK, {**same, "written_back": dict(written), "settlement": settlement})
+    told = {} if written is None else {"written_back": dict(written)}
+    transaction.connection.execute(_WRITE_BACK, {**same, **told, "settlement": settlement})
 
 
 def _names(transaction: Transaction, row: PlanRow) -> dict[str, Any]:

@@ -12,15 +12,18 @@ from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import review_items
 
+_CLASSES: Any = bindparam("these_classes", expanding=True)
 _OPEN = (review_items.c.scope_id == bindparam("this_scope"), review_items.c.closed_at.is_(None))
 _OPEN_OF_RECORD = (
     *_OPEN,
     review_items.c.target == bindparam("this_target"),
     review_items.c.source_id == bindparam("this_source"),
-    review_items.c.error_class.in_(bindparam("these_classes", expanding=True)),
+    review_items.c.error_class.in_(_CLASSES),
 )
-_SAME = select(review_items.c.id).where(*_OPEN_OF_RECORD)
+_SAY_ANEW = update(review_items).where(review_items.c.id == bindparam("this_id"))
+_SAME = select(review_items.c.id, review_items.c.cause, review_items.c.fix).where(*_OPEN_OF_RECORD)
 _CLOSE = update(review_items).where(*_OPEN_OF_RECORD)
+_CLOSE_ALL = update(review_items).where(*_OPEN_OF_RECORD[:-1], review_items.c.error_class.not_in(_CLASSES))
 _ALL_OPEN = select(review_items).where(*_OPEN).order_by(review_items.c.id)
 _INSERT = insert(review_items)
 
@@ -32,7 +35,7 @@ class Reviews:
         self._database, self._scope_id = database, scope_id
 
     def open(self, row: PlanRow, problem: Problem, run_id: str) -> None:
-        """Open an item; an open one for the same record and cause stays as it is."""
+        """Open an item; an open one for the same record and error class only gets the newer words."""
         with self._database.writing(self._scope_id) as transaction:
             open_item(transaction, row, problem, row.kashoo_id, run_id)
 
@@ -52,7 +55,10 @@ class Reviews:
 def open_item(transaction: Transaction, row: PlanRow, problem: Problem, kashoo_id: int | None, run_id: str) -> None:
     """Open an item within the caller's transaction, as :meth:`Reviews.open`."""
     same = _names(transaction.scope_id, row.target, row.source_id, [problem.error_class])
-    if transaction.connection.execute(_SAME, same).first():
+    if known := transaction.connection.execute(_SAME, same).first():
+        if (known.cause, known.fix) != (problem.cause, problem.fix):
+            said = {"this_id": known.id, "cause": problem.cause, "fix": problem.fix}
+            transaction.connection.execute(_SAY_ANEW, said)
         return
     transaction.connection.execute(
         _INSERT,
@@ -69,6 +75,16 @@ def open_item(transaction: Transaction, row: PlanRow, problem: Problem, kashoo_i
             "opened_at": transaction.now,
         },
     )
+
+
+def close_all(transaction: Transaction, row: PlanRow, *, but: Iterable[str]) -> None:
+    """Close what was to be reviewed of a plan row's record, within the caller's transaction.
+
+    :param but: error classes that stay open.
+    """
+    names = {"this_scope": transaction.scope_id, "this_target": row.target, "this_source": row.source_id}
+    closed = {**names, "these_classes": sorted(but), "closed_at": transaction.now}
+    transaction.connection.execute(_CLOSE_ALL, closed)
 
 
 def _names(scope_id: int, target: str, source_id: str, error_classes: Iterable[str]) -> dict[str, Any]:

@@ -138,6 +138,8 @@ links = Table(
         postgresql_where=text("state = 'live'"),
     ),
     Index("ix_links_source_id", "scope_id", "source_id"),
+    # The sale's last link is looked for among the ended ones too.
+    Index("ix_links_sale_id", "scope_id", "sale_id"),
 )
 
 operations = Table(

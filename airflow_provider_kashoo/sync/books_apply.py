@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from airflow_provider_kashoo.clients.documents import to_document, to_json
+from airflow_provider_kashoo.clients.documents import is_gone, to_document, to_json
 from airflow_provider_kashoo.clients.kashoo import Written
-from airflow_provider_kashoo.clients.outcomes import WriteFailed
+from airflow_provider_kashoo.clients.outcomes import NOT_GONE, REFUSED_BY_STATUS, WriteFailed
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.money import format_minor
@@ -25,6 +25,7 @@ from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import resolve_links
+from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -92,7 +93,7 @@ class BooksApply:
     def _row(self, row: PlanRow, *, was_parked: bool) -> str:
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
         match row.action:
-            case Action.CREATE | Action.UPDATE:
+            case Action.CREATE | Action.UPDATE | Action.VOID:
                 return "done before" if row.key in self._done else self._write(row)
             case Action.LINK:
                 return self._link(row)
@@ -140,7 +141,8 @@ class BooksApply:
     def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
         """Make the request of a row; None when the books are not as the plan saw them.
 
-        An update is read whole, changed, and written whole (assumed to be what Kashoo needs).
+        An update is read whole, changed, and written whole (assumed to be what Kashoo needs); what is to be voided
+        is read once more, so that money that came in since the plan keeps it.
         """
         kashoo = self.sync.kashoo
         if row.action is Action.CREATE:
@@ -149,6 +151,8 @@ class BooksApply:
         theirs = kashoo.read(row.target, row.kashoo_id or 0)
         if theirs is None or self.sync.store.hashes.of(theirs) != row.base:
             return None
+        if row.action is Action.VOID:
+            return lambda: kashoo.remove(row.target, row.kashoo_id or 0)
         body = to_json(row.target, row.payload, row.reference, kashoo.profile, base=theirs)
         return lambda: kashoo.update(row.target, row.kashoo_id or 0, body)
 
@@ -161,6 +165,8 @@ class BooksApply:
                 except WriteFailed as failure:
                     if self._again(sent, failure, attempt):
                         continue
+                    if row.action is Action.VOID and failure.outcome.event is Event.REFUSED:
+                        return self._not_voided(sent, failure.outcome.problem)
                     return self._settled_without_answer(failure)
             return self._confirm(sent, written)
         raise AssertionError("the last try always returns")
@@ -216,6 +222,8 @@ class BooksApply:
     def _confirm(self, sent: Sent, written: Written) -> str:
         self._silences = 0
         row = sent.row
+        if row.action is Action.VOID:
+            return self._confirm_void(sent, known=written.known)
         entity = written.entity or self.sync.kashoo.read(row.target, written.id) or {"id": written.id}
         read = to_document(row.target, entity, self.sync.kashoo.profile)
         change = LinkChange(
@@ -236,6 +244,35 @@ class BooksApply:
         self._close_reviews(row, GONE_WHEN_WRITTEN)
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
+
+    def _confirm_void(self, sent: Sent, *, known: bool) -> str:
+        """Settle a removal by what can be read afterwards: that it voids an invoice is assumed.
+
+        :param known: False when the books answered that they do not have it.
+        """
+        journal, row = self.sync.store.journal, sent.row
+        gone = is_gone(self.sync.kashoo.read(row.target, row.kashoo_id or 0))
+        try:
+            if gone:
+                journal.answered(sent, LinkChange(row.kashoo_id or 0, {}), row.reason)
+            elif known:
+                journal.failed(sent, Event.SILENCE, NOT_GONE)
+            else:
+                journal.failed(sent, Event.REFUSED, REFUSED_BY_STATUS[404])
+        except LostLease:
+            journal.late_answer(sent, row.kashoo_id or 0)
+            log.warning("%s: its void was answered late", row.record)
+            return "stale"
+        if not gone:
+            return "in_doubt" if known else self._not_voided(sent, REFUSED_BY_STATUS[404])
+        log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], row.kashoo_id)
+        return _PAST[row.action]
+
+    def _not_voided(self, sent: Sent, problem: Problem) -> str:
+        """Put an invoice to a person that Kashoo would not remove: it is not tried again while nothing changes."""
+        self.sync.store.reviews.open(sent.row, not_voided(sent.row, problem.cause), self.sync.run.run_id)
+        self.sync.store.journal.release(sent.row)
+        return "review"
 
     def _total_differs(self, row: PlanRow, total: int | None) -> Problem | None:
         if row.target != "invoice" or total == row.total:
@@ -294,7 +331,7 @@ class BooksApply:
             self.sync.store.reviews.close(row.target, row.source_id, found)
 
 
-_PAST = {Action.CREATE: "created", Action.UPDATE: "updated"}
+_PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.VOID: "voided"}
 
 
 def _unresolved(document: Document) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from airflow_provider_kashoo.clients.documents import to_document
+from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core import diff, match, soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
@@ -27,6 +27,7 @@ from airflow_provider_kashoo.core.transform import Document, transform
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
+from airflow_provider_kashoo.sync.leaving import Leaving, Past, removed_in_books, returned
 from airflow_provider_kashoo.sync.merges import plan_merges
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
@@ -70,6 +71,8 @@ class BooksPlan:
         self._marked: dict[str, dict[Reference, list[int]]] = {}
         self._open = sync.store.journal.open_records()
         self._dates: list[date] = []
+        self._leaving = Leaving(sync)
+        self._past = Past(sync.store.links.ended("invoice"))
 
     def make(self) -> PlanSummary:
         """Plan, stage and summarise."""
@@ -97,6 +100,7 @@ class BooksPlan:
             if frame is not None:
                 yield from self._candidates_of(mapping, frame, claimed)
             self._plan_deleted(mapping)
+        self.rows += self._leaving.rows(self._open, list(self.rows))
 
     def _candidates_of(self, mapping: Mapping, frame: pd.DataFrame, claimed: dict[str, str]) -> Iterator[Candidate]:
         stamps = _stamps(frame)
@@ -104,6 +108,7 @@ class BooksPlan:
         result = transform(mapping, frame, lines, self.sync.surroundings)
         own = self.sync.store.links.of_sources("invoice", stamps)
         sales = self.sync.store.links.of_sales(result.sales.values())
+        self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
             self._left_out(self._row(mapping, source_id, stamps), own.get(source_id), f"not {why}")
         for source_id, problem in result.problems.items():
@@ -114,7 +119,7 @@ class BooksPlan:
             link = sales.get(sale)
             other = link.source_object if link and link.source_id != source_id else claimed.get(sale)
             if other:
-                self._add(row, Action.SKIP, f"its sale is billed through its {other}")
+                self._leaving.elsewhere(row, other)
                 continue
             claimed[sale] = mapping.from_.object
             resolved = self.books.resolve(document)
@@ -193,8 +198,12 @@ class BooksPlan:
             known = diff.as_linked(candidate.document, document, candidate.link.fields, self.sync.store.hashes)
             self._plan_update(row, known, candidate.link)
             return
-        found = self._ladder("invoice").find({}, row.reference)
-        if found.candidates > 1:
+        ladder = self._ladder("invoice")
+        row = self._past.next(row)
+        found = ladder.find({}, row.reference)
+        if self._past.stands_again(row):
+            self._park(row, returned())
+        elif found.candidates > 1:
             self._park(row, _copied(found.candidates))
         elif found.kashoo_id is not None:
             self._link(row, document, found)
@@ -203,12 +212,13 @@ class BooksPlan:
 
     def _plan_update(self, row: PlanRow, document: Document, link: Link) -> None:
         row = replace(row, kashoo_id=link.kashoo_id, link_version=link.version, document=document)
+        row = replace(row, part=link.part, generation=link.generation)
         if not diff.changed_fields(document, link.fields, self.sync.store.hashes):
             self._add(row, Action.UNCHANGED, "nothing that is mapped changed")
             return
         theirs = self.sync.kashoo.read(row.target, link.kashoo_id)
-        if theirs is None or theirs.get("removed") is True:
-            self._review(row, "removed_in_books", "it was removed in Kashoo", "Make it again by hand, or leave it so.")
+        if theirs is None or is_gone(theirs):
+            self.rows.append(removed_in_books(row))
             return
         read = _fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
         merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
@@ -248,16 +258,14 @@ class BooksPlan:
         gone = {*report.get("deleted", []), *report.get("missing", [])}
         own = self.sync.store.links.of_sources("invoice", gone)
         for ident in sorted(gone & {*own, *self._parked("invoice")}):
-            self._left_out(self._row(mapping, ident, {}), own.get(ident), "deleted in Salesforce")
+            vanished = ident not in report.get("deleted", [])
+            self._left_out(self._row(mapping, ident, {}), own.get(ident), "deleted in Salesforce", vanished=vanished)
 
-    def _left_out(self, row: PlanRow, link: Link | None, reason: str) -> None:
+    def _left_out(self, row: PlanRow, link: Link | None, reason: str, *, vanished: bool = False) -> None:
         if link is None:
             self._add(row, Action.SKIP, reason)
-            return
-        row = replace(row, kashoo_id=link.kashoo_id, sale_id=link.sale_id, link_version=link.version)
-        self._review(
-            row, "no_longer_billable", f"its invoice stands, but it is {reason}", "Void the invoice or win the deal."
-        )
+        else:
+            self._leaving.left(row, link, reason, vanished=vanished)
 
     def _link(self, row: PlanRow, document: Document, found: match.Match) -> None:
         read = self._read[row.target, found.kashoo_id or 0]
@@ -312,22 +320,29 @@ class BooksPlan:
         start, end = None, None
         if target == "invoice" and self.sync.store.swept and self._dates:
             start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
-        listed = self.sync.kashoo.listing(target, start=start, end=end)
-        rows = [to_document(target, row, self.sync.kashoo.profile) for row in listed]
+        rows = []
+        for listed in self.sync.kashoo.listing(target, start=start, end=end, removed=True):
+            document = to_document(target, listed, self.sync.kashoo.profile)
+            if not is_gone(listed):
+                rows.append(document)
+            elif target == "invoice" and not self.sync.store.swept:
+                self._past.removed(document["references"])  # voided by a store that this one does not know
         if any(row["references"] for row in rows):
             self.sync.store.saw_reference(target)
         self._marked[target] = defaultdict(list)
         for row in rows:
             for reference in row["references"]:
                 self._marked[target][reference].append(row["id"])
+        self._past.stand(self._marked[target])
         return rows
 
     def _strangers(self, target: str) -> bool:
         """Say whether something in the books carries a reference of ours that this store knows nothing of."""
-        sources = {ref.source_id for ref, idents in self._marked[target].items() if len(idents) == 1}
+        single = {ref for ref, idents in self._marked[target].items() if len(idents) == 1}
         waiting = {ident for kind, ident in self._open | self.sync.store.journal.open_records() if kind == target}
-        unknown = {ident for ident in sources if ident[:3] in SALESFORCE_OBJECTS} - waiting
-        return bool(unknown - self.sync.store.links.of_sources(target, unknown).keys())
+        unknown = {ref for ref in single if ref.source_id[:3] in SALESFORCE_OBJECTS and ref.source_id not in waiting}
+        links = self.sync.store.links.of_sources(target, {ref.source_id for ref in unknown})
+        return not all(self._past.knows(ref, links.get(ref.source_id)) for ref in unknown)
 
     def _is_open(self, row: PlanRow) -> bool:
         """Leave out what was sent before and has no known outcome yet."""
@@ -344,26 +359,34 @@ class BooksPlan:
             self._ladder(target)
             sources = {reference.source_id for reference in self._marked[target]}
             linked, sales = self.sync.store.links.of_sources(target, sources), self._sales(sources)
-            for reference, idents in self._marked[target].items():
-                known = reference.source_id in linked or (target, reference.source_id) in planned
+            for reference in sorted(self._marked[target], key=lambda each: -each.generation):
+                idents, link = self._marked[target][reference], linked.get(reference.source_id)
+                known = self._past.knows(reference, link) or (target, reference.source_id) in planned
                 if known or reference.source_id[:3] not in SALESFORCE_OBJECTS:
                     continue
                 planned.add((target, reference.source_id))
-                row = self._bearer(target, reference, sales.get(reference.source_id, reference.source_id))
-                if len(idents) > 1:
-                    self._park(row, _copied(len(idents)))
+                sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
+                row = self._bearer(target, reference, sale)
+                row = replace(row, link_version=link.version if link else self._past.version(sale, row.part))
+                older = link and not is_gone(self.sync.kashoo.read(target, link.kashoo_id))
+                if len(idents) > 1 or older:
+                    self._park(row, _copied(len(idents) + bool(older)))
                 else:
                     self._add(replace(row, kashoo_id=idents[0]), Action.LINK, "in the books already: our reference")
 
     def _note_copies(self, target: str) -> None:
         """Put to review what stands in the books twice, although one of the two is linked."""
-        copied = {ref.source_id: (ref, idents) for ref, idents in self._marked[target].items() if len(idents) > 1}
+        bearers: dict[str, list[tuple[Reference, int]]] = defaultdict(list)
+        for reference, idents in self._marked[target].items():
+            bearers[reference.source_id] += [(reference, ident) for ident in idents]
+        copied = {ident: found for ident, found in bearers.items() if len(found) > 1}
         for ident, link in self.sync.store.links.of_sources(target, copied).items():
-            reference, idents = copied[ident]
-            other = next((each for each in idents if each != link.kashoo_id), None)
-            row = replace(self._bearer(target, reference, link.sale_id), kashoo_id=other)
-            problem = _copied(len(idents))
-            self._review(row, POSSIBLE_DUPLICATE.error_class, problem.cause, problem.fix)
+            own = [each for each in copied[ident] if each[0].part == link.part]
+            other = next(((ref, kashoo_id) for ref, kashoo_id in own if kashoo_id != link.kashoo_id), None)
+            if len(own) > 1 and other:
+                row = replace(self._bearer(target, other[0], link.sale_id), kashoo_id=other[1])
+                problem = _copied(len(own))
+                self._review(row, POSSIBLE_DUPLICATE.error_class, problem.cause, problem.fix)
 
     def _bearer(self, target: str, reference: Reference, sale_id: str) -> PlanRow:
         return PlanRow(

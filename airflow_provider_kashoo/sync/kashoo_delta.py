@@ -16,6 +16,7 @@ import pyarrow as pa
 from airflow_provider_kashoo.core.dates import business_date, first_of_week
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.settlement import Allocation, allocations
+from airflow_provider_kashoo.sync import contacts
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
     if resource == "invoices":
         sweep = _sweeps(sync, watermark, now)
         start = _oldest_linked(sync) if sweep else _oldest_open(sync)
+        if sweep:
+            contacts.stage(sync)
         rows = list(_listing(sync, "invoice", start, today)) if start else []
         sync.files.write_json("references", _references(sync, rows))
         sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE))

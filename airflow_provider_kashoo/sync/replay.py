@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.core.plan import Action
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
@@ -48,6 +49,8 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
     if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
         state = "unknown" if operation is None else operation["state"]
         raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
+    if operation["action"] == Action.VOID:
+        raise ConfigurationError(f"Operation {ident} is a void.", remedy="Nothing: the next run looks it up by itself.")
     if operation["state"] == State.SENT and operation["deadline"] > sync.store.now():
         raise ConfigurationError(f"Operation {ident} was sent just now.", remedy="Wait for its answer.")
     if kashoo_id is not None:

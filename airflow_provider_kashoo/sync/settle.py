@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from airflow_provider_kashoo.clients.documents import to_document
+from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
@@ -43,6 +43,8 @@ def settle(sync: Sync) -> dict[str, int]:
             continue
         if operation["action"] == Action.UPDATE:
             outcomes[_settle_update(sync, operation)] += 1
+        elif operation["action"] == Action.VOID:
+            outcomes[_settle_void(sync, operation)] += 1
         else:
             due[operation["target"]].append(operation)
     for target, operations in due.items():
@@ -62,6 +64,13 @@ def _settle_update(sync: Sync, operation: Operation) -> str:
         if all(read.get(name) == value for name, value in sent.items()):
             return _book(sync, operation, Event.FOUND, "the record says what was sent", ident)
     return _book(sync, operation, Event.ABSENT, "the record does not say what was sent; it is planned afresh")
+
+
+def _settle_void(sync: Sync, operation: Operation) -> str:
+    """Take a void for done when the record is gone, whoever removed it; one that stands may be voided again."""
+    if is_gone(sync.kashoo.read(operation["target"], operation["kashoo_id"])):
+        return _book(sync, operation, Event.FOUND, "the record is removed", operation["kashoo_id"])
+    return _book(sync, operation, Event.ABSENT, "the record still stands; its deal is planned afresh")
 
 
 class _Sweep:

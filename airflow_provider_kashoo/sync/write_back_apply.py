@@ -17,10 +17,15 @@ from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.sync import contacts
 from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
 NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing: it is sent again by itself.")
+DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_found"})
+"""What Salesforce says of a record that is not there: its invoice was voided because of that, and nobody is to look."""
+
 NUMBERS = frozenset({"currency", "double", "percent", "int"})
 
 
@@ -60,6 +65,7 @@ class WriteBack:
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
         self._close_duplicates()
+        contacts.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
     def _close_duplicates(self) -> None:
@@ -88,7 +94,13 @@ class WriteBack:
         if problem is None:
             told = self.sync.store.hashes.fields(sent.row.document)
             self.sync.store.journal.written_back(sent, told, sent.row.base)
+            if sent.row.base == "Void":
+                self.sync.store.reviews.close("invoice", sent.row.source_id, [STANDS_AGAIN])
             self.counts["written_back"] += 1
+            return
+        if sent.row.base == "Void" and problem.error_class in DELETED:
+            self.sync.store.journal.out_of_reach(sent, problem, OUT_OF_REACH)
+            self.counts["skip"] += 1
             return
         transient = problem.error_class.upper() in TRANSIENT
         state = self.sync.store.journal.failed(sent, Event.TURNED_AWAY if transient else Event.REFUSED, problem)
@@ -106,6 +118,9 @@ class WriteBack:
             )
         except OpenOperation:
             self.counts["in_doubt"] += 1
+            return None
+        except StaleRow:
+            self.counts["stale"] += 1
             return None
 
     def _typed(self, row: PlanRow) -> dict[str, Any]:

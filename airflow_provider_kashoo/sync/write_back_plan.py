@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.dates import business_date
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
@@ -27,8 +28,15 @@ from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import kashoo_delta
+from airflow_provider_kashoo.sync import contacts, kashoo_delta
 from airflow_provider_kashoo.sync.sync import Sync
+
+OUT_OF_REACH = "Unreachable"
+"""Settlement of a voided invoice whose record in Salesforce is deleted: told once a week, should it come back."""
+
+STANDS_AGAIN = "stands_again"
+NOT_KEPT = frozenset({"number", "due_date"})
+"""What nobody knows of an invoice that the books do not show any more."""
 
 PREPAID = timedelta(days=400)
 """How long before an invoice's date its payments are looked for, when those seen do not explain its balance."""
@@ -46,14 +54,17 @@ def plan(sync: Sync) -> PlanSummary:
     known = _affected(sync, links, invoices, parts, rows, untold)
     rows += _copies(sync, links)
     _complete(sync, known, parts)
+    known += list(_voided(sync, links, rows))
     for mapping in sync.mappings.values():
         if not mapping.into_books:
             own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
             rows += _rows_of(sync, mapping, own, parts, untold)
+    rows += contacts.plan(sync)
     rows = in_order(rows)
     sync.files.write_plan(rows)
     reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
     notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
+    notes += contacts.notes(sync)
     return summarise(rows, seconds_for=lambda _: 0.0, notes=notes)
 
 
@@ -77,6 +88,32 @@ def _affected(
         if invoice is not None:
             known.append((link, invoice))
     return known
+
+
+def _voided(sync: Sync, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple[Link, dict[str, Any]]]:
+    """Give what we voided and Salesforce was not told of, unless its record has a later invoice.
+
+    Each is read once more: an invoice that stands again, although we removed it, is for a person.
+    """
+    told = {mapping.to for mapping in sync.mappings.values() if not mapping.into_books}
+    latest = {link.source_id: link for link in sync.store.links.ended("invoice")}
+    replaced = {link.source_id for link in live}
+    again = kashoo_delta.swept(sync)
+    for link in latest.values():
+        untold = link.settlement != "Void" and (again or link.settlement != OUT_OF_REACH)
+        if link.source_object not in told or link.source_id in replaced or not untold:
+            continue
+        invoice = sync.kashoo.read("invoice", link.kashoo_id)
+        if is_gone(invoice):
+            yield link, _void(link, invoice or {})
+        else:
+            rows.append(_stands_again(sync, link))
+
+
+def _void(link: Link, invoice: dict[str, Any]) -> dict[str, Any]:
+    """Describe a voided invoice, of which the books may say nothing any more: it owes nothing."""
+    known = {"id": link.kashoo_id, "currency": link.currency, "totalDue": link.expected_total or 0}
+    return {**known, **invoice, "removed": True, "balanceDue": 0}
 
 
 def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]) -> None:
@@ -104,11 +141,16 @@ def _rows_of(
     types = {name: pa.int64() if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
     table = pa.Table.from_pylist(settled, schema=pa.schema(list(types.items())))
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    forgotten = [number for number, (_, invoice) in enumerate(known) if "number" not in invoice]
     columns = {name: evaluate(field, frame, "text", sync.surroundings) for name, field in mapping.fields.items()}
     money = {name for name, field in mapping.fields.items() if SETTLEMENT_SOURCE.get(field.from_ or "") == "money"}
     rows = []
     for number, (link, _) in enumerate(known):
-        document = {name: _value(values[number], name in money) for name, values in columns.items()}
+        document = {
+            name: _value(values[number], name in money)
+            for name, values in columns.items()
+            if number not in forgotten or not NOT_KEPT & {path for path, _ in mapping.fields[name].paths()}
+        }
         # What Salesforce holds is not known where an answer is missing: it may be what was true then.
         told = {} if (mapping.to, link.source_id) in untold else link.written_back
         rows.append(_row(sync, mapping, replace(link, written_back=told), document, settled[number]["status"]))
@@ -124,7 +166,7 @@ def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], sta
         source_id=link.source_id,
         sale_id=link.sale_id,
         part=link.part,
-        generation=link.generation,
+        # One key for all invoices a record ever had: two of them are never told at once.
         reason=f"its invoice is {status}",
         sync=sync.name,
         kashoo_id=link.kashoo_id,
@@ -157,6 +199,15 @@ def _removed(sync: Sync, link: Link) -> PlanRow:
         kashoo_id=link.kashoo_id,
         error_class="removed_in_books",
         fix="Make it again by hand, or leave it so; it is never made again by itself.",
+    )
+
+
+def _stands_again(sync: Sync, link: Link) -> PlanRow:
+    return replace(
+        _removed(sync, link),
+        reason="its invoice was voided by this sync and stands again in Kashoo",
+        error_class=STANDS_AGAIN,
+        fix="Remove it in Kashoo, or leave it so.",
     )
 
 

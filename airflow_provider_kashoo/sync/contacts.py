@@ -1,0 +1,92 @@
+"""Once a week: whether the customers and items that we linked are still in the books.
+
+One listing of each. What a list does not show proves nothing (pages shift, lists lag): it is read by its
+id, and only a record that is removed, or answered with 404, is put to a person. What changed is left as
+it is; the three-way comparison sees it when its record in Salesforce changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_provider_kashoo.clients.documents import is_gone
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.sync import Sync
+
+TARGETS = ("customer", "item")
+REMOVED = "removed_in_books"
+FIX = "Restore it in Kashoo: what is sold with it cannot be invoiced until then."
+
+
+def stage(sync: Sync) -> None:
+    """List the linked customers and items that the books show as removed, do not list, or list."""
+    found = {}
+    for target in TARGETS:
+        linked = {link.kashoo_id for link in sync.store.links.of_target(target)}
+        listed: dict[int, bool] = {}
+        if linked:
+            listed = {row["id"]: is_gone(row) for row in sync.kashoo.listing(target, removed=True)}
+        found[target] = {
+            "standing": sorted(ident for ident in linked if listed.get(ident) is False),
+            "removed": sorted(ident for ident in linked if listed.get(ident) is True),
+            "absent": sorted(linked - listed.keys()),
+        }
+    sync.files.write_json("contacts", found)
+
+
+def plan(sync: Sync) -> Iterator[PlanRow]:
+    """Give a row to review for each that is removed; note which ones stand, so that their reviews close."""
+    standing: list[tuple[str, str]] = []
+    for target, found in _staged(sync).items():
+        gone, here = set(found["removed"]), set(found["standing"])
+        for ident in found["absent"] if target not in sync.kashoo.profile.only_listed else []:
+            (gone if is_gone(sync.kashoo.read(target, ident)) else here).add(ident)
+        named: set[int] = set()
+        for link in sync.store.links.of_target(target):
+            if link.kashoo_id in here:
+                standing.append((target, link.source_id))
+            elif link.kashoo_id in gone - named:
+                named.add(link.kashoo_id)  # two records may share a customer; a person is asked once
+                yield _row(sync, link)
+    sync.files.write_json("contacts.standing", {"records": standing})
+
+
+def notes(sync: Sync) -> list[str]:
+    """Say what could not be looked at: absence from a list alone is never taken for a removal."""
+    staged = _staged(sync)
+    return [
+        f"{len(staged[target]['absent'])} linked {target}s are not listed, and Kashoo gives none by its id"
+        for target in sync.kashoo.profile.only_listed
+        if staged.get(target, {}).get("absent")
+    ]
+
+
+def close(sync: Sync) -> None:
+    """Close the reviews of records that are in the books again, or were linked to one that is."""
+    staged = sync.files.read_json("contacts.standing") or {}
+    standing = {(target, source_id) for target, source_id in staged.get("records", [])}
+    for item in sync.store.reviews.all_open():
+        if item["error_class"] == REMOVED and (item["target"], item["source_id"]) in standing:
+            sync.store.reviews.close(item["target"], item["source_id"], [REMOVED])
+
+
+def _staged(sync: Sync) -> dict[str, Any]:
+    return dict(sync.files.read_json("contacts") or {})
+
+
+def _row(sync: Sync, link: Link) -> PlanRow:
+    return PlanRow(
+        action=Action.REVIEW,
+        mapping="",
+        target=link.target,
+        source_object=link.source_object,
+        source_id=link.source_id,
+        sale_id=link.sale_id,
+        reason=f"its {link.target} was removed in Kashoo",
+        sync=sync.name,
+        kashoo_id=link.kashoo_id,
+        error_class=REMOVED,
+        fix=FIX,
+    )

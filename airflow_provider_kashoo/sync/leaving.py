@@ -1,0 +1,250 @@
+"""Deals that are no longer to be billed although their invoice stands, and what comes after a void.
+
+Nothing here writes. A void is planned only under ``on_leave: void_unpaid`` and only for what
+:mod:`airflow_provider_kashoo.core.leaving` allows; all else is put to a person, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from airflow_provider_kashoo.clients.documents import is_gone, to_document
+from airflow_provider_kashoo.core import soql
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.ids import Reference
+from airflow_provider_kashoo.core.leaving import why_it_stays
+from airflow_provider_kashoo.core.mapping import Mapping
+from airflow_provider_kashoo.core.operations import UNSETTLED
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.sync import Sync
+
+MANY = 10
+"""More records than this do not vanish at once: rather, the user may not read them any more."""
+
+WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided", "Nothing: planned again.")
+BY_HAND = Problem("no_longer_billable", "its invoice stands, but it is {why}", "Void the invoice or win the deal.")
+
+
+class Past:
+    """What was voided: the next invoice of the same record is another one, with the next generation.
+
+    :param ended: links that ended by a void.
+    """
+
+    def __init__(self, ended: Iterable[Link]) -> None:
+        self._voided: Counter[tuple[str, int]] = Counter()
+        self._removed: Counter[tuple[str, int]] = Counter()
+        self._standing: Counter[tuple[str, int]] = Counter()
+        self._versions: Counter[tuple[str, int]] = Counter()
+        for link in ended:
+            _raise(self._voided, link.source_id, link.part, link.generation)
+            _raise(self._versions, link.sale_id, link.part, link.version)
+
+    def removed(self, references: Iterable[Reference]) -> None:
+        """Remember references of removed invoices: a store that is new or was restored may have forgotten them."""
+        for each in references:
+            _raise(self._removed, each.source_id, each.part, each.generation)
+
+    def stand(self, references: Iterable[Reference]) -> None:
+        """Remember that invoices with these references stand in the books."""
+        for each in references:
+            _raise(self._standing, each.source_id, each.part, each.generation)
+
+    def knows(self, reference: Reference, link: Link | None) -> bool:
+        """Say whether an invoice of a record's generation, or of a later one, was linked or voided by this store.
+
+        :param link: the live link of the record.
+        """
+        voided = self._voided[reference.source_id, reference.part]
+        return reference.generation <= max(voided, link.generation if link else 0)
+
+    def version(self, sale_id: str, part: int = 1) -> int:
+        """Give the version at which the last link of a sale ended; 0 when none did."""
+        return self._versions[sale_id, part]
+
+    def next(self, row: PlanRow) -> PlanRow:
+        """Make of an invoice's row without a link the one of its generation: the next, or what stands in the books.
+
+        Its version makes it stale as soon as another run writes an invoice of its sale.
+        """
+        record = row.source_id, row.part
+        generation = max(self._voided[record] + 1, self._standing[record] or self._removed[record] + 1)
+        return replace(row, generation=generation, link_version=self.version(row.sale_id, row.part))
+
+    def stands_again(self, row: PlanRow) -> bool:
+        """Say whether an invoice stands in the books that carries the reference of one that was voided."""
+        return 0 < self._standing[row.source_id, row.part] < row.generation
+
+
+def _raise(highest: Counter[tuple[str, int]], ident: str, part: int, value: int) -> None:
+    highest[ident, part] = max(highest[ident, part], value)
+
+
+class Leaving:
+    """Collects what leaves while the plan goes through its mappings, and decides when all of them were heard."""
+
+    def __init__(self, sync: Sync) -> None:
+        self._sync = sync
+        self._left: dict[str, tuple[PlanRow, Link, str, bool]] = {}
+        self._elsewhere: list[tuple[PlanRow, str]] = []
+        self._billable: set[str] = set()
+
+    def billable(self, source_ids: Iterable[str]) -> None:
+        """Note records that some mapping would bill: what another mapping leaves out does not leave then."""
+        self._billable.update(source_ids)
+
+    def elsewhere(self, row: PlanRow, sobject: str) -> None:
+        """Note a record whose sale is billed through another one."""
+        self._elsewhere.append((row, sobject))
+
+    def left(self, row: PlanRow, link: Link, reason: str, *, vanished: bool = False) -> None:
+        """Note a linked record that a mapping leaves out; where mappings differ, the one that asks a person wins.
+
+        :param vanished: nothing says that it was deleted; it is only not found any more.
+        """
+        known = self._left.get(row.source_id)
+        if known is None or (self._voids(known[0]) and not self._voids(row)):
+            self._left[row.source_id] = (row, link, reason, vanished)
+
+    def rows(self, in_doubt: Iterable[tuple[str, str]], planned: Iterable[PlanRow]) -> Iterator[PlanRow]:
+        """Decide.
+
+        :param in_doubt: (target, source id) of what was sent before and has no known outcome.
+        :param planned: the rows that were planned so far.
+        """
+        left = {ident: each for ident, each in self._left.items() if ident not in self._billable}
+        too_many = sum(vanished for _, _, _, vanished in left.values()) > MANY
+        doubtful = {ident for target, ident in in_doubt if target == "invoice"}
+        voids: list[PlanRow] = []
+        for ident, (row, link, reason, vanished) in sorted(left.items()):
+            if not self._voids(row):
+                yield review(_of_link(row, link), reason)
+            elif ident in doubtful:
+                yield replace(row, action=Action.SKIP, reason="sent before, and its outcome is not known yet")
+            elif self._sync.run.limit is not None:
+                yield replace(row, action=Action.SKIP, reason=f"outside the test batch of {self._sync.run.limit}")
+            elif vanished and too_many:
+                yield review(_of_link(row, link), reason, "so many vanished at once that perhaps they may not be read")
+            else:
+                decided = self._void(_of_link(row, link), link, reason)
+                voids += [decided] if decided.action is Action.VOID else []
+                yield decided
+        yield from self._others(voids, {row.source_id for row in planned if row.target == "invoice"})
+
+    def _voids(self, row: PlanRow) -> bool:
+        return self._sync.mappings[row.mapping].on_leave == "void_unpaid"
+
+    def _void(self, row: PlanRow, link: Link, reason: str) -> PlanRow:
+        hashes, profile = self._sync.store.hashes, self._sync.kashoo.profile
+        theirs = self._sync.kashoo.read(row.target, link.kashoo_id)
+        if theirs is None or is_gone(theirs):
+            return removed_in_books(row)
+        copies = {
+            item["source_id"]
+            for item in self._sync.store.reviews.all_open()
+            if item["target"] == row.target and item["error_class"] == POSSIBLE_DUPLICATE.error_class
+        }
+        why = why_it_stays(
+            theirs,
+            to_document(row.target, theirs, profile),
+            link.fields,
+            hashes,
+            expected_total=link.expected_total,
+            settlement=link.settlement,
+        )
+        if why or row.source_id in copies:
+            return review(row, reason, why or "another invoice carries its reference")
+        return replace(
+            row,
+            action=Action.VOID,
+            reason=f"it is {reason}; its invoice is unpaid and as it was written",
+            base=hashes.of(theirs),
+            currency=link.currency,
+            total=link.expected_total,
+            requests=3,
+        )
+
+    def _others(self, voids: list[PlanRow], planned: set[str]) -> Iterator[PlanRow]:
+        """Let the other records of a sale wait while its invoice is voided: one of them may be billed then."""
+        unsettled = self._sync.store.journal.unsettled(*UNSETTLED)
+        waiting = {row.sale_id for row in voids} | {
+            operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID
+        }
+        for row, sobject in self._elsewhere:
+            if row.sale_id in waiting:
+                yield _parked(row)
+            else:
+                yield replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")
+        seen = {*self._billable, *self._left, *planned}
+        for mapping in self._sync.mappings_to("invoice") if voids else []:
+            for ident, sale in self._of_sales(mapping, {row.sale_id for row in voids}):
+                if ident not in seen:
+                    seen.add(ident)
+                    yield _parked(
+                        PlanRow(
+                            action=Action.PARK,
+                            mapping=mapping.name,
+                            target="invoice",
+                            source_object=mapping.from_.object,
+                            source_id=ident,
+                            sale_id=sale,
+                            reason="",
+                            sync=self._sync.name,
+                        )
+                    )
+
+    def _of_sales(self, mapping: Mapping, sales: set[str]) -> Iterator[tuple[str, str]]:
+        """List the records of one object that belong to sales, each with its sale."""
+        sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or "Id"
+        if path == "Id" or path in self._sync.salesforce.describe(sobject).fields:
+            for text in soql.by_ids(sobject, list(dict.fromkeys(["Id", path])), sorted(sales), key=path):
+                for found in self._sync.salesforce.query(text):
+                    yield found["Id"], found[path]
+
+
+def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:
+    """Put a deal that left to a person.
+
+    :param reason: why it is no longer to be billed.
+    :param why: why its invoice was not voided; empty when nobody asked for that.
+    """
+    cause = BY_HAND.cause.format(why=reason) + (f"; it was not voided: {why}" if why else "")
+    return replace(row, action=Action.REVIEW, reason=cause, error_class=BY_HAND.error_class, fix=BY_HAND.fix)
+
+
+def not_voided(row: PlanRow, why: str) -> Problem:
+    """Say to a person that Kashoo did not void what was planned to be."""
+    return Problem(BY_HAND.error_class, f"{row.reason}; it was not voided: {why}", BY_HAND.fix)
+
+
+def returned() -> Problem:
+    """Say that nothing is made while a voided invoice, or a copy of it, stands in the books."""
+    cause = "an invoice carries the reference of one that was voided"
+    return Problem("ambiguous_match", cause, "Remove that invoice in Kashoo, or its reference.")
+
+
+def removed_in_books(row: PlanRow) -> PlanRow:
+    """Put to a person that somebody else removed a record in Kashoo."""
+    fix = "Make it again by hand, or leave it so."
+    return replace(
+        row, action=Action.REVIEW, reason="it was removed in Kashoo", error_class="removed_in_books", fix=fix
+    )
+
+
+def _of_link(row: PlanRow, link: Link) -> PlanRow:
+    return replace(
+        row,
+        kashoo_id=link.kashoo_id,
+        sale_id=link.sale_id,
+        part=link.part,
+        generation=link.generation,
+        link_version=link.version,
+    )
+
+
+def _parked(row: PlanRow) -> PlanRow:
+    return replace(row, action=Action.PARK, reason=WAITING.cause, error_class=WAITING.error_class, fix=WAITING.fix)
