@@ -41,6 +41,7 @@ class PlanRow:
 
     :param target: ``customer``, ``item``, ``invoice``, or the Salesforce object of a write-back.
     :param source_stamp: SystemModstamp the row was made from, ISO 8601 UTC.
+    :param source_read: when Salesforce was asked for it, ISO 8601 UTC; the row is stale once it was read later.
     :param sale_id: names the sale; for all but invoices the record itself.
     :param link_version: version of the link when the row was made, of the last one when none is live; 0 when there
         never was one.
@@ -59,6 +60,7 @@ class PlanRow:
     reason: str
     sync: str = "salesforce_to_kashoo"
     source_stamp: str = ""
+    source_read: str = ""
     sale_id: str = ""
     part: int = 1
     generation: int = 1

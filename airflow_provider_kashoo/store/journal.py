@@ -110,7 +110,7 @@ class Journal:
         :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
         with self._database.writing(self._scope_id) as transaction:
-            if link_rows.version_of(transaction, row) != row.link_version and row.target in _BOOKS:
+            if row.target in _BOOKS and not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             if row.action is Action.WRITE_BACK and link_rows.is_replaced(transaction, row):
                 raise StaleRow(row.record)  # its record has another invoice by now, which is the one to be told of
@@ -257,7 +257,7 @@ class Journal:
         :raises StaleRow: when it was linked since the plan was made, or is not alone.
         """
         with self._database.writing(self._scope_id) as transaction:
-            if link_rows.version_of(transaction, row) != row.link_version:
+            if not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
             if alone and (
@@ -275,7 +275,7 @@ class Journal:
         :raises StaleRow: when the link is not as the plan saw it.
         """
         with self._database.writing(self._scope_id) as transaction:
-            if link_rows.version_of(transaction, row) != row.link_version:
+            if not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             link_rows.follow(transaction, row, survivor)
             self._close_parked(transaction, row)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
@@ -23,7 +23,7 @@ _OF_SALE = (
     links.c.part == bindparam("this_part"),
 )
 _LATEST = (
-    select(links.c.version, links.c.state, links.c.generation, links.c.fields)
+    select(links.c.version, links.c.state, links.c.generation, links.c.fields, links.c.source_read)
     .where(*_OF_SALE)
     .order_by(links.c.version.desc())
     .limit(1)
@@ -31,6 +31,7 @@ _LATEST = (
 _IN_STATE = select(links).where(_SCOPE, links.c.state == bindparam("this_state")).order_by(links.c.id)
 _INSERT = insert(links)
 _UPDATE = update(links).where(*_OF_SALE, links.c.state == LIVE)
+_SAW = _UPDATE.where(or_(links.c.source_read.is_(None), links.c.source_read < bindparam("this_read")))
 _NEWER = select(links.c.id).where(
     _SCOPE,
     links.c.target == "invoice",
@@ -135,6 +136,14 @@ class Links:
         with self._database.begin() as connection:
             return held(connection, self._scope_id, target)
 
+    def saw(self, rows: Iterable[PlanRow]) -> None:
+        """Note that some records were read and held against their links, which say the same."""
+        with self._database.writing(self._scope_id) as transaction:
+            for row in rows:
+                transaction.connection.execute(
+                    _SAW, {**_names(transaction, row), "this_read": row.source_read, "source_read": row.source_read}
+                )
+
     def _in(self, target: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
         wanted = sorted(set(values))
         for start in range(0, len(wanted), CHUNK):
@@ -156,10 +165,16 @@ def held(connection: Connection, scope_id: int, target: str, only: Iterable[int]
     return set(connection.execute(query, {"this_scope": scope_id, "this_target": target}).scalars())
 
 
-def version_of(transaction: Transaction, row: PlanRow) -> int:
-    """Read the version of the last link of a plan row's sale, live or ended; 0 when there never was one."""
+def holds(transaction: Transaction, row: PlanRow) -> bool:
+    """Say whether the last link of a plan row's sale, live or ended, is as the plan saw it.
+
+    Neither was it written since, nor held against a source that was read later than this row's.
+    """
     found = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
-    return found.version if found else 0
+    if found is None:
+        return row.link_version == 0
+    newer = bool(row.source_read and found.source_read and found.source_read > row.source_read)
+    return bool(found.version == row.link_version) and not newer
 
 
 def is_replaced(transaction: Transaction, row: PlanRow) -> bool:
@@ -185,6 +200,7 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
         "fields": {**(same.fields if same else {}), **{name: list(pair) for name, pair in change.fields.items()}},
         "version": (last.version if last else 0) + 1,
         "updated_at": transaction.now,
+        **({"source_read": row.source_read} if row.source_read else {}),
     }
     for name in ("currency", "expected_total", "journal_date"):
         if getattr(change, name) is not None:

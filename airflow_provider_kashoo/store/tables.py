@@ -112,6 +112,8 @@ links = Table(
     Column("expected_total", BigInteger),
     Column("journal_date", String(10)),
     Column("settlement", String(16)),
+    # When the source was read that this link was written, or held against, from: ISO 8601 UTC.
+    Column("source_read", String(40)),
     Column("fields", JSON, nullable=False),
     Column("written_back", JSON, nullable=False),
     Column("created_at", Float, nullable=False),

@@ -80,6 +80,7 @@ class BooksApply:
         parked = {
             (row["target"], row["source_id"]) for row in self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
         }
+        self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
         for done, row in enumerate(rows, start=1):
             if self._stopping():
                 raise StoppedError

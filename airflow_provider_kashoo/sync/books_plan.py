@@ -71,6 +71,8 @@ class BooksPlan:
         self._marked: dict[str, dict[Reference, list[int]]] = {}
         self._open = sync.store.journal.open_records()
         self._dates: list[date] = []
+        reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
+        self._read_at = min((str(report["read"]) for report in reports), default="")
         self._leaving = Leaving(sync)
         self._past = Past(sync.store.links.ended("invoice"))
 
@@ -297,6 +299,7 @@ class BooksPlan:
             reason="",
             sync=self.sync.name,
             source_stamp=stamps.get(source_id, ""),
+            source_read=self._read_at,
         )
 
     def _ladder(self, target: str) -> match.Ladder:

@@ -74,7 +74,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     """
     _recall_describes(sync)
     shape = shape_of(sync, sobject)
-    window, sweeps = _window(sync, sobject)
+    window, sweeps, read_at = _window(sync, sobject)
     dirty = _dirty(sync, sobject, shape, window)
     if sweeps:
         dirty.ids |= _linked(sync, sobject)
@@ -102,6 +102,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         "upper": window.upper.isoformat(),
         "moves": window.moves,
         "note": window.note,
+        "read": read_at,
         **counts,
         "bulk": dirty.mass,
         "deleted": sorted(dirty.deleted),
@@ -126,10 +127,10 @@ def _recall_describes(sync: Sync) -> None:
     sync.salesforce.recall(sync.files.read_json("described") or {})
 
 
-def _window(sync: Sync, sobject: str) -> tuple[Window, bool]:
+def _window(sync: Sync, sobject: str) -> tuple[Window, bool, str]:
     """Choose the window, once for all tries of the task: what one try staged must fit what the next one adds.
 
-    :returns: the window, and whether this is the week's sweep.
+    :returns: the window, whether this is the week's sweep, and the server's time when it was chosen.
     """
     files, name = sync.files, f"window.{sobject}"
     if files.read_json(f"delta.{sobject}") is not None:  # it was read to its end, and is to be read afresh
@@ -144,7 +145,7 @@ def _window(sync: Sync, sobject: str) -> tuple[Window, bool]:
             files.remove(prefix)
     if (kept := files.read_json(name)) is not None:
         times = {end: datetime.fromisoformat(kept[end]) for end in ("lower", "upper")}
-        return Window(**times, moves=kept["moves"], note=kept["note"]), kept["sweeps"]
+        return Window(**times, moves=kept["moves"], note=kept["note"]), kept["sweeps"], kept["read"]
     clock, watermark = sync.salesforce.clock(sobject), sync.store.watermarks.get(_source(sobject))
     window = delta_window(
         sync.run,
@@ -160,9 +161,9 @@ def _window(sync: Sync, sobject: str) -> tuple[Window, bool]:
         window = replace(
             window, lower=min(window.lower, watermark - SWEEP_BACK), note=f"{window.note}; the week's sweep"
         )
-    kept = {"lower": window.lower.isoformat(), "upper": window.upper.isoformat()}
+    kept = {"lower": window.lower.isoformat(), "upper": window.upper.isoformat(), "read": clock.now.isoformat()}
     files.write_json(name, {**kept, "moves": window.moves, "note": window.note, "sweeps": sweeps})
-    return window, sweeps
+    return window, sweeps, kept["read"]
 
 
 def _linked(sync: Sync, sobject: str) -> set[str]:

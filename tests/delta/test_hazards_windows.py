@@ -198,7 +198,6 @@ def test_an_extract_cleared_after_the_plan_does_not_move_the_watermark_past_what
     assert len(invoices_of(drive.sandbox, deal)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a plan made late from old staged records is not refused yet")
 def test_a_failed_run_cleared_from_its_plan_on_does_not_bring_back_what_a_later_run_replaced(drive: Rounds) -> None:
     deal = win(drive, CloseDate="2026-12-01")
     for _ in range(2):
