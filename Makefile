@@ -18,10 +18,10 @@ up: .venv/.demo ## The demo, left running with the Airflow UI until Ctrl-C
 	$(BIN)/airflow kashoo demo --keep
 
 test: .venv/.dev $(ORACLE) ## Run the tests (some minutes)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: .venv/.dev $(ORACLE) ## Run every test, the long ones too (hours)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev ## Style, types, and that imports run one way
 	$(BIN)/ruff check .

@@ -1,0 +1,80 @@
+"""Read every Opportunity of an org in bulk into Parquet; prints seconds, records, bytes and peak memory as JSON.
+
+Run by ``bench/run.py`` in a process of its own, so that its memory is only what reading takes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from simple_salesforce import Salesforce
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
+from airflow_provider_kashoo.clients.transport import Unlimited, new_session
+from airflow_provider_kashoo.core import soql
+from airflow_provider_kashoo.core.window import Window
+from airflow_provider_kashoo.sync.frames import NUMBER
+from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
+from airflow_provider_kashoo.sync.staging import Staging
+
+STAMP = pa.timestamp("us", "UTC")
+TYPES = {
+    "Id": pa.string(),
+    "SystemModstamp": STAMP,
+    "IsDeleted": pa.bool_(),
+    "Name": pa.string(),
+    "StageName": pa.string(),
+    "IsWon": pa.bool_(),
+    "Amount": NUMBER,
+    "CurrencyIsoCode": pa.string(),
+    "CloseDate": pa.date32(),
+    "AccountId": pa.string(),
+    "Account.Name": pa.string(),
+    "CreatedDate": STAMP,
+}
+ALWAYS = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), moves=False, note="")
+
+
+@dataclass
+class Reading:
+    """What reading in bulk needs of a run."""
+
+    salesforce: SalesforceClient
+    files: Staging
+
+
+def connect(extra: dict[str, Any]) -> SalesforceClient:
+    """Log in as the hook does."""
+    session = new_session(Unlimited(), 60)
+
+    def log_in() -> Session:
+        connection = Salesforce(session=session, **extra)
+        return Session(str(connection.session_id), f"https://{connection.sf_instance}")
+
+    return SalesforceClient(session, log_in, "67.0")
+
+
+def main() -> None:
+    """Read, and print the figures."""
+    client = connect(json.loads(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        reading = Reading(client, Staging(Path(folder), "bench", "bench"))
+        begun = time.perf_counter()
+        text = soql.in_window("Opportunity", list(TYPES), ALWAYS)
+        records = sum(part.num_rows for part in in_bulk(reading, "records", text, TYPES, deleted=True))  # type: ignore[arg-type]
+        seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "records": records, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main()
