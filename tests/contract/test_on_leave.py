@@ -305,6 +305,8 @@ def test_w3_without_a_write_back_in_between_salesforce_is_told_of_the_newest_onl
         drive.run()
         rewin(drive, deal)
     drive.run()
+    done = drive.run_back()
+    assert (done.outcome["written_back"], done.outcome.get("stale", 0)) == (1, 0)
     rebilled(drive, deal, 4)
 
 
@@ -803,6 +805,7 @@ def test_a_restored_store_goes_on_with_the_generation_that_stands(
     drive.run()
     before = books_rows(drive.sandbox, "invoices")
     restored = Rounds(drive.sandbox, folder)
+    restored.runs = 500  # no run id is used twice
     if lost == "never there":
         void_unpaid(restored)
     win(restored, "275.00")  # something to create, so that the books are searched
@@ -824,6 +827,32 @@ def test_a_restored_store_goes_on_with_the_generation_that_stands(
     generations = [row["memo"].partition(":1:")[2] for row in all_invoices(restored, deal)]
     assert sorted(generations) == ["1]", "2]", "3]"]
     restored.database.dispose()
+
+
+def test_a_new_store_adopts_the_latest_generation_and_names_the_copy_of_an_older_one(
+    drive: Rounds, tmp_path_factory: Any
+) -> None:
+    deal = win(drive)
+    drive.run()
+    older = invoice_of(drive.sandbox, deal)
+    lose(drive, deal)
+    drive.run()
+    rewin(drive, deal)
+    drive.run()
+    (newest,) = bearing(drive, deal)
+    other = copy(drive, older)
+    lose(drive, deal)
+    second = Rounds(drive.sandbox, tmp_path_factory.mktemp("second"))
+    for _ in range(3):  # until no window holds the deal any more
+        second.run()
+        second.sandbox.clock.advance(3600)
+    for amount in ("275.00", "285.00"):  # something to create, so that the books are searched
+        win(second, amount)
+        second.run()
+    assert links(second)[deal] == newest["id"]
+    (item,) = second.store.reviews.all_open()
+    assert (item["source_id"], item["error_class"], item["kashoo_id"]) == (deal, "possible_duplicate", other["id"])
+    second.database.dispose()
 
 
 def test_a_new_store_counts_on_from_removed_invoices_that_the_books_list(
