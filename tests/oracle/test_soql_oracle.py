@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from driver import BEGINNING
@@ -25,6 +25,7 @@ from records import add_account, add_deal, add_line, add_order
 from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sync import salesforce_delta
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -80,14 +81,31 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         box.org.delete("Opportunity", deal)
         drive.run(since=BEGINNING)
         drive.run_back()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(salesforce_delta, "BULK_FROM", 0)
+            patch.setattr("time.sleep", lambda _: None)
+            add_deal(box, account)
+            drive.run()
         drive.database.dispose()
     return texts
 
 
 def recording(app: Callable[..., Awaitable[None]], texts: set[str]) -> Callable[..., Awaitable[None]]:
     async def recorded(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        body = bytearray()
+
+        async def overheard() -> Any:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        await app(scope, overheard, send)
         texts.update(parse_qs(scope["query_string"].decode()).get("q", []))
-        await app(scope, receive, send)
+        if scope["path"].endswith("/composite"):
+            for part in json.loads(body)["compositeRequest"]:
+                texts.update(parse_qs(urlsplit(part["url"]).query).get("q", []))
+        if scope["path"].endswith("/jobs/query"):
+            texts.add(json.loads(body)["query"])
 
     return recorded
 
@@ -101,12 +119,13 @@ def test_every_query_of_both_syncs_parses(sent: set[str]) -> None:
     [
         "SELECT Id, SystemModstamp, IsDeleted FROM Opportunity WHERE SystemModstamp >= ",
         "SELECT Id, SystemModstamp, IsDeleted FROM Order WHERE SystemModstamp >= ",
-        "SELECT Id, SystemModstamp, IsDeleted FROM Account WHERE SystemModstamp >= ",
+        "SELECT Id, SystemModstamp, IsDeleted, MasterRecordId FROM Account WHERE SystemModstamp >= ",
         "SELECT Id, SystemModstamp, IsDeleted FROM Product2 WHERE SystemModstamp >= ",
         "SELECT Id, OpportunityId FROM OpportunityLineItem WHERE SystemModstamp >= ",
         "SELECT Id, OrderId FROM OrderItem WHERE SystemModstamp >= ",
         "SELECT Id FROM Opportunity WHERE Account.SystemModstamp >= ",
         "SELECT OpportunityId FROM OpportunityLineItem WHERE Product2.SystemModstamp >= ",
+        "SELECT Id FROM Opportunity WHERE SystemModstamp >= ",
         soql.ORGANIZATION,
         soql.ORGANIZATION_CURRENCY,
     ],
@@ -115,7 +134,14 @@ def test_no_kind_of_query_was_left_out(sent: set[str], kind: str) -> None:
     assert [text for text in sent if text.startswith(kind)]
 
 
-@pytest.mark.parametrize("where", [" FROM Opportunity WHERE Id IN (", " FROM OrderItem WHERE OrderId IN ("])
+@pytest.mark.parametrize(
+    "where",
+    [
+        " FROM Opportunity WHERE Id IN (",
+        " FROM OrderItem WHERE OrderId IN (",
+        " FROM OpportunityLineItem WHERE Opportunity.SystemModstamp >= ",
+    ],
+)
 def test_reads_of_whole_records_were_not_left_out(sent: set[str], where: str) -> None:
     assert [text for text in sent if where in text]
 
@@ -126,7 +152,10 @@ IDS = st.lists(st.from_regex(r"[a-zA-Z0-9]{15}([A-Z0-5]{3})?", fullmatch=True), 
 INSTANTS = st.datetimes(datetime(1999, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 WINDOWS = st.builds(Window, INSTANTS, INSTANTS, moves=st.booleans(), note=st.just(""))
 QUERIES = st.one_of(
-    st.builds(soql.changed, NAMES, WINDOWS),
+    st.builds(soql.changed, NAMES, WINDOWS, st.lists(NAMES, max_size=2)),
+    st.builds(soql.changed_since, NAMES, INSTANTS),
+    st.builds(soql.newest_stamp, NAMES, INSTANTS),
+    st.builds(soql.in_window, NAMES, st.lists(PATHS, min_size=1, max_size=30), WINDOWS, st.one_of(st.none(), NAMES)),
     st.builds(soql.changed_parents, NAMES, NAMES, WINDOWS),
     st.builds(soql.changed_by_reference, NAMES, PATHS, WINDOWS, owner=NAMES),
     st.builds(
