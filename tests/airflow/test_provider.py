@@ -122,6 +122,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "init",
         "check",
         "status",
+        "adopt",
         "replay",
         "resolve",
         "sandbox",
