@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from records import add_account, add_deal, books_rows, edit, invoice_of
-from rounds import Rounds, Start, crash, fault, links, moved_by, new_rows, open_items, quiet, states_of
-
-from airflow_provider_kashoo.sandbox.server import Sandbox
+from rounds import Rounds, crash, fault, links, moved_by, new_rows, open_items, quiet, states_of
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 def move_date(drive: Rounds, invoice: Row) -> None:

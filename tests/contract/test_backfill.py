@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from records import add_account, add_deal, writes
-from rounds import Rounds, Start, bearing, crash, open_items
+from rounds import Rounds, bearing, crash, open_items
 
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 def past(drive: Rounds) -> tuple[datetime, list[str]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from records import add_account, add_deal, books_rows, edit, invoice_of, today, writes
@@ -27,21 +25,7 @@ from rounds import (
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.hooks.status import print_status
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.replay import replay, resolve
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 def doubtful(drive: Rounds) -> tuple[str, int, int]:

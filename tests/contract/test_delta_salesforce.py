@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,23 +27,9 @@ from rounds import (
 from airflow_provider_kashoo.core.dates import parse_instant
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.faults import Fault
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import salesforce_delta, steps
 
 A_WEEK = 7 * 86_400.0
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 def only_when(drive: Rounds, condition: str) -> None:

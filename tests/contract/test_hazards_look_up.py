@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from records import books_rows, edit, invoice_of
 from rounds import (
     Late,
     Rounds,
-    Start,
     bearing,
     billed_once,
     change,
@@ -35,19 +33,6 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.replay import resolve
 
 CREATE_INVOICE = "received POST records/invoices"
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 # -- W4 to W11, W17, W18: sent, and no answer that one can trust

@@ -6,15 +6,12 @@ know named to a person?
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from records import add_account, add_deal, add_order, books_rows, edit, invoice_of
 from rounds import (
     Rounds,
-    Start,
     at,
     bearing,
     billed_once,
@@ -32,23 +29,9 @@ from rounds import (
 )
 
 from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.replay import replay, resolve
 
 CREATE_INVOICE = "received POST records/invoices"
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
 
 
 # -- W1, W2: two runs meet on one record
