@@ -29,6 +29,9 @@ from airflow_provider_kashoo.core.errors import (
 MAX_COLLECTION = 200
 TOGETHER = 5
 A_MOMENT = timedelta(minutes=2)
+LISTED_DELETED = timedelta(days=14)
+"""How far back deleted records are asked for; Salesforce lists those of 15 days."""
+
 Record = dict[str, Any]
 
 
@@ -61,10 +64,12 @@ class Clock:
 
     :param now: UTC whole seconds.
     :param covered: every change stamped before this is visible to queries, UTC; None when the object cannot tell.
+    :param gone: ids of records deleted since the time that was asked for, also those that left the recycle bin.
     """
 
     now: datetime
     covered: datetime | None
+    gone: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -111,23 +116,34 @@ class SalesforceClient:
         self.json("GET", "/limits")
         return self._now()
 
-    def clock(self, sobject: str) -> Clock:
-        """Tell the server's clock, and up to when every change of an object is visible.
+    def clock(self, sobject: str, since: datetime | None = None) -> Clock:
+        """Tell the server's clock, up to when every change of an object is visible, and what is gone for good.
 
-        Salesforce's ``latestDateCovered`` is the start of the oldest transaction that is still open (evidenced).
+        Salesforce's ``latestDateCovered`` is the start of the oldest transaction that is still open, and its list of
+        deleted records reaches back 15 days (both evidenced).
+
+        :param since: list what was deleted since then; None for nothing.
         """
         if not self.describe(sobject).replicateable:
-            return Clock(self.now(), None)
+            return Clock(self.now(), None, frozenset())
         try:
-            covered = self._updated(sobject)
+            return self._clock(sobject, since)
         except ConfigurationError:
-            covered = self._updated(sobject)  # our own clock was wrong; by now the server's is known
-        return Clock(self._now(), covered)
+            return self._clock(sobject, since)  # our own clock was wrong; by now the server's is known
 
-    def _updated(self, sobject: str) -> datetime:
+    def _clock(self, sobject: str, since: datetime | None) -> Clock:
         now = self._now()
-        asked = {"start": soql_instant(now - A_MOMENT), "end": soql_instant(now)}
-        return parse_instant(self.json("GET", f"/sobjects/{sobject}/updated/", params=asked)["latestDateCovered"])
+        paths = [self._span_path(sobject, "updated", now - A_MOMENT, now)]
+        if since:
+            paths.append(self._span_path(sobject, "deleted", max(since, now - LISTED_DELETED), now))
+        updated, *listed = self._together(paths, needed=1)
+        # A list that Salesforce refuses, because it is too long, is left to the week's sweep.
+        gone = (row["id"] for each in listed if isinstance(each, dict) for row in each["deletedRecords"])
+        return Clock(self._now(), parse_instant(updated["latestDateCovered"]), frozenset(gone))
+
+    @staticmethod
+    def _span_path(sobject: str, kind: str, start: datetime, end: datetime) -> str:
+        return f"/sobjects/{sobject}/{kind}/?start={quote(soql_instant(start))}&end={quote(soql_instant(end))}"
 
     def _now(self) -> datetime:
         if self._told is None:

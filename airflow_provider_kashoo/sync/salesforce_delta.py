@@ -66,6 +66,21 @@ class Dirty:
             self.merged[ident] = master
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What is fixed when reading begins.
+
+    :param sweeps: whether this is the week's sweep.
+    :param read: the server's time, ISO 8601 UTC.
+    :param gone: ids of what was deleted lately, also for good.
+    """
+
+    window: Window
+    sweeps: bool
+    read: str
+    gone: frozenset[str]
+
+
 def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     """Stage the delta of one object.
 
@@ -74,10 +89,13 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     """
     _recall_describes(sync)
     shape = shape_of(sync, sobject)
-    window, sweeps, read_at = _window(sync, sobject)
+    begun = _begun(sync, sobject)
+    window = begun.window
     dirty = _dirty(sync, sobject, shape, window)
-    if sweeps:
-        dirty.ids |= _linked(sync, sobject)
+    if sync.run.only is None:
+        linked = _linked(sync, sobject)
+        # Read by id, what is gone is missed: a list of deleted records may name one that is back.
+        dirty.ids |= linked if begun.sweeps else linked & begun.gone
     counts = {"records": 0, "lines": 0}
     wanted: dict[str, set[str]] = {}
     read: set[str] = set()
@@ -102,7 +120,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         "upper": window.upper.isoformat(),
         "moves": window.moves,
         "note": window.note,
-        "read": read_at,
+        "read": begun.read,
         **counts,
         "bulk": dirty.mass,
         "deleted": sorted(dirty.deleted),
@@ -127,26 +145,19 @@ def _recall_describes(sync: Sync) -> None:
     sync.salesforce.recall(sync.files.read_json("described") or {})
 
 
-def _window(sync: Sync, sobject: str) -> tuple[Window, bool, str]:
-    """Choose the window, once for all tries of the task: what one try staged must fit what the next one adds.
-
-    :returns: the window, whether this is the week's sweep, and the server's time when it was chosen.
-    """
+def _begun(sync: Sync, sobject: str) -> Begun:
+    """Choose the window, once for all tries of the task: what one try staged must fit what the next one adds."""
     files, name = sync.files, f"window.{sobject}"
     if files.read_json(f"delta.{sobject}") is not None:  # it was read to its end, and is to be read afresh
-        for kind in ("delta", "window"):
-            files.remove(f"{kind}.{sobject}.json")
-        for prefix in (
-            f"bulk.records.{sobject}.",
-            f"bulk.lines.{sobject}.",
-            f"records.{sobject}.",
-            f"lines.{sobject}.",
-        ):
-            files.remove(prefix)
+        files.remove(f"delta.{sobject}.json")
+        files.remove(f"{name}.json")
+        for kind in ("bulk.records", "bulk.lines", "records", "lines"):
+            files.remove(f"{kind}.{sobject}.")
     if (kept := files.read_json(name)) is not None:
-        times = {end: datetime.fromisoformat(kept[end]) for end in ("lower", "upper")}
-        return Window(**times, moves=kept["moves"], note=kept["note"]), kept["sweeps"], kept["read"]
-    clock, watermark = sync.salesforce.clock(sobject), sync.store.watermarks.get(_source(sobject))
+        window = Window(datetime.fromisoformat(kept["lower"]), datetime.fromisoformat(kept["upper"]), *kept["rest"])
+        return Begun(window, kept["sweeps"], kept["read"], frozenset(kept["gone"]))
+    watermark = sync.store.watermarks.get(_source(sobject))
+    clock = sync.salesforce.clock(sobject, watermark and watermark - sync.settings.overlap)
     window = delta_window(
         sync.run,
         watermark=watermark,
@@ -158,12 +169,12 @@ def _window(sync: Sync, sobject: str) -> tuple[Window, bool, str]:
     )
     sweeps = window.moves and watermark is not None and first_of_week(watermark, clock.now, sync.settings.zone)
     if sweeps and watermark:
-        window = replace(
-            window, lower=min(window.lower, watermark - SWEEP_BACK), note=f"{window.note}; the week's sweep"
-        )
-    kept = {"lower": window.lower.isoformat(), "upper": window.upper.isoformat(), "read": clock.now.isoformat()}
-    files.write_json(name, {**kept, "moves": window.moves, "note": window.note, "sweeps": sweeps})
-    return window, sweeps, kept["read"]
+        lower, note = min(window.lower, watermark - SWEEP_BACK), f"{window.note}; the week's sweep"
+        window = replace(window, lower=lower, note=note)
+    begun = Begun(window, sweeps, clock.now.isoformat(), clock.gone)
+    kept = {"lower": window.lower.isoformat(), "upper": window.upper.isoformat(), "rest": [window.moves, window.note]}
+    files.write_json(name, {**kept, "sweeps": sweeps, "read": begun.read, "gone": sorted(begun.gone)})
+    return begun
 
 
 def _linked(sync: Sync, sobject: str) -> set[str]:
