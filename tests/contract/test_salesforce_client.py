@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -156,6 +156,44 @@ def test_the_organization_tells_its_id_and_its_own_currency(client, sandbox) -> 
 def test_the_time_is_the_servers(client, sandbox) -> None:
     assert client.now() == sandbox.clock.now().replace(microsecond=0)
     assert client.now().tzinfo is UTC
+
+
+def test_the_clock_tells_up_to_when_changes_are_visible_and_what_is_gone(client, sandbox, deal) -> None:
+    ident = deal()
+    sandbox.clock.advance(120)
+    begun = sandbox.clock.now()
+    sandbox.org.purge("Opportunity", ident)
+    with sandbox.org.hold() as held:
+        held.insert("Account", {"Name": "slow"})
+        sandbox.clock.advance(3600)
+        seen_then = client.clock("Opportunity", begun - timedelta(minutes=5))
+    assert seen_then.covered <= begun + timedelta(seconds=1)
+    assert seen_then.now == sandbox.clock.now().replace(microsecond=0)
+    assert ident in seen_then.gone
+    assert client.clock("Opportunity").gone == frozenset()
+    assert client.clock("Opportunity").covered > seen_then.covered
+    assert client.clock("Billing_Setting__c").covered is None  # an object that cannot tell
+
+
+def test_a_worker_whose_clock_is_months_off_asks_again_by_the_servers(client, sandbox, monkeypatch) -> None:
+    client.describe("Opportunity")
+    client._told = None
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, _: Any = None) -> datetime:
+            return START - timedelta(days=90)
+
+    monkeypatch.setattr("airflow_provider_kashoo.clients.salesforce.datetime", Wrong)
+    assert client.clock("Opportunity").now == sandbox.clock.now().replace(microsecond=0)
+
+
+def test_five_queries_share_a_request_and_the_sixth_is_another(client, sandbox) -> None:
+    client.now()
+    start = sandbox.logs["salesforce"].total
+    found = list(client.queries(["SELECT Id FROM Order"] * 6))
+    assert [each.total for each in found] == [0] * 6
+    assert seen(sandbox, start) == [("composite", 200)] * 2
 
 
 # -- updating
