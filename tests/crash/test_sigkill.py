@@ -24,7 +24,7 @@ from airflow_provider_kashoo.store.database import Database
 
 SHIPPED_DAGS = Path(__file__).parents[2] / "dags"
 KILLS = 50
-STAGES = 90
+STAGES = 30
 """A task is killed after up to so many stages of requests: few enough to hit each step, enough to get on."""
 
 DEADLINE, SETTLE = 8, 2
