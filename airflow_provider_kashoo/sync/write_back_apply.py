@@ -11,11 +11,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.clients.refusals import TRANSIENT
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.ids import Reference
-from airflow_provider_kashoo.core.operations import Event
+from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync import contacts
@@ -48,6 +49,7 @@ class WriteBack:
         """
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
         done = journal.done_keys(run_id)
+        parked = journal.open_records(State.PARKED, State.RETRY)
         batch: list[PlanRow] = []
         for row in self.sync.files.read_plan():
             problem = Problem(row.error_class, row.reason, row.fix)
@@ -57,6 +59,8 @@ class WriteBack:
                 batch.append(row)
             elif row.action is Action.PARK:
                 journal.park(row, problem, run_id)
+            elif row.action is Action.UNCHANGED and (row.target, row.source_id) in parked:
+                journal.release(row)  # what was refused is not to be told any more
             elif row.action is Action.REVIEW:
                 self.sync.store.reviews.open(row, problem, run_id)
             self.counts[row.action.value] += row.action is not Action.WRITE_BACK
@@ -75,7 +79,7 @@ class WriteBack:
             if item["target"] == "invoice" and item["error_class"] == POSSIBLE_DUPLICATE.error_class:
                 other = kashoo.read("invoice", item["kashoo_id"])
                 marks = Reference.find((other or {}).get(kashoo.profile.reference_field("invoice")))
-                if other is None or other.get("removed") is True or not marks:
+                if is_gone(other) or not marks:
                     reviews.close("invoice", item["source_id"], [item["error_class"]])
 
     def _send(self, rows: list[PlanRow]) -> None:

@@ -51,7 +51,8 @@ def plan(sync: Sync) -> PlanSummary:
     for part in kashoo_delta.staged_allocations(sync):
         parts[part.invoice_id].append(part)
     untold = sync.store.journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
-    known = _affected(sync, links, invoices, parts, rows, untold)
+    waiting = untold | sync.store.journal.open_records(State.PARKED)
+    known = _affected(sync, links, invoices, parts, rows, waiting)
     rows += _copies(sync, links)
     _complete(sync, known, parts)
     known += list(_voided(sync, links, rows))
@@ -74,16 +75,17 @@ def _affected(
     invoices: dict[int, dict[str, Any]],
     parts: dict[int, list[Allocation]],
     rows: list[PlanRow],
-    untold: set[tuple[str, str]],
+    waiting: set[tuple[str, str]],
 ) -> list[tuple[Link, dict[str, Any]]]:
-    """Pair each link that may have changed, or whose last write-back has no known outcome, with its invoice now."""
+    """Pair each link that may have changed, or whose last write-back is not settled, with its invoice now."""
     known, swept = [], kashoo_delta.swept(sync)
     for link in links:
         invoice = invoices.get(link.kashoo_id)
-        missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in untold
-        if invoice is None and (missed or link.kashoo_id in parts or link.settlement not in kashoo_delta.SETTLED):
+        missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in waiting
+        at_rest = link.settlement in {*kashoo_delta.SETTLED, OUT_OF_REACH}
+        if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
-            if invoice is None or invoice.get("removed") is True:
+            if is_gone(invoice):
                 rows.append(_removed(sync, link))
         if invoice is not None:
             known.append((link, invoice))

@@ -15,6 +15,7 @@ from rounds import (
     INVOICES,
     ITEMS,
     LOOK_UP_AFTER,
+    OPEN_STATES,
     Killed,
     Rounds,
     Start,
@@ -258,6 +259,58 @@ def test_what_salesforce_may_have_been_told_is_told_anew_even_when_it_is_true_ag
     assert box.org.get("Opportunity", start.deal)["Kashoo_Paid__c"] == told
     assert open_items(drive) == []
     assert drive.run_back().outcome.get("written_back", 0) == 0
+
+
+def refused(drive: Rounds, deal: str) -> None:
+    """Salesforce was told that a deal is paid; now it is not, but Salesforce takes nothing for it any more."""
+    box = drive.sandbox
+    invoice = invoice_of(box, deal)
+    box.books.pay(box.books.main(), invoice["id"], invoice["balanceDue"])
+    drive.run_back()
+    assert box.org.get("Opportunity", deal)["Kashoo_Status__c"] == "Paid"
+    box.books.remove(box.books.main(), "invoicePayments", books_rows(box, "invoicePayments")[-1]["id"])
+    box.org.delete("Opportunity", deal)
+    box.clock.advance(8 * 86_400)  # the balance of a paid invoice is looked at once a week
+    drive.run_back()
+    assert open_items(drive) == [(deal, "entity_is_deleted")]
+
+
+def test_a_refused_write_back_is_tried_again_by_every_run(drive: Rounds, start: Start) -> None:
+    refused(drive, start.deal)
+    before = writes(drive.sandbox)["salesforce"]
+    drive.run_back()
+    assert writes(drive.sandbox)["salesforce"] == before + 1
+    drive.sandbox.org.undelete("Opportunity", start.deal)
+    drive.run_back()
+    assert drive.sandbox.org.get("Opportunity", start.deal)["Kashoo_Status__c"] == "Partly Paid"
+    assert open_items(drive) == []
+
+
+def test_a_refused_write_back_is_forgotten_when_what_was_told_is_true_again(drive: Rounds, start: Start) -> None:
+    box = drive.sandbox
+    drive.run_back()
+    box.books.pay(box.books.main(), invoice_of(box, start.deal)["id"], 700)
+    box.org.delete("Opportunity", start.deal)
+    drive.run_back()
+    assert open_items(drive) == [(start.deal, "entity_is_deleted")]
+    box.books.remove(box.books.main(), "invoicePayments", books_rows(box, "invoicePayments")[-1]["id"])
+    before = writes(box)["salesforce"]
+    drive.run_back()
+    assert writes(box)["salesforce"] == before
+    assert open_items(drive) == []
+
+
+def test_nobody_is_to_look_at_a_void_that_a_deleted_deal_cannot_be_told(drive: Rounds, start: Start) -> None:
+    box = drive.sandbox
+    box.org.delete("Opportunity", start.deal)
+    invoice = invoice_of(box, start.deal)
+    box.books.remove(box.books.main(), "invoicePayments", books_rows(box, "invoicePayments")[-1]["id"])
+    box.books.remove(box.books.main(), "invoices", invoice["id"])
+    drive.run_back()
+    assert operations(drive, *OPEN_STATES) == []
+    before = writes(box)["salesforce"]
+    drive.run_back()
+    assert writes(box)["salesforce"] == before  # but once a week
 
 
 def die(drive: Rounds, stage: str) -> None:
