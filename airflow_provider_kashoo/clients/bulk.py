@@ -7,12 +7,15 @@ again), so that its id and the locator of the next page are all a later try need
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, UnreachableError
+
+log = logging.getLogger(__name__)
 
 PAGE_RECORDS = 25_000
 """Keeps a page within one deadline and some tens of megabytes of memory."""
@@ -111,8 +114,11 @@ class BulkQueries:
         self.forget(job)
 
     def forget(self, job: str) -> None:
-        """Delete a job whose results were read."""
-        self._client.send("DELETE", f"/jobs/query/{job}")
+        """Delete a job whose results were read, or leave it: Salesforce drops it after seven days (evidenced)."""
+        try:
+            self._client.send("DELETE", f"/jobs/query/{job}")
+        except SyncError as error:
+            log.info("Bulk job %s is left to Salesforce: %s", job, error)
 
 
 def check_count(counted: int, seen: int) -> None:

@@ -22,7 +22,7 @@ def plan_merges(sync: Sync, mapping: Mapping) -> Iterator[tuple[PlanRow, Link | 
     :returns: a row each, and the link as it will be; None for two customers that only a person can merge.
     """
     report = sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-    merged = {loser: _survivor(loser, report["merged"]) for loser in report.get("merged", {})}
+    merged: dict[str, str] = report.get("merged", {})
     links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
     for loser, survivor in sorted(merged.items()):
         link = links.get(loser)
@@ -53,11 +53,3 @@ def plan_merges(sync: Sync, mapping: Mapping) -> Iterator[tuple[PlanRow, Link | 
                 replace(row, action=Action.REVIEW, payload={}, reason=cause, error_class="merged_apart", fix=fix),
                 None,
             )
-
-
-def _survivor(loser: str, merged: dict[str, str]) -> str:
-    seen = {loser}
-    while (found := merged[loser]) in merged and found not in seen:
-        seen.add(found)
-        loser = found
-    return found

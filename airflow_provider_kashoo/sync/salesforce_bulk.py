@@ -36,7 +36,7 @@ def in_bulk(
     """
     files, jobs, name = sync.files, BulkQueries(sync.salesforce), f"bulk.{prefix}"
     state = files.read_json(name)
-    if state is None or state["text"] != text:
+    if state is None or state["text"] != text or len(files.names(f"{prefix}.bulk")) < state["parts"]:
         files.remove(f"{prefix}.bulk")
         job = jobs.start(text, deleted=deleted)
         state = {"text": text, "job": job, "locator": None, "parts": 0, "records": 0, "complete": False}

@@ -65,6 +65,14 @@ class Dirty:
         if master := row.get(MERGED_INTO):
             self.merged[ident] = master
 
+    def survivor(self, loser: str) -> str:
+        """Follow a chain of merges to the record that is left."""
+        seen = {loser}
+        while (found := self.merged[loser]) in self.merged and found not in seen:
+            seen.add(found)
+            loser = found
+        return found
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -100,7 +108,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     wanted: dict[str, set[str]] = {}
     read: set[str] = set()
     if dirty.mass:
-        for kind, part in _in_bulk(sync, sobject, shape, window, dirty):
+        for kind, part in _in_bulk(sync, sobject, shape, begun, dirty):
             counts[kind] += part.num_rows
             _note_parents(sync, sobject, part, wanted)
     dirty.ids -= dirty.deleted
@@ -125,7 +133,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         "bulk": dirty.mass,
         "deleted": sorted(dirty.deleted),
         "missing": sorted(dirty.ids - read),
-        "merged": dirty.merged,
+        "merged": {loser: dirty.survivor(loser) for loser in dirty.merged},
         "later": sorted(dirty.later),
     }
     sync.files.write_json(f"delta.{sobject}", report)
@@ -212,6 +220,8 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     for (_, key), found in zip(others, answers, strict=True):
         ids = {row[key] for row in found.records if row[key]}
         dirty.ids |= ids if matters is None else ids & matters
+    # The survivor's stamp need not move with the merge, and its own customer may be none.
+    dirty.ids |= {dirty.survivor(loser) for loser in dirty.merged if matters is None or loser in matters}
     return dirty
 
 
@@ -240,8 +250,9 @@ def _dependents(shape: Shape) -> Iterator[tuple[str, str]]:
         yield child, key
 
 
-def _in_bulk(sync: Sync, sobject: str, shape: Shape, window: Window, dirty: Dirty) -> Iterator[tuple[str, pa.Table]]:
+def _in_bulk(sync: Sync, sobject: str, shape: Shape, begun: Begun, dirty: Dirty) -> Iterator[tuple[str, pa.Table]]:
     """Read every record of the window and their lines; what comes here need not be read by id."""
+    window = begun.window
     types = shape.records | {"IsDeleted": pa.bool_()}
     text = soql.in_window(sobject, list(types), window)
     for part in in_bulk(sync, f"records.{sobject}.{sobject}", text, types, deleted=True):
@@ -255,7 +266,9 @@ def _in_bulk(sync: Sync, sobject: str, shape: Shape, window: Window, dirty: Dirt
         text = soql.in_window(child, list(types), window, relationship)
         for part in in_bulk(sync, f"lines.{sobject}", text, types, parent=key):
             yield "lines", part
-        for found in sync.salesforce.queries([soql.changed_since(sobject, window.upper)], deleted=True):
+        # A backfill's window ended long ago: what changed before it was read is not in it any more.
+        since = max(window.upper, datetime.fromisoformat(begun.read) - COVERED_AGE)
+        for found in sync.salesforce.queries([soql.changed_since(sobject, since)], deleted=True):
             dirty.later = {row["Id"] for row in found.records}
 
 

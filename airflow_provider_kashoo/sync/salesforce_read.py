@@ -151,21 +151,23 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
 def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
     """Put together every staged record of an object, whichever extract brought it, without deleted ones."""
     names = [name for name in sync.files.names("records.") if name.split(".")[2] == sobject]
-    tables = [_living(table) for table in (sync.files.read_table(name) for name in names) if table is not None]
-    return _without_later(sync, sobject, "Id", frames.to_frame(tables)) if tables else None
+    tables = [_living(table) for table in _staged(sync, sobject, names, "Id")]
+    return frames.to_frame(tables) if tables else None
 
 
 def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
     """Give the staged lines of an object, each with the id of its ``parent``."""
-    names = sync.files.names(f"lines.{sobject}.")
-    tables = [table for name in names if (table := sync.files.read_table(name)) is not None]
-    return _without_later(sync, sobject, "parent", frames.to_frame(tables)) if tables else None
+    tables = list(_staged(sync, sobject, sync.files.names(f"lines.{sobject}."), "parent"))
+    return frames.to_frame(tables) if tables else None
 
 
-def _without_later(sync: Sync, sobject: str, column: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Drop what changed while its lines were read: the next window shows it whole."""
+def _staged(sync: Sync, sobject: str, names: Iterable[str], column: str) -> Iterator[pa.Table]:
+    """Give staged parts without what changed while it was read in bulk: a later window shows that whole."""
     later = (sync.files.read_json(f"delta.{sobject}") or {}).get("later")
-    return frame[~frame[column].isin(later)].reset_index(drop=True) if later else frame
+    for name in names:
+        if (table := sync.files.read_table(name)) is not None:
+            bulk = name.split(".")[-1].startswith("bulk")
+            yield table.filter(pc.invert(pc.is_in(table[column], pa.array(later)))) if bulk and later else table
 
 
 def _living(table: pa.Table) -> pa.Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from records import add_account, add_deal, add_line, invoice_of, writes
 from rounds import (
-    Killed,
     Rounds,
     Start,
     bearing,
@@ -27,7 +25,7 @@ from rounds import (
 from airflow_provider_kashoo.core.dates import parse_instant
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.faults import Fault
-from airflow_provider_kashoo.sync import salesforce_delta, steps
+from airflow_provider_kashoo.sync import steps
 
 A_WEEK = 7 * 86_400.0
 
@@ -36,11 +34,6 @@ def only_when(drive: Rounds, condition: str) -> None:
     """Add a condition to the mapping of deals."""
     path = drive.mappings / "invoice_from_opportunity.yaml"
     path.write_text(path.read_text().replace("  - IsWon\n", f"  - IsWon\n  - {condition}\n"))
-
-
-def reports(drive: Rounds, sobject: str, **facts: Any) -> dict[str, Any]:
-    sync = drive.run(**facts).sync
-    return sync.files.read_json(f"delta.{sobject}") or {}
 
 
 def moved_on(drive: Rounds) -> None:
@@ -175,6 +168,20 @@ def test_the_customer_of_an_account_that_was_merged_becomes_the_survivors(drive:
     assert customer["contactInformation"]["name"] == "Survivor"
 
 
+def test_the_survivor_of_a_merge_is_read_even_when_no_deal_moved_with_it(drive: Rounds) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    loser = org.get("Opportunity", deal)["AccountId"]
+    before = links(drive, "customer")[loser]
+    survivor = add_account(drive.sandbox, "Survivor")
+    org.delete("Opportunity", deal)
+    moved_on(drive)
+    org.merge("Account", survivor, [loser])
+    drive.run()
+    customer = drive.sandbox.books.read(drive.sandbox.books.main(), "customers", before)
+    assert customer["contactInformation"]["name"] == "Survivor"
+
+
 def test_a_merge_goes_on_along_a_chain(drive: Rounds) -> None:
     org, deal = drive.sandbox.org, win(drive)
     drive.run()
@@ -243,10 +250,10 @@ def test_the_weeks_sweep_finds_what_no_window_showed(drive: Rounds, start: Start
     moved_on(drive)
     assert (invoice_of(drive.sandbox, deal)["totalDue"], bearing(drive, lost)) == (25000, [])
     drive.sandbox.clock.advance(A_WEEK)
-    assert "sweep" in reports(drive, "Opportunity")["note"]
+    assert "sweep" in drive.run().report("Opportunity")["note"]
     assert invoice_of(drive.sandbox, deal)["totalDue"] == 27500
     billed_once(drive, lost, 40000)
-    assert "sweep" not in reports(drive, "Opportunity")["note"]
+    assert "sweep" not in drive.run().report("Opportunity")["note"]
 
 
 def test_a_delta_without_changes_costs_two_requests_an_object(drive: Rounds) -> None:
@@ -268,129 +275,6 @@ def test_a_deal_that_went_without_any_trace_is_missed_by_the_weeks_sweep(drive: 
     drive.sandbox.clock.advance(16 * 86_400)  # Salesforce lists what was deleted for 15 days
     drive.run()
     assert (deal, "no_longer_billable") in open_items(drive)
-
-
-# -- in bulk
-
-
-@pytest.fixture
-def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 3)
-    monkeypatch.setattr("airflow_provider_kashoo.clients.bulk.PAGE_RECORDS", 2)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-
-
-def many(drive: Rounds, count: int = 7) -> list[str]:
-    account = add_account(drive.sandbox, 'Many, with "quotes"\nand lines')
-    deals = [add_deal(drive.sandbox, account, None, Name=f'Deal {n}, "so"\nnamed') for n in range(count)]
-    for deal in deals:
-        add_line(drive.sandbox, deal, "250.00")
-    return deals
-
-
-def jobs(drive: Rounds) -> int:
-    return sum(
-        row["method"] == "POST" and row["path"].endswith("/jobs/query")
-        for row in drive.sandbox.logs["salesforce"].entries()
-    )
-
-
-@pytest.mark.usefixtures("in_bulk")
-def test_many_changes_are_read_in_bulk_and_end_as_by_rest(drive: Rounds) -> None:
-    deals = many(drive)
-    gone = deals.pop()
-    drive.sandbox.org.delete("Opportunity", gone)
-    report = reports(drive, "Opportunity")
-    assert (report["bulk"], report["records"], report["deleted"]) == (True, 7, [gone])
-    for deal in deals:
-        (invoice,) = bearing(drive, deal)
-        assert invoice["totalDue"] == 25000
-        assert invoice["memo"].startswith("Deal ")
-        assert "\n" in drive.sandbox.org.get("Opportunity", deal)["Name"]
-    quiet(drive)
-
-
-@pytest.mark.usefixtures("in_bulk")
-def test_a_worker_that_dies_between_two_pages_goes_on_without_a_second_job(drive: Rounds) -> None:
-    deals = many(drive)
-    drive.sandbox.clock.advance(60)
-    sync = drive.sync()
-    steps.preflight(sync)
-    steps.extract(sync, "Account")
-    steps.extract(sync, "Product2")
-    pages = 0
-
-    def die(stage: str) -> None:
-        nonlocal pages
-        pages += stage.startswith("received GET") and "/results" in stage
-        if pages == 2:
-            raise Killed
-
-    drive.sandbox.faults["salesforce"].hook = die
-    with pytest.raises(Killed):
-        steps.extract(sync, "Opportunity")
-    drive.sandbox.faults["salesforce"].hook = None
-    late = win(drive, "400.00")  # the window is that of the first try
-    report = steps.extract(sync, "Opportunity")
-    assert jobs(drive) == 2  # one for deals, one for lines
-    assert report["records"] == 7
-    steps.extract(sync, "Order")
-    steps.plan(sync)
-    steps.approve(sync)
-    drive.finish(sync)
-    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
-    drive.run_back()
-    billed_once(drive, late, 40000)
-
-
-@pytest.mark.usefixtures("in_bulk")
-@pytest.mark.parametrize("kind", ["cut_body", "drop_after", "unauthorized_before", "html_after", "error_after"])
-def test_a_page_that_does_not_come_whole_is_read_again(drive: Rounds, kind: Any) -> None:
-    deals = many(drive)
-    drive.sandbox.faults["salesforce"].add(Fault(kind=kind, path="/results$", nth=2))
-    with suppress(UnreachableError):
-        drive.run()
-    assert drive.sandbox.faults["salesforce"].fired.total() == 1
-    drive.run()
-    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
-
-
-@pytest.mark.usefixtures("in_bulk")
-def test_a_job_that_fails_says_so_and_moves_no_watermark(drive: Rounds) -> None:
-    deals = many(drive)
-    before = drive.store.watermarks.get("salesforce.Opportunity")
-    drive.sandbox.faults["salesforce"].add(Fault(kind="job_failed", method="POST", path="/jobs/query$"))
-    with pytest.raises(ConfigurationError, match="job is failed"):
-        drive.run()
-    assert drive.store.watermarks.get("salesforce.Opportunity") == before
-    drive.run()
-    assert all(len(bearing(drive, deal)) == 1 for deal in deals)
-
-
-@pytest.mark.usefixtures("in_bulk")
-def test_a_deal_that_changes_while_it_is_read_in_bulk_is_left_to_the_next_window(drive: Rounds) -> None:
-    deals = many(drive)
-
-    def edit_between(stage: str) -> None:
-        if stage.startswith("processed DELETE") and "/jobs/query/" in stage:  # the deals were read, the lines were not
-            drive.sandbox.faults["salesforce"].hook = None
-            add_line(drive.sandbox, deals[0], "100.00", product="SV-200")
-
-    drive.sandbox.faults["salesforce"].hook = edit_between
-    report = reports(drive, "Opportunity")
-    assert report["later"] == [deals[0]]
-    assert bearing(drive, deals[0]) == []
-    assert all(len(bearing(drive, deal)) == 1 for deal in deals[1:])
-    drive.run_back()
-    billed_once(drive, deals[0], 35000)
-
-
-def test_a_select_that_no_uri_can_hold_is_sent_as_a_job(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_kashoo.core.soql.MAX_QUERY", 100)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    deal = win(drive)
-    billed_once(drive, deal)
-    assert jobs(drive) > 0
 
 
 # -- bad input: a clear message, and the watermark untouched
@@ -440,7 +324,7 @@ def test_a_transaction_that_is_open_holds_the_window_back_and_its_deal_is_billed
     deal = held.run(lambda: add_deal(drive.sandbox, account, "250.00"))
     for _ in range(3):  # far longer than overlap and margin
         drive.sandbox.clock.advance(1800)
-        note = reports(drive, "Opportunity")["note"]
+        note = drive.run().report("Opportunity")["note"]
     assert "a transaction in Salesforce is open since" in note
     other = win(drive, "300.00")
     drive.run()

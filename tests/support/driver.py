@@ -39,6 +39,10 @@ class Done:
     outcome: dict[str, int]
     moved: dict[str, str]
 
+    def report(self, source: str) -> dict[str, Any]:
+        """What the extract of one Salesforce object said."""
+        return self.sync.files.read_json(f"delta.{source}") or {}
+
 
 class Driver:
     """A store, staging and a copy of the shipped mappings in one folder, and runs over them."""
