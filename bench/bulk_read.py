@@ -10,7 +10,6 @@ import resource
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,14 +43,6 @@ TYPES = {
 ALWAYS = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), moves=False, note="")
 
 
-@dataclass
-class Reading:
-    """What reading in bulk needs of a run."""
-
-    salesforce: SalesforceClient
-    files: Staging
-
-
 def connect(extra: dict[str, Any]) -> SalesforceClient:
     """Log in as the hook does."""
     session = new_session(Unlimited(), 60)
@@ -67,10 +58,10 @@ def main() -> None:
     """Read, and print the figures."""
     client = connect(json.loads(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
-        reading = Reading(client, Staging(Path(folder), "bench", "bench"))
+        files = Staging(Path(folder), "bench", "bench")
         begun = time.perf_counter()
         text = soql.in_window("Opportunity", list(TYPES), ALWAYS)
-        records = sum(part.num_rows for part in in_bulk(reading, "records", text, TYPES, deleted=True))  # type: ignore[arg-type]
+        records = sum(part.num_rows for part in in_bulk(client, files, "records", text, TYPES, deleted=True))
         seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "records": records, "peak": peak}))

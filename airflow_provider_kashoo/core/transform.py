@@ -249,18 +249,14 @@ def _rows(
     for name, spec in fields.items():
         kind = target[name].type
         for row, owner, value in zip(rows, owners, evaluate(spec, frame, kind, around), strict=True):
-            if value is None and name == "currency":
-                value = around.org_currency  # noqa: PLW2901
-            if value is None and target[name].required:
-                value = Problem(  # noqa: PLW2901
-                    "missing_value",
-                    "it is empty",
-                    f"Fill {_origin(spec)} in Salesforce or give the mapping a default.",
-                )
-            if isinstance(value, Problem):
-                problems.setdefault(owner, Problem(value.error_class, f"{name}: {value.cause}", value.fix))
-            elif value is not None:
-                row[name] = value
+            given = around.org_currency if value is None and name == "currency" else value
+            if given is None and target[name].required:
+                fix = f"Fill {_origin(spec)} in Salesforce or give the mapping a default."
+                given = Problem("missing_value", "it is empty", fix)
+            if isinstance(given, Problem):
+                problems.setdefault(owner, Problem(given.error_class, f"{name}: {given.cause}", given.fix))
+            elif given is not None:
+                row[name] = given
     return rows
 
 

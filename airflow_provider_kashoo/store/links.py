@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from airflow_provider_kashoo.core.plan import PlanRow
+from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links, scopes
 
@@ -89,6 +89,24 @@ class Link:
     settlement: str | None
     fields: Mapping[str, tuple[str, str]]
     written_back: Mapping[str, str]
+
+    def row(self, sync: str, action: Action, reason: str, **more: Any) -> PlanRow:
+        """Make a plan row about this link's record.
+
+        :param sync: name of the sync that plans it.
+        :param more: further fields of the row, or others than the link's own.
+        """
+        own: dict[str, Any] = {
+            "target": self.target,
+            "source_object": self.source_object,
+            "source_id": self.source_id,
+            "sale_id": self.sale_id,
+            "part": self.part,
+            "generation": self.generation,
+            "kashoo_id": self.kashoo_id,
+            "link_version": self.version,
+        }
+        return PlanRow(**{"mapping": "", "sync": sync, "action": action, "reason": reason} | own | more)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,10 @@ from airflow_provider_kashoo.core.transform import Document, transform
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
-from airflow_provider_kashoo.sync.leaving import Leaving, Past, removed_in_books, returned
+from airflow_provider_kashoo.sync.generations import Generations
+from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import plan_merges
+from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -74,7 +76,7 @@ class BooksPlan:
         reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
         self._read_at = min((str(report["read"]) for report in reports), default="")
         self._leaving = Leaving(sync)
-        self._past = Past(sync.store.links.ended("invoice"))
+        self._generations = Generations(sync.store.links.ended("invoice"))
 
     def make(self) -> PlanSummary:
         """Plan, stage and summarise."""
@@ -201,9 +203,9 @@ class BooksPlan:
             self._plan_update(row, known, candidate.link)
             return
         ladder = self._ladder("invoice")
-        row = self._past.next(row)
+        row = self._generations.next(row)
         found = ladder.find({}, row.reference)
-        if self._past.stands_again(row):
+        if self._generations.stands_again(row):
             self._park(row, returned())
         elif found.candidates > 1:
             self._park(row, _copied(found.candidates))
@@ -329,14 +331,14 @@ class BooksPlan:
             if not is_gone(listed):
                 rows.append(document)
             elif target == "invoice" and not self.sync.store.swept:
-                self._past.removed(document["references"])  # voided by a store that this one does not know
+                self._generations.removed(document["references"])  # voided by a store that this one does not know
         if any(row["references"] for row in rows):
             self.sync.store.saw_reference(target)
         self._marked[target] = defaultdict(list)
         for row in rows:
             for reference in row["references"]:
                 self._marked[target][reference].append(row["id"])
-        self._past.stand(self._marked[target])
+        self._generations.stand(self._marked[target])
         return rows
 
     def _strangers(self, target: str) -> bool:
@@ -344,8 +346,18 @@ class BooksPlan:
         single = {ref for ref, idents in self._marked[target].items() if len(idents) == 1}
         waiting = {ident for kind, ident in self._open | self.sync.store.journal.open_records() if kind == target}
         unknown = {ref for ref in single if ref.source_id[:3] in SALESFORCE_OBJECTS and ref.source_id not in waiting}
+        unknown -= self._followed(target)
         links = self.sync.store.links.of_sources(target, {ref.source_id for ref in unknown})
-        return not all(self._past.knows(ref, links.get(ref.source_id)) for ref in unknown)
+        return not all(self._generations.knows(ref, links.get(ref.source_id)) for ref in unknown)
+
+    def _followed(self, target: str) -> set[Reference]:
+        """List the references of records that were merged into others: what bears them is linked to the survivor.
+
+        An invoice with two references bills two sales, and neither is to be billed again.
+        """
+        marked = self._marked[target]
+        linked = self.sync.store.links.of_kashoo(target, {ident for idents in marked.values() for ident in idents})
+        return {ref for ref, idents in marked.items() if target != "invoice" and linked.keys() >= set(idents)}
 
     def _is_open(self, row: PlanRow) -> bool:
         """Leave out what was sent before and has no known outcome yet."""
@@ -362,15 +374,17 @@ class BooksPlan:
             self._ladder(target)
             sources = {reference.source_id for reference in self._marked[target]}
             linked, sales = self.sync.store.links.of_sources(target, sources), self._sales(sources)
+            followed = self._followed(target)
             for reference in sorted(self._marked[target], key=lambda each: -each.generation):
                 idents, link = self._marked[target][reference], linked.get(reference.source_id)
-                known = self._past.knows(reference, link) or (target, reference.source_id) in planned
+                known = self._generations.knows(reference, link) or (target, reference.source_id) in planned
+                known = known or reference in followed
                 if known or reference.source_id[:3] not in SALESFORCE_OBJECTS:
                     continue
                 planned.add((target, reference.source_id))
                 sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
                 row = self._bearer(target, reference, sale)
-                row = replace(row, link_version=link.version if link else self._past.version(sale, row.part))
+                row = replace(row, link_version=link.version if link else self._generations.version(sale, row.part))
                 older = link and not is_gone(self.sync.kashoo.read(target, link.kashoo_id))
                 if len(idents) > 1 or older:
                     self._park(row, _copied(len(idents) + bool(older)))

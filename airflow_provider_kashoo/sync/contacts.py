@@ -12,12 +12,10 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.removals import REMOVED_IN_BOOKS, removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
 
 TARGETS = ("customer", "item")
-REMOVED = "removed_in_books"
-FIX = "Restore it in Kashoo: what is sold with it cannot be invoiced until then."
 
 
 def stage(sync: Sync) -> None:
@@ -49,7 +47,7 @@ def plan(sync: Sync) -> Iterator[PlanRow]:
                 standing.append((target, link.source_id))
             elif link.kashoo_id in gone - named:
                 named.add(link.kashoo_id)  # two records may share a customer; a person is asked once
-                yield _row(sync, link)
+                yield removed_in_books(link.row(sync.name, Action.REVIEW, ""))
     sync.files.write_json("contacts.standing", {"records": standing})
 
 
@@ -68,25 +66,9 @@ def close(sync: Sync) -> None:
     staged = sync.files.read_json("contacts.standing") or {}
     standing = {(target, source_id) for target, source_id in staged.get("records", [])}
     for item in sync.store.reviews.all_open():
-        if item["error_class"] == REMOVED and (item["target"], item["source_id"]) in standing:
-            sync.store.reviews.close(item["target"], item["source_id"], [REMOVED])
+        if item["error_class"] == REMOVED_IN_BOOKS and (item["target"], item["source_id"]) in standing:
+            sync.store.reviews.close(item["target"], item["source_id"], [REMOVED_IN_BOOKS])
 
 
 def _staged(sync: Sync) -> dict[str, Any]:
     return dict(sync.files.read_json("contacts") or {})
-
-
-def _row(sync: Sync, link: Link) -> PlanRow:
-    return PlanRow(
-        action=Action.REVIEW,
-        mapping="",
-        target=link.target,
-        source_object=link.source_object,
-        source_id=link.source_id,
-        sale_id=link.sale_id,
-        reason=f"its {link.target} was removed in Kashoo",
-        sync=sync.name,
-        kashoo_id=link.kashoo_id,
-        error_class=REMOVED,
-        fix=FIX,
-    )

@@ -1,4 +1,4 @@
-"""Deals that are no longer to be billed although their invoice stands, and what comes after a void.
+"""Deals that are no longer to be billed although their invoice stands.
 
 Nothing here writes. A void is planned only under ``on_leave: void_unpaid`` and only for what
 :mod:`airflow_provider_kashoo.core.leaving` allows; all else is put to a person, with the reason.
@@ -6,20 +6,19 @@ Nothing here writes. A void is planned only under ``on_leave: void_unpaid`` and 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.leaving import why_it_stays
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import UNSETTLED
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
 
 MANY = 10
@@ -27,61 +26,6 @@ MANY = 10
 
 WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided", "Nothing: planned again.")
 BY_HAND = Problem("no_longer_billable", "its invoice stands, but it is {why}", "Void the invoice or win the deal.")
-
-
-class Past:
-    """What was voided: the next invoice of the same record is another one, with the next generation.
-
-    :param ended: links that ended by a void.
-    """
-
-    def __init__(self, ended: Iterable[Link]) -> None:
-        self._voided: Counter[tuple[str, int]] = Counter()
-        self._removed: Counter[tuple[str, int]] = Counter()
-        self._standing: Counter[tuple[str, int]] = Counter()
-        self._versions: Counter[tuple[str, int]] = Counter()
-        for link in ended:
-            _raise(self._voided, link.source_id, link.part, link.generation)
-            _raise(self._versions, link.sale_id, link.part, link.version)
-
-    def removed(self, references: Iterable[Reference]) -> None:
-        """Remember references of removed invoices: a store that is new or was restored may have forgotten them."""
-        for each in references:
-            _raise(self._removed, each.source_id, each.part, each.generation)
-
-    def stand(self, references: Iterable[Reference]) -> None:
-        """Remember that invoices with these references stand in the books."""
-        for each in references:
-            _raise(self._standing, each.source_id, each.part, each.generation)
-
-    def knows(self, reference: Reference, link: Link | None) -> bool:
-        """Say whether an invoice of a record's generation, or of a later one, was linked or voided by this store.
-
-        :param link: the live link of the record.
-        """
-        voided = self._voided[reference.source_id, reference.part]
-        return reference.generation <= max(voided, link.generation if link else 0)
-
-    def version(self, sale_id: str, part: int = 1) -> int:
-        """Give the version at which the last link of a sale ended; 0 when none did."""
-        return self._versions[sale_id, part]
-
-    def next(self, row: PlanRow) -> PlanRow:
-        """Make of an invoice's row without a link the one of its generation: the next, or what stands in the books.
-
-        Its version makes it stale as soon as another run writes an invoice of its sale.
-        """
-        record = row.source_id, row.part
-        generation = max(self._voided[record] + 1, self._standing[record] or self._removed[record] + 1)
-        return replace(row, generation=generation, link_version=self.version(row.sale_id, row.part))
-
-    def stands_again(self, row: PlanRow) -> bool:
-        """Say whether an invoice stands in the books that carries the reference of one that was voided."""
-        return 0 < self._standing[row.source_id, row.part] < row.generation
-
-
-def _raise(highest: Counter[tuple[str, int]], ident: str, part: int, value: int) -> None:
-    highest[ident, part] = max(highest[ident, part], value)
 
 
 class Leaving:
@@ -225,14 +169,6 @@ def returned() -> Problem:
     """Say that nothing is made while a voided invoice, or a copy of it, stands in the books."""
     cause = "an invoice carries the reference of one that was voided"
     return Problem("ambiguous_match", cause, "Remove that invoice in Kashoo, or its reference.")
-
-
-def removed_in_books(row: PlanRow) -> PlanRow:
-    """Put to a person that somebody else removed a record in Kashoo."""
-    fix = "Make it again by hand, or leave it so."
-    return replace(
-        row, action=Action.REVIEW, reason="it was removed in Kashoo", error_class="removed_in_books", fix=fix
-    )
 
 
 def _of_link(row: PlanRow, link: Link) -> PlanRow:

@@ -28,19 +28,8 @@ def plan_merges(sync: Sync, mapping: Mapping) -> Iterator[tuple[PlanRow, Link | 
         link = links.get(loser)
         if link is None or link.source_object != mapping.from_.object:
             continue
-        row = PlanRow(
-            action=Action.FOLLOW,
-            mapping=mapping.name,
-            target=mapping.to,
-            source_object=mapping.from_.object,
-            source_id=loser,
-            sale_id=link.sale_id,
-            reason=f"merged into {survivor}",
-            sync=sync.name,
-            kashoo_id=link.kashoo_id,
-            link_version=link.version,
-            payload={INTO: survivor},
-        )
+        reason, payload = f"merged into {survivor}", {INTO: survivor}
+        row = link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, payload=payload)
         if (other := links.get(survivor)) is None:
             links[survivor] = replace(link, source_id=survivor, sale_id=survivor, version=link.version + 1)
             yield row, links[survivor]

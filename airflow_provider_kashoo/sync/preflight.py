@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
@@ -61,7 +62,7 @@ def _check_business(sync: Sync) -> None:
 
 def _mapping_faults(sync: Sync) -> Iterator[str]:
     for sobject in sorted({each.from_.object for each in sync.mappings.values() if each.into_books}):
-        yield from _caught(lambda sobject=sobject: shape_of(sync, sobject))  # type: ignore[misc]
+        yield from _caught(partial(shape_of, sync, sobject))
     for mapping in sync.mappings.values():
         for number, condition in enumerate(mapping.conditions):
             for path in condition.paths:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
@@ -65,7 +66,7 @@ def _check_found(sync: Sync, operation: Operation, kashoo_id: int) -> None:
     """Refuse a record that cannot be what an operation made."""
     target = operation["target"]
     found = sync.kashoo.read(target, kashoo_id)
-    if found is None or found.get("removed") is True:
+    if found is None or is_gone(found):
         raise ConfigurationError(
             f"Kashoo has no {target} {kashoo_id}{'' if found is None else ' any more'}.",
             remedy="Give the id from the record's address in Kashoo, or --absent.",

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients.bulk import BulkQueries, check_count
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sync import frames
-from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.staging import Staging
 
 log = logging.getLogger(__name__)
 
 
 def in_bulk(
-    sync: Sync,
+    client: SalesforceClient,
+    files: Staging,
     prefix: str,
     text: str,
     types: Mapping[str, pa.DataType],
@@ -34,7 +36,7 @@ def in_bulk(
     :raises ConfigurationError: when the job failed; the next try makes another.
     :raises UnreachableError: when counts do not agree; the next try reads again.
     """
-    files, jobs, name = sync.files, BulkQueries(sync.salesforce), f"bulk.{prefix}"
+    jobs, name = BulkQueries(client), f"bulk.{prefix}"
     state = files.read_json(name)
     if state is None or state["text"] != text or len(files.names(f"{prefix}.bulk")) < state["parts"]:
         files.remove(f"{prefix}.bulk")

@@ -95,7 +95,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     :returns: the report that is also staged: window and counts.
     :raises ConfigurationError: for a mapping that reads what the org does not have.
     """
-    _recall_describes(sync)
+    sync.salesforce.recall(sync.files.read_json("described") or {})
     shape = shape_of(sync, sobject)
     begun = _begun(sync, sobject)
     window = begun.window
@@ -146,11 +146,6 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
 
 def _source(sobject: str) -> str:
     return f"salesforce.{sobject}"
-
-
-def _recall_describes(sync: Sync) -> None:
-    """Take the describes that preflight read, so that they are asked for once a run."""
-    sync.salesforce.recall(sync.files.read_json("described") or {})
 
 
 def _begun(sync: Sync, sobject: str) -> Begun:
@@ -213,7 +208,7 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     dirty.mass = changed.total > BULK_FROM and sold and not shape.picks
     if changed.total > BULK_FROM and not dirty.mass:
         types = {"Id": pa.string(), "IsDeleted": pa.bool_()} | dict.fromkeys(merges, pa.string())
-        for part in in_bulk(sync, f"records.{sobject}.changed", own, types, deleted=True):
+        for part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.changed", own, types, deleted=True):
             _note_rows(dirty, part.to_pylist(), matters)
     elif not dirty.mass:
         _note_rows(dirty, changed.records, matters)
@@ -255,7 +250,7 @@ def _in_bulk(sync: Sync, sobject: str, shape: Shape, begun: Begun, dirty: Dirty)
     window = begun.window
     types = shape.records | {"IsDeleted": pa.bool_()}
     text = soql.in_window(sobject, list(types), window)
-    for part in in_bulk(sync, f"records.{sobject}.{sobject}", text, types, deleted=True):
+    for part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.{sobject}", text, types, deleted=True):
         gone = part.filter(part["IsDeleted"])["Id"].to_pylist()
         dirty.deleted.update(gone)
         dirty.ids.difference_update(part["Id"].to_pylist())
@@ -264,7 +259,7 @@ def _in_bulk(sync: Sync, sobject: str, shape: Shape, begun: Begun, dirty: Dirty)
         child, key, types = shape.lines
         relationship = sync.salesforce.describe(child).fields[key].relationship
         text = soql.in_window(child, list(types), window, relationship)
-        for part in in_bulk(sync, f"lines.{sobject}", text, types, parent=key):
+        for part in in_bulk(sync.salesforce, sync.files, f"lines.{sobject}", text, types, parent=key):
             yield "lines", part
         # A backfill's window ended long ago: what changed before it was read is not in it any more.
         since = max(window.upper, datetime.fromisoformat(begun.read) - COVERED_AGE)

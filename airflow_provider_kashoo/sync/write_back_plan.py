@@ -29,6 +29,7 @@ from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta
+from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
 
 OUT_OF_REACH = "Unreachable"
@@ -86,7 +87,7 @@ def _affected(
         if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
             if is_gone(invoice):
-                rows.append(_removed(sync, link))
+                rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
         if invoice is not None:
             known.append((link, invoice))
     return known
@@ -160,22 +161,15 @@ def _rows_of(
 
 
 def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], status: str) -> PlanRow:
-    row = PlanRow(
-        action=Action.WRITE_BACK,
+    row = link.row(
+        sync.name,
+        Action.WRITE_BACK,
+        f"its invoice is {status}",
         mapping=mapping.name,
         target=mapping.to,
-        source_object=link.source_object,
-        source_id=link.source_id,
-        sale_id=link.sale_id,
-        part=link.part,
-        # One key for all invoices a record ever had: two of them are never told at once.
-        reason=f"its invoice is {status}",
-        sync=sync.name,
-        kashoo_id=link.kashoo_id,
-        link_version=link.version,
+        generation=1,  # one key for all invoices that a record ever had: two of them are never told at once
         document=document,
         base=status,
-        requests=0,
     )
     if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
         return replace(
@@ -188,29 +182,10 @@ def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], sta
     return replace(row, payload=changed)
 
 
-def _removed(sync: Sync, link: Link) -> PlanRow:
-    return PlanRow(
-        action=Action.REVIEW,
-        mapping="",
-        target="invoice",
-        source_object=link.source_object,
-        source_id=link.source_id,
-        sale_id=link.sale_id,
-        reason="its invoice was removed in Kashoo",
-        sync=sync.name,
-        kashoo_id=link.kashoo_id,
-        error_class="removed_in_books",
-        fix="Make it again by hand, or leave it so; it is never made again by itself.",
-    )
-
-
 def _stands_again(sync: Sync, link: Link) -> PlanRow:
-    return replace(
-        _removed(sync, link),
-        reason="its invoice was voided by this sync and stands again in Kashoo",
-        error_class=STANDS_AGAIN,
-        fix="Remove it in Kashoo, or leave it so.",
-    )
+    reason = "its invoice was voided by this sync and stands again in Kashoo"
+    fix = "Remove it in Kashoo, or leave it so."
+    return link.row(sync.name, Action.REVIEW, reason, error_class=STANDS_AGAIN, fix=fix)
 
 
 def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:
@@ -219,19 +194,9 @@ def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:
     for link in links:
         found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
         if others := [ident for ident in found if ident != link.kashoo_id]:
-            yield PlanRow(
-                action=Action.REVIEW,
-                mapping="",
-                target="invoice",
-                source_object=link.source_object,
-                source_id=link.source_id,
-                sale_id=link.sale_id,
-                reason=f"{len(others)} more invoices carry its reference",
-                sync=sync.name,
-                kashoo_id=others[0],
-                error_class=POSSIBLE_DUPLICATE.error_class,
-                fix=POSSIBLE_DUPLICATE.fix,
-            )
+            reason = f"{len(others)} more invoices carry its reference"
+            problem = {"error_class": POSSIBLE_DUPLICATE.error_class, "fix": POSSIBLE_DUPLICATE.fix}
+            yield link.row(sync.name, Action.REVIEW, reason, kashoo_id=others[0], **problem)
 
 
 def _value(value: Any, is_money: bool) -> Any:

@@ -168,6 +168,19 @@ def test_the_customer_of_an_account_that_was_merged_becomes_the_survivors(drive:
     assert customer["contactInformation"]["name"] == "Survivor"
 
 
+def test_a_merged_customer_bears_two_references_and_is_no_stranger(drive: Rounds) -> None:
+    org, deal = drive.sandbox.org, win(drive)
+    drive.run()
+    loser = org.get("Opportunity", deal)["AccountId"]
+    survivor = add_account(drive.sandbox, "Survivor")
+    org.merge("Account", survivor, [loser])
+    drive.run()
+    win(drive)  # to a new customer, so that the books are searched
+    drive.run()
+    assert loser not in links(drive, "customer")
+    assert drive.store.swept
+
+
 def test_the_survivor_of_a_merge_is_read_even_when_no_deal_moved_with_it(drive: Rounds) -> None:
     org, deal = drive.sandbox.org, win(drive)
     drive.run()

@@ -126,8 +126,8 @@ def parsed(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a request's body."""
     try:
         value = json.loads(body, parse_float=Decimal)
-        if isinstance(value, dict):
-            return value
-        raise ValueError("no object at [line:1, column:1]")  # noqa: TRY301
     except ValueError as error:
         raise SalesforceError("JSON_PARSER_ERROR", f"Unexpected input: {error}") from None
+    if not isinstance(value, dict):
+        raise SalesforceError("JSON_PARSER_ERROR", "Unexpected input: no object at [line:1, column:1]")
+    return value
