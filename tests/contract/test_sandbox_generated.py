@@ -70,3 +70,7 @@ def test_its_rows_are_written_like_others(sandbox: Sandbox) -> None:
     sandbox.restore(kept)
     assert org.rows("Opportunity") == deals
     assert org.count("Account") == 300
+    org.update("Opportunity", key, {"Name": "written after it was put back"})
+    assert found(sandbox, "SELECT Id FROM Opportunity WHERE SystemModstamp >= 2026-11-23T02:00:00Z") == [key]
+    org.delete("Opportunity", key)
+    assert org.count("Opportunity") == 2999

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from airflow_provider_kashoo.sandbox.salesforce.ids import IdBlock
 from airflow_provider_kashoo.sandbox.salesforce.tables import Links, Row, Table
@@ -194,8 +194,7 @@ class GeneratedTable(Table):
         if empty.rows:
             raise ValueError(f"{empty.name} has rows already")
         super().__init__(empty.sobject)
-        self._generated = GeneratedRows(columns)
-        self.rows: MutableMapping[str, Row] = self._generated
+        self.rows: MutableMapping[str, Row] = GeneratedRows(columns)
         if any(columns.fixed.get(name) for name in self.refs):
             raise ValueError("a reference is a link, or it would be in no index")
         for name, block in columns.links.items():
@@ -204,8 +203,11 @@ class GeneratedTable(Table):
 
     def scan(self, low: str, high: str) -> Iterable[Row]:
         """Return the rows stamped in a span, and all that were written."""
-        return self._generated.light(low, high)
+        return self._generated().light(low, high)
 
     def live(self) -> int:
         """Return how many rows lie outside the recycle bin."""
-        return self._generated.live()
+        return self._generated().live()
+
+    def _generated(self) -> GeneratedRows:
+        return cast("GeneratedRows", self.rows)  # asked anew: putting a snapshot back replaces the rows
