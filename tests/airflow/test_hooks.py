@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import requests_mock
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -25,6 +27,7 @@ from tests.airflow.environment import set_connection
 TOKEN = {"authenticationCode": "c2VjcmV0", "expiryDate": 4_000_000_000_000}
 BUSINESS = {"id": 77, "contactInformation": {"name": "Northwind Trading Ltd."}}
 NO_SLASH = "books.example/api"
+ASKED = "items?email=jane@doe.example"
 
 
 @pytest.fixture
@@ -106,6 +109,138 @@ def test_a_redirect_is_not_followed(store_file: Path, books: Any) -> None:
     assert {request.hostname for request in seen.request_history} == {"books.example"}
 
 
+def sent(books_hook: KashooHook, **given: Any) -> requests_mock.request._RequestObjectProxy:
+    """Send one write and give what reached the books."""
+    with served() as seen:
+        seen.register_uri(requests_mock.ANY, f"https://{NO_SLASH}/items", status_code=201, json={"id": 7})
+        books_hook.run("items", **given)
+    return seen.request_history[-1]
+
+
+@pytest.mark.parametrize(
+    "given", [{"data": {"name": "Bolt"}}, {"json": {"name": "Bolt"}}, {"data": '{"name": "Bolt"}'}], ids=str
+)
+def test_a_body_arrives_as_it_was_given(store_file: Path, books: Any, given: dict[str, Any]) -> None:
+    assert sent(KashooHook("books", method="POST"), **given).json() == {"name": "Bolt"}
+
+
+@pytest.mark.parametrize("empty", [[], {}])
+def test_an_empty_body_stays_what_it_is(store_file: Path, books: Any, empty: Any) -> None:
+    assert sent(KashooHook("books", method="PUT"), json=empty).json() == empty
+
+
+def test_text_that_is_no_json_arrives_byte_by_byte(store_file: Path, books: Any) -> None:
+    assert sent(KashooHook("books", method="POST"), data="Größe").body == "Größe".encode()
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "error", "said"),
+    [
+        ("POST", {"extra_options": {"timeout": 5}}, ValueError, "does not support extra_options.*timeout"),
+        ("POST", {"data": {}, "json": {}}, ValueError, "Give the body once"),
+        ("GET", {"json": {"a": 1}}, ValueError, "a GET has none"),
+        ("POST", {"files": {}, "auth": ("a", "b")}, TypeError, "does not support auth, files"),
+        ("POST", {"allow_redirects": True}, TypeError, "does not support allow_redirects"),
+    ],
+)
+def test_what_run_cannot_do_is_refused_before_anything_is_sent(
+    store_file: Path, books: Any, method: str, given: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with served() as seen, pytest.raises(error, match=said):
+        KashooHook("books", method=method).run("items", **given)
+    assert seen.request_history == []
+
+
+def test_get_conn_refuses_options_too(store_file: Path, books: Any) -> None:
+    with pytest.raises(ValueError, match="does not support extra_options; it was given verify"):
+        KashooHook("books").get_conn(extra_options={"verify": False})
+
+
+def test_headers_are_of_the_caller_who_gives_them(store_file: Path, books: Any) -> None:
+    hook = KashooHook("books")
+    own = hook.get_conn({"X-Own": "1"})
+    with served() as seen:
+        own.get(f"https://{NO_SLASH}/users/me/businesses")
+        hook.run("users/me/businesses", headers={"X-Other": "2"})
+        hook.run("users/me/businesses")
+    first, _, second, third = seen.request_history
+    assert first.headers["X-Own"] == "1"
+    assert "X-Own" not in {**second.headers, **third.headers}
+    assert second.headers["X-Other"] == "2"
+    assert "X-Other" not in third.headers
+    assert own.get_adapter("https://x") is hook.get_conn().get_adapter("https://x")
+
+
+def test_a_token_the_books_forgot_is_renewed_a_read_repeated_and_a_write_not(store_file: Path, books: Any) -> None:
+    answers = [{"status_code": 200, "json": []}, {"status_code": 401}, {"status_code": 200, "json": []}]
+    with served() as seen:
+        items = f"https://{NO_SLASH}/items"
+        seen.get(items, answers)
+        seen.post(items, [{"status_code": 401}, {"status_code": 201, "json": {"id": 7}}])
+        hook = KashooHook("books")
+        hook.run("items")
+        assert hook.run("items").status_code == 200
+        hook.method = "POST"
+        with pytest.raises(RefusedError, match="answered 401"):
+            hook.run("items", data={})
+        assert hook.run("items", data={}).status_code == 201
+    said = [f"{each.method} {each.path.rpartition('/')[2]}" for each in seen.request_history]
+    assert said == [
+        *("POST authtokens", "GET items", "GET items", "POST authtokens", "GET items"),
+        *("POST items", "POST authtokens", "POST items"),
+    ]
+
+
+@pytest.mark.parametrize("status", [302, 401, 408, 409, 500, 502])
+def test_a_write_whose_outcome_is_unknown_is_not_said_to_be_refused(store_file: Path, books: Any, status: int) -> None:
+    with served() as seen:
+        seen.post(f"https://{NO_SLASH}/items", status_code=status)
+        with pytest.raises(RefusedError) as failed:
+            KashooHook("books", method="POST").run("items", data={})
+    assert failed.value.status == status
+    assert str(failed.value) == (
+        f"Kashoo answered {status} to POST /api/items. It is not known whether it was written. "
+        "Look in Kashoo before it is sent again."
+    )
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 415, 422, 429])
+def test_a_write_that_was_refused_for_sure_is_said_to_be(store_file: Path, books: Any, status: int) -> None:
+    with served() as seen:
+        seen.post(f"https://{NO_SLASH}/items", status_code=status)
+        with pytest.raises(RefusedError, match=rf"answered {status} to POST /api/items\. Nothing was written\."):
+            KashooHook("books", method="POST").run("items", data={})
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "written"),
+    [
+        ("GET", requests.ReadTimeout("late"), "Nothing was written."),
+        ("POST", requests.ReadTimeout("late"), "It is not known whether it was written."),
+        ("POST", requests.ConnectionError("cut"), "It is not known whether it was written."),
+        ("POST", requests.exceptions.ChunkedEncodingError("cut"), "It is not known whether it was written."),
+        ("POST", requests.ConnectTimeout("no way"), "Nothing was written."),
+    ],
+)
+def test_no_answer_is_said_without_the_query(
+    store_file: Path, books: Any, method: str, fault: Exception, written: str
+) -> None:
+    with served() as seen:
+        seen.register_uri(method, f"https://{NO_SLASH}/items", exc=fault)
+        with pytest.raises(UnreachableError, match="Kashoo cannot be reached") as failed:
+            KashooHook("books", method=method).run(ASKED, data={})
+    assert failed.value.written == written
+    assert "jane" not in shown(failed.value)
+
+
+def test_the_query_is_in_no_message(store_file: Path, books: Any) -> None:
+    with served(404) as seen, pytest.raises(RefusedError) as failed:
+        KashooHook("books").run("users/me/businesses?phone=1", data={"email": "jane@doe.example"})
+    assert "jane" in seen.request_history[-1].url
+    assert "Kashoo answered 404 to GET /api/users/me/businesses." in str(failed.value)
+    assert "jane" not in str(failed.value)
+
+
 @pytest.mark.parametrize("name", ["login", "password"])
 def test_what_a_connection_lacks_is_named(store_file: Path, books: Any, name: str) -> None:
     books(**{name: None})
@@ -133,6 +268,23 @@ def test_without_a_budget_the_default_holds(store_file: Path, books: Any) -> Non
     for extra in ({}, {"budget": ""}, {"budget": None}):
         books(extra=extra)
         assert KashooHook("books").budget().limits == (Limit(500, 3600.0), Limit(5, 1.0))
+
+
+def test_one_login_on_one_host_has_one_budget_and_its_address_is_not_in_the_store(store_file: Path, books: Any) -> None:
+    def used(**changes: Any) -> int:
+        books(**changes)
+        return KashooHook("books").budget().used(3600)
+
+    assert used(login="anna@firm.example") == 0
+    for _ in range(2):
+        KashooHook("books").budget().acquire(60)
+    assert used(login="anna@firm.example") == 2
+    same = {"login": "Anna@Firm.example", "host": "https://BOOKS.example:443/other", "extra": {"business_id": "78"}}
+    assert used(**same) == 2
+    assert used(login="other@firm.example") == used(login="anna@firm.example", host="http://books.example/api") == 0
+    with sqlite3.connect(store_file) as store:
+        names = {row[0] for row in store.execute("SELECT budget FROM budget_slots")}
+    assert [name for name in names if "@" in name or "example" in name] == []
 
 
 @pytest.mark.parametrize(
