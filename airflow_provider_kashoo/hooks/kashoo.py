@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient, never_left
 from airflow_provider_kashoo.clients.outcomes import WriteFailed, of_write
@@ -16,6 +17,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError
 from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.hooks.settings import open_database, settings, structured
 from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.database import INIT
 from airflow_provider_kashoo.store.store import keyed_hash
 
 DEFAULT_HOST = "https://api.kashoo.com/api"
@@ -165,18 +167,28 @@ class KashooHook(HttpHook):
         return UnreachableError(said.what, written=UNKNOWN, remedy="Look in Kashoo before it is sent again.")
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and look for the business; the message never holds a secret."""
+        """Log in and look for the business; nothing is raised, and the message never holds a secret."""
         try:
-            try:
-                client = self.client()
-            except ConfigurationError:  # the store is not there yet: two requests outside any budget
-                client = self._new_client(new_session(Unlimited(), settings().send_deadline))
-            names = {str(row["id"]): row.get("contactInformation", {}).get("name") for row in client.businesses()}
-        except (SyncError, WriteFailed) as error:
+            return self._tested()
+        except (SyncError, WriteFailed, AirflowNotFoundException) as error:
             return False, str(error)
+        except requests.RequestException as error:
+            return False, str(unreachable("Kashoo", error))
+        except Exception as error:  # noqa: BLE001  the form has to say something; a message of others may hold secrets
+            return False, f"It failed with {type(error).__name__}; its message is not shown."
+
+    def _tested(self) -> tuple[bool, str]:
+        try:
+            client = self.client()
+        except ConfigurationError as error:
+            if error.remedy != INIT:
+                raise
+            # Connections are made before the store is: two requests outside any budget.
+            client = self._new_client(new_session(Unlimited(), settings().send_deadline))
+        names = {str(row["id"]): (row.get("contactInformation") or {}).get("name") for row in client.businesses()}
         if client.business_id not in names:
             return False, f"Logged in, but the user has no business {client.business_id}; it has {sorted(names)}."
-        return True, f"Connected to {names[client.business_id]}."
+        return True, f"Connected to {names[client.business_id] or f'business {client.business_id}'}."
 
     def _new_client(self, session: requests.Session) -> KashooClient:
         connection = self.get_connection(self.kashoo_conn_id)
@@ -188,9 +200,14 @@ class KashooHook(HttpHook):
                 f"Connection {self.kashoo_conn_id} lacks {', '.join(missing)}.",
                 remedy="Fill it in Admin > Connections.",
             )
-        overrides = dict(structured(extra, "profile", {}))
+        overrides = structured(extra, "profile", {})
+        if not isinstance(overrides, dict):
+            raise ConfigurationError(
+                "The extra 'profile' of the Kashoo connection is no JSON object.",
+                remedy='Write for example {"item": "/businesses/{b}/products"}, or nothing.',
+            )
         if extra.get("reference_field"):
-            overrides.setdefault("invoice_reference", extra["reference_field"])
+            overrides = {"invoice_reference": extra["reference_field"], **overrides}
         return KashooClient(
             session,
             _base_url(connection),
@@ -203,12 +220,22 @@ class KashooHook(HttpHook):
 
 def _base_url(connection: Any) -> str:
     host = str(connection.host or DEFAULT_HOST)
+    url = host if "://" in host else f"https://{host}"
     if connection.port:
         raise ConfigurationError(
             f"Connection {connection.conn_id} has a port; it would end behind the path.",
             remedy="Write the port into the host, such as https://books.example:8443/api.",
         )
-    return host if "://" in host else f"https://{host}"
+    try:
+        named = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ConfigurationError(
+            f"The host of connection {connection.conn_id} is no address.",
+            remedy=f"Write it with its path, such as {DEFAULT_HOST}.",
+        )
+    return url
 
 
 def _account(connection: Any) -> str:

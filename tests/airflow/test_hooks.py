@@ -380,6 +380,83 @@ def test_an_unreachable_host_is_said(sandbox: Sandbox, store_file: Path, monkeyp
     assert message.startswith("Kashoo cannot be reached (ConnectionError).")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"extra": {"budget": 5}}, "The extra 'budget' of the Kashoo connection is not a list of limits"),
+        ({"extra": {"profile": "[1]"}}, "The extra 'profile' of the Kashoo connection is no JSON object"),
+        ({"extra": {"profile": "5"}}, "The extra 'profile' of the Kashoo connection is no JSON object"),
+        ({"extra": {"profile": "{"}}, "The extra 'profile' of the Kashoo connection is not JSON"),
+        ({"extra": {"business_id": ""}}, "Connection books lacks business_id"),
+        ({"host": "books.example:http/api"}, "The host of connection books is no address"),
+        ({"host": "https://"}, "The host of connection books is no address"),
+    ],
+)
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_connection_with_which_every_task_would_fail_does_not_pass_the_test(
+    store_file: Path,
+    books: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    said: str,
+    stored: bool,
+) -> None:
+    if not stored:
+        absent = {"conn_type": "sqlite", "host": str(tmp_path / "absent.db")}
+        monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(absent))
+    books(**changes)
+    with served() as seen:
+        ok, message = KashooHook("books").test_connection()
+    assert (ok, seen.request_history) == (False, [])
+    assert said in message
+
+
+def test_a_store_that_is_broken_does_not_pass_the_test(books: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"name,amount\n" * 500)
+    for store, said in (
+        ({"conn_type": "sqlite", "host": str(tmp_path / "store.db")}, "is no SQLite database"),
+        ({"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}, "cannot be reached"),
+        ({"conn_type": "mysql", "host": "db"}, "the sync store is sqlite or postgres"),
+    ):
+        monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(store))
+        ok, message = KashooHook("books").test_connection()
+        assert not ok
+        assert said in message
+
+
+def test_a_connection_that_does_not_exist_is_said() -> None:
+    ok, message = KashooHook("nobody").test_connection()
+    assert not ok
+    assert "nobody" in message
+
+
+@pytest.mark.parametrize("name", [None, {}, {"name": None}])
+def test_a_business_without_a_name_is_named_by_its_id(store_file: Path, books: Any, name: Any) -> None:
+    with served(body=[{"id": 77, "contactInformation": name}, {"id": 78}]):
+        assert KashooHook("books").test_connection() == (True, "Connected to business 77.")
+
+
+@pytest.mark.parametrize("body", [[1], [{}], [[]], [{"id": 77, "contactInformation": "Jane Doe"}]], ids=str)
+def test_businesses_of_another_shape_are_a_no_without_what_they_hold(store_file: Path, books: Any, body: Any) -> None:
+    with served(body=body):
+        ok, message = KashooHook("books").test_connection()
+    assert not ok
+    assert message.startswith("It failed with ")
+    assert "Jane" not in message
+
+
+@pytest.mark.parametrize("path", ["authTokens", "users/me/businesses"])
+@pytest.mark.parametrize("fault", [requests.exceptions.ChunkedEncodingError, requests.exceptions.InvalidHeader])
+def test_whatever_goes_wrong_on_the_way_is_said(store_file: Path, books: Any, path: str, fault: Any) -> None:
+    with served() as seen:
+        seen.register_uri(requests_mock.ANY, f"https://{NO_SLASH}/{path}", exc=fault("pass-word-1"))
+        ok, message = KashooHook("books").test_connection()
+    assert not ok
+    assert f"Kashoo cannot be reached ({fault.__name__})" in message
+    assert "pass-word-1" not in message
+
+
 # -- KashooSalesforceHook
 
 
