@@ -70,11 +70,19 @@ def staging_root() -> Any:
     return Path(configured)
 
 
-def mappings_dir() -> Path:
-    """Find the mapping files: configured, beside the DAGs, or the shipped ones."""
+def own_mappings_dir() -> Path | None:
+    """Give ``[kashoo] mappings_dir``, whether it exists or not; None when nothing is configured."""
     configured = conf.get(SECTION, "mappings_dir", fallback=None)
-    if configured:
-        return Path(configured)
+    return Path(configured) if configured else None
+
+
+def mappings_dir() -> Path:
+    """Find the folder of the mapping files: the configured one, the one beside the DAGs, or the shipped one.
+
+    The first of them counts alone, however many files it holds: mappings of two folders are never mixed.
+    """
+    if own := own_mappings_dir():
+        return own
     beside = Path(conf.get("core", "dags_folder")).parent / "include" / "mappings"
     return beside if beside.is_dir() else shipped("include/mappings")
 
