@@ -24,8 +24,8 @@ def get_kashoo_commands() -> list[Any]:
                     help="Create pools and store, copy the DAGs and mappings",
                     description=(
                         "Create the pools and the sync store, and copy the shipped DAGs and mappings to where Airflow "
-                        "looks for them. A file that exists already is never overwritten. May be run again. In a new Airflow "
-                        "run this first: airflow db migrate"
+                        "looks for them. A file that exists already is never overwritten. May be run again. In a new "
+                        "Airflow run this first: airflow db migrate"
                     ),
                     func=init,
                     args=[_NO_COPY],
