@@ -37,7 +37,7 @@ def get_kashoo_commands() -> list[Any]:
                         "Do what the task preflight does, for both syncs. Nothing is written to Kashoo or Salesforce."
                     ),
                     func=check,
-                    args=[],
+                    args=[*_CONNECTIONS],
                 ),
                 ActionCommand(
                     name="status",
@@ -64,7 +64,7 @@ def get_kashoo_commands() -> list[Any]:
                         "What is ambiguous is never linked; the report says how to tell which invoice is the right one."
                     ),
                     func=adopt,
-                    args=[_FROM, _DRY_RUN, _YES, _OUTPUT],
+                    args=[_FROM, _DRY_RUN, _YES, _OUTPUT, *_CONNECTIONS],
                 ),
                 ActionCommand(
                     name="replay",
@@ -74,7 +74,7 @@ def get_kashoo_commands() -> list[Any]:
                         "Every nightly run does the same; this does it now. Ids are those of: airflow kashoo status"
                     ),
                     func=replay,
-                    args=[_ALL, _IDS],
+                    args=[_ALL, _IDS, *_CONNECTIONS],
                 ),
                 ActionCommand(
                     name="resolve",
@@ -84,7 +84,7 @@ def get_kashoo_commands() -> list[Any]:
                         "--found with the id of the record it made, or --absent when it made none."
                     ),
                     func=resolve,
-                    args=[_ID, _FOUND, _ABSENT],
+                    args=[_ID, _FOUND, _ABSENT, *_CONNECTIONS],
                 ),
                 ActionCommand(
                     name="sandbox",
@@ -113,6 +113,10 @@ def get_kashoo_commands() -> list[Any]:
 
 
 _NO_COPY = Arg(("--no-copy",), help="Create pools and store only", action="store_true")
+_CONNECTIONS = (
+    Arg(("--kashoo-conn-id",), help="connection to Kashoo, as in the operators of your DAG", default="kashoo_default"),
+    Arg(("--salesforce-conn-id",), help="connection to Salesforce, likewise", default="salesforce_default"),
+)
 _FROM = Arg(
     ("--from",),
     help="read deals that changed since, ISO 8601 UTC: the start_date of your DAG. Default: where the next run begins",
@@ -151,7 +155,7 @@ def init(args: Namespace) -> None:
         _say(f"{state:<6} {path}")
 
 
-def check(_: Namespace) -> None:
+def check(args: Namespace) -> None:
     """Preflight both syncs; exit status 1 when anything is missing."""
     from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.core.window import RunFacts
@@ -162,7 +166,7 @@ def check(_: Namespace) -> None:
     failed = False
     for name in (TO_KASHOO, TO_SALESFORCE):
         try:
-            with open_sync(name, RunFacts(run_id="check")) as sync:
+            with open_sync(name, RunFacts(run_id="check"), **_connections(args)) as sync:
                 check_both_sides(sync)
             _say(f"ok     {name}")
         except SyncError as error:
@@ -190,7 +194,7 @@ def adopt(args: Namespace) -> None:
 
     since = by_hand.parse_since(args.since)
     choice = by_hand.Choice(dry_run=args.dry_run, yes=args.yes, output=args.output)
-    _with_sync(lambda sync: by_hand.adopt(sync, since, choice))
+    _with_sync(args, lambda sync: by_hand.adopt(sync, since, choice))
 
 
 def replay(args: Namespace) -> None:
@@ -199,7 +203,7 @@ def replay(args: Namespace) -> None:
 
     if bool(args.ids) == args.all:
         raise SystemExit("Give operation ids, or --all. See: airflow kashoo status")
-    outcome = _with_sync(lambda sync: by_hand.replay(sync, None if args.all else args.ids))
+    outcome = _with_sync(args, lambda sync: by_hand.replay(sync, None if args.all else args.ids))
     for name, count in sorted(outcome.items()):
         _say(f"{name:<12} {count}")
 
@@ -210,16 +214,21 @@ def resolve(args: Namespace) -> None:
 
     if (args.found is not None) == args.absent:
         raise SystemExit("Give --found KASHOO_ID or --absent.")
-    _say(f"operation {args.id} is {_with_sync(lambda sync: by_hand.resolve(sync, args.id, args.found))}")
+    _say(f"operation {args.id} is {_with_sync(args, lambda sync: by_hand.resolve(sync, args.id, args.found))}")
 
 
-def _with_sync(call: Callable[[Sync], Any]) -> Any:
+def _connections(args: Namespace) -> dict[str, str]:
+    names = ("kashoo_conn_id", "salesforce_conn_id")
+    return {name: value for name, value in vars(args).items() if name in names}
+
+
+def _with_sync(args: Namespace, call: Callable[[Sync], Any]) -> Any:
     from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.core.window import RunFacts
     from airflow_provider_kashoo.hooks.sync import open_sync
 
     try:
-        with open_sync("salesforce_to_kashoo", RunFacts(run_id="by hand")) as sync:
+        with open_sync("salesforce_to_kashoo", RunFacts(run_id="by hand"), **_connections(args)) as sync:
             return call(sync)
     except SyncError as error:
         raise SystemExit(str(error)) from None

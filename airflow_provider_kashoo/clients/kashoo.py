@@ -48,6 +48,7 @@ class KashooClient:
     :param session: made by :func:`~.transport.new_session`; budget and deadline sit in its adapter.
     :param base_url: with its path, such as ``https://api.kashoo.com/api``.
     :param business_id: whose books are read and written.
+    :param connection: what to name in a message about login or address.
     :param clock: epoch seconds, to renew the token before it expires.
     """
 
@@ -60,9 +61,11 @@ class KashooClient:
         business_id: str,
         profile: Profile | None = None,
         *,
+        connection: str = "kashoo_default",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.connection = connection
         self._session, self._base = session, base_url.rstrip("/")
         self._login, self._password = login, password
         self.business_id, self.profile = business_id, profile or Profile()
@@ -223,7 +226,8 @@ class KashooClient:
         found = self._read(path, query)
         if not isinstance(found, list):
             raise ConfigurationError(
-                f"Kashoo has no list at {path}.", remedy="Check business_id, host and profile of the connection."
+                f"Kashoo has no list at {path}.",
+                remedy=f"Check business_id, host and profile of connection {self.connection}.",
             )
         return found
 
@@ -241,13 +245,15 @@ class KashooClient:
         if status == 404:
             return None
         if status == 401:
-            raise _bad_credentials()
+            raise self._bad_credentials()
         if status in outcomes.STOPS:
             problem = outcomes.STOPS[status]
             raise ConfigurationError(f"Reading {path}: {problem.cause}.", remedy=problem.fix)
         if status == 429 or status >= 500:
             raise TryAgain(f"status {status}")
-        raise ConfigurationError(f"Kashoo refused to read {path} ({status}).", remedy="Check the connection's profile.")
+        raise ConfigurationError(
+            f"Kashoo refused to read {path} ({status}).", remedy=f"Check the profile of connection {self.connection}."
+        )
 
     def _headers(self) -> dict[str, str]:
         return {"Accept": "application/json", "Authorization": self._authorization}
@@ -270,7 +276,7 @@ class KashooClient:
         if response.status_code == 404:
             raise ConfigurationError(
                 f"Kashoo has nothing at {self.profile.token}.",
-                remedy="Check the host of the connection, with its path.",
+                remedy=f"Check the host of connection {self.connection}, with its path.",
             )
         token = _parse(response)
         if isinstance(token, dict) and "authenticationCode" in token:
@@ -279,8 +285,13 @@ class KashooClient:
             return
         text = response.text.strip()
         if response.status_code != 200 or not re.fullmatch(r"[A-Za-z0-9-]{16,64}", text):
-            raise _bad_credentials()
+            raise self._bad_credentials()
         self._authorization, self._expires = f"TOKEN uuid:{text}", self._clock() + 3600
+
+    def _bad_credentials(self) -> AuthenticationError:
+        return AuthenticationError(
+            "Kashoo refused the login.", remedy=f"Check login and password of connection {self.connection}."
+        )
 
 
 def never_left(error: requests.RequestException) -> bool:
@@ -313,9 +324,3 @@ def _parse(response: requests.Response) -> Any:
         return json.loads(response.text, parse_float=Decimal)
     except ValueError:
         return None
-
-
-def _bad_credentials() -> AuthenticationError:
-    return AuthenticationError(
-        "Kashoo refused the login.", remedy="Check login and password of connection kashoo_default."
-    )

@@ -215,6 +215,7 @@ class KashooHook(HttpHook):
             str(connection.password),
             str(extra["business_id"]),
             Profile().overridden(overrides),
+            connection=self.kashoo_conn_id,
         )
 
 

@@ -51,7 +51,7 @@ def open_database() -> Database:
         url = URL.create("sqlite", database=str(airflow_home() / "kashoo_store.db"))
     if url.get_backend_name() == "sqlite":
         _require_one_host("The sync store is a SQLite file", f"Point connection {conn_id} at PostgreSQL.")
-    return Database(url)
+    return Database(url, connection=conn_id)
 
 
 def staging_root() -> Any:

@@ -25,6 +25,7 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS: float = 30
 """How long another process may hold SQLite's write lock, or a migration's."""
 INIT = "Run: airflow kashoo init"
+STORE_CONNECTION = "kashoo_store"
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,13 @@ class Database:
     :param url: SQLAlchemy URL.
     :param clock: gives epoch seconds; the database's own clock when not given, so that deadlines of
         workers on different hosts agree.
+    :param connection: what to name in messages.
     """
 
-    def __init__(self, url: str | URL, clock: Callable[[], float] | None = None) -> None:
-        self.url = make_url(url)
+    def __init__(
+        self, url: str | URL, clock: Callable[[], float] | None = None, *, connection: str = STORE_CONNECTION
+    ) -> None:
+        self.url, self._connection = make_url(url), connection
         self._clock = clock
         sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if sqlite else _postgres_engine(self.url)
@@ -68,7 +72,7 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except (DatabaseError, InterfaceError) as error:
-            raise _explained(error, self.url) from error
+            raise _explained(error, self.url, self._connection) from error
 
     @contextmanager
     def writing(self, scope_id: int) -> Iterator[Transaction]:
@@ -146,7 +150,7 @@ class Database:
         except OSError as error:
             raise ConfigurationError(
                 f"The sync store {path} cannot be made: {error.strerror}.",
-                remedy="Check the path in connection kashoo_store and its permissions.",
+                remedy=f"Check the path in connection {self._connection} and its permissions.",
             ) from error
 
     def _alembic(self, connection: Connection) -> Any:
@@ -239,7 +243,7 @@ _PASSING_STATES = (
 """What PostgreSQL calls what may pass, by the beginning of its SQLSTATE; its texts also name a relation at times."""
 
 
-def _explained(error: DBAPIError, url: URL) -> SyncError:
+def _explained(error: DBAPIError, url: URL, connection: str) -> SyncError:
     said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None) or ""
     name = url.render_as_string(hide_password=True)
     written = "The step that failed was not recorded."
@@ -247,7 +251,7 @@ def _explained(error: DBAPIError, url: URL) -> SyncError:
     lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)
     if not lasting and not passing:
         passing = next((words for sign, words in _PASSING if sign in said), None)
-    if passing:
-        return UnreachableError(f"The sync store {name} {passing[0]}.", remedy=passing[1], written=written)
-    what, remedy = lasting or (f"answered with {type(error).__name__}", "See the database's own log.")
-    return ConfigurationError(f"The sync store {name} {what}.", remedy=remedy, written=written)
+    unknown = (f"answered with {type(error).__name__}", "See the database's own log.")
+    what, remedy = passing or lasting or unknown
+    kind = UnreachableError if passing else ConfigurationError
+    return kind(f"The sync store {name} {what}.", remedy=remedy.replace(STORE_CONNECTION, connection), written=written)

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -291,6 +291,80 @@ def test_adopt_reports_asks_and_links(
     adopt(yes=True)
     assert f" {matches} linked before, " in capsys.readouterr().out.replace("\n", " ")
     assert writes(sandbox) == sent
+
+
+def of_command(name: str, *words: str) -> Namespace:
+    """Parse a command line as Airflow does."""
+    parser = ArgumentParser()
+    (group,) = cli.get_kashoo_commands()
+    (command,) = [each for each in group.subcommands if each.name == name]
+    for arg in command.args:
+        arg.add_to_parser(parser)
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("check", []),
+        ("adopt", ["--from", "2026-01-01", "--dry-run"]),
+        ("replay", ["--all"]),
+        ("resolve", ["1", "--absent"]),
+    ],
+)
+def test_a_command_uses_the_connections_it_is_told(
+    sandbox: Sandbox,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    words: list[str],
+) -> None:
+    init()
+    capsys.readouterr()
+    plain = vars(of_command(name, *words))
+    assert (plain["kashoo_conn_id"], plain["salesforce_conn_id"]) == ("kashoo_default", "salesforce_default")
+    monkeypatch.setenv("AIRFLOW_CONN_BOOKS_2", os.environ["AIRFLOW_CONN_KASHOO_DEFAULT"])
+    monkeypatch.setenv("AIRFLOW_CONN_ORG_2", os.environ["AIRFLOW_CONN_SALESFORCE_DEFAULT"])
+    for side in ("KASHOO", "SALESFORCE"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_{side}_DEFAULT")
+    command = next(each for each in cli.get_kashoo_commands()[0].subcommands if each.name == name)
+    told = of_command(name, *words, "--kashoo-conn-id", "books_2", "--salesforce-conn-id", "org_2")
+    if name == "resolve":
+        with pytest.raises(SystemExit, match="1"):
+            command.func(told)
+    else:
+        command.func(told)
+    assert "isn't defined" not in capsys.readouterr().out
+    for side in ("kashoo", "salesforce"):
+        with pytest.raises(SystemExit) as stopped:
+            command.func(Namespace(**vars(told) | {f"{side}_conn_id": "nobody"}))
+        assert "`nobody` isn't defined" in f"{capsys.readouterr().out}{stopped.value}"
+
+
+def test_a_remedy_names_the_connection_that_was_used(
+    sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init()
+    monkeypatch.setenv("AIRFLOW_CONN_BOOKS_2", os.environ["AIRFLOW_CONN_KASHOO_DEFAULT"])
+    for change, said in (
+        ({"password": "not-the-password"}, "Check login and password of connection books_2."),
+        ({"host": f"{sandbox.kashoo_url}/nowhere"}, "Check the host of connection books_2, with its path."),
+    ):
+        set_connection(monkeypatch, "books_2", **change)
+        with pytest.raises(SystemExit):
+            cli.check(of_command("check", "--kashoo-conn-id", "books_2"))
+        out = capsys.readouterr().out
+        assert said in out
+        assert "kashoo_default" not in out
+
+
+def test_a_remedy_names_the_connection_of_the_store(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__KASHOO__STORE_CONN_ID", "ledgerless")
+    away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}
+    monkeypatch.setenv("AIRFLOW_CONN_LEDGERLESS", json.dumps(away))
+    with pytest.raises(SystemExit, match="Check connection ledgerless;"):
+        cli.status(Namespace())
 
 
 def test_help_of_adopt_teaches_with_an_example() -> None:
