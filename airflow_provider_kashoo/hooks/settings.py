@@ -19,6 +19,14 @@ from airflow_provider_kashoo.sync.sync import Settings
 
 SECTION = "kashoo"
 LOCAL_EXECUTORS = frozenset({"LocalExecutor", "airflow.executors.local_executor.LocalExecutor"})
+LIBPQ = frozenset(
+    (
+        "sslmode sslrootcert sslcert sslkey sslpassword sslcrl ssl_min_protocol_version channel_binding gssencmode "
+        "connect_timeout application_name options target_session_attrs load_balance_hosts "
+        "keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout"
+    ).split()
+)
+"""Extras of a PostgreSQL connection that are handed on; Airflow's own form holds others, which libpq would refuse."""
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -128,7 +136,7 @@ def _require_one_host(what: str, remedy: str) -> None:
 
 
 def _url(connection: Any) -> URL:
-    kind = connection.conn_type
+    kind, extra = connection.conn_type, connection.extra_dejson
     if kind == "sqlite":
         return URL.create("sqlite", database=connection.host or f"/{connection.schema or ''}")
     if kind not in DRIVERS:
@@ -143,5 +151,5 @@ def _url(connection: Any) -> URL:
         host=connection.host,
         port=connection.port,
         database=connection.schema,
-        query={name: str(value) for name, value in connection.extra_dejson.items()},
+        query={name: str(value) for name, value in extra.items() if name in LIBPQ and value not in (None, "")},
     )

@@ -61,3 +61,34 @@ def test_what_is_on_this_host_is_refused_when_tasks_may_run_on_others(
     assert open_database().url.host == "db"
     monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", "file:///mnt/shared/kashoo")
     assert staging_root().path == "/mnt/shared/kashoo"
+
+
+def test_only_what_postgresql_knows_is_taken_from_the_extras_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's form for PostgreSQL holds more than options of its library, and that refuses what it does not know."""
+    known = {
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca.pem",
+        "sslcert": "/me.pem",
+        "sslkey": "/me.key",
+        "connect_timeout": 7,
+        "application_name": "kashoo",
+        "options": "-c search_path=sync",
+        "target_session_attrs": "read-write",
+        "keepalives_idle": 30,
+    }
+    others = {
+        "cursor": "dictcursor",
+        "iam": False,
+        "aws_conn_id": None,
+        "sqlalchemy_scheme": "x",
+        "password": "p",
+        "host": "",
+    }
+    given = {"conn_type": "postgres", "host": "db", "login": "me", "schema": "sync", "extra": known | others}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(given))
+    url = open_database().url
+    assert dict(url.query) == {name: str(value) for name, value in known.items()}
+    assert (url.host, url.password) == ("db", None)
+    given["extra"] = {"sslmode": "", "sslrootcert": None}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(given))
+    assert dict(open_database().url.query) == {}
