@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 
 FORWARD, BACK = "salesforce_to_kashoo", "kashoo_to_salesforce"
 START_SECONDS, RUN_SECONDS = 180, 300
+STOPPED = 130
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 USER = "admin"
 SETTLE_SECONDS = 1200
 """The sandbox's clock is moved on by this before the last run, so that its window holds our own write-backs."""
@@ -274,15 +277,30 @@ class Demo:
 
 
 def main(*, dags: Path, keep: bool = False) -> int:
-    """Run the demo.
+    """Run the demo. Its folder is removed at the end, unless it failed or is to be kept.
 
     :param dags: folder of the shipped DAGs.
-    :param keep: leave sandbox and Airflow running until Ctrl-C.
-    :returns: exit status, 0 only if both sides agree to the cent.
+    :param keep: leave sandbox and Airflow running until Ctrl-C, and the folder for good.
+    :returns: exit status: 0 only if both sides agree to the cent, 130 when it was told to stop.
     """
     console = Console()
     home = Path(tempfile.mkdtemp(prefix="kashoo-demo-"))
     console.print(f"A simulated Salesforce and Kashoo, and a real Airflow in {home}")
+    try:
+        with _stopped_by_signals():
+            agree = _run(dags, home, console, keep=keep)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        shutil.rmtree(home, ignore_errors=True)
+        return STOPPED
+    if agree and not keep:
+        shutil.rmtree(home, ignore_errors=True)
+    elif not agree:
+        console.print(f"Everything it left is in {home}", soft_wrap=True)
+    return 0 if agree else 1
+
+
+def _run(dags: Path, home: Path, console: Console, *, keep: bool) -> bool:
     with Sandbox() as sandbox:
         demo = Demo(dags, home, sandbox, console)
         with demo.airflow.running():
@@ -293,7 +311,24 @@ def main(*, dags: Path, keep: bool = False) -> int:
                 agree = False
             if keep:
                 _wait(console, demo.airflow)
-    return 0 if agree else 1
+    return agree
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let what ends a process by default raise instead: Airflow is in a session of its own and would live on."""
+
+    def stop(*_: object) -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)  # the clean-up is under way
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait(console: Console, airflow: LocalAirflow) -> None:
