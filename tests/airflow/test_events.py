@@ -207,7 +207,7 @@ def test_a_side_that_is_away_for_weeks_is_still_asked_and_said_once(said: Said) 
 
     trigger = SalesforceChangeTrigger()
     trigger.open = lambda: away  # type: ignore[method-assign]
-    _, pauses = watch(trigger, *[nothing] * (looks - 1))
+    _, pauses = watch(trigger, *[nothing] * looks)
     assert pauses == [300, 600, 1200, 2400, *[3600.0] * (looks - 3)]
     assert said().count("gone.") == 1
     kept = [value for value in vars(trigger).values() if isinstance(value, list | set | dict)]
