@@ -385,7 +385,7 @@ def wire() -> Iterator[Callable[..., tuple[str, list[str]]]]:
     [
         *((http(s), Event.REFUSED, name, False) for s, name in [(405, "not_allowed"), (413, "too_large")]),
         *((http(s, PRIVATE.encode()), Event.REFUSED, "refused", False) for s in (400, 415, 422)),
-        (http(402), Event.TURNED_AWAY, "subscription", True),
+        (http(402), Event.SILENCE, "subscription", True),
         (http(403), Event.TURNED_AWAY, "permission", True),
         (http(503, b"", "Retry-After: 7"), Event.SILENCE, "no_answer", False),
         *((http(s, PRIVATE.encode()), Event.SILENCE, "no_answer", False) for s in (302, 401, 408, 409, 500, 502, 504)),

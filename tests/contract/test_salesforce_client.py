@@ -308,6 +308,16 @@ def test_each_refusal_stops_or_is_tried_again_as_it_deserves(
     assert (requests_mock.call_count, len(slept)) == (tries, tries - 1)
 
 
+@pytest.mark.parametrize("answer", [{"exc": requests.ReadTimeout}, {"status_code": 200, "text": "<html/>"}])
+def test_an_update_without_an_answer_does_not_say_that_nothing_was_written(
+    mocked, raises, requests_mock, answer
+) -> None:
+    requests_mock.patch(f"{MOCKED}/services/data/v67.0/composite/sobjects", [answer])
+    with raises(UnreachableError, "may have been written") as caught:
+        mocked.update([("Opportunity", {"Id": "006000000000001AAA"})])
+    assert "Nothing was written" not in str(caught.value)
+
+
 def test_an_update_that_was_not_served_is_sent_again_because_it_goes_by_id(mocked, requests_mock) -> None:
     done = {"json": [{"id": "006000000000001AAA", "success": True, "errors": []}]}
     requests_mock.patch(

@@ -249,6 +249,13 @@ def price(drive: Rounds, deal: str, amount: str) -> None:
     change(drive, deal, Amount=Decimal(amount))
 
 
+def moved_on(drive: Rounds) -> None:
+    """Let so much time and so many runs pass that no window holds what was done before."""
+    for _ in range(2):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+
+
 def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
     """Both directions: everything finds its rest, and then nothing is written any more."""
     drive.look_up()
