@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
@@ -140,6 +143,14 @@ class Start:
         drive = Rounds(self.box, folder)
         drive.runs = 100  # a run id is never used twice, not by another driver of this store either
         return drive
+
+
+@contextmanager
+def in_step(folder: Path, now: datetime | None = None) -> Iterator[Start]:
+    """Open a sandbox for a :class:`Start`; given a moment, its clock begins there and moves only when told to."""
+    clock = Clock(now, source=lambda: 0.0) if now else None
+    with Sandbox(dataset="empty", serve=False, clock=clock) as box:
+        yield Start(box, folder)
 
 
 def fault(drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", **more: Any) -> None:
