@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rounds
-from rounds import (
-    Rounds,
-    bearing,
-    change,
-    links,
-    open_items,
-    quiet,
-    win,
-)
+from rounds import Rounds, bearing, change, links, open_items, quiet, win
 
 ONE_INVOICE = r"records/invoices/\d+$"
 

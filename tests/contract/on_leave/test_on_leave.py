@@ -7,18 +7,7 @@ from typing import Any
 
 import pytest
 from records import edit, invoice_of
-from rounds import (
-    Rounds,
-    Start,
-    bearing,
-    open_items,
-    operations,
-    price,
-    quiet,
-    remove,
-    reviews,
-    win,
-)
+from rounds import Rounds, Start, bearing, open_items, operations, price, quiet, remove, reviews, win
 from voids import (
     all_invoices,
     billed_and_lost,

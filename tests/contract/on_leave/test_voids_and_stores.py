@@ -6,29 +6,8 @@ from typing import Any
 
 import pytest
 from records import books_rows, invoice_of
-from rounds import (
-    Rounds,
-    backup_of,
-    bearing,
-    copy,
-    links,
-    open_items,
-    price,
-    quiet,
-    remove,
-    reviews,
-    win,
-)
-from voids import (
-    all_invoices,
-    billed_and_lost,
-    causes,
-    lose,
-    rebilled,
-    rewin,
-    standing,
-    void_unpaid,
-)
+from rounds import Rounds, backup_of, bearing, copy, links, open_items, price, quiet, remove, reviews, win
+from voids import all_invoices, billed_and_lost, causes, lose, rebilled, rewin, standing, void_unpaid
 
 
 def test_an_invoice_with_a_known_copy_is_for_a_person(drive: Rounds) -> None:

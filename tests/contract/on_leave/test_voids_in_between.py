@@ -6,31 +6,8 @@ from typing import Any
 
 import pytest
 from records import invoice_of, writes
-from rounds import (
-    LOOK_UP_AFTER,
-    Rounds,
-    at,
-    bearing,
-    crash,
-    fault,
-    operations,
-    price,
-    quiet,
-    reviews,
-    states_of,
-    win,
-)
-from voids import (
-    ONE_INVOICE,
-    all_invoices,
-    billed_and_lost,
-    causes,
-    lose,
-    rebilled,
-    rewin,
-    sent,
-    voided,
-)
+from rounds import LOOK_UP_AFTER, Rounds, at, bearing, crash, fault, operations, price, quiet, reviews, states_of, win
+from voids import ONE_INVOICE, all_invoices, billed_and_lost, causes, lose, rebilled, rewin, sent, voided
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import State

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import pytest
 from records import add_account, add_deal, add_order
-from rounds import (
-    Rounds,
-    crash,
-    fault,
-    links,
-    open_items,
-    operations,
-    quiet,
-)
-from voids import (
-    ONE_INVOICE,
-    lose,
-    rewin,
-    standing,
-    told,
-)
+from rounds import Rounds, crash, fault, links, open_items, operations, quiet
+from voids import ONE_INVOICE, lose, rewin, standing, told
 
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sync.replay import replay
