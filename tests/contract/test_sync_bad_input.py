@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import SOURCES, Driver
+from driver import Driver, up_to_approval
 from records import (
     add_account,
     add_deal,
@@ -26,7 +26,6 @@ from airflow_provider_kashoo.core.errors import AuthenticationError, Configurati
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.sync import TO_KASHOO
 
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
 
@@ -327,11 +326,7 @@ def test_kashoo_gone_between_two_writes_loses_nothing(drive: Driver) -> None:
     deal = add_deal(drive.sandbox, add_account(drive.sandbox))
     drive.sandbox.clock.advance(60)
     sync = drive.sync()
-    steps.preflight(sync)
-    for source in SOURCES[TO_KASHOO]:
-        steps.extract(sync, source)
-    steps.plan(sync)
-    steps.approve(sync)
+    up_to_approval(sync)
     right, sync.kashoo._base = sync.kashoo._base, f"http://{NOWHERE}/api"
     with pytest.raises(UnreachableError) as stopped:
         steps.apply(sync)

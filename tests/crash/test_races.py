@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import BEGINNING, SOURCES
+from driver import BEGINNING, LOOK_UP_AFTER, up_to_approval
 from inprocess import InProcessDriver
 from records import add_account, add_deal, books_rows, invoices_of, writes
 from sqlalchemy import URL
@@ -22,14 +22,9 @@ from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.store import SyncStore
-from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.replay import replay
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-
-LOOK_UP_AFTER = 700.0
-"""Seconds: the send deadline and the settle time are over."""
+from airflow_provider_kashoo.sync.sync import Sync
 
 CUSTOMERS, DEALS = 5, 50
 """Of one plan; each is one race."""
@@ -39,25 +34,13 @@ class Worker(InProcessDriver):
     """One worker: its own connections to a store, both systems and the staging that all share."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, url: URL) -> None:
-        self.url = url
-        super().__init__(sandbox, folder)
+        super().__init__(sandbox, folder, url)
         self.metered = False  # the budget has a race of its own
-
-    def open_store(self) -> Database:
-        return Database(self.url, self.sandbox.clock.time)
-
-    @property
-    def store(self) -> SyncStore:
-        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def prepare(self, run_id: str) -> Sync:
         """Run as far as the approval of the plan."""
         sync = self.sync(run_id=run_id)
-        steps.preflight(sync)
-        for source in SOURCES[TO_KASHOO]:
-            steps.extract(sync, source)
-        steps.plan(sync)
-        steps.approve(sync)
+        up_to_approval(sync)
         return sync
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import driver as driver_module
 import pytest
-from driver import SOURCES, Done
+from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
 from inprocess import InProcessDriver
 from records import add_account, add_deal, add_line, books_rows, today, writes
 
@@ -27,20 +27,15 @@ from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
-from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-
-LOOK_UP_AFTER = 700.0
-"""Seconds: the send deadline and the settle time are over."""
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"
 ITEMS = "items$"
 COLLECTION = "composite/sobjects$"
 WRITTEN_BACK = ("Invoice", "Status", "Paid", "Balance", "Last_Payment")
-OPEN_STATES = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
 
 
 class Rounds(InProcessDriver):
@@ -55,10 +50,6 @@ class Rounds(InProcessDriver):
         if self._org_client is None:
             self._org_client = super().salesforce()
         return self._org_client
-
-    @property
-    def store(self) -> SyncStore:
-        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def kashoo(self, budget: Any = None) -> KashooClient:
         client = super().kashoo(budget)
@@ -78,11 +69,7 @@ class Rounds(InProcessDriver):
         """Run a sync as far as its approval, a minute after whatever happened before."""
         self.sandbox.clock.advance(60)
         sync = self.sync(name, **facts)
-        steps.preflight(sync)
-        for source in SOURCES[name]:
-            steps.extract(sync, source)
-        steps.plan(sync)
-        steps.approve(sync)
+        up_to_approval(sync)
         return sync
 
     def apply(self, sync: Sync) -> dict[str, int]:
