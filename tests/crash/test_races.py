@@ -16,6 +16,7 @@ from driver import BEGINNING, LOOK_UP_AFTER, up_to_approval
 from inprocess import InProcessDriver
 from records import add_account, add_deal, books_rows, invoices_of, writes
 from sqlalchemy import URL
+from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.core.plan import PlanRow
@@ -56,27 +57,6 @@ class InStep(BooksApply):
             self._together.wait()
             time.sleep(random.random() / 500)  # noqa: S311 - who comes first, and how far, is never the same
         return super()._row(row, was_parked=was_parked)
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Run each call in a thread of its own; raises the first error."""
-    results: list[Any] = [None] * len(calls)
-    errors: list[BaseException] = []
-
-    def run(me: int) -> None:
-        try:
-            results[me] = calls[me]()
-        except BaseException as error:  # noqa: BLE001 - raised by the caller
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(me,)) for me in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    if errors:
-        raise errors[0]
-    return results
 
 
 @pytest.fixture
