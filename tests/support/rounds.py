@@ -247,15 +247,6 @@ def price(drive: Rounds, deal: str, amount: str) -> None:
     change(drive, deal, Amount=Decimal(amount))
 
 
-def copy(drive: Rounds, invoice: dict[str, Any]) -> dict[str, Any]:
-    """Let a person copy an invoice in the books, its reference too."""
-    return drive.sandbox.books.create(drive.sandbox.books.main(), "invoices", {**invoice, "number": None})
-
-
-def remove(drive: Rounds, invoice: dict[str, Any]) -> None:
-    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice["id"])
-
-
 def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
     """Both directions: everything finds its rest, and then nothing is written any more."""
     drive.look_up()
@@ -283,6 +274,15 @@ def in_doubt(drive: Rounds, deal: str, **faults: Any) -> None:
     fault(drive, "drop_after", **faults)
     drive.run()
     assert states_of(drive, deal) == ["in_doubt"]
+
+
+def copy(drive: Rounds, invoice: dict[str, Any]) -> dict[str, Any]:
+    """Let a person copy an invoice in the books, its reference too."""
+    return drive.sandbox.books.create(drive.sandbox.books.main(), "invoices", {**invoice, "number": None})
+
+
+def remove(drive: Rounds, invoice: dict[str, Any]) -> None:
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice["id"])
 
 
 def backup_of(drive: Rounds, folder: Path) -> Path:
