@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
+from secrecy import raises_without
 from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
@@ -50,16 +49,7 @@ def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[st
 
 @pytest.fixture
 def raises(secrets: list[str]) -> Callable[..., Any]:
-    """As pytest.raises; nothing secret may stand in the message, nor in what a task log would print of it."""
-
-    @contextmanager
-    def checked(kind: type[BaseException], match: str | None = None) -> Iterator[Any]:
-        with pytest.raises(kind, match=match) as caught:
-            yield caught
-        printed = str(caught.value) + "".join(traceback.format_exception(caught.value))
-        assert [secret for secret in secrets if secret in printed] == []
-
-    return checked
+    return raises_without(lambda: secrets)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from driver import SOURCES
 from history import DAY, HOUR, Org, Rules, RunFacts, Sync, Trip, instant, play
 from inprocess import InProcessDriver
 from records import add_account, add_deal, invoice_of, invoices_of
-from rounds import Rounds, Start, change, in_doubt, states_of, win
+from rounds import Rounds, change, in_doubt, states_of, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sandbox.salesforce.org import stamp_text
@@ -23,18 +22,10 @@ from airflow_provider_kashoo.sync.sync import TO_KASHOO
 SOURCE = "salesforce.Opportunity"
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
 @pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
+def drive(drive: Rounds) -> Rounds:
     drive.run()
-    yield drive
-    drive.database.dispose()
+    return drive
 
 
 def now(drive: InProcessDriver) -> datetime:

@@ -30,7 +30,6 @@ from rounds import (
 
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.kashoo.rules import KashooError
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 8 * 86_400.0
@@ -294,10 +293,8 @@ class Trade(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with Sandbox(dataset="empty", serve=False) as box:
-        start = Start(box, tmp_path_factory.mktemp("start"))
-        yield type("Machine", (Trade,), {"start": start})
+def machine(start: Start) -> type[Trade]:
+    return type("Machine", (Trade,), {"start": start})
 
 
 def profile(examples: int, steps: int, *, derandomize: bool) -> settings:

@@ -13,16 +13,15 @@ from typing import Any
 
 import pytest
 import requests
+from orgs import BASE, logged_in
 from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
-from airflow_provider_kashoo.sandbox.inprocess import InProcessAdapter
 from airflow_provider_kashoo.sandbox.salesforce.org import Org
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-BASE = "/services/data/v67.0"
 
 
 class Client:
@@ -30,12 +29,7 @@ class Client:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox, self.org = sandbox, sandbox.org
-        self.http = requests.Session()
-        self.http.mount("https://", InProcessAdapter(sandbox.apps["salesforce"]))
-        form = {"grant_type": "client_credentials"}
-        form |= {"client_id": self.org.consumer_key, "client_secret": self.org.consumer_secret}
-        token = self.http.post(f"{sandbox.salesforce_url}/services/oauth2/token", data=form).json()
-        self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        self.http = logged_in(sandbox)
 
     def call(self, method: str, path: str, *, base: str = BASE, **more: Any) -> requests.Response:
         return self.http.request(method, f"{self.sandbox.salesforce_url}{base}/jobs/query{path}", **more)
