@@ -24,7 +24,8 @@ def get_kashoo_commands() -> list[Any]:
                     help="Create pools and store, copy the DAGs and mappings",
                     description=(
                         "Create the pools and the sync store, and copy the shipped DAGs and mappings to where Airflow "
-                        "looks for them. A file that exists already is never overwritten. May be run again."
+                        "looks for them. A file that exists already is never overwritten. May be run again. In a new "
+                        "Airflow run this first: airflow db migrate"
                     ),
                     func=init,
                     args=[_NO_COPY],
@@ -32,14 +33,19 @@ def get_kashoo_commands() -> list[Any]:
                 ActionCommand(
                     name="check",
                     help="Say what a run would miss: connections, permissions, mappings",
-                    description="Do what the task preflight does, for both syncs, and write nothing anywhere.",
+                    description=(
+                        "Do what the task preflight does, for both syncs. Nothing is written to Kashoo or Salesforce."
+                    ),
                     func=check,
                     args=[],
                 ),
                 ActionCommand(
                     name="status",
                     help="Parked records, writes in doubt, review items, watermarks",
-                    description="List what a person has to look at, each with its cause and what to do.",
+                    description=(
+                        "List what a person has to look at, each with its cause and what to do, and up to when each "
+                        "source was read. Reads the store only."
+                    ),
                     func=status,
                     args=[],
                 ),
@@ -85,7 +91,8 @@ def get_kashoo_commands() -> list[Any]:
                     help="Serve a simulated Salesforce and Kashoo",
                     description=(
                         "Print one JSON line (addresses, CA bundle, the environment that points any DAG here), then "
-                        "serve until stopped. Needs the extra: pip install 'airflow-provider-kashoo[sandbox]'"
+                        # the backslash is for Rich, which would take the extra for markup
+                        "serve until stopped. Needs the extra: pip install 'airflow-provider-kashoo\\[sandbox]'"
                     ),
                     func=sandbox,
                     args=[_SALESFORCE_PORT, _KASHOO_PORT, _DATASET, _SEED],
@@ -129,10 +136,15 @@ _KEEP = Arg(("--keep",), help="leave everything running, with the Airflow UI", a
 
 def init(args: Namespace) -> None:
     """Create pools and store; copy DAGs and mappings, never over edits."""
+    from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.hooks.settings import open_database
     from airflow_provider_kashoo.hooks.setup import copy_shipped, create_pools_and_store
 
-    for name, slots in create_pools_and_store().items():
+    try:
+        pools = create_pools_and_store()
+    except SyncError as error:
+        raise SystemExit(str(error)) from None
+    for name, slots in pools.items():
         _say(f"pool   {name}: {slots} slots")
     _say(f"store  {open_database().url.render_as_string(hide_password=True)}")
     for path, state in [] if args.no_copy else copy_shipped():
@@ -161,7 +173,7 @@ def check(_: Namespace) -> None:
 
 
 def status(_: Namespace) -> None:
-    """List what waits for a person."""
+    """List what waits for a person, and the watermarks."""
     from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.hooks.settings import open_database
     from airflow_provider_kashoo.hooks.status import print_status
@@ -217,12 +229,17 @@ def sandbox(args: Namespace) -> None:
     """Serve the sandbox until stopped."""
     from airflow_provider_kashoo.sandbox.server import serve
 
-    serve(
-        dataset=args.dataset,
-        seed=args.seed,
-        salesforce_port=args.salesforce_port,
-        kashoo_port=args.kashoo_port,
-    )
+    try:
+        serve(
+            dataset=args.dataset,
+            seed=args.seed,
+            salesforce_port=args.salesforce_port,
+            kashoo_port=args.kashoo_port,
+        )
+    except ValueError:
+        raise SystemExit(
+            f"--dataset {args.dataset} is unknown. Give demo, empty, scale:ROWS or generated:ROWS, ROWS a number."
+        ) from None
 
 
 def demo(args: Namespace) -> None:

@@ -115,7 +115,7 @@ _OPTIONS = {
         "integer",
         "0",
         "Ask both sides this often whether anything changed, and wake the DAGs when it did; at least 30. "
-        "0 asks never. Each time costs six requests to Salesforce and two to four of Kashoo's budget.",
+        "0 asks never. Each time costs two requests to Salesforce and two to four of Kashoo's budget.",
         "300",
     ),
 }

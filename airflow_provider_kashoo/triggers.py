@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MIN_SECONDS = 30
 MAX_PAUSE_SECONDS = 3600.0
 """The longest pause between two attempts to reach a side."""
+MAX_DOUBLINGS = 10
+"""Enough to get from the shortest pause to the longest; a float overflows after a thousand."""
 
 SOBJECTS = ("Account", "Opportunity", "OpportunityLineItem", "Order", "OrderItem", "Product2")
 """What the shipped mappings read a delta of."""
@@ -49,7 +51,8 @@ class _ChangeTrigger(BaseEventTrigger):
         # Airflow finds a trigger that is there already by these, as they come back from its database: a list stays one.
         self.conn_id, self.objects, self.poll_seconds = conn_id, list(objects), poll_seconds
         self._look: Look | None = None
-        self._failures: list[str] = []
+        self._failures = 0
+        self._said: set[str] = set()
         self._kept = True
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -97,7 +100,8 @@ class _ChangeTrigger(BaseEventTrigger):
             return None, self._failed(type(error).__name__, f"{type(error).__name__}; its message is not shown.")
         if self._failures:
             self.log.info("%s answers again", self.side)
-            self._failures = []
+            self._failures = 0
+            self._said.clear()
         return found, self.poll_seconds
 
     def _blocking_look(self, cursor: Any) -> tuple[list[str], Any]:
@@ -106,11 +110,12 @@ class _ChangeTrigger(BaseEventTrigger):
 
     def _failed(self, kind: str, message: str) -> float:
         """Say a fault once per outage; give the pause, which doubles."""
-        pause = min(self.poll_seconds * 2.0 ** len(self._failures), max(MAX_PAUSE_SECONDS, self.poll_seconds))
-        if kind not in self._failures:
+        doubled = self.poll_seconds * 2.0 ** min(self._failures, MAX_DOUBLINGS)
+        if kind not in self._said:
             self.log.error("Watching %s: %s It looks again, each time later, up to an hour.", self.side, message)
-        self._failures.append(kind)
-        return pause
+        self._said.add(kind)
+        self._failures += 1
+        return min(doubled, max(MAX_PAUSE_SECONDS, self.poll_seconds))
 
     async def _remembered(self) -> Any:
         return await self._state(lambda store: store.aget(self._key))
@@ -136,7 +141,7 @@ class _ChangeTrigger(BaseEventTrigger):
 
 
 class SalesforceChangeTrigger(_ChangeTrigger):
-    """Looks for records whose stamp moved; one request per object, in the server's own time.
+    """Looks for records whose stamp moved; one request for five objects, in the server's own time.
 
     :param conn_id: connection to Salesforce.
     :param objects: such as ``Opportunity``.

@@ -159,13 +159,28 @@ class KashooClient:
     ) -> requests.Response:
         """Send one request as it is given; the answer is the caller's to judge.
 
+        A 401 makes the next request log in anew. A GET is that next request itself, once; nothing else is repeated.
+
         :param path: below the base URL, with a leading slash.
-        :param data: query parameters of a GET, JSON body of anything else.
+        :param data: query parameters of a GET; body of anything else, text as it is and the rest as JSON.
         """
+        response = self._once(method, path, data, headers, options)
+        if response.status_code == 401 and method == "GET":
+            response = self._once(method, path, data, headers, options)
+        return response
+
+    def _once(
+        self, method: str, path: str, data: Any, headers: Mapping[str, str] | None, options: Mapping[str, Any]
+    ) -> requests.Response:
         self._ensure_token()
-        bare = method == "DELETE" and data is None
-        sent = {"params": data} if method == "GET" else {} if bare else {"data": encode(data or {})}
-        return self._session.request(
+        sent: dict[str, Any] = {}
+        if method == "GET":
+            sent = {"params": data}
+        elif isinstance(data, str):
+            sent = {"data": data.encode()}
+        elif method != "DELETE" or data is not None:
+            sent = {"data": encode({} if data is None else data)}
+        response = self._session.request(
             method,
             self._base + path,
             headers={"Content-Type": "application/json", **self._headers(), **(headers or {})},
@@ -173,21 +188,19 @@ class KashooClient:
             **sent,
             **options,
         )
+        if response.status_code == 401:
+            self._authorization = ""
+        return response
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> requests.Response:
         try:
             response = self.request(method, path, body)
-        except requests.ConnectTimeout:
-            raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.NOT_SENT, stop=True)) from None
         except requests.RequestException as error:
-            never_left = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
-            event = Event.TURNED_AWAY if never_left else Event.SILENCE
-            problem = outcomes.NOT_SENT if never_left else outcomes.NO_ANSWER
-            raise WriteFailed(Outcome(event, problem, stop=never_left)) from None
+            if never_left(error):
+                raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.NOT_SENT, stop=True)) from None
+            raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER)) from None
         if response.status_code in {200, 201, 204}:
             return response
-        if response.status_code == 401:
-            self._authorization = ""
         raise WriteFailed(outcomes.of_write(response.status_code, response.text))
 
     def _written(self, response: requests.Response, known_id: int | None) -> Written:
@@ -215,9 +228,9 @@ class KashooClient:
         return found
 
     def _read(self, path: str, query: Mapping[str, Any]) -> Any:
-        return read_with_retries(lambda: self._read_once(path, query, renew=True), "Kashoo", self._sleep)
+        return read_with_retries(lambda: self._read_once(path, query), "Kashoo", self._sleep)
 
-    def _read_once(self, path: str, query: Mapping[str, Any], *, renew: bool) -> Any:
+    def _read_once(self, path: str, query: Mapping[str, Any]) -> Any:
         response = self.request("GET", path, dict(query))
         status = response.status_code
         if status == 200:
@@ -225,9 +238,6 @@ class KashooClient:
             if parsed is None:
                 raise TryAgain("it answered, but not with JSON")
             return parsed
-        if status == 401 and renew:
-            self._authorization = ""
-            return self._read_once(path, query, renew=False)
         if status == 404:
             return None
         if status == 401:
@@ -271,6 +281,12 @@ class KashooClient:
         if response.status_code != 200 or not re.fullmatch(r"[A-Za-z0-9-]{16,64}", text):
             raise _bad_credentials()
         self._authorization, self._expires = f"TOKEN uuid:{text}", self._clock() + 3600
+
+
+def never_left(error: requests.RequestException) -> bool:
+    """Say whether a request that failed was surely not sent: there was no connection to send it on."""
+    said = repr(error)
+    return isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in said or "NameResolutionError" in said
 
 
 def encode(body: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 from airflow_provider_kashoo.core.dates import parse_instant
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.money import CENTS
+from airflow_provider_kashoo.hooks.console import add_row
 from airflow_provider_kashoo.sync.adopt import Adoption, Finding, Report, Result, money
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -64,10 +65,10 @@ def adopt(
     if choice.output and not Path(choice.output).absolute().parent.is_dir():
         raise ConfigurationError(f"{choice.output} lies in no folder.", remedy="Create it, or choose another one.")
     adoption = Adoption(sync, since)
-    requests = adoption.read_salesforce()
-    seconds = sync.budget.seconds_for(requests)
+    needed = adoption.read_salesforce()
+    seconds = sync.budget.seconds_for(needed)
     console.print(
-        f"Reads from Kashoo about {requests} times, in {seconds:.0f} s at least; more if it holds more than Salesforce."
+        f"Reads from Kashoo about {needed} times, in {seconds:.0f} s at least; more if it holds more than Salesforce."
     )
     try:
         report = adoption.compare()
@@ -101,8 +102,8 @@ def print_report(report: Report, console: Console) -> None:
         if target == "invoice":
             table.add_column("total", justify="right")
         for found in matches:
-            total = [Text(money(found))] if target == "invoice" else []
-            table.add_row(found.row.record, str(found.row.kashoo_id), Text(found.label), found.why, *total)
+            total = [money(found)] if target == "invoice" else []
+            add_row(table, found.row.record, str(found.row.kashoo_id), found.label, found.why, *total)
         if matches:
             console.print(table)
     waiting = report.of(*OPEN)
@@ -111,7 +112,7 @@ def print_report(report: Report, console: Console) -> None:
         for found in waiting:
             candidates = ", ".join(map(str, found.candidates))
             row = found.row
-            table.add_row(row.record, row.target, found.result.value, Text(found.why), candidates, Text(money(found)))
+            add_row(table, row.record, row.target, found.result.value, found.why, candidates, money(found))
         console.print(table)
     console.print(Text(_summary(report)))
     if unclear := [found for found in waiting if found.result is Result.AMBIGUOUS and found.row.target == "invoice"]:

@@ -7,17 +7,34 @@ from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_kashoo.clients.kashoo import KashooClient
-from airflow_provider_kashoo.clients.outcomes import WriteFailed
+from airflow_provider_kashoo.clients.kashoo import KashooClient, never_left
+from airflow_provider_kashoo.clients.outcomes import WriteFailed, of_write
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.clients.transport import Unlimited, new_session
-from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError, SyncError
+from airflow_provider_kashoo.clients.transport import Unlimited, adapter_of, new_session, unreachable
+from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError, SyncError, UnreachableError
+from airflow_provider_kashoo.core.operations import Event
 from airflow_provider_kashoo.hooks.settings import open_database, settings, structured
 from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.database import INIT
+from airflow_provider_kashoo.store.store import keyed_hash
 
 DEFAULT_HOST = "https://api.kashoo.com/api"
 DEFAULT_BUDGET = [{"requests": 500, "seconds": 3600}, {"requests": 5, "seconds": 1}]
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+UNKNOWN = "It is not known whether it was written."
+
+
+class UnclearError(RefusedError):
+    """A write was answered by a status that does not say whether it was done.
+
+    :param status: HTTP status of the answer.
+    """
+
+    def __init__(self, what: str, *, status: int, remedy: str) -> None:
+        self.status, self.error_class = status, "no_answer"
+        SyncError.__init__(self, what, written=UNKNOWN, remedy=remedy)
 
 
 class KashooHook(HttpHook):
@@ -41,16 +58,27 @@ class KashooHook(HttpHook):
         self._client: KashooClient | None = None
 
     def get_conn(
-        self,
-        headers: dict[Any, Any] | None = None,
-        extra_options: dict[str, Any] | None = None,  # noqa: ARG002  HttpHook's signature
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
-        """Give the one session of this hook; each of its requests takes a slot of the budget."""
+        """Give the one session of this hook; each of its requests takes a slot of the budget.
+
+        It carries no token: :meth:`run` and :meth:`client` send it with each request.
+
+        :param headers: gives a session of the caller's own that always sends them, within the same budget.
+        :param extra_options: none is supported; deadline, redirects and TLS are this hook's own affair.
+        :raises ValueError: for any of ``extra_options``.
+        :raises ConfigurationError: when the store does not exist, or the budget is malformed.
+        """
+        _refuse_options(extra_options)
         if self._session is None:
             self._session = new_session(self.budget(), settings().send_deadline)
-        if headers:
-            self._session.headers.update(headers)
-        return self._session
+        if not headers:
+            return self._session
+        own = requests.Session()
+        for scheme in ("https://", "http://"):
+            own.mount(scheme, adapter_of(self._session))
+        own.headers.update(headers)
+        return own
 
     def budget(self) -> Budget:
         """Give the request budget of this connection, kept in the sync store.
@@ -70,8 +98,8 @@ class KashooHook(HttpHook):
             )
         database = open_database()
         database.check()
-        name = f"{urlsplit(_base_url(connection)).netloc}/{connection.login}"
-        return Budget(database, name, limits)
+        # Everybody who can read the store sees the name: an e-mail address must not stand in it.
+        return Budget(database, keyed_hash(database).of(f"budget of {_account(connection)}"), limits)
 
     def client(self) -> KashooClient:
         """Give the client that the steps work with.
@@ -87,43 +115,80 @@ class KashooHook(HttpHook):
         endpoint: str | None = None,
         data: dict[str, Any] | str | None = None,
         headers: dict[str, Any] | None = None,
-        extra_options: dict[str, Any] | None = None,  # noqa: ARG002  HttpHook's signature
+        extra_options: dict[str, Any] | None = None,
         **request_kwargs: Any,
     ) -> requests.Response:
         """Send one request below the base URL, with a fresh token and within the budget.
 
+        A read whose token the books do not know any more is sent once more with a new one; a write never is.
+
         :param endpoint: path such as ``users/me/businesses``.
-        :param data: query parameters of a GET, JSON body of anything else.
+        :param data: query parameters of a GET; of anything else the body, JSON text as it is, or what becomes JSON.
+        :param headers: of this request only.
+        :param extra_options: none is supported, as for :meth:`get_conn`.
+        :param request_kwargs: only ``json``, another name for the body.
         :raises RefusedError: for a status that is not 2xx; the body is in no message and in no log.
+        :raises UnreachableError: when no answer came; it says whether a write may have been done.
+        :raises TypeError: for any other keyword.
+        :raises ValueError: for ``extra_options``, and for a body given twice or to a GET.
         """
+        _refuse_options(extra_options)
+        body = request_kwargs.pop("json", None)
+        if request_kwargs:
+            raise TypeError(f"KashooHook.run does not support {', '.join(sorted(request_kwargs))}; only json.")
+        if body is not None and (data is not None or self.method == "GET"):
+            raise ValueError("Give the body once, as json or as data; a GET has none, its query is data.")
+        client = self.client()
         path = "/" + (endpoint or "").lstrip("/")
-        response = self.client().request(self.method, path, data, headers=headers, **request_kwargs)
+        try:
+            response = client.request(self.method, path, data if body is None else body, headers=headers)
+        except requests.RequestException as error:
+            raise self._unanswered(error) from None
         self.check_response(response)
         return response
 
     def check_response(self, response: requests.Response) -> None:
-        """Raise for a status that is not 2xx, without its body."""
-        if not 200 <= response.status_code < 300:
-            raise RefusedError(
-                f"Kashoo answered {response.status_code} to {response.request.method} {response.request.path_url}.",
-                status=response.status_code,
-                error_class="refused",
-                remedy="Look the record up in Kashoo.",
-            )
+        """Raise for a status that is not 2xx, without its body and without its query.
+
+        :raises RefusedError: saying that nothing was written, or that nobody knows.
+        """
+        status, method = response.status_code, str(response.request.method)
+        if 200 <= status < 300:
+            return
+        what = f"Kashoo answered {status} to {method} {urlsplit(response.request.path_url).path}."
+        if method not in READS and of_write(status, "").event is Event.SILENCE:
+            raise UnclearError(what, status=status, remedy="Look in Kashoo before it is sent again.")
+        raise RefusedError(what, status=status, error_class="refused", remedy="Look the record up in Kashoo.")
+
+    def _unanswered(self, error: requests.RequestException) -> UnreachableError:
+        said = unreachable("Kashoo", error)
+        if self.method in READS or never_left(error):
+            return said
+        return UnreachableError(said.what, written=UNKNOWN, remedy="Look in Kashoo before it is sent again.")
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and look for the business; the message never holds a secret."""
+        """Log in and look for the business; nothing is raised, and the message never holds a secret."""
         try:
-            try:
-                client = self.client()
-            except ConfigurationError:  # the store is not there yet: two requests outside any budget
-                client = self._new_client(new_session(Unlimited(), settings().send_deadline))
-            names = {str(row["id"]): row.get("contactInformation", {}).get("name") for row in client.businesses()}
-        except (SyncError, WriteFailed) as error:
+            return self._tested()
+        except (SyncError, WriteFailed, AirflowNotFoundException) as error:
             return False, str(error)
+        except requests.RequestException as error:
+            return False, str(unreachable("Kashoo", error))
+        except Exception as error:  # noqa: BLE001  the form has to say something; a message of others may hold secrets
+            return False, f"It failed with {type(error).__name__}; its message is not shown."
+
+    def _tested(self) -> tuple[bool, str]:
+        try:
+            client = self.client()
+        except ConfigurationError as error:
+            if error.remedy != INIT:
+                raise
+            # Connections are made before the store is: two requests outside any budget.
+            client = self._new_client(new_session(Unlimited(), settings().send_deadline))
+        names = {str(row["id"]): (row.get("contactInformation") or {}).get("name") for row in client.businesses()}
         if client.business_id not in names:
             return False, f"Logged in, but the user has no business {client.business_id}; it has {sorted(names)}."
-        return True, f"Connected to {names[client.business_id]}."
+        return True, f"Connected to {names[client.business_id] or f'business {client.business_id}'}."
 
     def _new_client(self, session: requests.Session) -> KashooClient:
         connection = self.get_connection(self.kashoo_conn_id)
@@ -135,9 +200,14 @@ class KashooHook(HttpHook):
                 f"Connection {self.kashoo_conn_id} lacks {', '.join(missing)}.",
                 remedy="Fill it in Admin > Connections.",
             )
-        overrides = dict(structured(extra, "profile", {}))
+        overrides = structured(extra, "profile", {})
+        if not isinstance(overrides, dict):
+            raise ConfigurationError(
+                "The extra 'profile' of the Kashoo connection is no JSON object.",
+                remedy='Write for example {"item": "/businesses/{b}/products"}, or nothing.',
+            )
         if extra.get("reference_field"):
-            overrides.setdefault("invoice_reference", extra["reference_field"])
+            overrides = {"invoice_reference": extra["reference_field"], **overrides}
         return KashooClient(
             session,
             _base_url(connection),
@@ -150,9 +220,31 @@ class KashooHook(HttpHook):
 
 def _base_url(connection: Any) -> str:
     host = str(connection.host or DEFAULT_HOST)
+    url = host if "://" in host else f"https://{host}"
     if connection.port:
         raise ConfigurationError(
             f"Connection {connection.conn_id} has a port; it would end behind the path.",
             remedy="Write the port into the host, such as https://books.example:8443/api.",
         )
-    return host if "://" in host else f"https://{host}"
+    try:
+        named = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ConfigurationError(
+            f"The host of connection {connection.conn_id} is no address.",
+            remedy=f"Write it with its path, such as {DEFAULT_HOST}.",
+        )
+    return url
+
+
+def _account(connection: Any) -> str:
+    """Name host and login, alike for everything that is counted as one by the books."""
+    url = urlsplit(_base_url(connection))
+    port = url.port or {"http": 80}.get(url.scheme, 443)
+    return f"{url.hostname}:{port}/{connection.login}".casefold()
+
+
+def _refuse_options(options: dict[str, Any] | None) -> None:
+    if options:
+        raise ValueError(f"KashooHook does not support extra_options; it was given {', '.join(sorted(options))}.")

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from xml.parsers.expat import ExpatError
 
 import requests
 from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
-from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError
+from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, SyncError, UnreachableError
 from airflow_provider_kashoo.hooks.settings import settings
+
+if TYPE_CHECKING:
+    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+
+REFUSALS = frozenset(
+    (
+        # OAuth: what the token endpoint calls its error
+        "access_denied inactive_org inactive_user invalid_app_access invalid_assertion_type invalid_client "
+        "invalid_client_credentials invalid_client_id invalid_grant invalid_request invalid_scope unauthorized_client "
+        "unsupported_grant_type "
+        # SOAP: the exception code of a fault
+        "API_CURRENTLY_DISABLED API_DISABLED_FOR_ORG FUNCTIONALITY_NOT_ENABLED INSUFFICIENT_ACCESS INVALID_LOGIN "
+        "INVALID_SSO_GATEWAY_URL LOGIN_CHALLENGE_ISSUED LOGIN_CHALLENGE_PENDING LOGIN_DURING_RESTRICTED_DOMAIN "
+        "LOGIN_DURING_RESTRICTED_TIME LOGIN_MUST_USE_SECURITY_TOKEN ORG_LOCKED PASSWORD_LOCKOUT TRIAL_EXPIRED "
+        "UNSUPPORTED_API_VERSION UNSUPPORTED_CLIENT"
+    ).split()
+)
+"""The org's own words for a login that no later try mends. Whatever else goes wrong at a login may pass."""
+
+NO_WAY_TO_LOG_IN = "INVALID AUTH"
+"""What simple-salesforce says, before it asks anybody, of fields that make up no login."""
 
 
 class KashooSalesforceHook(SalesforceHook):
@@ -31,8 +56,9 @@ class KashooSalesforceHook(SalesforceHook):
     def client(self) -> SalesforceClient:
         """The client that the steps work with.
 
-        :raises AuthenticationError: when Salesforce refuses the login.
-        :raises UnreachableError: when it does not answer.
+        :raises AuthenticationError: when the org says that it refuses the login.
+        :raises ConfigurationError: when the connection lacks what a login needs, or its key cannot be used.
+        :raises UnreachableError: when Salesforce does not answer, or not with a login nor a refusal.
         """
         try:
             version = str(self._log_in().sf_version)
@@ -46,16 +72,61 @@ class KashooSalesforceHook(SalesforceHook):
         return Session(str(connection.session_id), f"https://{connection.sf_instance}")
 
     def _log_in(self) -> Any:
+        """Log in; a connection that fails is the caller's to repeat."""
+        with self._explained():
+            return self.get_conn()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in our words what a login raised. No cause is kept: some quote a key or the whole answer."""
+        from jwt.exceptions import InvalidKeyError
         from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
         try:
-            return self.get_conn()
+            yield
         except SalesforceAuthenticationFailed as error:
-            raise AuthenticationError(
-                f"Salesforce refused the login ({error.code}).",
+            raise self._failed(error) from None
+        except InvalidKeyError:
+            raise self._wrong(
+                "has a private key that is no RSA key in PEM", "Paste it whole, with its lines."
+            ) from None
+        except TypeError as error:
+            if "password" in str(error).lower():  # what cryptography says of an encrypted key
+                raise self._wrong("has an encrypted private key", "Give it without a passphrase.") from None
+            raise self._wrong("lacks what a login needs") from None
+        except (requests.JSONDecodeError, AttributeError, ExpatError, UnicodeDecodeError):
+            raise self._not_now("an answer that cannot be read") from None
+        except requests.exceptions.InvalidURL:
+            raise self._wrong("makes up no address", "Correct domain or instance.") from None
+        except requests.RequestException:
+            raise
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def _failed(self, error: SalesforceAuthenticationFailed) -> SyncError:
+        code = str(error.code)
+        if code == NO_WAY_TO_LOG_IN:
+            return self._wrong("lacks what a login needs")
+        if code in REFUSALS and "rate exceeded" not in error.auth_message.lower():
+            return AuthenticationError(
+                f"Salesforce refused the login ({code}).",
                 remedy=f"Check connection {self.conn_id} and the user's permissions.",
-            ) from None
-        except TypeError:  # simple-salesforce's word for fields that make up no way to log in
-            raise ConfigurationError(
-                f"Connection {self.conn_id} lacks what a login needs.", remedy="Fill it in Admin > Connections."
-            ) from None
+            )
+        return self._not_now(code if re.fullmatch(r"\w{1,60}", code) and error.code else "no reason given")
+
+    def _unusable(self, error: OSError | ValueError) -> SyncError:
+        if isinstance(error, OSError):
+            return self._wrong(
+                f"has a private key file that cannot be read ({error.strerror})",
+                "Check private_key_file_path; every worker needs the file.",
+            )
+        return self._wrong("has a value that no login can be made of", "Check version, domain and private key.")
+
+    def _wrong(self, what: str, remedy: str = "Fill it in Admin > Connections.") -> ConfigurationError:
+        return ConfigurationError(f"Connection {self.conn_id} {what}.", remedy=remedy)
+
+    def _not_now(self, what: str) -> UnreachableError:
+        return UnreachableError(
+            f"Salesforce neither allowed nor refused the login ({what}).",
+            remedy=f"The task tries again by itself; if it lasts, check the domain of connection {self.conn_id}.",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync.sync import Settings
 
 SECTION = "kashoo"
+LOCAL_EXECUTORS = frozenset({"LocalExecutor", "airflow.executors.local_executor.LocalExecutor"})
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -47,28 +49,40 @@ def open_database() -> Database:
         url = _url(BaseHook.get_connection(conn_id))
     except AirflowNotFoundException:
         url = URL.create("sqlite", database=str(airflow_home() / "kashoo_store.db"))
-    executor = conf.get("core", "executor", fallback="LocalExecutor")
-    if url.get_backend_name() == "sqlite" and executor.rsplit(".", 1)[-1] != "LocalExecutor":
-        raise ConfigurationError(
-            f"The sync store is a SQLite file, but workers of {executor} may be on other hosts.",
-            remedy=f"Point connection {conn_id} at PostgreSQL.",
-        )
+    if url.get_backend_name() == "sqlite":
+        _require_one_host("The sync store is a SQLite file", f"Point connection {conn_id} at PostgreSQL.")
     return Database(url)
 
 
 def staging_root() -> Any:
-    """Give the folder of the files between the steps, as a path object."""
-    configured = conf.get(SECTION, "staging_path", fallback=None)
-    if not configured:
-        return airflow_home() / "kashoo_staging"
-    return ObjectStoragePath(configured) if "://" in configured else Path(configured)
+    """Give the folder of the files between the steps: ``[kashoo] staging_path``, or one in AIRFLOW_HOME.
+
+    :returns: a path object.
+    :raises ConfigurationError: for a plain path under an executor whose workers may be on other hosts.
+    """
+    configured = conf.get(SECTION, "staging_path", fallback=None) or str(airflow_home() / "kashoo_staging")
+    if "://" in configured:
+        return ObjectStoragePath(configured)
+    _require_one_host(
+        "The files between the steps lie in a folder of this host",
+        "Set [kashoo] staging_path to object storage, or to file:// and a mount that every worker has.",
+    )
+    return Path(configured)
+
+
+def own_mappings_dir() -> Path | None:
+    """Give ``[kashoo] mappings_dir``, whether it exists or not; None when nothing is configured."""
+    configured = conf.get(SECTION, "mappings_dir", fallback=None)
+    return Path(configured) if configured else None
 
 
 def mappings_dir() -> Path:
-    """Find the mapping files: configured, beside the DAGs, or the shipped ones."""
-    configured = conf.get(SECTION, "mappings_dir", fallback=None)
-    if configured:
-        return Path(configured)
+    """Find the folder of the mapping files: the configured one, the one beside the DAGs, or the shipped one.
+
+    The first of them counts alone, however many files it holds: mappings of two folders are never mixed.
+    """
+    if own := own_mappings_dir():
+        return own
     beside = Path(conf.get("core", "dags_folder")).parent / "include" / "mappings"
     return beside if beside.is_dir() else shipped("include/mappings")
 
@@ -99,6 +113,18 @@ def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
         raise ConfigurationError(
             f"The extra {name!r} of the Kashoo connection is not JSON.", remedy="Correct it in Admin > Connections."
         ) from None
+
+
+def _require_one_host(what: str, remedy: str) -> None:
+    """Refuse what is on this host only, unless every executor runs its tasks here.
+
+    Airflow takes several executors, separated by commas, each with an alias before a colon; those of teams are
+    separated by semicolons, the team before an equals sign.
+    """
+    configured = conf.get("core", "executor", fallback="LocalExecutor")
+    names = [re.split("[=:]", each)[-1].strip() for each in re.split("[,;]", configured)]
+    if not set(names) <= LOCAL_EXECUTORS:
+        raise ConfigurationError(f"{what}, but workers of {configured} may be on other hosts.", remedy=remedy)
 
 
 def _url(connection: Any) -> URL:

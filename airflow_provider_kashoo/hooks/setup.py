@@ -13,7 +13,8 @@ from pathlib import Path
 
 from airflow.sdk import conf
 
-from airflow_provider_kashoo.hooks.settings import open_database, shipped
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.hooks.settings import open_database, own_mappings_dir, shipped
 from airflow_provider_kashoo.store.store import record_pools
 from airflow_provider_kashoo.sync.preflight import POOLS
 
@@ -26,7 +27,28 @@ def create_pools_and_store() -> Mapping[str, int]:
     """Create missing pools, migrate the store, and record the pool sizes in it. May be called again.
 
     :returns: pool name -> slots, as they are now; a size that was changed by hand stays.
+    :raises ConfigurationError: when Airflow's own database has no tables yet, or the store cannot be used.
+    :raises UnreachableError: when the store does not answer, or is locked for too long.
     """
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    try:
+        sizes = _create_pools()
+    except (OperationalError, ProgrammingError) as error:
+        raise ConfigurationError(
+            f"Airflow's own database has no tables yet, or cannot be reached ({type(error).__name__}).",
+            remedy="Run: airflow db migrate",
+        ) from None
+    database = open_database()
+    try:
+        database.migrate()
+        record_pools(database, sizes)
+    finally:
+        database.dispose()
+    return sizes
+
+
+def _create_pools() -> dict[str, int]:
     from airflow.models.pool import Pool
     from airflow.utils.session import create_session
 
@@ -40,25 +62,17 @@ def create_pools_and_store() -> Mapping[str, int]:
                 )
                 log.info("Created pool %s with %d slots", name, slots)
             sizes[name] = int(pool.slots)
-    database = open_database()
-    try:
-        database.migrate()
-        record_pools(database, sizes)
-    finally:
-        database.dispose()
     return sizes
 
 
 def copy_shipped() -> Iterator[tuple[Path, str]]:
-    """Copy the shipped DAGs and mappings to where Airflow looks for them, never over a file that exists.
+    """Copy the shipped DAGs and mappings to where they are looked for, never over a file that exists.
 
     :returns: each path with ``copied`` or ``kept``.
     """
     dags = Path(conf.get("core", "dags_folder"))
-    for folder, target, pattern in (
-        ("dags", dags, "*.py"),
-        ("include/mappings", dags.parent / "include" / "mappings", "*.yaml"),
-    ):
+    mappings = own_mappings_dir() or dags.parent / "include" / "mappings"
+    for folder, target, pattern in (("dags", dags, "*.py"), ("include/mappings", mappings, "*.yaml")):
         target.mkdir(parents=True, exist_ok=True)
         for source in sorted(shipped(folder).glob(pattern)):
             path = target / source.name

@@ -1,15 +1,18 @@
-"""What a person has to look at, as tables for the command line."""
+"""What a person has to look at, and how far each source was read, as tables for the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.hooks.console import add_row
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
@@ -19,9 +22,10 @@ WAITING = (State.PARKED, State.IN_DOUBT, State.RETRY, State.SENT)
 
 
 def print_status(database: Database, console: Console | None = None) -> None:
-    """Print, for each org and business, what is parked, in doubt, or to be reviewed.
+    """Print, for each org and business, what is parked, in doubt, or to be reviewed, and the watermarks.
 
     :raises ConfigurationError: when the store is missing or old.
+    :raises UnreachableError: when it does not answer.
     """
     console = console or Console()
     database.check()
@@ -30,24 +34,33 @@ def print_status(database: Database, console: Console | None = None) -> None:
     if not scopes:
         console.print("Nothing was synced yet.")
     for scope in scopes:
-        journal = Journal(database, scope.id)
-        table = Table(
-            "id", "state", "record", "target", "cause", "what to do", title=f"{scope.org_id} / {scope.business_id}"
-        )
-        for row in journal.unsettled(*WAITING):
-            table.add_row(
-                str(row["id"]),
-                row["state"],
-                _record(row),
-                row["target"],
-                row["cause"] or "no answer yet",
-                row["fix"] or "",
-            )
-        for row in Reviews(database, scope.id).all_open():
-            table.add_row("", "review", _record(row), row["target"], row["cause"], row["fix"])
-        console.print(
-            table if table.row_count else f"{scope.org_id} / {scope.business_id}: nothing waits for a person."
-        )
+        name = f"{scope.org_id} / {scope.business_id}"
+        waiting = _waiting(database, scope.id, name)
+        console.print(waiting if waiting.row_count else Text(f"{name}: nothing waits for a person."))
+        read = _watermarks(database, scope.id, name)
+        if read.row_count:
+            console.print(read)
+
+
+def _waiting(database: Database, scope_id: int, name: str) -> Table:
+    table = Table("id", "state", "record", "target", "cause", "what to do", title=Text(name))
+    for row in Journal(database, scope_id).unsettled(*WAITING):
+        cause, fix = row["cause"] or "no answer yet", row["fix"] or ""
+        add_row(table, str(row["id"]), row["state"], _record(row), row["target"], cause, fix)
+    for row in Reviews(database, scope_id).all_open():
+        add_row(table, "", "review", _record(row), row["target"], row["cause"], row["fix"])
+    return table
+
+
+def _watermarks(database: Database, scope_id: int, name: str) -> Table:
+    table = Table("source", "read up to (UTC)", "by run", title=Text(f"{name}: watermarks"))
+    mine = select(tables.watermarks).where(tables.watermarks.c.scope_id == scope_id)
+    with database.begin() as connection:
+        found = connection.execute(mine.order_by(tables.watermarks.c.source)).all()
+    for row in found:
+        instant = datetime.fromtimestamp(row.value, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        add_row(table, row.source, instant, row.run_id)
+    return table
 
 
 def _record(row: Mapping[str, Any]) -> str:

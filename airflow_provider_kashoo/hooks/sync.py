@@ -30,13 +30,16 @@ def open_sync(
     """Open both sides and the store for one run.
 
     :param name: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
-    :raises ConfigurationError: for a missing pool, store, connection or mapping; nothing is contacted before.
+    :raises ConfigurationError: for a missing pool, store, connection or mapping, and for a store or staging folder that
+        workers on other hosts would not see; neither side is contacted before.
+    :raises SyncError: as the clients do.
     """
     mappings = load_mappings(mappings_dir())
     database = open_database()
     try:
         database.check()
         check_pools(recorded_pools(database))
+        files = Staging(staging_root(), name, run.run_id)
         try:
             kashoo_hook = KashooHook(kashoo_conn_id)
             kashoo = kashoo_hook.client()
@@ -52,7 +55,7 @@ def open_sync(
             store=SyncStore(database, organization.id, kashoo.business_id),
             budget=kashoo_hook.budget(),
             mappings=mappings,
-            files=Staging(staging_root(), name, run.run_id),
+            files=files,
             settings=settings(),
             org_currency=organization.currency,
         )

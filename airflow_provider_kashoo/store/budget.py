@@ -44,7 +44,7 @@ class Limit:
 
 
 class Budget:
-    """The budget of one Kashoo login and business.
+    """The budget of one Kashoo login on one host.
 
     :param name: shared by everything that spends from it.
     :param limits: all of them hold at once.

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, DisconnectionError
+from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, UnreachableError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = text(
@@ -21,6 +21,9 @@ _LOCK = text(
     "SELECT extract(epoch FROM clock_timestamp()) FROM taken"
 )
 WAL_TRIES = 200
+CONNECT_SECONDS = 10
+LOCK_SECONDS: float = 30
+"""How long another process may hold SQLite's write lock, or a migration's."""
 INIT = "Run: airflow kashoo init"
 
 
@@ -58,19 +61,20 @@ class Database:
     def begin(self) -> Iterator[Connection]:
         """Run one transaction that is either committed whole or not at all.
 
-        :raises ConfigurationError: when the store is missing, read-only, corrupt or unreachable.
+        :raises ConfigurationError: when the store is missing, read-only or corrupt.
+        :raises UnreachableError: when it does not answer, or is locked for too long.
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             raise _explained(error, self.url) from error
 
     @contextmanager
     def writing(self, scope_id: int) -> Iterator[Transaction]:
         """Run one transaction at a time on a scope: what it reads still holds when it writes.
 
-        :raises ConfigurationError: as :meth:`begin`.
+        :raises SyncError: as :meth:`begin`.
         """
         with self.begin() as connection:
             yield Transaction(connection, scope_id, self.lock(connection, f"scope/{scope_id}"))
@@ -99,13 +103,16 @@ class Database:
     def migrate(self) -> None:
         """Create the schema or bring it up to date.
 
-        :raises ConfigurationError: as :meth:`begin`.
+        :raises SyncError: as :meth:`begin`; also when another process holds a lock that it needs for too long.
         """
         from alembic import command
 
-        if self.url.get_backend_name() == "sqlite":
+        sqlite = self.url.get_backend_name() == "sqlite"
+        if sqlite:
             self._make_file()
         with self.begin() as connection:
+            if not sqlite:  # the API server migrates at its start, and must come up
+                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             self.lock(connection, "migrations")
             command.upgrade(self._alembic(connection), "head")
 
@@ -113,6 +120,7 @@ class Database:
         """Refuse a store that is absent, older or newer than this package.
 
         :raises ConfigurationError: with the remedy.
+        :raises UnreachableError: as :meth:`begin`.
         """
         if self.url.get_backend_name() == "sqlite" and not Path(str(self.url.database)).is_file():
             raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
@@ -154,7 +162,9 @@ def _sqlite_engine(url: URL) -> Engine:
     path = Path(url.database or "").absolute()
     # Never made by opening it: a store that vanished must not be taken for an empty one.
     uri = f"{path.as_uri()}?mode=rw"
-    engine = create_engine(url, creator=lambda: sqlite3.connect(uri, timeout=30, uri=True, check_same_thread=False))
+    engine = create_engine(
+        url, creator=lambda: sqlite3.connect(uri, timeout=LOCK_SECONDS, uri=True, check_same_thread=False)
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, record: Any) -> None:
@@ -198,7 +208,9 @@ def _use_wal(connection: Any) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": "-c synchronous_commit=on"})
+    options = f"{url.query.get('options', '')} -c synchronous_commit=on".strip()
+    seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
+    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": seconds})
 
 
 _SIGNS = (
@@ -206,21 +218,36 @@ _SIGNS = (
     ("relation", "has no tables", INIT),
     ("does not exist", "does not exist", "Create the database and the user that connection kashoo_store names."),
     ("permission denied", "may not be used", "Grant the user of connection kashoo_store its schema and tables."),
+    ("authentication failed", "refuses the login", "Check login and password of connection kashoo_store."),
+    ("pg_hba.conf", "refuses the login", "Let pg_hba.conf admit the user of connection kashoo_store."),
     ("readonly", "is read-only", "Make it writable for the Airflow workers."),
     ("read-only", "is read-only", "Make it writable for the Airflow workers."),
     ("malformed", "is damaged", "Restore the last backup."),
     ("not a database", "is no SQLite database", "Restore the last backup, or point kashoo_store elsewhere."),
-    ("locked", "is locked by another process", "Try again; if it lasts, move the store to PostgreSQL."),
     ("unable to open", "cannot be opened", "Check the path in connection kashoo_store and its permissions."),
-    ("connection", "cannot be reached", "Check connection kashoo_store."),
 )
+_LOCKED = ("is locked by another process", "The task tries again by itself; if it lasts, move the store to PostgreSQL.")
+_AWAY = ("cannot be reached", "Check connection kashoo_store; the task tries again by itself.")
+_PASSING = (("locked", _LOCKED), ("connection", _AWAY), ("resolve host", _AWAY))
+_PASSING_STATES = (
+    ("55P03", (_LOCKED[0], "Try again; if it lasts, look in the database for a transaction that hangs.")),
+    ("40", ("ended a transaction that met another one", "The task tries again by itself.")),
+    ("08", _AWAY),
+    ("57P", _AWAY),
+    ("53", ("is short of connections, memory or disk", "The task tries again by itself; see the database's own log.")),
+)
+"""What PostgreSQL calls what may pass, by the beginning of its SQLSTATE; its texts also name a relation at times."""
 
 
-def _explained(error: DatabaseError, url: URL) -> ConfigurationError:
-    said = str(error.orig).lower()
-    unknown = (f"answered with {type(error).__name__}", "See the database's own log.")
-    what, remedy = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), unknown)
+def _explained(error: DBAPIError, url: URL) -> SyncError:
+    said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None) or ""
     name = url.render_as_string(hide_password=True)
-    return ConfigurationError(
-        f"The sync store {name} {what}.", remedy=remedy, written="The step that failed was not recorded."
-    )
+    written = "The step that failed was not recorded."
+    passing = next((words for sign, words in _PASSING_STATES if state.startswith(sign)), None)
+    lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)
+    if not lasting and not passing:
+        passing = next((words for sign, words in _PASSING if sign in said), None)
+    if passing:
+        return UnreachableError(f"The sync store {name} {passing[0]}.", remedy=passing[1], written=written)
+    what, remedy = lasting or (f"answered with {type(error).__name__}", "See the database's own log.")
+    return ConfigurationError(f"The sync store {name} {what}.", remedy=remedy, written=written)

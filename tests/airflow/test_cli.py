@@ -2,18 +2,29 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from argparse import Namespace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from airflow.models.pool import Pool
 from airflow.utils.session import create_session
 from records import writes
+from rich.console import Console
+from rich.text import Text
 
 from airflow_provider_kashoo import cli
-from airflow_provider_kashoo.hooks.settings import open_database
+from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.hooks import adopt as by_hand
+from airflow_provider_kashoo.hooks.settings import mappings_dir, open_database
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.store import recorded_pools
+from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.store.store import SyncStore, recorded_pools
+from airflow_provider_kashoo.sync.adopt import Finding, Report, Result
 from tests.airflow.environment import set_connection
 
 REPOSITORY = Path(__file__).parents[2]
@@ -90,6 +101,37 @@ def test_init_creates_the_pools_and_leaves_a_size_that_was_changed(
             Pool.get_pool("kashoo_api", session=session).slots = 2
 
 
+def test_init_copies_the_mappings_to_where_they_are_looked_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__KASHOO__MAPPINGS_DIR", str(home / "own" / "mappings"))
+    init()
+    names = {Path(name).name for name in SHIPPED if name.startswith("include/")}
+    assert {path.name for path in mappings_dir().iterdir()} == names
+    assert not (home / "include").exists()
+
+
+def test_init_without_airflows_own_tables_says_how_to_make_them(tmp_path: Path) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    own = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "kashoo", "init"],
+        env={name: value for name, value in inherited.items() if not name.startswith("AIRFLOW__")} | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.stderr.strip().endswith("Run: airflow db migrate")
+    assert not (tmp_path / "kashoo_store.db").exists()
+
+
+def test_init_says_what_is_wrong_with_the_store(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(away))
+    with pytest.raises(SystemExit, match=r"The sync store .* cannot be reached"):
+        init()
+
+
 def test_check_says_that_both_syncs_can_run(sandbox: Sandbox, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     init()
     capsys.readouterr()
@@ -145,6 +187,72 @@ def test_status_names_the_scope_that_has_nothing_waiting(
     cli.status(Namespace())
     scope = f"{sandbox.org.org_id} / {sandbox.books.main()}"
     assert capsys.readouterr().out.replace("\n", " ").strip() == f"{scope}: nothing waits for a person."
+
+
+def test_status_shows_watermarks_and_prints_every_text_as_it_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init()
+    store = SyncStore(open_database(), "00D000000000001EAA", "77")
+    upper = datetime(2026, 3, 2, 1, 55, 7, tzinfo=UTC)
+    store.watermarks.move("salesforce.Order", lower=upper, upper=upper, run_id="scheduled__2026")
+    parked = {"id": 5, "state": "parked", "source_object": "Order", "source_id": "801", "target": "invoice"}
+    said = {"cause": "it carries [sf:006...] already", "fix": "remove [/x] [bold]"}
+    monkeypatch.setattr(Journal, "unsettled", lambda *_: [parked | said])
+    monkeypatch.setenv("COLUMNS", "200")
+    capsys.readouterr()
+    cli.status(Namespace())
+    out = capsys.readouterr().out
+    assert said["cause"] in out
+    assert said["fix"] in out
+    row = next(line for line in out.splitlines() if "salesforce.Order" in line)
+    assert "2026-03-02 01:55:07" in row
+    assert "scheduled__2026" in row
+
+
+def test_a_scope_that_waits_for_nobody_shows_its_watermarks_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    init()
+    now = datetime.now(UTC)
+    store = SyncStore(open_database(), "00D000000000001EAA", "77")
+    store.watermarks.move("kashoo.payments", lower=now, upper=now, run_id="r")
+    capsys.readouterr()
+    cli.status(Namespace())
+    out = capsys.readouterr().out
+    assert "nothing waits for a person." in out
+    assert "kashoo.payments" in out
+
+
+def test_the_report_of_adopt_prints_every_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "memo says [sf:006...] and [/x]"
+    row = PlanRow(Action.LINK, "m", "invoice", "Opportunity", "[/006]", "", total=100, currency="USD", kashoo_id=7)
+    found = Finding(Result.MATCH, row, why, label="[/INV-1]")
+    by_hand.print_report(Report([found, replace(found, result=Result.NO_MATCH)]), Console(width=300))
+    out = capsys.readouterr().out
+    assert out.count(why) == 2
+    assert out.count("[/006]") == 2
+    assert "[/INV-1]" in out
+
+
+def test_a_data_set_that_does_not_exist_is_said_in_one_line() -> None:
+    for name in ("deom", "scale", "scale:many", "demo:3"):
+        with pytest.raises(SystemExit, match=rf"^--dataset {name} is unknown\. Give demo, empty, scale:ROWS or gen"):
+            cli.sandbox(Namespace(dataset=name, seed=1, salesforce_port=0, kashoo_port=0))
+
+
+@pytest.mark.parametrize("name", ["sandbox", "check", "status", "adopt", "replay", "resolve", "init", "demo"])
+def test_help_shows_every_text_as_it_is_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (group,) = cli.get_kashoo_commands()
+    (command,) = [each for each in group.subcommands if each.name == name]
+    texts = [command.help, command.description, command.epilog or "", *(each.kwargs["help"] for each in command.args)]
+    for text in texts:
+        assert Text.from_markup(text).plain == text.replace("\\[", "[")
+
+
+def test_help_of_sandbox_names_the_extra_and_check_says_what_it_does_not_write() -> None:
+    (group,) = cli.get_kashoo_commands()
+    described = {each.name: Text.from_markup(each.description).plain for each in group.subcommands}
+    assert "pip install 'airflow-provider-kashoo[sandbox]'" in described["sandbox"]
+    assert described["check"].endswith("Nothing is written to Kashoo or Salesforce.")
 
 
 def test_the_store_may_be_a_connection(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from records import add_deal, books_rows
 
 from airflow_provider_kashoo import triggers
 from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.get_provider_info import get_provider_info
 from airflow_provider_kashoo.operators.sync import KashooSyncPreflightOperator
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.triggers import KashooChangeTrigger, SalesforceChangeTrigger
@@ -196,6 +197,28 @@ def test_a_spent_budget_is_waited_for_until_it_is_free() -> None:
     events, pauses = watch(trigger, *[nothing] * 3)
     assert pauses == [300, 1234, 300, 300]
     assert len(events) == 1
+
+
+def test_a_side_that_is_away_for_weeks_is_still_asked_and_said_once(said: Said) -> None:
+    looks = 1_100  # six weeks at one an hour
+
+    def away(_: Any) -> Any:
+        raise UnreachableError("gone.")
+
+    trigger = SalesforceChangeTrigger()
+    trigger.open = lambda: away  # type: ignore[method-assign]
+    _, pauses = watch(trigger, *[nothing] * (looks - 1))
+    assert pauses == [300, 600, 1200, 2400, *[3600.0] * (looks - 3)]
+    assert said().count("gone.") == 1
+    kept = [value for value in vars(trigger).values() if isinstance(value, list | set | dict)]
+    assert max(map(len, kept)) < 10
+
+
+def test_what_a_look_costs_is_said_alike_everywhere() -> None:
+    described = get_provider_info()["config"]["kashoo"]["options"]["watch_seconds"]["description"]
+    assert "two requests to Salesforce" in described
+    assert "one request for five objects" in str(SalesforceChangeTrigger.__doc__)
+    assert -(-len(triggers.SOBJECTS) // 5) == 2
 
 
 @pytest.mark.parametrize("fault", [ConfigurationError("No such thing."), AuthenticationError("Refused.")])

@@ -174,6 +174,17 @@ def test_a_sqlite_store_is_refused_when_workers_may_be_elsewhere(
         preflight().execute(context())
 
 
+def test_a_store_that_is_away_is_tried_again(
+    sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me", "password": "hunter2"}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(away))
+    with pytest.raises(AirflowException, match="cannot be reached") as failed:
+        preflight().execute(context())
+    assert type(failed.value) is AirflowException
+    assert "hunter2" not in str(failed.value)
+
+
 def test_a_wrong_password_fails_at_once_and_is_not_said(
     sandbox: Sandbox, new_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
