@@ -22,7 +22,9 @@ def start() -> Iterator[tuple[Sandbox, Any]]:
 def drive(start: tuple[Sandbox, Any], tmp_path: Path) -> Iterator[Rounds]:
     box, snapshot = start
     box.restore(snapshot)
-    for log in box.logs.values():
+    for faults, log in zip(box.faults.values(), box.logs.values(), strict=True):
+        faults.clear()
+        faults.hook = None
         log.clear()
     drive = Rounds(box, tmp_path)
     yield drive

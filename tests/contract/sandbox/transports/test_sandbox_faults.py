@@ -97,11 +97,11 @@ def test_a_duplicate_is_answered_by_the_second_delivery(world: World) -> None:
     assert len(world.customers()) == 1
 
 
-@pytest.mark.parametrize(("shape", "seen"), [("location", SILENCE), ("empty", SILENCE), ("url-body", SILENCE)])
-def test_every_shape_of_answer_can_be_cut(world: World, shape: Any, seen: type[Exception]) -> None:
+@pytest.mark.parametrize("shape", ["location", "empty", "url-body"])
+def test_every_shape_of_answer_can_be_cut(world: World, shape: Any) -> None:
     world.sandbox.books.create_answer = shape
     world.fail("cut_body")
-    assert _seen(world, world.create) is seen
+    assert _seen(world, world.create) is SILENCE
     assert world.customers() == ["Acme"]
 
 
