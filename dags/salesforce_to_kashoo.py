@@ -34,7 +34,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={
-        "retries": 3,
+        "retries": 8,  # with these pauses, for an hour and a half
         "retry_delay": timedelta(seconds=30),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
@@ -47,7 +47,7 @@ with DAG(
     tags=["kashoo", "salesforce"],
     doc_md=__doc__,
 ):
-    preflight = KashooSyncPreflightOperator(task_id="preflight", sync=SYNC, retries=0)
+    preflight = KashooSyncPreflightOperator(task_id="preflight", sync=SYNC)
     with TaskGroup("extract") as extract:
         for sobject in ("Account", "Product2", "Opportunity", "Order"):
             SalesforceDeltaOperator(task_id=sobject.lower(), sobject=sobject)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +14,12 @@ from sqlalchemy import URL, make_url
 
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
+
+if TYPE_CHECKING:
+    from rounds import Rounds, Start
+
+# What the helpers assert is explained as what the tests assert; before anything imports them.
+pytest.register_assert_rewrite("adoption", "books", "rounds", "secrecy", "voids")
 
 # The same examples on every machine and no limit by the clock: a busy machine must not turn a test red.
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -98,3 +106,29 @@ def postgres_database(postgres_url: URL, clock: ManualClock) -> Iterator[Databas
 @pytest.fixture
 def store(database: Database) -> SyncStore:
     return SyncStore(database, ORG, BUSINESS)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """A store and two systems that have been in step for a while."""
+    from rounds import in_step  # here, because it imports much and most unit tests do without
+
+    with in_step(tmp_path_factory.mktemp("start")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def fixed_weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """As ``start``, on a Wednesday: weeks begin only when a test says so."""
+    from rounds import in_step
+
+    with in_step(tmp_path_factory.mktemp("start"), datetime(2026, 3, 4, 12, tzinfo=UTC)) as start:
+        yield start
+
+
+@pytest.fixture
+def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
+    """What ``start`` gives, afresh for each test."""
+    drive = start.again(tmp_path)
+    yield drive
+    drive.database.dispose()

@@ -247,7 +247,7 @@ class KashooClient:
         if status == 401:
             raise self._bad_credentials()
         if status in outcomes.STOPS:
-            problem = outcomes.STOPS[status]
+            problem = outcomes.STOPS[status].problem
             raise ConfigurationError(f"Reading {path}: {problem.cause}.", remedy=problem.fix)
         if status == 429 or status >= 500:
             raise TryAgain(f"status {status}")

@@ -49,9 +49,18 @@ REFUSED_BY_BODY = (
 )
 
 STOPS = {
-    402: Problem("subscription", "the Kashoo subscription does not cover this (402)", "Renew the subscription."),
-    403: Problem("permission", "the Kashoo user may not do this (403)", "Give the user access to the business."),
+    402: Outcome(
+        Event.SILENCE,
+        Problem("subscription", "the Kashoo subscription does not cover this (402)", "Renew the subscription."),
+        stop=True,
+    ),
+    403: Outcome(
+        Event.TURNED_AWAY,
+        Problem("permission", "the Kashoo user may not do this (403)", "Give the user access to the business."),
+        stop=True,
+    ),
 }
+"""Only 403 proves that nothing was written; 402 may come from a limit that is counted afterwards."""
 
 TURNED_AWAY = Problem("rate_limit", "Kashoo asked to slow down (429)", "Nothing: it is sent again by itself.")
 NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing: it is sent again by itself.")
@@ -72,7 +81,7 @@ def of_write(status: int, body: str) -> Outcome:
     if status == 429:
         return Outcome(Event.TURNED_AWAY, TURNED_AWAY)
     if status in STOPS:
-        return Outcome(Event.TURNED_AWAY, STOPS[status], stop=True)
+        return STOPS[status]
     if status in {400, 422}:
         said = body.lower()
         for sign, problem in REFUSED_BY_BODY:

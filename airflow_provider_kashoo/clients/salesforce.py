@@ -27,6 +27,7 @@ from airflow_provider_kashoo.core.errors import (
 )
 
 MAX_COLLECTION = 200
+PERHAPS_WRITTEN = "Some records may have been written; all of them are told again, by Id."
 TOGETHER = 5
 A_MOMENT = timedelta(minutes=2)
 LISTED_DELETED = timedelta(days=14)
@@ -236,12 +237,16 @@ class SalesforceClient:
 
         :param records: (object, fields with ``Id``), at most 200; each succeeds or fails by itself.
         :returns: one entry per record, None where it was written.
+        :raises UnreachableError: when no answer came; any of them may have been written.
         """
         body = {
             "allOrNone": False,
             "records": [{"attributes": {"type": sobject}, **fields} for sobject, fields in records],
         }
-        answer = self.json("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
+        try:
+            answer = self.json("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
+        except UnreachableError as error:
+            raise UnreachableError(error.what, remedy=error.remedy, written=PERHAPS_WRITTEN) from None
         return [None if row["success"] else record_problem(row["errors"]) for row in answer]
 
     def json(self, method: str, path: str, **options: Any) -> Any:

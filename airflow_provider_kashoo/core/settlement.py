@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-STATUSES = ("Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void")
+OPEN, REFUNDED = "Open", "Refunded"
+STATUSES = (OPEN, "Partly Paid", "Paid", "Overpaid", REFUNDED, "Void")
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ def _status(invoice: Mapping[str, Any], parts: list[Allocation], paid: int) -> s
         return "Paid"
     if paid > 0:
         return "Partly Paid"
-    return "Refunded" if any(part.amount < 0 for part in parts) else "Open"
+    return REFUNDED if any(part.amount < 0 for part in parts) else OPEN

@@ -117,8 +117,7 @@ class Adoption:
             raise ConfigurationError("--from lies in the future.", remedy="Give the day on which your deals begin.")
         for source in self._sources:
             salesforce_delta.extract(self.sync, source)
-        objects = sorted({m.from_.object for m in self.sync.mappings.values() if m.into_books})
-        frames = [salesforce_read.load_records(self.sync, name) for name in objects]
+        frames = [salesforce_read.load_records(self.sync, name) for name in self.sync.sources]
         lists = [0 if frame is None else len(frame) for frame in frames]
         page = self.sync.kashoo.profile.page_size * NEW_ROWS_A_PAGE
         return PREFLIGHT_REQUESTS + sum(2 + int(count // page) for count in lists)

@@ -29,7 +29,7 @@ from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
 from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
-from airflow_provider_kashoo.sync.merges import plan_merges
+from airflow_provider_kashoo.sync.merges import INTO, plan_merges
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
@@ -151,15 +151,21 @@ class BooksPlan:
         frame = load_records(self.sync, mapping.from_.object)
         stamps = _stamps(frame) if frame is not None else {}
         links = self.sync.store.links.of_sources(mapping.to, {*stamps, *needed})
-        for row, link in plan_merges(self.sync, mapping):
+        merged: set[str] = set()
+        for row, link in plan_merges(self.sync, mapping, self._open):
             self.rows.append(row)
+            merged.add(row.source_id)
             if link and link.source_id in {*stamps, *needed}:
                 links[link.source_id] = link
+            elif row.action is Action.PARK:
+                self.unfit[mapping.to, row.payload[INTO]] = Problem(row.error_class, row.reason, row.fix)
         self.linked |= {(mapping.to, ident): link.kashoo_id for ident, link in links.items()}
         result = None
         if frame is not None:
             result = transform(mapping, frame[frame["Id"].isin({*links, *needed})], None, self.sync.surroundings)
         for ident in sorted({*needed, *links} & {*stamps, *needed}):
+            if (mapping.to, ident) in self.unfit:
+                continue
             row = self._row(mapping, ident, stamps)
             document = result.documents.get(ident) if result else None
             if document is not None:
@@ -168,7 +174,8 @@ class BooksPlan:
                 problem = (result.problems.get(ident) if result else None) or _not_for_books(mapping)
                 self._park(row, problem)
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-        for ident in sorted({*stamps, *report.get("missing", [])} & self._parked(mapping.to) - {*needed, *links}):
+        seen = {*stamps, *report.get("missing", []), *report.get("deleted", [])}
+        for ident in sorted(seen & self._parked(mapping.to) - {*needed, *links, *merged}):
             self._add(self._row(mapping, ident, stamps), Action.SKIP, "nothing that is sold needs it")
 
     def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:

@@ -13,32 +13,47 @@ from airflow_provider_kashoo.sync.sync import Sync
 INTO = "into"
 """Key of a row's payload: the record that the link goes on with."""
 
+APART_FIX = "Merge the two in Kashoo; new invoices go to the survivor's."
 
-def plan_merges(sync: Sync, mapping: Mapping) -> Iterator[tuple[PlanRow, Link | None]]:
+
+def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) -> Iterator[tuple[PlanRow, Link | None]]:
     """Plan what becomes of the links of merged records.
 
     Salesforce names the survivor in the loser's ``MasterRecordId`` (evidenced).
 
-    :returns: a row each, and the link as it will be; None for two customers that only a person can merge.
+    :param in_doubt: (target, source id) of what was sent before and has no known outcome.
+    :returns: a row each, and the link as it will be; None for what waits, and for two customers that only a person
+        can merge.
     """
     report = sync.files.read_json(f"delta.{mapping.from_.object}") or {}
     merged: dict[str, str] = report.get("merged", {})
     links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
     for loser, survivor in sorted(merged.items()):
-        link = links.get(loser)
-        if link is None or link.source_object != mapping.from_.object:
-            continue
-        reason, payload = f"merged into {survivor}", {INTO: survivor}
-        row = link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, payload=payload)
-        if (other := links.get(survivor)) is None:
+        link, other = links.get(loser), links.get(survivor)
+        if in_doubt & {(mapping.to, loser), (mapping.to, survivor)}:
+            yield _waits(sync, mapping, loser, survivor), None
+        elif link and other is None:
             links[survivor] = replace(link, source_id=survivor, sale_id=survivor, version=link.version + 1)
-            yield row, links[survivor]
-        elif other.kashoo_id != link.kashoo_id:
-            cause = (
-                f"merged into {survivor}, but in Kashoo they are {mapping.to}s {link.kashoo_id} and {other.kashoo_id}"
-            )
-            fix = "Merge the two in Kashoo; new invoices go to the survivor's."
-            yield (
-                replace(row, action=Action.REVIEW, payload={}, reason=cause, error_class="merged_apart", fix=fix),
-                None,
-            )
+            reason, payload = f"merged into {survivor}", {INTO: survivor}
+            yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, payload=payload), links[survivor]
+        elif link and other and other.kashoo_id != link.kashoo_id:
+            cause = f"merged into {survivor}, but in Kashoo they are {mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
+            problem = {"error_class": "merged_apart", "fix": APART_FIX}
+            yield link.row(sync.name, Action.REVIEW, cause, mapping=mapping.name, **problem), None
+
+
+def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str) -> PlanRow:
+    """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
+    return PlanRow(
+        action=Action.PARK,
+        mapping=mapping.name,
+        target=mapping.to,
+        source_object=mapping.from_.object,
+        source_id=loser,
+        sale_id=loser,
+        reason=f"merged into {survivor}, and it is not known yet what was written for one of the two",
+        sync=sync.name,
+        payload={INTO: survivor},
+        error_class="waiting_for_merge",
+        fix="Nothing: planned again.",
+    )

@@ -61,7 +61,7 @@ def _check_business(sync: Sync) -> None:
 
 
 def _mapping_faults(sync: Sync) -> Iterator[str]:
-    for sobject in sorted({each.from_.object for each in sync.mappings.values() if each.into_books}):
+    for sobject in sync.sources:
         yield from _caught(partial(shape_of, sync, sobject))
     for mapping in sync.mappings.values():
         for number, condition in enumerate(mapping.conditions):

@@ -14,9 +14,8 @@ from airflow_provider_kashoo.core.plan import Action
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE, Sync
+from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
-KASHOO_SOURCES = ("invoices", "payments")
 Operation = Mapping[str, Any]
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -203,7 +204,9 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     merges = [MERGED_INTO] if MERGED_INTO in sync.salesforce.describe(sobject).fields else []
     own = soql.changed(sobject, window, merges)
     others = list(_others(sobject, shape, window))
-    answers = sync.salesforce.queries([own, *(text for text, _ in others)], deleted=True)
+    # What waits and was merged, in whatever window that was: its link cannot follow before its write is settled.
+    waiting = list(soql.by_ids(sobject, ["Id", "IsDeleted", *merges], sorted(unsettled))) if merges else []
+    answers = sync.salesforce.queries([own, *(text for text, _ in others), *waiting], deleted=True)
     changed = next(answers)
     dirty.mass = changed.total > BULK_FROM and sold and not shape.picks
     if changed.total > BULK_FROM and not dirty.mass:
@@ -212,9 +215,11 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
             _note_rows(dirty, part.to_pylist(), matters)
     elif not dirty.mass:
         _note_rows(dirty, changed.records, matters)
-    for (_, key), found in zip(others, answers, strict=True):
+    for (_, key), found in zip(others, islice(answers, len(others)), strict=True):
         ids = {row[key] for row in found.records if row[key]}
         dirty.ids |= ids if matters is None else ids & matters
+    for found in answers:
+        _note_rows(dirty, found.records, matters)
     # The survivor's stamp need not move with the merge, and its own customer may be none.
     dirty.ids |= {dirty.survivor(loser) for loser in dirty.merged if matters is None or loser in matters}
     return dirty

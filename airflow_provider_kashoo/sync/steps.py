@@ -17,7 +17,7 @@ from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.settle import settle
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
 
 
@@ -38,7 +38,11 @@ def extract(sync: Sync, source: str) -> dict[str, Any]:
 
 
 def plan(sync: Sync) -> PlanSummary:
-    """Look up what got no answer, then work out what would be written; write nothing to either side."""
+    """Look up what got no answer, then work out what would be written; write nothing to either side.
+
+    :raises ConfigurationError: when a delta is missing: what it would have shown must not pass for unchanged.
+    """
+    _check_deltas(sync)
     # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
     windows = {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
     if sync.name == TO_KASHOO:
@@ -104,6 +108,17 @@ def commit(sync: Sync) -> dict[str, str]:
                 moved[source] = report["upper"]
     sync.store.finish_run(sync.name, sync.run.run_id)
     return moved
+
+
+def _check_deltas(sync: Sync) -> None:
+    if sync.run.only is not None:
+        return
+    wanted = sync.sources if sync.name == TO_KASHOO else KASHOO_SOURCES
+    if missing := sorted(set(wanted) - {name.removeprefix("delta.") for name in sync.files.names("delta.")}):
+        raise ConfigurationError(
+            f"No delta of {', '.join(missing)} was staged in this run.",
+            remedy="Let the DAG extract each object that a mapping reads, and every worker see the staging folder.",
+        )
 
 
 def _check_scope(sync: Sync, summary: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_kashoo.sync.staging import Staging
 
 TO_KASHOO = "salesforce_to_kashoo"
 TO_SALESFORCE = "kashoo_to_salesforce"
+KASHOO_SOURCES = ("invoices", "payments")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Sync:
         """What a transform needs beside the records."""
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
         return Surroundings(self.settings.zone, self.org_currency, targets)
+
+    @property
+    def sources(self) -> list[str]:
+        """List the Salesforce objects that mappings into the books read."""
+        return sorted({each.from_.object for each in self.mappings.values() if each.into_books})
 
     def mappings_from(self, sobject: str) -> list[FieldMapping]:
         """List the mappings into the books that read an object."""

@@ -23,7 +23,7 @@ from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import CENTS
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
-from airflow_provider_kashoo.core.settlement import Allocation, is_complete, settle
+from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, Allocation, is_complete, settle
 from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
@@ -88,9 +88,14 @@ def _affected(
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
             if is_gone(invoice):
                 rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
-        if invoice is not None:
+        if invoice is not None and (missed or link.kashoo_id in parts or not _is_refunded_still(link, invoice)):
             known.append((link, invoice))
     return known
+
+
+def _is_refunded_still(link: Link, invoice: dict[str, Any]) -> bool:
+    """Say whether nothing speaks against a refund that was told: its payments add up to nothing, seen or not."""
+    return link.settlement == REFUNDED and bool(invoice["balanceDue"] == invoice["totalDue"])
 
 
 def _voided(sync: Sync, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple[Link, dict[str, Any]]]:
@@ -120,8 +125,13 @@ def _void(link: Link, invoice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]) -> None:
-    """Read older payments too, when those seen do not explain a balance to the cent."""
-    unexplained = [invoice for _, invoice in known if not is_complete(invoice, parts[invoice["id"]])]
+    """Read older payments too, when those seen do not explain a balance to the cent, or what was told before."""
+    unexplained = [
+        invoice
+        for link, invoice in known
+        if not is_complete(invoice, parts[invoice["id"]])
+        or (not parts[invoice["id"]] and link.settlement not in {None, OPEN})
+    ]
     if not unexplained:
         return
     today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from driver import SOURCES, Driver
+from driver import Driver, up_to_approval
 from records import books_rows
 
 from airflow_provider_kashoo.core.errors import StoppedError
@@ -23,11 +23,7 @@ def test_sigterm_lets_the_write_in_flight_finish_and_nothing_after_it(tmp_path: 
             driver = Driver(box, tmp_path)
             box.clock.advance(60)
             sync = driver.sync()
-            steps.preflight(sync)
-            for source in SOURCES[sync.name]:
-                steps.extract(sync, source)
-            steps.plan(sync)
-            steps.approve(sync)
+            up_to_approval(sync)
 
             def terminate(stage: str) -> None:
                 if stage.startswith("received POST") and stage.endswith("/records/invoices"):

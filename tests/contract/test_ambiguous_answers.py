@@ -31,7 +31,6 @@ from rounds import (
 from airflow_provider_kashoo.core.errors import SyncError
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.faults import Fault
-from airflow_provider_kashoo.sandbox.server import Sandbox
 
 WRITES = {
     "customer create": ("POST", CUSTOMERS),
@@ -60,12 +59,6 @@ FAULTS: dict[str, dict[str, Any]] = {
     "too_many with Retry-After": {"retry_after": 7},
     "too_many with a date": {"retry_after": 90, "as_date": True},
 }
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
 
 
 @pytest.fixture(scope="module")

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from records import add_account, add_deal, add_line, books_rows, edit, invoice_of
 from rounds import Rounds, Start, bearing, links, moved_by, open_items, quiet, reviews, win
 
-from airflow_provider_kashoo.sandbox.clock import Clock
-from airflow_provider_kashoo.sandbox.server import Sandbox
-
 WEEK = 7 * 86400
 Variant = Callable[[Rounds, pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    clock = Clock(datetime(2026, 3, 4, 12, tzinfo=UTC), source=lambda: 0.0)  # a Wednesday: weeks begin when told to
-    with Sandbox(dataset="empty", serve=False, clock=clock) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
-@pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
-    yield drive
-    drive.database.dispose()
+def start(fixed_weeks: Start) -> Start:
+    return fixed_weeks
 
 
 def as_it_is(drive: Rounds, patch: pytest.MonkeyPatch) -> None:

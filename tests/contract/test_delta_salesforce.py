@@ -14,10 +14,8 @@ from rounds import (
     bearing,
     billed_once,
     change,
-    links,
+    moved_on,
     open_items,
-    quiet,
-    reviews,
     states_of,
     win,
 )
@@ -26,6 +24,7 @@ from airflow_provider_kashoo.core.dates import parse_instant
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 7 * 86_400.0
 
@@ -34,13 +33,6 @@ def only_when(drive: Rounds, condition: str) -> None:
     """Add a condition to the mapping of deals."""
     path = drive.mappings / "invoice_from_opportunity.yaml"
     path.write_text(path.read_text().replace("  - IsWon\n", f"  - IsWon\n  - {condition}\n"))
-
-
-def moved_on(drive: Rounds) -> None:
-    """Let so much time and so many runs pass that no window holds what was done before."""
-    for _ in range(2):
-        drive.sandbox.clock.advance(3600)
-        drive.run()
 
 
 # -- dirty for another record's sake
@@ -117,7 +109,7 @@ def test_a_line_that_is_deleted_for_good_is_seen_by_the_roll_up(drive: Rounds) -
     billed_once(drive, deal)
 
 
-# -- deleted, undeleted, merged
+# -- deleted, undeleted
 
 
 @pytest.mark.parametrize("how", ["bin", "purged", "emptied"])
@@ -147,93 +139,6 @@ def test_a_deal_that_was_deleted_before_it_was_billed_is_forgotten_without_a_tra
     moved_on(drive)
     assert states_of(drive, deal) == ["closed"]
     assert open_items(drive) == []
-
-
-def test_the_customer_of_an_account_that_was_merged_becomes_the_survivors(drive: Rounds) -> None:
-    org, deal = drive.sandbox.org, win(drive)
-    drive.run()
-    moved_on(drive)
-    loser = org.get("Opportunity", deal)["AccountId"]
-    before = links(drive, "customer")[loser]
-    survivor = add_account(drive.sandbox, "Survivor", "new@survivor.example")
-    org.merge("Account", survivor, [loser])
-    second = add_deal(drive.sandbox, survivor, "300.00")
-    drive.run()
-    assert links(drive, "customer") == {**links(drive, "customer"), survivor: before}
-    assert loser not in links(drive, "customer")
-    assert invoice_of(drive.sandbox, second)["contact"] == before
-    assert invoice_of(drive.sandbox, deal)["contact"] == before
-    billed_once(drive, deal)
-    customer = drive.sandbox.books.read(drive.sandbox.books.main(), "customers", before)
-    assert customer["contactInformation"]["name"] == "Survivor"
-
-
-def test_a_merged_customer_bears_two_references_and_is_no_stranger(drive: Rounds) -> None:
-    org, deal = drive.sandbox.org, win(drive)
-    drive.run()
-    loser = org.get("Opportunity", deal)["AccountId"]
-    survivor = add_account(drive.sandbox, "Survivor")
-    org.merge("Account", survivor, [loser])
-    drive.run()
-    win(drive)  # to a new customer, so that the books are searched
-    drive.run()
-    assert loser not in links(drive, "customer")
-    assert drive.store.swept
-
-
-def test_the_survivor_of_a_merge_is_read_even_when_no_deal_moved_with_it(drive: Rounds) -> None:
-    org, deal = drive.sandbox.org, win(drive)
-    drive.run()
-    loser = org.get("Opportunity", deal)["AccountId"]
-    before = links(drive, "customer")[loser]
-    survivor = add_account(drive.sandbox, "Survivor")
-    org.delete("Opportunity", deal)
-    moved_on(drive)
-    org.merge("Account", survivor, [loser])
-    drive.run()
-    customer = drive.sandbox.books.read(drive.sandbox.books.main(), "customers", before)
-    assert customer["contactInformation"]["name"] == "Survivor"
-
-
-def test_a_merge_goes_on_along_a_chain(drive: Rounds) -> None:
-    org, deal = drive.sandbox.org, win(drive)
-    drive.run()
-    first = org.get("Opportunity", deal)["AccountId"]
-    second, third = (add_account(drive.sandbox, name) for name in ("Second", "Third"))
-    org.merge("Account", second, [first])
-    org.merge("Account", third, [second])
-    before = links(drive, "customer")[first]
-    billed_once(drive, deal)
-    assert links(drive, "customer")[third] == before
-
-
-def test_two_customers_of_merged_accounts_wait_for_a_person(drive: Rounds) -> None:
-    org, deals = drive.sandbox.org, [win(drive), win(drive)]
-    drive.run()
-    moved_on(drive)
-    loser, survivor = (org.get("Opportunity", deal)["AccountId"] for deal in deals)
-    contacts = [invoice_of(drive.sandbox, deal)["contact"] for deal in deals]
-    org.merge("Account", survivor, [loser])
-    drive.run()
-    assert (loser, "merged_apart") in reviews(drive)
-    assert (deals[0], "identity_changed") in reviews(drive)  # nobody moves an invoice to another customer by itself
-    assert [invoice_of(drive.sandbox, deal)["contact"] for deal in deals] == contacts
-    quiet(drive)
-
-
-def test_a_run_that_dies_while_it_follows_a_merge_ends_alike(drive: Rounds) -> None:
-    org, deal = drive.sandbox.org, win(drive)
-    drive.run()
-    loser = org.get("Opportunity", deal)["AccountId"]
-    before = links(drive, "customer")[loser]
-    survivor = add_account(drive.sandbox, "Survivor")
-    org.merge("Account", survivor, [loser])
-    sync = drive.prepare()
-    drive.apply(sync)
-    assert drive.apply(sync).get("followed", 0) == 0  # the task is tried again
-    steps.commit(sync)
-    billed_once(drive, deal)
-    assert links(drive, "customer")[survivor] == before
 
 
 # -- echoes, and the week's sweep
@@ -312,6 +217,26 @@ def test_what_the_user_may_not_see_any_more_is_said_first(drive: Rounds, spoil: 
     for name in ("CloseDate", "SystemModstamp"):
         drive.sandbox.org.grant("Opportunity", name)
     drive.sandbox.org.grant("Order")
+    billed_once(drive, deal)
+
+
+@pytest.mark.parametrize(
+    ("name", "sources", "missing"),
+    [
+        (TO_KASHOO, ["Account", "Opportunity"], "No delta of Order, Product2 was staged"),
+        (TO_SALESFORCE, ["payments"], "No delta of invoices was staged"),
+    ],
+)
+def test_a_delta_that_is_not_there_is_never_taken_for_nothing_changed(
+    drive: Rounds, name: str, sources: list[str], missing: str
+) -> None:
+    deal = win(drive)
+    sync = drive.sync(name)
+    steps.preflight(sync)
+    for source in sources:
+        steps.extract(sync, source)
+    with pytest.raises(ConfigurationError, match=missing):
+        steps.plan(sync)
     billed_once(drive, deal)
 
 

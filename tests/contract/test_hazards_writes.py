@@ -13,6 +13,7 @@ from records import add_account, add_deal, add_order, books_rows, edit, invoice_
 from rounds import (
     Rounds,
     at,
+    backup_of,
     bearing,
     billed_once,
     change,
@@ -218,11 +219,7 @@ def test_w15_a_second_host_with_its_own_store_makes_nothing_again(drive: Rounds,
 
 
 def test_w15_the_backup_of_last_night_makes_nothing_again(drive: Rounds, tmp_path_factory: Any) -> None:
-    backup = tmp_path_factory.mktemp("backup")
-    drive.database.dispose()
-    for path in drive.folder.rglob("*"):
-        target = backup / path.relative_to(drive.folder)
-        target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
+    backup = backup_of(drive, tmp_path_factory.mktemp("backup"))
     deals = [win(drive), win(drive, "260.00")]
     drive.run()
     drive.run_back()

@@ -8,13 +8,12 @@ import re
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from secrecy import raises_without
 
 from airflow_provider_kashoo.clients.documents import to_document, to_json
 from airflow_provider_kashoo.clients.kashoo import KashooClient
@@ -67,16 +66,7 @@ def secrets(running: Sandbox, caplog: Any) -> Iterator[Callable[[], list[str]]]:
 
 @pytest.fixture
 def raises(secrets: Any) -> Callable[..., Any]:
-    """As pytest.raises; nothing secret may stand in the message, nor in what a task log would print of it."""
-
-    @contextmanager
-    def checked(kind: type[BaseException], match: str | None = None) -> Iterator[Any]:
-        with pytest.raises(kind, match=match) as caught:
-            yield caught
-        printed = str(caught.value) + "".join(traceback.format_exception(caught.value))
-        assert [secret for secret in secrets() if secret in printed] == []
-
-    return checked
+    return raises_without(secrets)
 
 
 @pytest.fixture
@@ -385,7 +375,7 @@ def wire() -> Iterator[Callable[..., tuple[str, list[str]]]]:
     [
         *((http(s), Event.REFUSED, name, False) for s, name in [(405, "not_allowed"), (413, "too_large")]),
         *((http(s, PRIVATE.encode()), Event.REFUSED, "refused", False) for s in (400, 415, 422)),
-        (http(402), Event.TURNED_AWAY, "subscription", True),
+        (http(402), Event.SILENCE, "subscription", True),
         (http(403), Event.TURNED_AWAY, "permission", True),
         (http(503, b"", "Retry-After: 7"), Event.SILENCE, "no_answer", False),
         *((http(s, PRIVATE.encode()), Event.SILENCE, "no_answer", False) for s in (302, 401, 408, 409, 500, 502, 504)),

@@ -10,7 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, add_line, books_rows, invoices_of, set_amount
+from records import (
+    add_account,
+    add_deal,
+    add_line,
+    books_rows,
+    invoices_of,
+    remove_a_twin,
+    set_amount,
+    set_currencies,
+    twins,
+)
 from rounds import Rounds, open_items, operations
 
 from airflow_provider_kashoo.core.operations import State
@@ -47,10 +57,6 @@ def day(box: Sandbox, back: int) -> str:
     return (box.clock.now().date() - timedelta(days=back)).isoformat()
 
 
-def currencies(box: Sandbox, *codes: str) -> None:
-    box.books.business(box.books.main()).currencies = frozenset(codes)
-
-
 def with_line(box: Sandbox, name: str, description: str | None = None) -> str:
     deal = add_deal(box, add_account(box, name), None)
     line = add_line(box, deal, "125.00", quantity="2")
@@ -68,18 +74,6 @@ def describe_lines(box: Sandbox, deal: str) -> None:
     for line in box.org.rows("OpportunityLineItem"):
         if line["OpportunityId"] == deal:
             box.org.update("OpportunityLineItem", line["Id"], {"Description": "4100"})
-
-
-def twins(box: Sandbox) -> str:
-    for name in ("Twin", "Twin Ltd."):
-        info = {"name": name, "email": "pay@twin.example", "address": {}}
-        box.books.create(box.books.main(), "customers", {"contactInformation": info})
-    return add_deal(box, add_account(box, "Twin & Co", "pay@twin.example"))
-
-
-def remove_a_twin(box: Sandbox, _: str) -> None:
-    found = next(row for row in books_rows(box, "customers") if "twin.example" in str(row))
-    box.books.remove(box.books.main(), "customers", found["id"])
 
 
 def forced(**fields: Any) -> Callable[[Sandbox], str]:
@@ -105,7 +99,7 @@ BAD = {
     ),
     "a currency the books lack": Bad(
         lambda box: add_deal(box, add_account(box, "Thames Ltd"), CurrencyIsoCode="GBP"),
-        lambda box, _: currencies(box, "USD", "CAD", "EUR", "GBP"),
+        lambda box, _: set_currencies(box, "USD", "CAD", "EUR", "GBP"),
         "currency",
     ),
     "lines that do not add up": Bad(
@@ -145,7 +139,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rounds, di
         lines, single = mapping.read_text("utf-8").split("single_line:")
         lines = lines.replace('account: "type:INCOME"', 'account: {from: Description, default: "type:INCOME"}')
         mapping.write_text(f"{lines}single_line:{single}", "utf-8")
-        currencies(box, "USD", "CAD", "EUR")
+        set_currencies(box, "USD", "CAD", "EUR")
         box.books.lock_until(box.books.main(), day(box, 200))
         accounts = [add_account(box, f"Customer {number}") for number in range(CUSTOMERS)]
         good: list[str] = []

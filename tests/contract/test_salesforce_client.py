@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
+from secrecy import raises_without
 from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
@@ -50,16 +49,7 @@ def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[st
 
 @pytest.fixture
 def raises(secrets: list[str]) -> Callable[..., Any]:
-    """As pytest.raises; nothing secret may stand in the message, nor in what a task log would print of it."""
-
-    @contextmanager
-    def checked(kind: type[BaseException], match: str | None = None) -> Iterator[Any]:
-        with pytest.raises(kind, match=match) as caught:
-            yield caught
-        printed = str(caught.value) + "".join(traceback.format_exception(caught.value))
-        assert [secret for secret in secrets if secret in printed] == []
-
-    return checked
+    return raises_without(lambda: secrets)
 
 
 @pytest.fixture
@@ -306,6 +296,16 @@ def test_each_refusal_stops_or_is_tried_again_as_it_deserves(
     with raises(kind, says):
         list(mocked.query("SELECT Id FROM Account"))
     assert (requests_mock.call_count, len(slept)) == (tries, tries - 1)
+
+
+@pytest.mark.parametrize("answer", [{"exc": requests.ReadTimeout}, {"status_code": 200, "text": "<html/>"}])
+def test_an_update_without_an_answer_does_not_say_that_nothing_was_written(
+    mocked, raises, requests_mock, answer
+) -> None:
+    requests_mock.patch(f"{MOCKED}/services/data/v67.0/composite/sobjects", [answer])
+    with raises(UnreachableError, "may have been written") as caught:
+        mocked.update([("Opportunity", {"Id": "006000000000001AAA"})])
+    assert "Nothing was written" not in str(caught.value)
 
 
 def test_an_update_that_was_not_served_is_sent_again_because_it_goes_by_id(mocked, requests_mock) -> None:

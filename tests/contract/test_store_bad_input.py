@@ -10,45 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driver import LOOK_UP_AFTER, OPEN_STATES, up_to_approval
 from inprocess import InProcessDriver
 from postgres import Postgres
 from records import add_account, add_deal, add_line, books_rows, edit, invoice_of, invoices_of, writes
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.replay import replay
 
-LOOK_UP_AFTER = 700.0
-OPEN = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
 KINDS = ("customers", "items", "invoices")
 
 
 class StoreDriver(InProcessDriver):
-    """A driver over the store at a URL, a SQLite file in its folder unless given."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path, url: URL | None = None) -> None:
-        folder.mkdir(exist_ok=True)
-        self.url = url or make_url(f"sqlite:///{folder}/store.db")
-        super().__init__(sandbox, folder)
-
-    def open_store(self) -> Database:
-        return Database(self.url, self.sandbox.clock.time)
-
-    @property
-    def store(self) -> SyncStore:
-        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
+    """A driver that can say what its store holds."""
 
     def links(self) -> dict[str, dict[str, int]]:
         found = {target: self.store.links.of_target(target) for target in ("customer", "item", "invoice")}
         return {target: {link.source_id: link.kashoo_id for link in rows} for target, rows in found.items()}
 
     def open(self) -> list[tuple[str, str]]:
-        return [(row["source_id"], row["state"]) for row in self.store.journal.unsettled(*OPEN)] + [
+        return [(row["source_id"], row["state"]) for row in self.store.journal.unsettled(*OPEN_STATES)] + [
             (row["source_id"], row["error_class"]) for row in self.store.reviews.all_open()
         ]
 
@@ -299,11 +285,7 @@ def test_a_plan_made_for_another_business_or_org_is_refused_with_both_names(box,
     win(box, 1)
     drive = StoreDriver(box, tmp_path / "a")
     sync = drive.sync(run_id="run")
-    steps.preflight(sync)
-    for source in ("Account", "Product2", "Opportunity", "Order"):
-        steps.extract(sync, source)
-    steps.plan(sync)
-    steps.approve(sync)
+    up_to_approval(sync)
     mine, main = box.org.org_id, str(box.books.main())
     scope = (mine, "4711") if other == "business" else ("00D000000000009EAA", main)
     shutil.copytree(tmp_path / "a" / "staging", tmp_path / "b" / "staging")

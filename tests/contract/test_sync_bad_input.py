@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import SOURCES, Driver
+from driver import Driver, up_to_approval
 from records import (
     add_account,
     add_deal,
@@ -17,7 +17,10 @@ from records import (
     books_rows,
     invoice_of,
     invoices_of,
+    remove_a_twin,
     set_amount,
+    set_currencies,
+    twins,
     writes,
 )
 
@@ -26,7 +29,6 @@ from airflow_provider_kashoo.core.errors import AuthenticationError, Configurati
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.sync import TO_KASHOO
 
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
 
@@ -67,29 +69,11 @@ def long_ago(box: Sandbox) -> str:
     return (box.clock.now().date() - timedelta(days=300)).isoformat()
 
 
-def ambiguous(box: Sandbox) -> str:
-    for name in ("Twin", "Twin Ltd."):
-        info = {"name": name, "email": "pay@twin.example", "address": {}}
-        box.books.create(box.books.main(), "customers", {"contactInformation": info})
-    return add_deal(box, add_account(box, "Twin & Co", "pay@twin.example"))
-
-
-def merge_twins(box: Sandbox, _: str) -> None:
-    twins = [
-        row for row in books_rows(box, "customers") if row["contactInformation"].get("email") == "pay@twin.example"
-    ]
-    box.books.remove(box.books.main(), "customers", twins[0]["id"])
-
-
 def not_adding_up(box: Sandbox) -> str:
     deal = add_deal(box, add_account(box, "Odd Sums"), None)
     add_line(box, deal, "125.00", quantity="2")
     set_amount(box, deal, "240.00")
     return deal
-
-
-def set_currencies(box: Sandbox, *codes: str) -> None:
-    box.books.business(box.books.main()).currencies = frozenset(codes)
 
 
 BAD = {
@@ -101,7 +85,7 @@ BAD = {
         lambda box, deal: box.org.update("Opportunity", deal, {"AccountId": add_account(box, "Found Again")}),
     ),
     "an ambiguous customer": Bad(
-        "waiting_for_parent", "its customer is parked", "Settle the customer first.", ambiguous, merge_twins
+        "waiting_for_parent", "its customer is parked", "Settle the customer first.", twins, remove_a_twin
     ),
     "a currency the business lacks": Bad(
         "currency",
@@ -327,11 +311,7 @@ def test_kashoo_gone_between_two_writes_loses_nothing(drive: Driver) -> None:
     deal = add_deal(drive.sandbox, add_account(drive.sandbox))
     drive.sandbox.clock.advance(60)
     sync = drive.sync()
-    steps.preflight(sync)
-    for source in SOURCES[TO_KASHOO]:
-        steps.extract(sync, source)
-    steps.plan(sync)
-    steps.approve(sync)
+    up_to_approval(sync)
     right, sync.kashoo._base = sync.kashoo._base, f"http://{NOWHERE}/api"
     with pytest.raises(UnreachableError) as stopped:
         steps.apply(sync)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import SOURCES
+from driver import LOOK_UP_AFTER, SOURCES
 from inprocess import InProcessDriver
 from records import books_rows
 
@@ -27,9 +27,6 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
-
-LOOK_UP_AFTER = 700.0
-"""Seconds: the send deadline and the settle time are over."""
 
 RUNS_TO_REST = 2
 """One is enough, but for the very first write of a store: no listing has shown a reference of ours yet."""

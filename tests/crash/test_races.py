@@ -12,24 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import BEGINNING, SOURCES
+from driver import BEGINNING, LOOK_UP_AFTER, up_to_approval
 from inprocess import InProcessDriver
 from records import add_account, add_deal, books_rows, invoices_of, writes
 from sqlalchemy import URL
+from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.store import SyncStore
-from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.replay import replay
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-
-LOOK_UP_AFTER = 700.0
-"""Seconds: the send deadline and the settle time are over."""
+from airflow_provider_kashoo.sync.sync import Sync
 
 CUSTOMERS, DEALS = 5, 50
 """Of one plan; each is one race."""
@@ -39,25 +35,13 @@ class Worker(InProcessDriver):
     """One worker: its own connections to a store, both systems and the staging that all share."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, url: URL) -> None:
-        self.url = url
-        super().__init__(sandbox, folder)
+        super().__init__(sandbox, folder, url)
         self.metered = False  # the budget has a race of its own
-
-    def open_store(self) -> Database:
-        return Database(self.url, self.sandbox.clock.time)
-
-    @property
-    def store(self) -> SyncStore:
-        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def prepare(self, run_id: str) -> Sync:
         """Run as far as the approval of the plan."""
         sync = self.sync(run_id=run_id)
-        steps.preflight(sync)
-        for source in SOURCES[TO_KASHOO]:
-            steps.extract(sync, source)
-        steps.plan(sync)
-        steps.approve(sync)
+        up_to_approval(sync)
         return sync
 
 
@@ -73,27 +57,6 @@ class InStep(BooksApply):
             self._together.wait()
             time.sleep(random.random() / 500)  # noqa: S311 - who comes first, and how far, is never the same
         return super()._row(row, was_parked=was_parked)
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Run each call in a thread of its own; raises the first error."""
-    results: list[Any] = [None] * len(calls)
-    errors: list[BaseException] = []
-
-    def run(me: int) -> None:
-        try:
-            results[me] = calls[me]()
-        except BaseException as error:  # noqa: BLE001 - raised by the caller
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(me,)) for me in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    if errors:
-        raise errors[0]
-    return results
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from driver import SOURCES
 from history import DAY, HOUR, Org, Rules, RunFacts, Sync, Trip, instant, play
 from inprocess import InProcessDriver
 from records import add_account, add_deal, invoice_of, invoices_of
-from rounds import Rounds, Start, change, in_doubt, states_of, win
+from rounds import Rounds, change, in_doubt, states_of, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sandbox.salesforce.org import stamp_text
@@ -23,18 +22,10 @@ from airflow_provider_kashoo.sync.sync import TO_KASHOO
 SOURCE = "salesforce.Opportunity"
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with Sandbox(dataset="empty", serve=False) as box:
-        yield Start(box, tmp_path_factory.mktemp("start"))
-
-
 @pytest.fixture
-def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
-    drive = start.again(tmp_path)
+def drive(drive: Rounds) -> Rounds:
     drive.run()
-    yield drive
-    drive.database.dispose()
+    return drive
 
 
 def now(drive: InProcessDriver) -> datetime:
@@ -58,8 +49,10 @@ def stamp(drive: InProcessDriver, deal: str, moment: datetime) -> None:
 # -- D2, D3: what a person bounded proves nothing about the rest
 
 
-@pytest.mark.parametrize("bound", ["since", "until", "limit"])
-def test_d2_d3_a_run_bounded_by_hand_during_an_outage_leaves_the_gap_to_the_next_run(drive: Rounds, bound: str) -> None:
+@pytest.mark.parametrize(("bound", "billed"), [("since", 0), ("until", 0), ("limit", 1)])
+def test_d2_d3_a_run_bounded_by_hand_during_an_outage_leaves_the_gap_to_the_next_run(
+    drive: Rounds, bound: str, billed: int
+) -> None:
     before = mark(drive)
     pause(drive, days=2)
     deals = [win(drive) for _ in range(3)]
@@ -68,7 +61,7 @@ def test_d2_d3_a_run_bounded_by_hand_during_an_outage_leaves_the_gap_to_the_next
     done = drive.run(**{bound: given[bound]})
     assert done.moved == {}
     assert mark(drive) == before
-    assert [len(invoices_of(drive.sandbox, deal)) for deal in deals] != [1, 1, 1]
+    assert sum(len(invoices_of(drive.sandbox, deal)) for deal in deals) == billed
     drive.run()
     assert [len(invoices_of(drive.sandbox, deal)) for deal in deals] == [1, 1, 1]
     assert mark(drive) > before

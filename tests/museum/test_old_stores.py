@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driver import LOOK_UP_AFTER, OPEN_STATES
 from inprocess import InProcessDriver
 from postgres import Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, invoices_of, writes
@@ -27,9 +28,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 
 HERE = Path(__file__).parent
-LOOK_UP_AFTER = 700.0
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-OPEN = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
 KEPT = ("budget_slots", "links", "operations", "pools", "review_items", "runs", "scopes", "settings", "watermarks")
 """Tables of schema 0001 whose rows must all be there afterwards; so must those of ``audit``."""
 
@@ -45,13 +44,8 @@ class Died(BaseException):
 
 class OldDriver(InProcessDriver):
     def __init__(self, sandbox: Sandbox, folder: Path, url: URL | None = None) -> None:
-        folder.mkdir(exist_ok=True)
-        self.url = url or make_url(f"sqlite:///{folder}/store.db")
-        super().__init__(sandbox, folder)
+        super().__init__(sandbox, folder, url)
         self.runs = 100  # run ids that the dump does not have
-
-    def open_store(self) -> Database:
-        return Database(self.url, self.sandbox.clock.time)
 
 
 def history(box: Sandbox, drive: InProcessDriver) -> dict[str, str]:
@@ -115,6 +109,15 @@ def of_this_box(dump: str, store: SyncStore) -> str:
     return re.sub("|".join(ids), lambda found: ids[found[0]], dump)
 
 
+def aged(box: Sandbox, folder: Path, dump: Path) -> tuple[dict[str, str], str]:
+    """Play the history on a store that is thrown away; give its deals, and a dump with the ids of this sandbox."""
+    throwaway = OldDriver(box, folder / "throwaway")
+    deals = history(box, throwaway)
+    old = of_this_box(dump.read_text(), throwaway.store)
+    throwaway.database.dispose()
+    return deals, old
+
+
 def rows(database: Database, table: str, columns: str = "*") -> list[dict[str, Any]]:
     with database.begin() as connection:
         found = connection.exec_driver_sql(f"SELECT {columns} FROM {table}").mappings()  # noqa: S608
@@ -142,10 +145,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
 
 @pytest.mark.parametrize("dump", sorted(HERE.glob("store_*.sql")), ids=lambda path: path.stem)
 def test_an_old_store_is_migrated_and_goes_on_without_writing_anything_twice(box, old_url, tmp_path, dump) -> None:
-    throwaway = OldDriver(box, tmp_path / "throwaway")
-    deals = history(box, throwaway)
-    old = of_this_box(dump.read_text(), SyncStore(throwaway.database, box.org.org_id, str(box.books.main())))
-    throwaway.database.dispose()
+    deals, old = aged(box, tmp_path, dump)
     load(old_url, old)
     database = Database(old_url, box.clock.time)
     plain = {table: rows(database, table) for table in KEPT}
@@ -178,16 +178,14 @@ def test_an_old_store_is_migrated_and_goes_on_without_writing_anything_twice(box
     sent = writes(box)
     assert drive.run().summary.requests == drive.run_back().summary.requests == 0
     assert writes(box) == sent
-    store = SyncStore(drive.database, box.org.org_id, str(box.books.main()))
-    assert [row["source_id"] for row in store.journal.unsettled(*State) if row["state"] in OPEN] == [deals["parked"]]
+    assert [row["source_id"] for row in drive.store.journal.unsettled(*State) if row["state"] in OPEN_STATES] == [
+        deals["parked"]
+    ]
 
 
 @pytest.mark.parametrize("dump", sorted(HERE.glob("store_*.sql")), ids=lambda path: path.stem)
 def test_what_was_linked_before_the_migration_is_not_written_at_all(box, old_url, tmp_path, dump) -> None:
-    throwaway = OldDriver(box, tmp_path / "throwaway")
-    deals = history(box, throwaway)
-    old = of_this_box(dump.read_text(), SyncStore(throwaway.database, box.org.org_id, str(box.books.main())))
-    throwaway.database.dispose()
+    deals, old = aged(box, tmp_path, dump)
     for name in ("sent", "retry"):
         box.org.update("Opportunity", deals[name], {"StageName": "Prospecting"})
     load(old_url, old)

@@ -14,6 +14,7 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
 from airflow_provider_kashoo.core.mapping import load_mappings
+from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -28,6 +29,9 @@ SHIPPED_MAPPINGS = Path(__file__).parents[2] / "include" / "mappings"
 SOURCES = {TO_KASHOO: ("Account", "Product2", "Opportunity", "Order"), TO_SALESFORCE: ("invoices", "payments")}
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 PLENTY = (Limit(1_000_000, 1),)
+OPEN_STATES = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
+LOOK_UP_AFTER = 700.0
+"""Seconds: the send deadline and the settle time are over."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,16 @@ class Done:
     def report(self, source: str) -> dict[str, Any]:
         """What the extract of one Salesforce object said."""
         return self.sync.files.read_json(f"delta.{source}") or {}
+
+
+def up_to_approval(sync: Sync) -> PlanSummary:
+    """Take a run as far as it writes nothing: to the approval of its plan."""
+    steps.preflight(sync)
+    for source in SOURCES[sync.name]:
+        steps.extract(sync, source)
+    summary = steps.plan(sync)
+    steps.approve(sync)
+    return summary
 
 
 class Driver:
@@ -63,6 +77,10 @@ class Driver:
 
     def open_store(self) -> Database:
         return Database(f"sqlite:///{self.folder}/store.db")
+
+    @property
+    def store(self) -> SyncStore:
+        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def salesforce(self) -> SalesforceClient:
         return SalesforceClient(self._session(Unlimited()), self.log_in, "67.0", sleep=lambda _: None)
@@ -115,11 +133,7 @@ class Driver:
         """Run all five steps, a minute after whatever happened before."""
         self.sandbox.clock.advance(60)
         sync = self.sync(name, **facts)
-        steps.preflight(sync)
-        for source in SOURCES[name]:
-            steps.extract(sync, source)
-        summary = steps.plan(sync)
-        steps.approve(sync)
+        summary = up_to_approval(sync)
         outcome = steps.apply(sync)
         return Done(sync, summary, outcome, steps.commit(sync))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import requests
 from driver import Driver
+from sqlalchemy import URL, make_url
 
 from airflow_provider_kashoo.clients.transport import MeteredAdapter, Unlimited
 from airflow_provider_kashoo.sandbox.inprocess import InProcessAdapter
+from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
 
@@ -16,10 +20,18 @@ class Adapter(MeteredAdapter, InProcessAdapter):
 
 
 class InProcessDriver(Driver):
-    """A :class:`Driver` over ``Sandbox(serve=False)``; the store's clock is the sandbox's."""
+    """A :class:`Driver` over ``Sandbox(serve=False)``; the store's clock is the sandbox's.
+
+    :param url: of the store; a SQLite file in the folder unless given.
+    """
+
+    def __init__(self, sandbox: Sandbox, folder: Path, url: URL | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        self.url = url or make_url(f"sqlite:///{folder}/store.db")
+        super().__init__(sandbox, folder)
 
     def open_store(self) -> Database:
-        return Database(f"sqlite:///{self.folder}/store.db", self.sandbox.clock.time)
+        return Database(self.url, self.sandbox.clock.time)
 
     def _session(self, budget: Budget | Unlimited) -> requests.Session:
         session = requests.Session()

@@ -82,6 +82,24 @@ def invoice_of(box: Sandbox, source_id: str) -> Row:
     return found
 
 
+def twins(box: Sandbox) -> str:
+    """Add a deal whose customer may be either of two in the books."""
+    for name in ("Twin", "Twin Ltd."):
+        info = {"name": name, "email": "pay@twin.example", "address": {}}
+        box.books.create(box.books.main(), "customers", {"contactInformation": info})
+    return add_deal(box, add_account(box, "Twin & Co", "pay@twin.example"))
+
+
+def remove_a_twin(box: Sandbox, _: str) -> None:
+    rows = books_rows(box, "customers")
+    found = next(row for row in rows if row["contactInformation"].get("email") == "pay@twin.example")
+    box.books.remove(box.books.main(), "customers", found["id"])
+
+
+def set_currencies(box: Sandbox, *codes: str) -> None:
+    box.books.business(box.books.main()).currencies = frozenset(codes)
+
+
 def edit(box: Sandbox, kind: str, row: Row, **changes: Any) -> Row:
     """Change a record in the books, as a person would."""
     return box.books.replace(box.books.main(), kind, row["id"], {**row, **changes})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import driver as driver_module
 import pytest
-from driver import SOURCES, Done
+from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
 from inprocess import InProcessDriver
 from records import add_account, add_deal, add_line, books_rows, today, writes
 
@@ -21,23 +23,19 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
-from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-
-LOOK_UP_AFTER = 700.0
-"""Seconds: the send deadline and the settle time are over."""
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"
 ITEMS = "items$"
 COLLECTION = "composite/sobjects$"
 WRITTEN_BACK = ("Invoice", "Status", "Paid", "Balance", "Last_Payment")
-OPEN_STATES = (State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED)
 
 
 class Rounds(InProcessDriver):
@@ -52,10 +50,6 @@ class Rounds(InProcessDriver):
         if self._org_client is None:
             self._org_client = super().salesforce()
         return self._org_client
-
-    @property
-    def store(self) -> SyncStore:
-        return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def kashoo(self, budget: Any = None) -> KashooClient:
         client = super().kashoo(budget)
@@ -75,11 +69,7 @@ class Rounds(InProcessDriver):
         """Run a sync as far as its approval, a minute after whatever happened before."""
         self.sandbox.clock.advance(60)
         sync = self.sync(name, **facts)
-        steps.preflight(sync)
-        for source in SOURCES[name]:
-            steps.extract(sync, source)
-        steps.plan(sync)
-        steps.approve(sync)
+        up_to_approval(sync)
         return sync
 
     def apply(self, sync: Sync) -> dict[str, int]:
@@ -140,6 +130,14 @@ class Start:
         drive = Rounds(self.box, folder)
         drive.runs = 100  # a run id is never used twice, not by another driver of this store either
         return drive
+
+
+@contextmanager
+def in_step(folder: Path, now: datetime | None = None) -> Iterator[Start]:
+    """Open a sandbox for a :class:`Start`; given a moment, its clock begins there and moves only when told to."""
+    clock = Clock(now, source=lambda: 0.0) if now else None
+    with Sandbox(dataset="empty", serve=False, clock=clock) as box:
+        yield Start(box, folder)
 
 
 def fault(drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", **more: Any) -> None:
@@ -249,6 +247,13 @@ def price(drive: Rounds, deal: str, amount: str) -> None:
     change(drive, deal, Amount=Decimal(amount))
 
 
+def moved_on(drive: Rounds) -> None:
+    """Let so much time and so many runs pass that no window holds what was done before."""
+    for _ in range(2):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+
+
 def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
     """Both directions: everything finds its rest, and then nothing is written any more."""
     drive.look_up()
@@ -276,6 +281,24 @@ def in_doubt(drive: Rounds, deal: str, **faults: Any) -> None:
     fault(drive, "drop_after", **faults)
     drive.run()
     assert states_of(drive, deal) == ["in_doubt"]
+
+
+def copy(drive: Rounds, invoice: dict[str, Any]) -> dict[str, Any]:
+    """Let a person copy an invoice in the books, its reference too."""
+    return drive.sandbox.books.create(drive.sandbox.books.main(), "invoices", {**invoice, "number": None})
+
+
+def remove(drive: Rounds, invoice: dict[str, Any]) -> None:
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice["id"])
+
+
+def backup_of(drive: Rounds, folder: Path) -> Path:
+    """Copy the store and all that lies beside it, as a backup of the night does."""
+    drive.database.dispose()
+    for path in drive.folder.rglob("*"):
+        target = folder / path.relative_to(drive.folder)
+        target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
+    return folder
 
 
 def moved_by(drive: Rounds, days: int) -> str:

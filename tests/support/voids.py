@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rounds
-from rounds import (
-    Rounds,
-    bearing,
-    change,
-    links,
-    open_items,
-    quiet,
-)
+from rounds import Rounds, bearing, change, links, open_items, quiet, win
 
 ONE_INVOICE = r"records/invoices/\d+$"
 
@@ -27,6 +20,14 @@ def void_unpaid(drive: Rounds, *names: str) -> None:
 
 def lose(drive: Rounds, deal: str) -> None:
     change(drive, deal, StageName="Negotiation/Review")
+
+
+def billed_and_lost(drive: Rounds) -> str:
+    """A deal was billed, and is lost after that."""
+    deal = win(drive)
+    drive.run()
+    lose(drive, deal)
+    return deal
 
 
 def rewin(drive: Rounds, deal: str) -> None:
@@ -59,10 +60,6 @@ def standing(drive: Rounds, source: str) -> list[str]:
 def told(drive: Rounds, ident: str, sobject: str = "Opportunity") -> tuple[Any, ...]:
     row = drive.sandbox.org.table(sobject).rows[ident]
     return tuple(row[f"Kashoo_{name}__c"] for name in ("Status", "Paid", "Balance", "Invoice"))
-
-
-def remove(drive: Rounds, invoice: dict[str, Any]) -> None:
-    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice["id"])
 
 
 def causes(drive: Rounds, deal: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.store.budget import PATIENCE, USEFUL_BATCH, Budget, Limit
@@ -201,11 +202,7 @@ def test_two_threads_with_their_own_connections_never_take_more_than_there_is(da
             except BudgetSpent:
                 refused[me] += 1
 
-    threads = [threading.Thread(target=work, args=(me,)) for me in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(lambda: work(0), lambda: work(1))
     assert len({*taken[0], *taken[1]}) == len(taken[0]) + len(taken[1]) == 21
     assert sum(refused) == 19
 

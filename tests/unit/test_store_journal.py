@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
+from threads import at_once
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import LIVE, Event, ForbiddenTransition, State
@@ -173,11 +174,7 @@ def test_two_threads_never_have_one_intent_in_flight_twice(store, database, cloc
             except OpenOperation:
                 results[me].append("open")
 
-    threads = [threading.Thread(target=work, args=(me,)) for me in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(lambda: work(0), lambda: work(1))
     pairs = list(zip(*results, strict=True))
     assert len(pairs) == len(rows)
     assert {frozenset(pair) for pair in pairs} <= {frozenset(("lease0", "open")), frozenset(("lease1", "open"))}

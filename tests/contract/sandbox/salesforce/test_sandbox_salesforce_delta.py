@@ -11,16 +11,15 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from orgs import BASE, deal, logged_in, product
 
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
-from airflow_provider_kashoo.sandbox.inprocess import InProcessAdapter
 from airflow_provider_kashoo.sandbox.salesforce import replication
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, SalesforceError
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-BASE = "/services/data/v67.0"
 
 
 class World:
@@ -29,12 +28,7 @@ class World:
     def __init__(self) -> None:
         self.sandbox = Sandbox(dataset="empty", clock=Clock(START, source=lambda: 0.0), serve=False)
         self.org = self.sandbox.org
-        self.http = requests.Session()
-        self.http.mount("https://", InProcessAdapter(self.sandbox.apps["salesforce"]))
-        form = {"grant_type": "client_credentials"}
-        form |= {"client_id": self.org.consumer_key, "client_secret": self.org.consumer_secret}
-        token = self.http.post(f"{self.sandbox.salesforce_url}/services/oauth2/token", data=form).json()
-        self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        self.http = logged_in(self.sandbox)
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         return self.http.request(method, f"{self.sandbox.salesforce_url}{BASE}{path}", **more)
@@ -63,15 +57,10 @@ class World:
         return str(self.org.get(sobject, key)["SystemModstamp"])
 
     def deal(self, **more: Any) -> str:
-        return self.org.insert(
-            "Opportunity", {"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-11-20"} | more
-        )
+        return deal(self.org, **more)
 
     def entry(self) -> str:
-        book = next(row["Id"] for row in self.org.rows("Pricebook2") if row["IsStandard"])
-        item = self.org.insert("Product2", {"Name": "Lamp", "ProductCode": "L-1", "IsActive": True})
-        fields = {"Pricebook2Id": book, "Product2Id": item, "UnitPrice": "10.00", "IsActive": True}
-        return self.org.insert("PricebookEntry", fields)
+        return product(self.org)
 
 
 @pytest.fixture

@@ -7,23 +7,13 @@ from typing import Any
 
 import pytest
 from records import edit, invoice_of
-from rounds import (
-    Rounds,
-    Start,
-    bearing,
-    open_items,
-    operations,
-    price,
-    quiet,
-    reviews,
-    win,
-)
+from rounds import Rounds, Start, bearing, open_items, operations, price, quiet, remove, reviews, win
 from voids import (
     all_invoices,
+    billed_and_lost,
     causes,
     lose,
     rebilled,
-    remove,
     rewin,
     sent,
     told,
@@ -32,24 +22,11 @@ from voids import (
     voided,
 )
 
-from airflow_provider_kashoo.core.errors import SyncError
+from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError
+from airflow_provider_kashoo.core.mapping import load_mapping
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sync import leaving
-
-ONE_INVOICE = r"records/invoices/\d+$"
-
-
-@pytest.fixture(scope="module")
-def start(fixed_weeks: Start) -> Start:
-    return fixed_weeks
-
-
-@pytest.fixture
-def drive(drive: Rounds) -> Rounds:
-    void_unpaid(drive)
-    return drive
-
 
 # -- what is voided, and what is not
 
@@ -135,9 +112,7 @@ def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand:
 
 
 def test_an_adopted_invoice_of_which_nothing_is_known_is_for_a_person(drive: Rounds, tmp_path_factory: Any) -> None:
-    deal = win(drive)
-    drive.run()
-    lose(drive, deal)
+    deal = billed_and_lost(drive)
     second = Rounds(drive.sandbox, tmp_path_factory.mktemp("second"))
     void_unpaid(second)
     for _ in range(3):  # until no window holds the deal any more
@@ -167,9 +142,7 @@ def test_an_invoice_removed_by_hand_stays_for_a_person_and_is_never_made_again(d
 
 
 def test_a_test_batch_voids_nothing(drive: Rounds) -> None:
-    deal = win(drive)
-    drive.run()
-    lose(drive, deal)
+    deal = billed_and_lost(drive)
     drive.run(limit=1)
     assert len(bearing(drive, deal)) == 1
     drive.run()
@@ -229,9 +202,7 @@ def test_w3_without_a_write_back_in_between_salesforce_is_told_of_the_newest_onl
 
 
 def test_a_change_after_the_second_win_keeps_the_reference_of_its_generation(drive: Rounds) -> None:
-    deal = win(drive)
-    drive.run()
-    lose(drive, deal)
+    deal = billed_and_lost(drive)
     drive.run()
     rewin(drive, deal)
     drive.run()
@@ -372,3 +343,20 @@ def test_many_that_vanish_at_once_are_for_a_person(drive: Rounds, monkeypatch: p
     for deal in deals:
         assert len(bearing(drive, deal)) == 1
         assert causes(drive, deal)[0].endswith("so many vanished at once that perhaps they may not be read")
+
+
+# -- the mapping
+
+
+def test_a_wrong_word_for_on_leave_is_named_with_file_and_line(drive: Rounds) -> None:
+    text = (drive.mappings / "invoice_from_opportunity.yaml").read_text("utf-8")
+    line = text[: text.index("on_leave")].count("\n") + 1
+    with pytest.raises(ConfigurationError, match=rf"deals.yaml:{line}: on_leave: .*'review' or 'void_unpaid'"):
+        load_mapping(text.replace("void_unpaid", "delete"), "deals.yaml")
+
+
+@pytest.mark.parametrize("name", ["customer_from_account", "payment_to_order"])
+def test_only_invoices_have_an_on_leave(drive: Rounds, name: str) -> None:
+    text = (drive.mappings / f"{name}.yaml").read_text("utf-8") + "on_leave: review\n"
+    with pytest.raises(ConfigurationError, match=rf"x.yaml:{text.count(chr(10))}: .* has no on_leave"):
+        load_mapping(text, "x.yaml")
