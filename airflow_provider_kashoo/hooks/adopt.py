@@ -29,7 +29,9 @@ COLUMNS = ("result", "target", "object", "record", "kashoo_id", "label", "why", 
 class Choice:
     """What a person chose on the command line.
 
-    :param output: file for the report as CSV.
+    :param dry_run: show the report and link nothing.
+    :param yes: link without asking.
+    :param output: file for the report as CSV; None for none.
     """
 
     dry_run: bool = False
@@ -40,6 +42,7 @@ class Choice:
 def parse_since(text: str | None) -> datetime | None:
     """Read ``--from``.
 
+    :returns: UTC; None when it was not given.
     :raises SystemExit: for what is neither a day nor an instant.
     """
     try:
@@ -58,6 +61,8 @@ def adopt(
     """Compare, report, ask and link.
 
     :param since: UTC; where the next run begins when not given.
+    :param ask: shows a question and gives the answer.
+    :returns: what was found, whether it was linked or not.
     :raises ConfigurationError: when no beginning is known, or the file cannot be written.
     :raises UnreachableError: when the request budget needs a longer wait.
     """

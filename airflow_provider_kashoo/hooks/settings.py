@@ -36,7 +36,10 @@ def airflow_home() -> Path:
 
 
 def settings() -> Settings:
-    """Read the section ``[kashoo]``."""
+    """Read what the steps need of the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
+
+    :raises AirflowConfigException: for a time that is no number.
+    """
     return Settings(
         overlap=timedelta(seconds=conf.getint(SECTION, "delta_overlap_seconds")),
         margin=timedelta(seconds=conf.getint(SECTION, "delta_margin_seconds")),
@@ -48,6 +51,8 @@ def settings() -> Settings:
 
 def open_database() -> Database:
     """Open the sync store that ``[kashoo] store_conn_id`` names, or the SQLite file in AIRFLOW_HOME.
+
+    Nothing is read of it yet: whether it exists is for :meth:`~.Database.check` to say.
 
     :raises ConfigurationError: for a connection that is neither SQLite nor PostgreSQL, and for SQLite
         under an executor whose workers may be on other hosts.
@@ -108,6 +113,8 @@ def shipped(folder: str) -> Path:
 def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
     """Read a structured extra, which the connection form holds as JSON text.
 
+    :param extra: all extras of the connection.
+    :param default: what to give when it is absent or empty.
     :raises ConfigurationError: when it is not JSON.
     """
     import json

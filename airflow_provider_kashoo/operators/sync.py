@@ -1,4 +1,15 @@
-"""One operator per step. They hold no rule: each opens the run, calls its step, and translates the outcome."""
+"""One operator per step. They hold no rule: each opens the run, calls its step, and translates the outcome.
+
+Whatever goes wrong reaches Airflow as one of three, from every ``execute`` alike:
+
+- ``AirflowFailException``, no retry: only a person can mend it. The set-up is wrong (connection, pool, store, mapping,
+  permission), a side refused the login, or a step before this one is missing.
+- ``AirflowException``, retried: a side or the store did not answer or is locked, or the task was asked to stop.
+- ``AirflowRescheduleException``: the request budget is spent. The task comes back when slots are free; worker and pool
+  slot are free meanwhile, and no retry is spent.
+
+What goes to XCom is counts, times and names of sources; records travel in files, and progress lives in the store.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +82,13 @@ class KashooSyncPreflightOperator(_StepOperator):
     """
 
     def execute(self, context: Context) -> None:
-        """Run the step."""
+        """Check everything and begin the run; nothing goes to XCom.
+
+        :raises AirflowFailException: for what is missing or wrong, all faults of the mappings at once.
+        :raises AirflowException: when a side or the store does not answer.
+        :raises AirflowRescheduleException: while the window does not reach the event that woke the run, and when the
+            budget is spent.
+        """
         from airflow_provider_kashoo.sync import steps
 
         _wait_for_the_window(self.sync, context)
@@ -91,11 +108,17 @@ class SalesforceDeltaOperator(_StepOperator):
         self.sobject = sobject
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step."""
+        """Read and stage.
+
+        :returns: to XCom: ``source``, the window (``lower`` and ``upper`` in UTC; ``moves``: will the watermark),
+            and how many records and lines were read, deleted, missing and merged.
+        :raises AirflowFailException: for a mapping or permission that does not fit.
+        :raises AirflowException: when Salesforce or the store does not answer; what was staged is not read again.
+        """
         from airflow_provider_kashoo.sync import steps
 
         report: dict[str, Any] = self._run(context, lambda sync: steps.extract(sync, self.sobject))
-        return report | {"deleted": len(report["deleted"])}
+        return {name: len(value) if isinstance(value, list | dict) else value for name, value in report.items()}
 
 
 class KashooDeltaOperator(_StepOperator):
@@ -111,7 +134,14 @@ class KashooDeltaOperator(_StepOperator):
         self.resource = resource
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step."""
+        """Read and stage.
+
+        :returns: to XCom: ``source``, the window (``lower`` and ``upper`` in UTC; ``moves``: will the watermark),
+            and how many ``records`` were read.
+        :raises AirflowFailException: for a connection or permission that does not fit.
+        :raises AirflowException: when Kashoo or the store does not answer.
+        :raises AirflowRescheduleException: when the budget is spent; it reads from the beginning then.
+        """
         from airflow_provider_kashoo.sync import steps
 
         report: dict[str, Any] = self._run(context, lambda sync: steps.extract(sync, self.resource))
@@ -124,7 +154,14 @@ class KashooSyncPlanOperator(_StepOperator):
     default_pool = KASHOO_POOL
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step."""
+        """Look up what got no answer, then plan.
+
+        :returns: to XCom: the fields of :class:`~airflow_provider_kashoo.core.plan.PlanSummary`: counts, totals in
+            minor units by currency, requests and seconds needed, digest.
+        :raises AirflowFailException: when a delta of this run is missing, or the books do not fit the mappings.
+        :raises AirflowException: when a side or the store does not answer.
+        :raises AirflowRescheduleException: when the budget is spent; it plans from the beginning then.
+        """
         from dataclasses import asdict
 
         from airflow_provider_kashoo.core.plan import as_text
@@ -136,7 +173,15 @@ class KashooSyncPlanOperator(_StepOperator):
 
 
 class KashooSyncApproveOperator(_Step, ApprovalOperator):
-    """Let a person approve the plan in the Airflow UI; returns at once when nothing asks for approval."""
+    """Approve the plan of this run by its digest, so that exactly this plan is applied.
+
+    It approves by itself: nothing asks for a person yet, whatever the plan holds. It is an ``ApprovalOperator``, whose
+    arguments it takes, so that a DAG stays as it is when plans can ask.
+
+    :param sync: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
+    :param kashoo_conn_id: connection to Kashoo.
+    :param salesforce_conn_id: connection to Salesforce.
+    """
 
     ui_color = "#e8f1ec"
 
@@ -153,7 +198,12 @@ class KashooSyncApproveOperator(_Step, ApprovalOperator):
         self._connect(sync, kashoo_conn_id, salesforce_conn_id)
 
     def execute(self, context: Context) -> str:
-        """Run the step."""
+        """Approve.
+
+        :returns: to XCom: the digest of the plan that is approved.
+        :raises AirflowFailException: when this run has no plan, or not all of it.
+        :raises AirflowException: when Salesforce or the store does not answer.
+        """
         from airflow_provider_kashoo.sync import steps
 
         digest: str = self._run(context, steps.approve)
@@ -171,7 +221,14 @@ class KashooSyncApplyOperator(_StepOperator):
     _stopping = False
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Run the step."""
+        """Write what the plan says, most important first.
+
+        :returns: to XCom: outcome -> rows, such as ``created`` or ``parked``. Parked records fail no task.
+        :raises AirflowFailException: when the plan is not the one that was approved, or the books refuse every write.
+        :raises AirflowException: when a side or the store does not answer, or the task was asked to stop. What was
+            written is journalled: the next try goes on and writes nothing twice.
+        :raises AirflowRescheduleException: when the budget is spent; it goes on where it was.
+        """
         from airflow_provider_kashoo.sync import steps
 
         outcome: dict[str, int] = self._run(context, lambda sync: steps.apply(sync, lambda: self._stopping))
@@ -187,7 +244,12 @@ class KashooSyncCommitOperator(_StepOperator):
     """Move the watermarks, now that every record of the run is settled or journalled."""
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Run the step."""
+        """Move.
+
+        :returns: to XCom: source -> new watermark in UTC, for those that moved.
+        :raises AirflowFailException: when the plan of this run was not applied.
+        :raises AirflowException: when Salesforce or the store does not answer.
+        """
         from airflow_provider_kashoo.sync import steps
 
         moved: dict[str, str] = self._run(context, steps.commit)
@@ -241,6 +303,10 @@ def in_airflow_words() -> Iterator[None]:
     """Say our outcomes in Airflow's words, here and nowhere else.
 
     A spent budget becomes a reschedule; what only a person can mend fails at once, without retries.
+
+    :raises AirflowRescheduleException: for :class:`~airflow_provider_kashoo.core.errors.BudgetSpent`.
+    :raises AirflowFailException: for a ConfigurationError or AuthenticationError.
+    :raises AirflowException: for any other SyncError.
     """
     from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError, SyncError
 

@@ -251,5 +251,25 @@ def test_a_delta_returns_counts_and_no_records(sandbox: Sandbox, new_store: Path
     assert report["source"] == "salesforce.Opportunity"
     assert (report["records"], report["deleted"]) == (len(sandbox.org.rows("Opportunity")), 0)
     assert deal["Name"] not in json.dumps(report)
+    assert [value for value in report.values() if isinstance(value, list | dict)] == []
     empty = KashooDeltaOperator(task_id="y", resource="payments").execute(context())
     assert (empty["records"], empty["note"]) == (0, "nothing is linked yet")
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        KashooSyncPreflightOperator,
+        SalesforceDeltaOperator,
+        KashooDeltaOperator,
+        KashooSyncPlanOperator,
+        KashooSyncApproveOperator,
+        KashooSyncApplyOperator,
+        KashooSyncCommitOperator,
+    ],
+)
+def test_each_execute_says_what_goes_to_xcom_and_what_is_tried_again(operator: Any) -> None:
+    said = str(operator.execute.__doc__)
+    assert "XCom" in said
+    assert ":raises AirflowFailException:" in said
+    assert ":raises AirflowException:" in said
