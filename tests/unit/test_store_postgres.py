@@ -7,7 +7,7 @@ import time
 import pytest
 from sqlalchemy import text
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
@@ -33,7 +33,7 @@ def test_a_connection_that_drops_in_a_transaction_keeps_nothing_of_it_and_says_s
             connection.execute(tables.pools.insert().values(name="p", slots=1, recorded_at=0))
             postgres.cut(postgres_database.url)
 
-    with pytest.raises(ConfigurationError, match=r"cannot be reached.*Check connection kashoo_store"):
+    with pytest.raises(UnreachableError, match=r"cannot be reached.*Check connection kashoo_store"):
         half()
     with postgres_database.begin() as connection:
         assert connection.execute(tables.pools.select()).all() == []
