@@ -91,6 +91,7 @@ class SalesforceClient:
     :param session: made by :func:`~.transport.new_session`.
     :param log_in: gives a fresh login; called at start and once more after a 401.
     :param version: API version such as ``67.0``.
+    :param connection: what to name in a message about the login.
     """
 
     def __init__(
@@ -100,8 +101,10 @@ class SalesforceClient:
         version: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        connection: str = "salesforce_default",
     ) -> None:
         self._http, self._log_in, self._sleep = session, log_in, sleep
+        self.connection = connection
         self._path = f"/services/data/v{version}"
         self._login: Session | None = None
         self._described: dict[str, ObjectInfo] = {}
@@ -288,7 +291,7 @@ class SalesforceClient:
             if renew:
                 return self._once(method, path, renew=False, accept=accept, **options)
             raise AuthenticationError(
-                "Salesforce refused a fresh login.", remedy="Check connection salesforce_default and its user."
+                "Salesforce refused a fresh login.", remedy=f"Check connection {self.connection} and its user."
             )
         raise refusal(response.status_code, _errors(response))
 

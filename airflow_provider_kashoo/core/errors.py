@@ -48,16 +48,16 @@ class UnreachableError(SyncError):
 
 
 class RefusedError(SyncError):
-    """A request was answered and refused for good; the record, not the run, is at fault.
+    """A request was answered with a status that is no yes; unless ``written`` says otherwise, it was refused for good.
 
     :param status: HTTP status of the answer.
     :param error_class: a row of :mod:`airflow_provider_kashoo.clients.outcomes`.
     """
 
-    def __init__(self, what: str, *, status: int, error_class: str, remedy: str = "", record: str = "") -> None:
+    def __init__(self, what: str, *, status: int, error_class: str, remedy: str = "", **more: str) -> None:
         self.status = status
         self.error_class = error_class
-        super().__init__(what, remedy=remedy, record=record)
+        super().__init__(what, remedy=remedy, **more)
 
 
 class BudgetSpent(SyncError):

@@ -24,17 +24,7 @@ DEFAULT_HOST = "https://api.kashoo.com/api"
 DEFAULT_BUDGET = [{"requests": 500, "seconds": 3600}, {"requests": 5, "seconds": 1}]
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN = "It is not known whether it was written."
-
-
-class UnclearError(RefusedError):
-    """A write was answered by a status that does not say whether it was done.
-
-    :param status: HTTP status of the answer.
-    """
-
-    def __init__(self, what: str, *, status: int, remedy: str) -> None:
-        self.status, self.error_class = status, "no_answer"
-        SyncError.__init__(self, what, written=UNKNOWN, remedy=remedy)
+LOOK_FIRST = "Look in Kashoo before it is sent again."
 
 
 class KashooHook(HttpHook):
@@ -157,14 +147,14 @@ class KashooHook(HttpHook):
             return
         what = f"Kashoo answered {status} to {method} {urlsplit(response.request.path_url).path}."
         if method not in READS and of_write(status, "").event is Event.SILENCE:
-            raise UnclearError(what, status=status, remedy="Look in Kashoo before it is sent again.")
+            raise RefusedError(what, status=status, error_class="no_answer", written=UNKNOWN, remedy=LOOK_FIRST)
         raise RefusedError(what, status=status, error_class="refused", remedy="Look the record up in Kashoo.")
 
     def _unanswered(self, error: requests.RequestException) -> UnreachableError:
         said = unreachable("Kashoo", error)
         if self.method in READS or never_left(error):
             return said
-        return UnreachableError(said.what, written=UNKNOWN, remedy="Look in Kashoo before it is sent again.")
+        return UnreachableError(said.what, written=UNKNOWN, remedy=LOOK_FIRST)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and look for the business; nothing is raised, and the message never holds a secret."""

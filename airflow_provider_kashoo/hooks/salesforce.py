@@ -64,7 +64,7 @@ class KashooSalesforceHook(SalesforceHook):
             version = str(self._log_in().sf_version)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise unreachable("Salesforce", error) from None
-        return SalesforceClient(self._transport, self._new_session, version)
+        return SalesforceClient(self._transport, self._new_session, version, connection=self.conn_id)
 
     def _new_session(self) -> Session:
         connection = self._log_in()

@@ -54,9 +54,10 @@ def check_both_sides(sync: Sync) -> Books:
 def _check_business(sync: Sync) -> None:
     mine = {str(row["id"]) for row in sync.kashoo.businesses()}
     if sync.kashoo.business_id not in mine:
+        known = ", ".join(sorted(mine)) or "none"
         raise ConfigurationError(
             f"The Kashoo user has no business {sync.kashoo.business_id}.",
-            remedy=f"Set business_id in connection kashoo_default to one of: {', '.join(sorted(mine)) or 'none'}.",
+            remedy=f"Set business_id in connection {sync.kashoo.connection} to one of: {known}.",
         )
 
 
