@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ os.environ |= {
 }
 
 from airflow_provider_kashoo.sandbox.server import Sandbox  # noqa: E402  after the environment
-from tests.airflow.environment import set_connection  # noqa: E402
+from tests.airflow.environment import NO_SLASH, set_connection  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +82,18 @@ def sandbox(environment: pytest.MonkeyPatch) -> Iterator[Sandbox]:
             environment.setenv(name, value)
         set_connection(environment, "kashoo_default", budget=[{"requests": 1_000_000, "seconds": 1}])
         yield box
+
+
+@pytest.fixture
+def books(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Connections of this test: a Kashoo that is only a name, for whatever is checked before anything is sent."""
+
+    def set_books(**changes: Any) -> None:
+        given = {"conn_type": "kashoo", "host": NO_SLASH, "login": "me@firm.example", "password": "pass-word-1"}
+        given["extra"] = {"business_id": "77"}
+        extra = {**given["extra"], **changes.pop("extra", {})}
+        value = {name: each for name, each in ({**given, **changes, "extra": extra}).items() if each is not None}
+        monkeypatch.setenv("AIRFLOW_CONN_BOOKS", json.dumps(value))
+
+    set_books()
+    return set_books
