@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import requests
 from simple_salesforce import Salesforce
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
@@ -43,15 +44,16 @@ TYPES = {
 ALWAYS = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), moves=False, note="")
 
 
-def connect(extra: dict[str, Any]) -> SalesforceClient:
+def log_in(extra: dict[str, Any], session: requests.Session | None = None) -> Session:
     """Log in as the hook does."""
+    connection = Salesforce(session=session or new_session(Unlimited(), 60), **extra)
+    return Session(str(connection.session_id), f"https://{connection.sf_instance}")
+
+
+def connect(extra: dict[str, Any]) -> SalesforceClient:
+    """Give a client that logs in by itself."""
     session = new_session(Unlimited(), 60)
-
-    def log_in() -> Session:
-        connection = Salesforce(session=session, **extra)
-        return Session(str(connection.session_id), f"https://{connection.sf_instance}")
-
-    return SalesforceClient(session, log_in, "67.0")
+    return SalesforceClient(session, lambda: log_in(extra, session), "67.0")
 
 
 def main() -> None:
