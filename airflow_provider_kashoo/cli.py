@@ -236,6 +236,7 @@ def _with_sync(args: Namespace, call: Callable[[Sync], Any]) -> Any:
 
 def sandbox(args: Namespace) -> None:
     """Serve the sandbox until stopped."""
+    from airflow_provider_kashoo.sandbox.dataset import UnknownDataset
     from airflow_provider_kashoo.sandbox.server import serve
 
     try:
@@ -245,10 +246,8 @@ def sandbox(args: Namespace) -> None:
             salesforce_port=args.salesforce_port,
             kashoo_port=args.kashoo_port,
         )
-    except ValueError:
-        raise SystemExit(
-            f"--dataset {args.dataset} is unknown. Give demo, empty, scale:ROWS or generated:ROWS, ROWS a number."
-        ) from None
+    except UnknownDataset as error:
+        raise SystemExit(f"--dataset {error}") from None
 
 
 def demo(args: Namespace) -> None:

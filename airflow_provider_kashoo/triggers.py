@@ -45,7 +45,7 @@ class _ChangeTrigger(BaseEventTrigger):
     _clock = staticmethod(time.time)
 
     def __init__(self, conn_id: str, objects: Sequence[str], poll_seconds: int = 300) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
         if poll_seconds < MIN_SECONDS:
             raise ValueError(f"poll_seconds is {poll_seconds}; the shortest is {MIN_SECONDS}")
         # Airflow finds a trigger that is there already by these, as they come back from its database: a list stays one.

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_kashoo.core.ids import Reference, canonical, digest, operation_key
+from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import format_minor
 
 
@@ -74,6 +75,17 @@ class PlanRow:
     error_class: str = ""
     fix: str = ""
     requests: int = 0
+
+    @classmethod
+    def of(cls, mapping: Mapping, sync: str, source_id: str, **more: Any) -> PlanRow:
+        """Begin the row of a record that a mapping reads; it is left out until somebody says what is to be done.
+
+        :param sync: name of the sync that plans it.
+        :param more: further fields of the row.
+        """
+        own: dict[str, Any] = {"action": Action.SKIP, "sale_id": source_id, "reason": ""}
+        names = {"mapping": mapping.name, "target": mapping.to, "source_object": mapping.from_.object}
+        return cls(**own | names | {"sync": sync, "source_id": source_id} | more)
 
     @property
     def key(self) -> str:

@@ -108,11 +108,18 @@ class Sale(NamedTuple):
     currency: str
 
 
+class UnknownDataset(ValueError):
+    """No data set has this name."""
+
+
 def load(name: str, org: Org, books: Books, *, seed: int) -> None:
-    """Fill both systems with ``demo``, ``empty``, ``scale:ROWS`` or ``generated:ROWS``; ``ValueError`` for others."""
+    """Fill both systems with ``demo``, ``empty``, ``scale:ROWS`` or ``generated:ROWS``.
+
+    :raises UnknownDataset: for any other name.
+    """
     word, _, rows = name.partition(":")
-    if (word, bool(rows)) not in {("demo", False), ("empty", False), ("scale", True), ("generated", True)}:
-        raise ValueError(f"unknown dataset {name!r}: demo, empty, scale:ROWS or generated:ROWS")
+    if name not in {"demo", "empty"} and not (word in {"scale", "generated"} and rows.isdecimal()):
+        raise UnknownDataset(f"{name} is unknown. Give demo, empty, scale:ROWS or generated:ROWS, ROWS a number.")
     rng = Random(f"{name}:{seed}")  # noqa: S311 - reproducible on purpose
     business = open_books(books)
     shop = _shop(org)

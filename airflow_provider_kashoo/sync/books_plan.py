@@ -298,18 +298,8 @@ class BooksPlan:
         self.rows.append(replace(row, action=action, reason=reason))
 
     def _row(self, mapping: Mapping, source_id: str, stamps: dict[str, str]) -> PlanRow:
-        return PlanRow(
-            action=Action.SKIP,
-            mapping=mapping.name,
-            target=mapping.to,
-            source_object=mapping.from_.object,
-            source_id=source_id,
-            sale_id=source_id,
-            reason="",
-            sync=self.sync.name,
-            source_stamp=stamps.get(source_id, ""),
-            source_read=self._read_at,
-        )
+        stamp = stamps.get(source_id, "")
+        return PlanRow.of(mapping, self.sync.name, source_id, source_stamp=stamp, source_read=self._read_at)
 
     def _ladder(self, target: str) -> match.Ladder:
         """Read the list once, and only when something is about to be created.

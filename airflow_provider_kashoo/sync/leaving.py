@@ -128,18 +128,7 @@ class Leaving:
             for ident, sale in self._of_sales(mapping, {row.sale_id for row in voids}):
                 if ident not in seen:
                     seen.add(ident)
-                    yield _parked(
-                        PlanRow(
-                            action=Action.PARK,
-                            mapping=mapping.name,
-                            target="invoice",
-                            source_object=mapping.from_.object,
-                            source_id=ident,
-                            sale_id=sale,
-                            reason="",
-                            sync=self._sync.name,
-                        )
-                    )
+                    yield _parked(PlanRow.of(mapping, self._sync.name, ident, sale_id=sale))
 
     def _of_sales(self, mapping: Mapping, sales: set[str]) -> Iterator[tuple[str, str]]:
         """List the records of one object that belong to sales, each with its sale."""

@@ -44,15 +44,12 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
 
 def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str) -> PlanRow:
     """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
-    return PlanRow(
+    return PlanRow.of(
+        mapping,
+        sync.name,
+        loser,
         action=Action.PARK,
-        mapping=mapping.name,
-        target=mapping.to,
-        source_object=mapping.from_.object,
-        source_id=loser,
-        sale_id=loser,
         reason=f"merged into {survivor}, and it is not known yet what was written for one of the two",
-        sync=sync.name,
         payload={INTO: survivor},
         error_class="waiting_for_merge",
         fix="Nothing: planned again.",

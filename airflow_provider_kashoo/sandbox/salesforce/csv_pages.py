@@ -69,7 +69,7 @@ class CsvResponse(Response):
         del self.headers["Content-Length"]
         self._body = body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Hand the parts over where the server takes them, else send them one by one."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if PARTS in (scope.get("extensions") or {}):
