@@ -19,7 +19,7 @@ import requests
 from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.sandbox.clock import Clock
-from airflow_provider_kashoo.sandbox.dataset import load
+from airflow_provider_kashoo.sandbox.dataset import UnknownDataset, load
 from airflow_provider_kashoo.sandbox.faults import RequestLog, Seen
 from airflow_provider_kashoo.sandbox.kashoo.books import Books
 from airflow_provider_kashoo.sandbox.salesforce.org import Org
@@ -165,7 +165,7 @@ def test_empty_has_only_setup_rows_and_scale_has_the_asked_number() -> None:
 
 @pytest.mark.parametrize("name", ["", "huge", "demo:5", "scale", "scale:", "scale:x"])
 def test_an_unknown_data_set_is_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match=r"dataset|int\(\)"):
+    with pytest.raises(UnknownDataset, match=f"^{name} is unknown. Give demo, empty,"):
         _loaded(name)
 
 
