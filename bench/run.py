@@ -58,9 +58,7 @@ def store_overhead(results: Results) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         measure = {"SQLite": Database(f"sqlite:///{folder}/store.db")}
-        with Postgres() as server:
-            server.execute("ALTER SYSTEM SET fsync = on")
-            server.execute("SELECT pg_reload_conf()")
+        with Postgres(synced=True) as server:
             measure["PostgreSQL"] = Database(server.fresh())
             for name, database in measure.items():
                 database.migrate()

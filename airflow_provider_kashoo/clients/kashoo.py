@@ -16,7 +16,7 @@ import requests
 from airflow_provider_kashoo.clients import outcomes
 from airflow_provider_kashoo.clients.outcomes import Outcome, WriteFailed
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.clients.transport import TryAgain, adapter_of, read_with_retries
+from airflow_provider_kashoo.clients.transport import TooLate, TryAgain, adapter_of, read_with_retries
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.operations import Event
 
@@ -80,7 +80,7 @@ class KashooClient:
     def ready(self) -> AbstractContextManager[None]:
         """Make sure of a fresh token, then take a budget slot for the one request that follows."""
         self._ensure_token()
-        return adapter_of(self._session).slot()
+        return adapter_of(self._session).ready()
 
     def businesses(self) -> list[Json]:
         """List the businesses the user may see."""
@@ -199,6 +199,8 @@ class KashooClient:
         try:
             response = self.request(method, path, body)
         except requests.RequestException as error:
+            if isinstance(error, TooLate):
+                raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.TOO_LATE)) from None
             if never_left(error):
                 raise WriteFailed(Outcome(Event.TURNED_AWAY, outcomes.NOT_SENT, stop=True)) from None
             raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER)) from None

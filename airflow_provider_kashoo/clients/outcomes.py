@@ -64,6 +64,7 @@ STOPS = {
 
 TURNED_AWAY = Problem("rate_limit", "Kashoo asked to slow down (429)", "Nothing: it is sent again by itself.")
 NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing: it is sent again by itself.")
+TOO_LATE = Problem("too_late", "its deadline passed before it could be sent", "Nothing: it is sent again by itself.")
 NO_ANSWER = Problem(
     "no_answer", "sent, but no answer came that one can trust", "Nothing: it is looked up before anything is sent."
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ import requests
 
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info
 from airflow_provider_kashoo.clients.refusals import record_problem, refusal
-from airflow_provider_kashoo.clients.transport import adapter_of, read_with_retries
+from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
 from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.dates import parse_instant, soql_instant
 from airflow_provider_kashoo.core.errors import (
@@ -114,6 +115,10 @@ class SalesforceClient:
     def requests_sent(self) -> int:
         """How many requests left this session."""
         return adapter_of(self._http).requests_sent
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Give what is journalled and sent in here one deadline; see :meth:`.transport.MeteredAdapter.ready`."""
+        return adapter_of(self._http).ready()
 
     def now(self) -> datetime:
         """Tell the server's clock, UTC whole seconds, from the Date of an answer."""
@@ -240,7 +245,7 @@ class SalesforceClient:
 
         :param records: (object, fields with ``Id``), at most 200; each succeeds or fails by itself.
         :returns: one entry per record, None where it was written.
-        :raises UnreachableError: when no answer came; any of them may have been written.
+        :raises UnreachableError: when no answer came in time; any of them may have been written.
         """
         body = {
             "allOrNone": False,
@@ -250,6 +255,9 @@ class SalesforceClient:
             answer = self.json("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
         except UnreachableError as error:
             raise UnreachableError(error.what, remedy=error.remedy, written=PERHAPS_WRITTEN) from None
+        except TooLate:
+            said = "Salesforce did not answer before the deadline of these write-backs."
+            raise UnreachableError(said, remedy="The task tries again by itself.", written=PERHAPS_WRITTEN) from None
         return [None if row["success"] else record_problem(row["errors"]) for row in answer]
 
     def json(self, method: str, path: str, **options: Any) -> Any:

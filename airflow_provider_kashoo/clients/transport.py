@@ -52,56 +52,73 @@ class Unlimited:
         """Do nothing."""
 
 
+class TooLate(requests.RequestException):
+    """A request that was not sent, because the deadline of what is journalled for it had passed."""
+
+
 class MeteredAdapter(HTTPAdapter):
     """Sends a request only with a slot of the budget, reads its answer within a total deadline.
 
     :param deadline_seconds: from sending to the last byte; a slow answer cannot stretch it.
+    :param clock: seconds that only rise; replaced in tests.
     """
 
-    def __init__(self, budget: Budget, deadline_seconds: float) -> None:
+    def __init__(self, budget: Budget, deadline_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(max_retries=0)
-        self.budget, self.deadline_seconds = budget, deadline_seconds
+        self.budget, self.deadline_seconds, self.clock = budget, deadline_seconds, clock
         self.requests_sent = 0
         self._held = threading.local()
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Take a slot now for the next request of this thread, so that a wait comes before the journal."""
+    def ready(self) -> Iterator[None]:
+        """Take a slot now for the next request of this thread, so that a wait comes before the journal.
+
+        What is journalled and sent in here has one deadline, which begins now: a process that was paused since
+        does not send any more what another one may have looked up and settled meanwhile.
+        """
         self._held.slot = self.budget.acquire(self.deadline_seconds)
+        self._held.until = self.clock() + self.deadline_seconds
         try:
             yield
         finally:
-            if (unused := self._take_held()) is not None:
+            self._held.until = None
+            if (unused := self._take_slot()) is not None:
                 self.budget.release(unused)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
-        """Send one request; see :meth:`requests.adapters.HTTPAdapter.send`."""
-        slot = self._take_held()
+        """Send one request; see :meth:`requests.adapters.HTTPAdapter.send`.
+
+        :raises TooLate: when nothing was sent, see :meth:`ready`.
+        """
+        slot = self._take_slot()
         if slot is None:
             slot = self.budget.acquire(self.deadline_seconds)
-        started = time.monotonic()
-        self.requests_sent += 1
         try:
-            options |= {"stream": True, "timeout": self.deadline_seconds}
-            response = super().send(request, **options)
-            self._read(response, started + self.deadline_seconds)
+            until = getattr(self._held, "until", None) or self.clock() + self.deadline_seconds
+            left = until - self.clock()
+            if left <= 0:
+                raise TooLate("the deadline passed before it was sent")
+            self.requests_sent += 1
+            response = super().send(request, **options | {"stream": True, "timeout": left})
+            self._read(response, until)
         finally:
             self.budget.release(slot)
         if response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers):
             self.budget.close(retry_after(response) or DEFAULT_CLOSURE)
         return response
 
-    def _take_held(self) -> int | None:
+    def _take_slot(self) -> int | None:
         slot = getattr(self._held, "slot", None)
         self._held.slot = None
         return slot
 
     def _read(self, response: requests.Response, deadline: float) -> None:
+        """Read a body; one that came whole is taken however late it is, because what it says of a write is true."""
         body = bytearray()
         try:
             while chunk := response.raw.read1(CHUNK, decode_content=True):
                 body += chunk
-                if time.monotonic() > deadline:
+                if self.clock() > deadline and response.raw.length_remaining != 0:
                     response.close()
                     raise requests.ReadTimeout("the answer did not end before its deadline")
         except HTTPError as error:

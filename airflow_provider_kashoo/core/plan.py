@@ -42,7 +42,8 @@ class PlanRow:
 
     :param target: ``customer``, ``item``, ``invoice``, or the Salesforce object of a write-back.
     :param source_stamp: SystemModstamp the row was made from, ISO 8601 UTC.
-    :param source_read: when Salesforce was asked for it, ISO 8601 UTC; the row is stale once it was read later.
+    :param source_read: when Salesforce, or for a write-back the books, were asked for it, ISO 8601 UTC; the row is
+        stale once what was read later was held against its link, or told.
     :param sale_id: names the sale; for all but invoices the record itself.
     :param link_version: version of the link when the row was made, of the last one when none is live; 0 when there
         never was one.

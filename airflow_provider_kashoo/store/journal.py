@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
@@ -29,22 +29,16 @@ _RECORD = (
     operations.c.source_id == bindparam("this_source"),
     operations.c.part == bindparam("this_part"),
 )
-_IN_FLIGHT = select(operations.c.id, operations.c.state, operations.c.attempts, operations.c.deadline).where(
-    _SCOPE, operations.c.key == bindparam("this_key"), operations.c.state.in_(list(LIVE))
-)
-_SALE_IN_FLIGHT = select(operations.c.id).where(
-    _SCOPE,
+_OF_SALE = and_(
     operations.c.target == bindparam("this_target"),
     operations.c.sale_id == bindparam("this_sale"),
     operations.c.part == bindparam("this_part"),
-    operations.c.key != bindparam("this_key"),
-    operations.c.state.in_([State.SENT, State.IN_DOUBT]),
 )
+_OPEN = select(
+    operations.c.id, operations.c.key, operations.c.state, operations.c.attempts, operations.c.deadline
+).where(_SCOPE, operations.c.state.in_(list(LIVE)), or_(operations.c.key == bindparam("this_key"), _OF_SALE))
 _INSERT = insert(operations).returning(operations.c.id)
 _UPDATE = update(operations).where(operations.c.id == bindparam("this_id"))
-_HELD = select(operations.c.state).where(
-    operations.c.id == bindparam("this_id"), operations.c.lease == bindparam("this_lease")
-)
 _UPDATE_HELD = _UPDATE.where(
     operations.c.lease == bindparam("this_lease"), operations.c.state == bindparam("this_state")
 )
@@ -112,12 +106,10 @@ class Journal:
         with self._database.writing(self._scope_id) as transaction:
             if row.target in _BOOKS and not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
-            if row.action is Action.WRITE_BACK and link_rows.is_replaced(transaction, row):
-                raise StaleRow(row.record)  # its record has another invoice by now, which is the one to be told of
-            names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
-            earlier = transaction.connection.execute(_IN_FLIGHT, names).one_or_none()
-            # The outcome of another write for the same sale is not known: it may be billed by it.
-            if row.target in _BOOKS and transaction.connection.execute(_SALE_IN_FLIGHT, names).first():
+            if row.action is Action.WRITE_BACK and link_rows.is_outdated(transaction, row):
+                raise StaleRow(row.record)
+            earlier, of_sale = self._open(transaction, row)
+            if row.target in _BOOKS and of_sale:
                 raise OpenOperation(row.record)
             event = Event.SEND
             if earlier and earlier.state != State.RETRY:
@@ -143,6 +135,8 @@ class Journal:
                 "sent_at": transaction.now,
                 "deadline": transaction.now + deadline_seconds,
             }
+            if row.action is Action.WRITE_BACK:
+                link_rows.tell(transaction, row)
             if earlier:
                 transaction.connection.execute(_UPDATE, {"this_id": earlier.id, **values})
                 return Sent(earlier.id, row, lease, attempts, run_id)
@@ -234,13 +228,26 @@ class Journal:
         return {(row["target"], row["source_id"]) for row in self.unsettled(*states or (State.SENT, State.IN_DOUBT))}
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
-        """Settle a write-back that Salesforce confirmed."""
+        """Settle a write-back that Salesforce confirmed.
+
+        :raises LostLease: when another process took the operation over.
+        """
         with self._database.writing(self._scope_id) as transaction:
             self._move(transaction, sent, Event.ANSWERED)
             link_rows.write_back(transaction, sent.row, written, settlement)
             self._close_parked(transaction, sent.row)
             action, reason = sent.row.action.value, sent.row.reason
             audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
+
+    def written_back_late(self, sent: Sent) -> None:
+        """Record a confirmation that came after another process took the write-back over.
+
+        Which of the two Salesforce took last is not known: it is told anew.
+        """
+        with self._database.writing(self._scope_id) as transaction:
+            link_rows.write_back(transaction, sent.row, {}, None)
+            reason = "taken over by another process"
+            audit.note(transaction, sent.row, "late_answer", reason, sent.run_id, sent.id, sent.row.kashoo_id)
 
     def out_of_reach(self, sent: Sent, problem: Problem, settlement: str) -> None:
         """Settle a write-back to a record that Salesforce does not have any more; nobody has to look at it."""
@@ -259,9 +266,8 @@ class Journal:
         with self._database.writing(self._scope_id) as transaction:
             if not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
-            names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
             if alone and (
-                transaction.connection.execute(_SALE_IN_FLIGHT, names).first()
+                self._open(transaction, row)[1]
                 or link_rows.held(transaction.connection, self._scope_id, row.target, [change.kashoo_id])
             ):
                 raise StaleRow(row.record)
@@ -334,6 +340,13 @@ class Journal:
             )
             return set(connection.execute(finished).scalars())
 
+    def _open(self, transaction: Transaction, row: PlanRow) -> tuple[Any, bool]:
+        """Find the open operation of a row's key; say whether its sale may be billed by another one, sent before."""
+        names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
+        found = transaction.connection.execute(_OPEN, names).all()
+        own = next((each for each in found if each.key == row.key), None)
+        return own, any(each.key != row.key and each.state != State.RETRY for each in found)
+
     @property
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
@@ -370,18 +383,15 @@ class Journal:
 
     def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> State:
         """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
-        held = {"this_id": sent.id, "this_lease": sent.lease}
-        here = transaction.connection.execute(_HELD, held).scalar_one_or_none()
-        settled_meanwhile = here == State.IN_DOUBT and (State.IN_DOUBT, event) not in TRANSITIONS
-        if here not in {State.SENT, State.IN_DOUBT} or settled_meanwhile:
-            raise LostLease(sent.row.record)
-        state = after(State(here), event)
-        closed_at = None if state in UNSETTLED else transaction.now
-        values = {**held, "this_state": here, "state": state, "closed_at": closed_at, **values}
-        moved = transaction.connection.execute(_UPDATE_HELD, values)
-        if not moved.rowcount:
-            raise LostLease(sent.row.record)
-        return state
+        states = {State.SENT: after(State.SENT, event)}
+        if (State.IN_DOUBT, event) in TRANSITIONS:
+            states[State.IN_DOUBT] = after(State.IN_DOUBT, event)
+        for here, state in states.items():
+            names = {"this_id": sent.id, "this_lease": sent.lease, "this_state": here}
+            values |= {"state": state, "closed_at": None if state in UNSETTLED else transaction.now}
+            if transaction.connection.execute(_UPDATE_HELD, {**names, **values}).rowcount:
+                return state
+        raise LostLease(sent.row.record)
 
     def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:
         closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": transaction.now}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
@@ -32,19 +32,17 @@ _IN_STATE = select(links).where(_SCOPE, links.c.state == bindparam("this_state")
 _INSERT = insert(links)
 _UPDATE = update(links).where(*_OF_SALE, links.c.state == LIVE)
 _SAW = _UPDATE.where(or_(links.c.source_read.is_(None), links.c.source_read < bindparam("this_read")))
+_OF_RECORD = (_SCOPE, links.c.target == "invoice", links.c.source_id == bindparam("this_source"))
+_TOLD = (*_OF_RECORD, links.c.kashoo_id == bindparam("this_invoice"))
 _NEWER = select(links.c.id).where(
-    _SCOPE,
-    links.c.target == "invoice",
-    links.c.source_id == bindparam("this_source"),
-    links.c.state == LIVE,
-    links.c.kashoo_id != bindparam("this_invoice"),
+    *_OF_RECORD,
+    or_(
+        and_(links.c.state == LIVE, links.c.kashoo_id != bindparam("this_invoice")),
+        and_(links.c.kashoo_id == bindparam("this_invoice"), links.c.told_read > bindparam("this_read")),
+    ),
 )
-_WRITE_BACK = update(links).where(
-    _SCOPE,
-    links.c.target == "invoice",
-    links.c.kashoo_id == bindparam("this_invoice"),
-    links.c.source_id == bindparam("this_source"),
-)
+_WRITE_BACK = update(links).where(*_TOLD)
+_TELL = _WRITE_BACK.where(or_(links.c.told_read.is_(None), links.c.told_read < bindparam("this_read")))
 _OWN = scopes.alias("own")
 _SAME_BOOKS = (
     select(scopes.c.id)
@@ -162,6 +160,12 @@ class Links:
                     _SAW, {**_names(transaction, row), "this_read": row.source_read, "source_read": row.source_read}
                 )
 
+    def told(self, rows: Iterable[PlanRow]) -> None:
+        """Note that some invoices were read, and that Salesforce was told of each what it says."""
+        with self._database.writing(self._scope_id) as transaction:
+            for row in rows:
+                tell(transaction, row)
+
     def _in(self, target: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
         wanted = sorted(set(values))
         for start in range(0, len(wanted), CHUNK):
@@ -195,10 +199,19 @@ def holds(transaction: Transaction, row: PlanRow) -> bool:
     return bool(found.version == row.link_version) and not newer
 
 
-def is_replaced(transaction: Transaction, row: PlanRow) -> bool:
-    """Say whether a plan row speaks of an invoice whose source record has another, live one by now."""
-    names = {"this_scope": transaction.scope_id, "this_source": row.source_id, "this_invoice": row.kashoo_id}
+def is_outdated(transaction: Transaction, row: PlanRow) -> bool:
+    """Say whether a write-back must not be sent any more.
+
+    Its record has another, live invoice by now, or was told what the books said later than this row's reading of them.
+    """
+    names = {**_record(transaction, row), "this_read": row.source_read}
     return transaction.connection.execute(_NEWER, names).first() is not None
+
+
+def tell(transaction: Transaction, row: PlanRow) -> None:
+    """Note that a write-back is about to be sent, or that Salesforce was told the same already."""
+    names = {**_record(transaction, row), "this_read": row.source_read, "told_read": row.source_read}
+    transaction.connection.execute(_TELL, names)
 
 
 def end(transaction: Transaction, row: PlanRow) -> None:
@@ -225,7 +238,7 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
             values[name] = getattr(change, name)
     if known:
         if not same:  # another invoice of the record: nothing of it was told yet
-            values |= {"generation": row.generation, "written_back": {}, "settlement": None}
+            values |= {"generation": row.generation, "written_back": {}, "settlement": None, "told_read": None}
         transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
         return
     transaction.connection.execute(
@@ -252,14 +265,16 @@ def follow(transaction: Transaction, row: PlanRow, survivor: str) -> None:
     transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values, "updated_at": transaction.now})
 
 
-def write_back(transaction: Transaction, row: PlanRow, written: Mapping[str, str] | None, settlement: str) -> None:
+def write_back(
+    transaction: Transaction, row: PlanRow, written: Mapping[str, str] | None, settlement: str | None
+) -> None:
     """Remember what Salesforce was told of a link's invoice.
 
     :param written: field -> hash; None when nothing could be told.
+    :param settlement: None when it is not known what Salesforce holds: everything is told anew.
     """
-    same = {"this_scope": transaction.scope_id, "this_invoice": row.kashoo_id, "this_source": row.source_id}
     told = {} if written is None else {"written_back": dict(written)}
-    transaction.connection.execute(_WRITE_BACK, {**same, **told, "settlement": settlement})
+    transaction.connection.execute(_WRITE_BACK, {**_record(transaction, row), **told, "settlement": settlement})
 
 
 def _names(transaction: Transaction, row: PlanRow) -> dict[str, Any]:
@@ -269,6 +284,10 @@ def _names(transaction: Transaction, row: PlanRow) -> dict[str, Any]:
         "this_sale": row.sale_id or row.source_id,
         "this_part": row.part,
     }
+
+
+def _record(transaction: Transaction, row: PlanRow) -> dict[str, Any]:
+    return {"this_scope": transaction.scope_id, "this_invoice": row.kashoo_id, "this_source": row.source_id}
 
 
 def _link(row: Mapping[Any, Any]) -> Link:

@@ -114,6 +114,8 @@ links = Table(
     Column("settlement", String(16)),
     # When the source was read that this link was written, or held against, from: ISO 8601 UTC.
     Column("source_read", String(40)),
+    # When the books were read for the newest write-back of its invoice that was sent: ISO 8601 UTC.
+    Column("told_read", String(40)),
     Column("fields", JSON, nullable=False),
     Column("written_back", JSON, nullable=False),
     Column("created_at", Float, nullable=False),

@@ -78,6 +78,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         "lower": lower.isoformat(),
         "upper": now.isoformat(),
         "moves": not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
+        "read": now.isoformat(),
         "note": f"dated {start} or later" if start else "nothing is linked yet",
         "records": len(rows),
         "sweep": sweep,

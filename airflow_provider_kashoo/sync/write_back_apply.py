@@ -5,9 +5,11 @@ An update by Id may be repeated: one without an answer is sent again, where a cr
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +20,12 @@ from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync import contacts
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
+
+log = logging.getLogger(__name__)
 
 NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing: it is sent again by itself.")
 DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_found"})
@@ -51,7 +55,9 @@ class WriteBack:
         done = journal.done_keys(run_id)
         parked = journal.open_records(State.PARKED, State.RETRY)
         batch: list[PlanRow] = []
-        for row in self.sync.files.read_plan():
+        rows = self.sync.files.read_plan()
+        self.sync.store.links.told([row for row in rows if row.action is Action.UNCHANGED])
+        for row in rows:
             problem = Problem(row.error_class, row.reason, row.fix)
             if row.action is Action.WRITE_BACK and row.key in done:
                 self.counts["done before"] += 1
@@ -83,16 +89,23 @@ class WriteBack:
                     reviews.close("invoice", item["source_id"], [item["error_class"]])
 
     def _send(self, rows: list[PlanRow]) -> None:
-        sent = [operation for row in rows if (operation := self._journal(row))]
-        records = [(each.row.target, {"Id": each.row.source_id, **self._typed(each.row)}) for each in sent]
-        try:
-            answers = self.sync.salesforce.update(records) if records else []
-        except SyncError:
-            for each in sent:
-                self.sync.store.journal.failed(each, Event.TURNED_AWAY, NOT_ANSWERED)
-            raise
+        with self.sync.salesforce.ready():
+            sent = [operation for row in rows if (operation := self._journal(row))]
+            records = [(each.row.target, {"Id": each.row.source_id, **self._typed(each.row)}) for each in sent]
+            try:
+                answers = self.sync.salesforce.update(records) if records else []
+            except SyncError:
+                for each in sent:
+                    with suppress(LostLease):  # whoever took it over tells it
+                        self.sync.store.journal.failed(each, Event.TURNED_AWAY, NOT_ANSWERED)
+                raise
         for each, problem in zip(sent, answers, strict=True):
-            self._settle(each, problem)
+            try:
+                self._settle(each, problem)
+            except LostLease:
+                self.sync.store.journal.written_back_late(each)
+                log.warning("%s: answered late, it is told anew", each.row.record)
+                self.counts["stale"] += 1
 
     def _settle(self, sent: Sent, problem: Problem | None) -> None:
         if problem is None:

@@ -62,9 +62,10 @@ def plan(sync: Sync) -> PlanSummary:
             own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
             rows += _rows_of(sync, mapping, own, parts, untold)
     rows += contacts.plan(sync)
-    rows = in_order(rows)
-    sync.files.write_plan(rows)
     reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
+    read = min((str(report["read"]) for report in reports), default="")
+    rows = in_order(replace(row, source_read=read) for row in rows)
+    sync.files.write_plan(rows)
     notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
     notes += contacts.notes(sync)
     return summarise(rows, seconds_for=lambda _: 0.0, notes=notes)

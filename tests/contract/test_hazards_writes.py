@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from records import add_account, add_deal, add_order, books_rows, edit, invoice_of
 from rounds import (
+    LOOK_UP_AFTER,
     Rounds,
     at,
     backup_of,
@@ -30,6 +31,8 @@ from rounds import (
 )
 
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.plan import PlanRow
+from airflow_provider_kashoo.store.journal import Journal, Sent
 from airflow_provider_kashoo.sync.replay import replay, resolve
 
 CREATE_INVOICE = "received POST records/invoices"
@@ -124,6 +127,44 @@ def test_w12_a_duplicate_made_by_a_process_that_paused_after_its_check_is_seen(d
     drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", second)
     quiet(drive)
     assert [row["id"] for row in bearing(drive, deal)] == [first]
+
+
+def test_w12_a_process_that_paused_past_its_deadline_before_it_sent_sends_nothing(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = win(drive)
+    send = Journal.send
+
+    def paused(journal: Journal, row: PlanRow, **values: Any) -> Sent:
+        sent = send(journal, row, **values)
+        if row.source_id == deal:
+            monkeypatch.setattr(Journal, "send", send)
+            assert drive.look_up().outcome["created"] == 1
+        return sent
+
+    monkeypatch.setattr(Journal, "send", paused)
+    assert drive.run().outcome == {"created": 1, "in_doubt": 1}
+    assert states_of(drive, deal) == ["not_written", "closed", "done"]
+    billed_once(drive, deal)
+
+
+def test_w12_a_process_that_paused_past_its_deadline_and_is_alone_journals_its_write_anew(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = win(drive)
+    send = Journal.send
+
+    def paused(journal: Journal, row: PlanRow, **values: Any) -> Sent:
+        sent = send(journal, row, **values)
+        if (row.source_id, row.target, sent.attempts) == (deal, "invoice", 1):
+            drive.sandbox.clock.advance(LOOK_UP_AFTER)
+        return sent
+
+    monkeypatch.setattr(Journal, "send", paused)
+    assert drive.run().outcome == {"created": 2}
+    (operation,) = [row for row in operations(drive) if row["source_id"] == deal and row["target"] == "invoice"]
+    assert (operation["state"], operation["attempts"]) == ("done", 2)
+    billed_once(drive, deal)
 
 
 def test_w12_an_answer_that_comes_after_another_process_found_the_write_is_no_duplicate(drive: Rounds) -> None:

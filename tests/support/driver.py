@@ -83,20 +83,20 @@ class Driver:
         return SyncStore(self.database, self.sandbox.org.org_id, str(self.sandbox.books.main()))
 
     def salesforce(self) -> SalesforceClient:
-        return SalesforceClient(self._session(Unlimited()), self.log_in, "67.0", sleep=lambda _: None)
+        return SalesforceClient(self._session("salesforce", Unlimited()), self.log_in, "67.0", sleep=lambda _: None)
 
     def log_in(self) -> Session:
         """Log in to Salesforce by client credentials."""
         org, url = self.sandbox.org, self.sandbox.salesforce_url
         form = {"grant_type": "client_credentials", "client_id": org.consumer_key, "client_secret": org.consumer_secret}
-        answer = self._session(Unlimited()).post(f"{url}/services/oauth2/token", data=form)
+        answer = self._session("salesforce", Unlimited()).post(f"{url}/services/oauth2/token", data=form)
         answer.raise_for_status()
         return Session(answer.json()["access_token"], url)
 
     def kashoo(self, budget: Budget | None = None) -> KashooClient:
         books = self.sandbox.books
         return KashooClient(
-            self._session(budget or Unlimited()),
+            self._session("kashoo", budget or Unlimited()),
             self.kashoo_url,
             books.email,
             self.password,
@@ -104,7 +104,7 @@ class Driver:
             sleep=lambda _: None,
         )
 
-    def _session(self, budget: Budget | Unlimited) -> requests.Session:
+    def _session(self, system: str, budget: Budget | Unlimited) -> requests.Session:  # noqa: ARG002  in process
         session = new_session(budget, self.settings.send_deadline)
         session.verify, session.trust_env = str(self.sandbox.ca_bundle), False  # the environment would win over verify
         return session

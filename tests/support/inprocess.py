@@ -33,11 +33,11 @@ class InProcessDriver(Driver):
     def open_store(self) -> Database:
         return Database(self.url, self.sandbox.clock.time)
 
-    def _session(self, budget: Budget | Unlimited) -> requests.Session:
+    def _session(self, system: str, budget: Budget | Unlimited) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
-        for prefix, name in (("https://", "salesforce"), ("http://", "kashoo")):
-            adapter = Adapter(budget, self.settings.send_deadline)
-            adapter.app = self.sandbox.apps[name]
+        adapter = Adapter(budget, self.settings.send_deadline, self.sandbox.clock.time)
+        adapter.app = self.sandbox.apps[system]
+        for prefix in ("https://", "http://"):
             session.mount(prefix, adapter)
         return session

@@ -140,9 +140,11 @@ def in_step(folder: Path, now: datetime | None = None) -> Iterator[Start]:
         yield Start(box, folder)
 
 
-def fault(drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", **more: Any) -> None:
-    """Arm one fault of Kashoo."""
-    drive.sandbox.faults["kashoo"].add(Fault(kind=kind, method=method, path=path, **more))
+def fault(
+    drive: Rounds, kind: Any, path: str = INVOICES, method: str = "POST", *, system: str = "kashoo", **more: Any
+) -> None:
+    """Arm one fault of Kashoo, unless another system is named."""
+    drive.sandbox.faults[system].add(Fault(kind=kind, method=method, path=path, **more))
 
 
 def at(drive: Rounds, stage: str, call: Any, *, nth: int = 1) -> None:

@@ -113,14 +113,14 @@ def test_a_store_without_tables_says_how_to_make_them(tmp_path) -> None:
 def test_a_store_whose_migration_was_cut_off_has_no_schema(database) -> None:
     with database.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    assert "has schema none, this version needs 0004" in refusal(database)
+    assert "has schema none, this version needs 0005" in refusal(database)
 
 
 @pytest.mark.parametrize("revision", ["0000", "9999"])
 def test_an_older_or_newer_store_names_both_versions(database, revision) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
-    assert f"has schema {revision}, this version needs 0004" in refusal(database)
+    assert f"has schema {revision}, this version needs 0005" in refusal(database)
 
 
 @pytest.mark.parametrize("use", ["check", "migrate", "open"])

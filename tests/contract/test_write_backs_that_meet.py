@@ -1,0 +1,132 @@
+"""Two runs, or two processes of one, tell Salesforce of the same invoice: what the books say last stands in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rounds import COLLECTION, Rounds, bearing, fault, open_items, quiet, win
+
+from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.sync.sync import TO_SALESFORCE
+
+
+@pytest.fixture
+def deal(drive: Rounds) -> str:
+    """A deal whose invoice is open, and told so."""
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    assert told(drive, deal) == ("Open", 250)
+    return deal
+
+
+def told(drive: Rounds, deal: str) -> tuple[str, int]:
+    row = drive.sandbox.org.get("Opportunity", deal)
+    return row["Kashoo_Status__c"], row["Kashoo_Balance__c"]
+
+
+def pay(drive: Rounds, deal: str, cents: int) -> int:
+    (invoice,) = bearing(drive, deal)
+    return drive.sandbox.books.pay(drive.sandbox.books.main(), invoice["id"], cents)["id"]
+
+
+def at_update(drive: Rounds, stage: str, call: Any) -> None:
+    """Call something once, when Salesforce reaches a stage of the next collection of updates."""
+
+    def hook(reached: str) -> None:
+        if reached.startswith(f"{stage} PATCH") and "composite/sobjects" in reached:
+            drive.sandbox.faults["salesforce"].hook = None
+            call()
+
+    drive.sandbox.faults["salesforce"].hook = hook
+
+
+def test_w2_a_write_back_that_waited_while_another_run_told_a_newer_value_is_not_sent(drive: Rounds, deal: str) -> None:
+    pay(drive, deal, 5000)
+    slow = drive.prepare(TO_SALESFORCE)
+    pay(drive, deal, 20000)
+    drive.run_back()
+    assert drive.finish(slow)["stale"] == 1
+    assert told(drive, deal) == ("Paid", 0)
+    quiet(drive)
+    assert told(drive, deal) == ("Paid", 0)
+
+
+def test_w2_a_write_back_that_waited_while_another_run_saw_nothing_to_tell_is_not_sent(
+    drive: Rounds, deal: str
+) -> None:
+    payment = pay(drive, deal, 25000)
+    slow = drive.prepare(TO_SALESFORCE)
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoicePayments", payment)
+    assert drive.run_back().outcome == {"unchanged": 2}
+    assert drive.finish(slow)["stale"] == 1
+    assert told(drive, deal) == ("Open", 250)
+
+
+def test_w2_a_newer_write_back_is_sent_after_an_older_one(drive: Rounds, deal: str) -> None:
+    pay(drive, deal, 5000)
+    older = drive.prepare(TO_SALESFORCE)
+    pay(drive, deal, 20000)
+    newer = drive.prepare(TO_SALESFORCE)
+    drive.finish(older)
+    assert told(drive, deal) == ("Partly Paid", 200)
+    assert drive.finish(newer)["written_back"] == 1
+    assert told(drive, deal) == ("Paid", 0)
+
+
+def test_w2_an_older_write_back_is_not_sent_while_the_newer_one_has_no_answer(drive: Rounds, deal: str) -> None:
+    pay(drive, deal, 5000)
+    older = drive.prepare(TO_SALESFORCE)
+    pay(drive, deal, 20000)
+    newer = drive.prepare(TO_SALESFORCE)
+    fault(drive, "drop_after", COLLECTION, "PATCH", system="salesforce", times=None)
+    with pytest.raises(UnreachableError):
+        drive.apply(newer)
+    assert drive.finish(older)["stale"] == 1
+    drive.sandbox.faults["salesforce"].clear()
+    quiet(drive)
+    assert told(drive, deal) == ("Paid", 0)
+
+
+def test_w12_what_a_process_told_after_another_one_took_its_write_back_over_is_told_anew(
+    drive: Rounds, deal: str
+) -> None:
+    pay(drive, deal, 5000)
+
+    def another_run_meanwhile() -> None:
+        drive.sandbox.clock.advance(120)  # beyond the deadline
+        drive._org_client = None  # another process has connections of its own
+        pay(drive, deal, 20000)
+        drive.run_back()
+        assert told(drive, deal) == ("Paid", 0)
+
+    at_update(drive, "received", another_run_meanwhile)
+    late = drive.run_back()
+    assert late.outcome["stale"] == 1
+    assert told(drive, deal) == ("Partly Paid", 200)  # Salesforce took the older request last
+    drive.run_back()
+    assert told(drive, deal) == ("Paid", 0)
+    quiet(drive)
+    assert open_items(drive) == []
+
+
+def test_w12_a_write_back_whose_process_paused_beyond_its_deadline_is_not_sent(
+    drive: Rounds, deal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pay(drive, deal, 5000)
+    send = Journal.send
+
+    def paused(journal: Journal, *row: Any, **values: Any) -> Any:
+        sent = send(journal, *row, **values)
+        monkeypatch.setattr(Journal, "send", send)
+        drive.sandbox.clock.advance(120)
+        return sent
+
+    monkeypatch.setattr(Journal, "send", paused)
+    with pytest.raises(UnreachableError, match="deadline"):
+        drive.run_back()
+    assert told(drive, deal) == ("Open", 250)
+    drive.run_back()
+    assert told(drive, deal) == ("Partly Paid", 200)
