@@ -108,12 +108,13 @@ def store(database: Database) -> SyncStore:
     return SyncStore(database, ORG, BUSINESS)
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """A store and two systems that have been in step for a while."""
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """A store and two systems that have been in step for a while; on PostgreSQL among the long tests."""
     from rounds import in_step  # here, because it imports much and most unit tests do without
 
-    with in_step(tmp_path_factory.mktemp("start")) as start:
+    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    with in_step(tmp_path_factory.mktemp("start"), postgres=postgres) as start:
         yield start
 
 
@@ -131,4 +132,4 @@ def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
     """What ``start`` gives, afresh for each test."""
     drive = start.again(tmp_path)
     yield drive
-    drive.database.dispose()
+    drive.end()

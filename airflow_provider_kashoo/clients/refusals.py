@@ -55,6 +55,10 @@ def record_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Say why one record of a collection was refused; names of fields only, no value."""
     first = errors[0] if errors else {}
     code = str(first.get("statusCode") or first.get("errorCode") or "unknown")
+    if code in TRANSIENT:
+        return Problem(
+            code.lower(), f"Salesforce was busy with the record: {code}", "Nothing: it is sent again by itself."
+        )
     names = ", ".join(first.get("fields") or [])
     where = f" for {names}" if names else ""
     return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", "Correct the record or the mapping.")

@@ -15,6 +15,9 @@ from airflow_provider_kashoo.core.ids import Reference
 
 Row = Mapping[str, Any]
 
+AMBIGUOUS = "ambiguous_match"
+"""Error class of a record for which a rung holds more than one."""
+
 
 @dataclass(frozen=True)
 class Match:

@@ -96,6 +96,11 @@ class PlanRow:
         )
 
     @property
+    def write(self) -> tuple[str, int, str]:
+        """Name the write itself: a plan made afresh may have another one with the same key."""
+        return self.key, self.link_version, self.source_read
+
+    @property
     def reference(self) -> Reference:
         """The mark this row's record carries in the books."""
         return Reference(self.source_id, self.part, self.generation)

@@ -7,13 +7,15 @@ top, built once: building them for each write costs more than running them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store import audit, reviews
@@ -44,7 +46,12 @@ _UPDATE_HELD = _UPDATE.where(
 )
 _SETTLE = _UPDATE.where(operations.c.state == bindparam("this_state"))
 _PARKED = select(operations.c.id).where(*_RECORD, operations.c.state == State.PARKED)
-_CLOSE_PARKED = update(operations).where(*_RECORD, operations.c.state.in_([State.PARKED, State.RETRY]))
+_CLOSE_PARKED = update(operations).where(
+    *_RECORD,
+    operations.c.state.in_([State.PARKED, State.RETRY]),
+    # What a later reading found wanting goes on waiting.
+    or_(operations.c.source_read.is_(None), operations.c.source_read <= bindparam("this_read")),
+)
 _IN_STATES = (
     select(operations)
     .where(_SCOPE, operations.c.state.in_(bindparam("these_states", expanding=True)))
@@ -62,6 +69,10 @@ class OpenOperation(Exception):
 
 class LostLease(Exception):
     """The operation was taken over by another process since it was sent."""
+
+
+Done = tuple[str, int, str]
+"""A finished write: its key, and the version of the link and the reading of the source that it was planned from."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +274,7 @@ class Journal:
         :param alone: only if no write of its sale is open, and the books' record is nobody else's in any org.
         :raises StaleRow: when it was linked since the plan was made, or is not alone.
         """
-        with self._database.writing(self._scope_id) as transaction:
+        with self._linking(row) as transaction:
             if not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             if alone and (
@@ -275,15 +286,15 @@ class Journal:
             self._close_parked(transaction, row)
             audit.note(transaction, row, "link", row.reason, run_id, None, change.kashoo_id)
 
-    def followed(self, row: PlanRow, survivor: str, run_id: str) -> None:
-        """Let the link of a record that was merged into another go on with that one; nothing is sent.
+    def followed(self, row: PlanRow, source_id: str, sale_id: str, run_id: str) -> None:
+        """Let a link go on under another record or sale; nothing is sent.
 
-        :raises StaleRow: when the link is not as the plan saw it.
+        :raises StaleRow: when the link is not as the plan saw it, or the other one has a link by now.
         """
-        with self._database.writing(self._scope_id) as transaction:
+        with self._linking(row) as transaction:
             if not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
-            link_rows.follow(transaction, row, survivor)
+            link_rows.follow(transaction, row, source_id, sale_id)
             self._close_parked(transaction, row)
             audit.note(transaction, row, "follow", row.reason, run_id, None, row.kashoo_id)
 
@@ -296,16 +307,36 @@ class Journal:
         with self._database.writing(self._scope_id) as transaction:
             if event is Event.REFUSED:
                 self._close_parked(transaction, sent.row)  # one parked row per record, however often it is refused
+                if sent.row.action is Action.WRITE_BACK and sent.attempts > 1:
+                    link_rows.write_back(transaction, sent.row, {}, None)  # an earlier try may have been written
             state = self._move(
                 transaction, sent, event, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
             )
             audit.note(transaction, sent.row, state.value, problem.cause, sent.run_id, sent.id)
             return state
 
-    def park(self, row: PlanRow, problem: Problem, run_id: str) -> None:
-        """Keep a record that cannot be sent, with its cause and fix; a second call renews them."""
+    def park(self, row: PlanRow, problem: Problem, run_id: str) -> bool:
+        """Keep a record that cannot be sent, with its cause and fix; a second call renews them.
+
+        :returns: False when a later reading of the record was acted on meanwhile, and counts instead.
+        """
         with self._database.writing(self._scope_id) as transaction:
+            if row.target in _BOOKS and link_rows.is_newer(transaction, row):
+                return False
             self._park(transaction, row, problem, run_id)
+            return True
+
+    def overtaken(self, row: PlanRow, run_id: str) -> bool:
+        """Say whether a row that writes nothing does not hold any more.
+
+        Its record goes on waiting then, so that the next run reads it, unless a later reading was acted on meanwhile.
+        """
+        with self._database.writing(self._scope_id) as transaction:
+            if row.link_version == 0 or link_rows.holds(transaction, row):
+                return link_rows.is_newer(transaction, row)
+            if not link_rows.is_newer(transaction, row):
+                self._park(transaction, row, CHANGED_MEANWHILE, run_id)
+            return True
 
     def release(self, row: PlanRow) -> None:
         """Close what is parked for a record that needs no write any more."""
@@ -332,13 +363,14 @@ class Journal:
             found = connection.execute(_IN_STATES, {"this_scope": self._scope_id, "these_states": states})
             return [dict(row) for row in found.mappings()]
 
-    def done_keys(self, run_id: str) -> set[str]:
-        """Give the keys of the writes a run finished, so that its retry leaves them out."""
+    def done_by(self, run_id: str) -> set[Done]:
+        """Name the writes a run finished, so that its retry leaves them out; what is planned afresh is another one."""
         with self._database.begin() as connection:
-            finished = select(operations.c.key).where(
-                self._mine, operations.c.run_id == run_id, operations.c.state == State.DONE
-            )
-            return set(connection.execute(finished).scalars())
+            named = (operations.c.key, operations.c.link_version, operations.c.source_read)
+            mine = self._mine, operations.c.run_id == run_id, operations.c.state == State.DONE
+            return {
+                (key, version, read or "") for key, version, read in connection.execute(select(*named).where(*mine))
+            }
 
     def _open(self, transaction: Transaction, row: PlanRow) -> tuple[Any, bool]:
         """Find the open operation of a row's key; say whether its sale may be billed by another one, sent before."""
@@ -350,6 +382,17 @@ class Journal:
     @property
     def _mine(self) -> Any:
         return operations.c.scope_id == self._scope_id
+
+    @contextmanager
+    def _linking(self, row: PlanRow) -> Iterator[Transaction]:
+        """Run a transaction that makes or moves a link; that another one took its place meanwhile makes it stale."""
+        try:
+            with self._database.writing(self._scope_id) as transaction:
+                yield transaction
+        except ConfigurationError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise StaleRow(row.record) from error
+            raise
 
     def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
         """Make, renew or end the link of what the books confirmed, and close what waited for that."""
@@ -395,7 +438,8 @@ class Journal:
 
     def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:
         closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": transaction.now}
-        transaction.connection.execute(_CLOSE_PARKED, {**self._record(row), **closed})
+        read = row.source_read or _ANY_TIME
+        transaction.connection.execute(_CLOSE_PARKED, {**self._record(row), **closed, "this_read": read})
 
     def _record(self, row: PlanRow) -> dict[str, Any]:
         return {
@@ -414,7 +458,12 @@ POSSIBLE_DUPLICATE = Problem(
 NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
 
+CHANGED_MEANWHILE = Problem(
+    "changed_meanwhile", "another run wrote it since the plan", "Nothing: it is planned again by itself."
+)
+
 _BOOKS = frozenset({"customer", "item", "invoice"})
+_ANY_TIME = "9999"
 
 
 def _identity(row: PlanRow) -> dict[str, Any]:
@@ -427,6 +476,7 @@ def _identity(row: PlanRow) -> dict[str, Any]:
         "part": row.part,
         "generation": row.generation,
         "sale_id": row.sale_id or row.source_id,
+        "source_read": row.source_read or None,
     }
 
 
@@ -443,4 +493,5 @@ def _row_of(operation: Mapping[str, Any]) -> PlanRow:
         generation=operation["generation"],
         kashoo_id=operation["kashoo_id"],
         currency=operation["currency"],
+        source_read=operation["source_read"] or "",
     )

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links, scopes
 
-LIVE, VOIDED = "live", "voided"
-"""A link's states: a voided one ended when we voided its invoice, and makes room for the sale's next one."""
+LIVE, VOIDED, FOLLOWED = "live", "voided", "followed"
+"""A link's states.
+
+A voided one ended when we voided its invoice, and makes room for the sale's next one. A followed one says that the
+link went on under another record or sale, so that a plan from before does not take the old one for new.
+"""
 
 _SCOPE = links.c.scope_id == bindparam("this_scope")
 _OF_SALE = (
@@ -31,7 +35,16 @@ _LATEST = (
 _IN_STATE = select(links).where(_SCOPE, links.c.state == bindparam("this_state")).order_by(links.c.id)
 _INSERT = insert(links)
 _UPDATE = update(links).where(*_OF_SALE, links.c.state == LIVE)
-_SAW = _UPDATE.where(or_(links.c.source_read.is_(None), links.c.source_read < bindparam("this_read")))
+_SAW = _UPDATE.where(
+    links.c.version == bindparam("this_version"),
+    or_(links.c.source_read.is_(None), links.c.source_read <= bindparam("this_read")),
+)
+_ENDED_VERSIONS = (
+    select(links.c.sale_id, links.c.part, func.max(links.c.version))
+    .where(_SCOPE, links.c.target == bindparam("this_target"), links.c.state != LIVE)
+    .group_by(links.c.sale_id, links.c.part)
+)
+_LIVE_ROW = select(links).where(*_OF_SALE, links.c.state == LIVE)
 _OF_RECORD = (_SCOPE, links.c.target == "invoice", links.c.source_id == bindparam("this_source"))
 _TOLD = (*_OF_RECORD, links.c.kashoo_id == bindparam("this_invoice"))
 _NEWER = select(links.c.id).where(
@@ -152,13 +165,25 @@ class Links:
         with self._database.begin() as connection:
             return held(connection, self._scope_id, target)
 
-    def saw(self, rows: Iterable[PlanRow]) -> None:
-        """Note that some records were read and held against their links, which say the same."""
+    def ended_versions(self, target: str) -> dict[tuple[str, int], int]:
+        """Give the version at which the last link of each sale and part ended; live ones count on from there."""
+        with self._database.begin() as connection:
+            found = connection.execute(_ENDED_VERSIONS, {"this_scope": self._scope_id, "this_target": target})
+            return {(sale_id, part): version for sale_id, part, version in found}
+
+    def saw(self, rows: Iterable[PlanRow]) -> list[PlanRow]:
+        """Note that some records were read and held against their links, which say the same.
+
+        :returns: the rows whose link was written, or held against a later reading, since the plan was made.
+        """
+        overtaken = []
         with self._database.writing(self._scope_id) as transaction:
             for row in rows:
-                transaction.connection.execute(
-                    _SAW, {**_names(transaction, row), "this_read": row.source_read, "source_read": row.source_read}
-                )
+                reading = {"this_read": row.source_read, "source_read": row.source_read}
+                names = {**_names(transaction, row), "this_version": row.link_version, **reading}
+                if not transaction.connection.execute(_SAW, names).rowcount:
+                    overtaken.append(row)
+        return overtaken
 
     def told(self, rows: Iterable[PlanRow]) -> None:
         """Note that some invoices were read, and that Salesforce was told of each what it says."""
@@ -193,10 +218,17 @@ def holds(transaction: Transaction, row: PlanRow) -> bool:
     Neither was it written since, nor held against a source that was read later than this row's.
     """
     found = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
-    if found is None:
-        return row.link_version == 0
-    newer = bool(row.source_read and found.source_read and found.source_read > row.source_read)
-    return bool(found.version == row.link_version) and not newer
+    version = found.version if found else 0
+    return bool(version == row.link_version) and not _is_newer(found, row)
+
+
+def is_newer(transaction: Transaction, row: PlanRow) -> bool:
+    """Say whether the last link of a plan row's sale was held against a source that was read later than this row's."""
+    return _is_newer(transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none(), row)
+
+
+def _is_newer(found: Any, row: PlanRow) -> bool:
+    return bool(found and row.source_read and found.source_read and found.source_read > row.source_read)
 
 
 def is_outdated(transaction: Transaction, row: PlanRow) -> bool:
@@ -259,10 +291,14 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
     )
 
 
-def follow(transaction: Transaction, row: PlanRow, survivor: str) -> None:
-    """Give the link of a plan row to the record that its own was merged into."""
-    values = {"source_id": survivor, "sale_id": survivor, "version": row.link_version + 1}
-    transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values, "updated_at": transaction.now})
+def follow(transaction: Transaction, row: PlanRow, source_id: str, sale_id: str) -> None:
+    """Let the link of a plan row go on under another record, that its own was merged into, or another sale."""
+    was = dict(transaction.connection.execute(_LIVE_ROW, _names(transaction, row)).mappings().one())
+    version = row.link_version + 1
+    values = {"source_id": source_id, "sale_id": sale_id, "version": version, "updated_at": transaction.now}
+    transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
+    del was["id"]
+    transaction.connection.execute(_INSERT, {**was, "state": FOLLOWED, "version": version})
 
 
 def write_back(

@@ -172,6 +172,8 @@ operations = Table(
     Column("expected_total", BigInteger),
     Column("journal_date", String(10)),
     Column("link_version", Integer, nullable=False),
+    # When its side was read for the plan row that it is, or was parked, for: ISO 8601 UTC.
+    Column("source_read", String(40)),
     Column("error_class", String(64)),
     Column("cause", Text),
     Column("fix", Text),

@@ -22,25 +22,25 @@ from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
-from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.books_plan import resolve_links
+from airflow_provider_kashoo.sync.books_plan import SWEPT, resolve_links
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
-from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.sales import AGAIN, SALE, TWICE
+from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
-BACKOFF_SECONDS = 2.0
 SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
 
 GONE_WHEN_UNCHANGED = frozenset(
-    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed"}
+    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed", TWICE, AGAIN}
 )
 """Review items that close by themselves when the record is again as it was written last."""
 
+GONE_WHEN_SKIPPED = frozenset({AGAIN})
 GONE_WHEN_WRITTEN = GONE_WHEN_UNCHANGED | {"removed_in_books"}
 
 
@@ -60,7 +60,8 @@ class BooksApply:
         self._linked: dict[tuple[str, str], int] = {}
         self._wanted: set[tuple[str, str]] = set()
         self._reviewed: dict[tuple[str, str], set[str]] = {}
-        self._done: set[str] = set()
+        self._done: set[Done] = set()
+        self._overtaken: set[Done] = set()
         self._silences = 0
 
     def run(self) -> dict[str, int]:
@@ -73,14 +74,14 @@ class BooksApply:
         :raises StoppedError: when it was asked to stop.
         """
         rows = self.sync.files.read_plan()
-        self._done = self.sync.store.journal.done_keys(self.sync.run.run_id)
+        self._done = self.sync.store.journal.done_by(self.sync.run.run_id)
         self._remember_links(rows)
         self._remember_reviews(rows)
         self._wanted = {(row.target, row.source_id) for row in rows if row.action in WRITES | {Action.PARK}}
-        parked = {
-            (row["target"], row["source_id"]) for row in self.sync.store.journal.unsettled(State.PARKED, State.RETRY)
-        }
-        self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
+        # A test batch ends no waiting: what it leaves out may have to be written.
+        parked = self.sync.store.journal.open_records(State.PARKED, State.RETRY) if not self.sync.run.limit else set()
+        unheld = self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
+        self._overtaken = {row.write for row in unheld if self.sync.store.journal.overtaken(row, self.sync.run.run_id)}
         for done, row in enumerate(rows, start=1):
             if self._stopping():
                 raise StoppedError
@@ -88,14 +89,15 @@ class BooksApply:
             self.counts[outcome] += 1
             if row.requests and done % 25 == 0:
                 log.info("%d of %d rows: %s", done, len(rows), dict(self.counts))
-        self.sync.store.mark_swept()
+        if (self.sync.files.read_json(SWEPT) or {}).get("whole"):
+            self.sync.store.mark_swept()
         return dict(self.counts)
 
     def _row(self, row: PlanRow, *, was_parked: bool) -> str:
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
         match row.action:
             case Action.CREATE | Action.UPDATE | Action.VOID:
-                return "done before" if row.key in self._done else self._write(row)
+                return "done before" if row.write in self._done else self._write(row)
             case Action.LINK:
                 return self._link(row)
             case Action.FOLLOW:
@@ -103,16 +105,21 @@ class BooksApply:
             case Action.PARK:
                 return self._block(row, row.error_class, row.reason, row.fix)
             case Action.REVIEW:
-                self.sync.store.reviews.open(row, Problem(row.error_class, row.reason, row.fix), run_id)
-                if was_parked and (row.target, row.source_id) not in self._wanted:
-                    journal.release(row)  # it waits for a person now, not for another try
-                return "review"
+                return "stale" if journal.overtaken(row, run_id) else self._review(row, was_parked=was_parked)
             case _:
-                if was_parked:
-                    journal.release(row)
-                if row.action is Action.UNCHANGED:
-                    self._close_reviews(row, GONE_WHEN_UNCHANGED)
-                return row.action.value
+                return "stale" if row.write in self._overtaken else self._leave(row, was_parked=was_parked)
+
+    def _review(self, row: PlanRow, *, was_parked: bool) -> str:
+        self.sync.store.reviews.open(row, Problem(row.error_class, row.reason, row.fix), self.sync.run.run_id)
+        if was_parked and (row.target, row.source_id) not in self._wanted:
+            self.sync.store.journal.release(row)  # it waits for a person now, not for another try
+        return "review"
+
+    def _leave(self, row: PlanRow, *, was_parked: bool) -> str:
+        if was_parked:
+            self.sync.store.journal.release(row)
+        self._close_reviews(row, GONE_WHEN_UNCHANGED if row.action is Action.UNCHANGED else GONE_WHEN_SKIPPED)
+        return row.action.value
 
     def _write(self, row: PlanRow) -> str:
         document = resolve_links(row.document, self._linked)
@@ -126,11 +133,11 @@ class BooksApply:
         row = replace(row, document=document, payload=resolve_links(row.payload, self._linked))
         call = self._prepare(row)
         if call is None:
-            return self._stale(row, "it changed in the books since the plan")
+            return self._stale(row, replace(CHANGED_MEANWHILE, cause="it changed in the books since the plan"))
         try:
             return self._send(row, call)
         except StaleRow:
-            return self._stale(row, "another run wrote it since the plan")
+            return self._stale(row)
         except OpenOperation:
             if (row.target, row.source_id) not in self.sync.store.journal.open_records():
                 cause = "it is sold through another record, whose outcome is not known"
@@ -172,14 +179,14 @@ class BooksApply:
             return self._confirm(sent, written)
         raise AssertionError("the last try always returns")
 
-    def _stale(self, row: PlanRow, cause: str) -> str:
+    def _stale(self, row: PlanRow, problem: Problem = CHANGED_MEANWHILE) -> str:
         """Keep a row that does not hold any more, so that the next run reads its record whatever its window is."""
-        self._block(row, "changed_meanwhile", cause, "Nothing: planned again.")
+        self.sync.store.journal.park(row, problem, self.sync.run.run_id)
         return "stale"
 
     def _block(self, row: PlanRow, error_class: str, cause: str, fix: str) -> str:
-        self.sync.store.journal.park(row, Problem(error_class, cause, fix), self.sync.run.run_id)
-        return "parked"
+        kept = self.sync.store.journal.park(row, Problem(error_class, cause, fix), self.sync.run.run_id)
+        return "parked" if kept else "stale"
 
     def _journal(self, row: PlanRow) -> Sent:
         return self.sync.store.journal.send(
@@ -296,16 +303,17 @@ class BooksApply:
         except StaleRow:
             if self._linked.get((row.target, row.source_id)) == row.kashoo_id:
                 return "linked"  # by an earlier try of this run
-            return self._stale(row, "another run linked it since the plan")
+            return self._stale(row)
         self._linked[row.target, row.source_id] = change.kashoo_id
         self._close_reviews(row, GONE_WHEN_WRITTEN)
         return "linked"
 
     def _follow(self, row: PlanRow) -> str:
         try:
-            self.sync.store.journal.followed(row, row.payload[INTO], self.sync.run.run_id)
+            into, sale = row.payload[INTO], row.payload.get(SALE, row.payload[INTO])
+            self.sync.store.journal.followed(row, into, sale, self.sync.run.run_id)
         except StaleRow:
-            return "stale"  # by an earlier try of this run, or another run
+            return self._stale(row)
         return "followed"
 
     def _remember_links(self, rows: list[PlanRow]) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.totals import expected_total
-from airflow_provider_kashoo.core.transform import Document, transform
+from airflow_provider_kashoo.core.transform import Document, Transformed, transform
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
@@ -31,6 +31,7 @@ from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import INTO, plan_merges
 from airflow_provider_kashoo.sync.removals import removed_in_books
+from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -42,6 +43,11 @@ SALESFORCE_OBJECTS = {"001": "Account", "01t": "Product2", "006": "Opportunity",
 
 BOOKS_OWN = frozenset({"lines", "currency"})
 """Fields in which the books win when both sides changed; in all others Salesforce does."""
+
+SWEPT = "swept"
+"""Staged beside the plan: whether it was made from all that the books hold, because this store did not know them."""
+
+FOUND = Problem("found_in_books", "it was left out, and the books hold it", "Nothing: planned again.")
 
 NOT_ALONE = frozenset({"contact", "currency"})
 """Fields of an existing invoice that are never changed without a person."""
@@ -77,6 +83,7 @@ class BooksPlan:
         self._read_at = min((str(report["read"]) for report in reports), default="")
         self._leaving = Leaving(sync)
         self._generations = Generations(sync.store.links.ended("invoice"))
+        self._ended = {target: sync.store.links.ended_versions(target) for target in match.RUNGS}
 
     def make(self) -> PlanSummary:
         """Plan, stage and summarise."""
@@ -91,6 +98,7 @@ class BooksPlan:
             self._plan_invoice(each)
         if not self.sync.store.swept:
             self._adopt_the_rest()
+        self.sync.files.write_json(SWEPT, {"whole": not self.sync.store.swept})
         self.rows = in_order(self.rows)
         self.sync.files.write_plan(self.rows)
         reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
@@ -98,20 +106,24 @@ class BooksPlan:
         return summarise(self.rows, seconds_for=self.sync.budget.seconds_for, notes=notes)
 
     def _candidates(self) -> Iterator[Candidate]:
-        claimed: dict[str, str] = {}
+        found: list[tuple[Mapping, dict[str, str], Transformed]] = []
         for mapping in self.sync.mappings_to("invoice"):
             frame = load_records(self.sync, mapping.from_.object)
             if frame is not None:
-                yield from self._candidates_of(mapping, frame, claimed)
+                lines = load_lines(self.sync, mapping.from_.object)
+                found.append((mapping, _stamps(frame), transform(mapping, frame, lines, self.sync.surroundings)))
             self._plan_deleted(mapping)
+        sold = {ident: result.sales[ident] for _, _, result in found for ident in result.documents}
+        sales = Sales(self.sync, sold, self._open)
+        self.rows += sales.moves(self._read_at)
+        for mapping, stamps, result in found:
+            yield from self._candidates_of(mapping, stamps, result, sales)
         self.rows += self._leaving.rows(self._open, list(self.rows))
 
-    def _candidates_of(self, mapping: Mapping, frame: pd.DataFrame, claimed: dict[str, str]) -> Iterator[Candidate]:
-        stamps = _stamps(frame)
-        lines = load_lines(self.sync, mapping.from_.object)
-        result = transform(mapping, frame, lines, self.sync.surroundings)
+    def _candidates_of(
+        self, mapping: Mapping, stamps: dict[str, str], result: Transformed, sales: Sales
+    ) -> Iterator[Candidate]:
         own = self.sync.store.links.of_sources("invoice", stamps)
-        sales = self.sync.store.links.of_sales(result.sales.values())
         self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
             self._left_out(self._row(mapping, source_id, stamps), own.get(source_id), f"not {why}")
@@ -120,12 +132,10 @@ class BooksPlan:
         for source_id, document in result.documents.items():
             sale = result.sales[source_id]
             row = replace(self._row(mapping, source_id, stamps), sale_id=sale, currency=document["currency"])
-            link = sales.get(sale)
-            other = link.source_object if link and link.source_id != source_id else claimed.get(sale)
-            if other:
-                self._leaving.elsewhere(row, other)
+            if elsewhere := sales.billed_through(row):
+                self._leaving.elsewhere(elsewhere)
                 continue
-            claimed[sale] = mapping.from_.object
+            link = sales.link(row)
             resolved = self.books.resolve(document)
             if isinstance(resolved, Problem):
                 self._park(row, resolved)
@@ -133,6 +143,10 @@ class BooksPlan:
                 at_rest = link is not None and not diff.changed_fields(resolved, link.fields, self.sync.store.hashes)
                 row = replace(row, total=expected_total(resolved, self.books.rates))
                 yield Candidate(row, resolved, link, at_rest)
+
+    def _ended_version(self, target: str, sale_id: str, part: int = 1) -> int:
+        """Give the version at which the last link of a sale ended, from which its next one counts on."""
+        return self._ended[target].get((sale_id, part), 0)
 
     def _parked(self, target: str) -> set[str]:
         """List the records that are parked and read again for that."""
@@ -166,7 +180,7 @@ class BooksPlan:
         for ident in sorted({*needed, *links} & {*stamps, *needed}):
             if (mapping.to, ident) in self.unfit:
                 continue
-            row = self._row(mapping, ident, stamps)
+            row = replace(self._row(mapping, ident, stamps), link_version=self._ended_version(mapping.to, ident))
             document = result.documents.get(ident) if result else None
             if document is not None:
                 self._plan_parent(row, document, links.get(ident))
@@ -190,7 +204,7 @@ class BooksPlan:
             found = self._ladder(row.target).find(resolved, row.reference)
             if found.candidates > 1:
                 cause = f"{found.candidates} records of the books have the {found.evidence}"
-                self._park(row, Problem("ambiguous_match", cause, "Merge or rename them in Kashoo."))
+                self._park(row, Problem(match.AMBIGUOUS, cause, "Merge or rename them in Kashoo."))
             elif found.kashoo_id is not None:
                 self._link(row, resolved, found)
             else:
@@ -210,7 +224,7 @@ class BooksPlan:
             self._plan_update(row, known, candidate.link)
             return
         ladder = self._ladder("invoice")
-        row = self._generations.next(row)
+        row = replace(self._generations.next(row), link_version=self._ended_version("invoice", row.sale_id, row.part))
         found = ladder.find({}, row.reference)
         if self._generations.stands_again(row):
             self._park(row, returned())
@@ -366,7 +380,10 @@ class BooksPlan:
 
     def _adopt_the_rest(self) -> None:
         """Link what carries a reference of ours and is not known here: this store is new, or was restored."""
-        planned = {(row.target, row.source_id) for row in self.rows}
+        idle = {Action.SKIP, Action.PARK}
+        planned = {(row.target, row.source_id) for row in self.rows if row.action not in idle} | self._open
+        planned |= {(row.target, row.source_id) for row in self.rows if row.error_class == match.AMBIGUOUS}
+        left_out = {(row.target, row.source_id) for row in self.rows if row.action is Action.SKIP}
         for target in match.RUNGS:
             self._ladder(target)
             sources = {reference.source_id for reference in self._marked[target]}
@@ -381,12 +398,15 @@ class BooksPlan:
                 planned.add((target, reference.source_id))
                 sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
                 row = self._bearer(target, reference, sale)
-                row = replace(row, link_version=link.version if link else self._generations.version(sale, row.part))
+                version = link.version if link else self._ended_version(target, sale, row.part)
+                row = replace(row, link_version=version)
                 older = link and not is_gone(self.sync.kashoo.read(target, link.kashoo_id))
                 if len(idents) > 1 or older:
                     self._park(row, _copied(len(idents) + bool(older)))
                 else:
                     self._add(replace(row, kashoo_id=idents[0]), Action.LINK, "in the books already: our reference")
+                    if (target, reference.source_id) in left_out:
+                        self._park(row, FOUND)
 
     def _note_copies(self, target: str) -> None:
         """Put to review what stands in the books twice, although one of the two is linked."""
@@ -457,7 +477,7 @@ def _fields_of(read: Document) -> Document:
 
 def _copied(count: int) -> Problem:
     cause = f"{count} records of the books carry its reference"
-    return Problem("ambiguous_match", cause, "Remove the reference from the copy in Kashoo.")
+    return Problem(match.AMBIGUOUS, cause, "Remove the reference from the copy in Kashoo.")
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

@@ -21,10 +21,8 @@ class Generations:
         self._voided: Counter[tuple[str, int]] = Counter()
         self._removed: Counter[tuple[str, int]] = Counter()
         self._standing: Counter[tuple[str, int]] = Counter()
-        self._versions: Counter[tuple[str, int]] = Counter()
         for link in ended:
             _raise(self._voided, link.source_id, link.part, link.generation)
-            _raise(self._versions, link.sale_id, link.part, link.version)
 
     def removed(self, references: Iterable[Reference]) -> None:
         """Remember references of removed invoices: a store that is new or was restored may have forgotten them."""
@@ -44,18 +42,11 @@ class Generations:
         voided = self._voided[reference.source_id, reference.part]
         return reference.generation <= max(voided, link.generation if link else 0)
 
-    def version(self, sale_id: str, part: int = 1) -> int:
-        """Give the version at which the last link of a sale ended; 0 when none did."""
-        return self._versions[sale_id, part]
-
     def next(self, row: PlanRow) -> PlanRow:
-        """Make of an invoice's row without a link the one of its generation: the next, or what stands in the books.
-
-        Its version makes it stale as soon as another run writes an invoice of its sale.
-        """
+        """Make of an invoice's row without a link the one of its generation: the next, or what stands in the books."""
         record = row.source_id, row.part
         generation = max(self._voided[record] + 1, self._standing[record] or self._removed[record] + 1)
-        return replace(row, generation=generation, link_version=self.version(row.sale_id, row.part))
+        return replace(row, generation=generation)
 
     def stands_again(self, row: PlanRow) -> bool:
         """Say whether an invoice stands in the books that carries the reference of one that was voided."""

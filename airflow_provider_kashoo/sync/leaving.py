@@ -14,6 +14,7 @@ from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.leaving import why_it_stays
 from airflow_provider_kashoo.core.mapping import Mapping
+from airflow_provider_kashoo.core.match import AMBIGUOUS
 from airflow_provider_kashoo.core.operations import UNSETTLED
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
@@ -34,16 +35,16 @@ class Leaving:
     def __init__(self, sync: Sync) -> None:
         self._sync = sync
         self._left: dict[str, tuple[PlanRow, Link, str, bool]] = {}
-        self._elsewhere: list[tuple[PlanRow, str]] = []
+        self._elsewhere: list[PlanRow] = []
         self._billable: set[str] = set()
 
     def billable(self, source_ids: Iterable[str]) -> None:
         """Note records that some mapping would bill: what another mapping leaves out does not leave then."""
         self._billable.update(source_ids)
 
-    def elsewhere(self, row: PlanRow, sobject: str) -> None:
-        """Note a record whose sale is billed through another one."""
-        self._elsewhere.append((row, sobject))
+    def elsewhere(self, row: PlanRow) -> None:
+        """Note a record whose sale is billed through another one, as the row that it is unless that one leaves."""
+        self._elsewhere.append(row)
 
     def left(self, row: PlanRow, link: Link, reason: str, *, vanished: bool = False) -> None:
         """Note a linked record that a mapping leaves out; where mappings differ, the one that asks a person wins.
@@ -118,11 +119,7 @@ class Leaving:
         waiting = {row.sale_id for row in voids} | {
             operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID
         }
-        for row, sobject in self._elsewhere:
-            if row.sale_id in waiting:
-                yield _parked(row)
-            else:
-                yield replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")
+        yield from (_parked(row) if row.sale_id in waiting else row for row in self._elsewhere)
         seen = {*self._billable, *self._left, *planned}
         for mapping in self._sync.mappings_to("invoice") if voids else []:
             for ident, sale in self._of_sales(mapping, {row.sale_id for row in voids}):
@@ -157,7 +154,7 @@ def not_voided(row: PlanRow, why: str) -> Problem:
 def returned() -> Problem:
     """Say that nothing is made while a voided invoice, or a copy of it, stands in the books."""
     cause = "an invoice carries the reference of one that was voided"
-    return Problem("ambiguous_match", cause, "Remove that invoice in Kashoo, or its reference.")
+    return Problem(AMBIGUOUS, cause, "Remove that invoice in Kashoo, or its reference.")
 
 
 def _of_link(row: PlanRow, link: Link) -> PlanRow:

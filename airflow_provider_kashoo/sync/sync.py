@@ -19,6 +19,12 @@ TO_KASHOO = "salesforce_to_kashoo"
 TO_SALESFORCE = "kashoo_to_salesforce"
 KASHOO_SOURCES = ("invoices", "payments")
 
+TRIES = 3
+"""How often a run sends what was turned away for a moment, before it is parked."""
+
+BACKOFF_SECONDS = 2.0
+"""The pause before the second try; it doubles."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -6,6 +6,7 @@ An update by Id may be repeated: one without an answer is sent again, where a cr
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync import contacts
-from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,13 @@ class WriteBack:
     """Applies the plan of one run of ``kashoo_to_salesforce``.
 
     :param stopping: asked before each collection; True ends the step there.
+    :param sleep: replaced in tests.
     """
 
-    def __init__(self, sync: Sync, stopping: Callable[[], bool] = lambda: False) -> None:
-        self.sync, self._stopping = sync, stopping
+    def __init__(
+        self, sync: Sync, stopping: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.sync, self._stopping, self._sleep = sync, stopping, sleep
         self.lease = uuid.uuid4().hex
         self.counts: Counter[str] = Counter()
 
@@ -52,14 +56,14 @@ class WriteBack:
         :raises UnreachableError: when Salesforce stopped answering; run it again then.
         """
         journal, run_id = self.sync.store.journal, self.sync.run.run_id
-        done = journal.done_keys(run_id)
+        done = journal.done_by(run_id)
         parked = journal.open_records(State.PARKED, State.RETRY)
         batch: list[PlanRow] = []
         rows = self.sync.files.read_plan()
         self.sync.store.links.told([row for row in rows if row.action is Action.UNCHANGED])
         for row in rows:
             problem = Problem(row.error_class, row.reason, row.fix)
-            if row.action is Action.WRITE_BACK and row.key in done:
+            if row.action is Action.WRITE_BACK and row.write in done:
                 self.counts["done before"] += 1
             elif row.action is Action.WRITE_BACK:
                 batch.append(row)
@@ -89,6 +93,14 @@ class WriteBack:
                     reviews.close("invoice", item["source_id"], [item["error_class"]])
 
     def _send(self, rows: list[PlanRow]) -> None:
+        """Send a collection; what was turned away for a moment, such as by a row lock, twice more after a pause."""
+        for attempt in range(1, TRIES + 1):
+            rows = self._once(rows, last=attempt == TRIES)
+            if not rows:
+                return
+            self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+
+    def _once(self, rows: list[PlanRow], *, last: bool) -> list[PlanRow]:
         with self.sync.salesforce.ready():
             sent = [operation for row in rows if (operation := self._journal(row))]
             records = [(each.row.target, {"Id": each.row.source_id, **self._typed(each.row)}) for each in sent]
@@ -99,13 +111,19 @@ class WriteBack:
                     with suppress(LostLease):  # whoever took it over tells it
                         self.sync.store.journal.failed(each, Event.TURNED_AWAY, NOT_ANSWERED)
                 raise
+        again = []
         for each, problem in zip(sent, answers, strict=True):
             try:
-                self._settle(each, problem)
+                if problem and problem.error_class.upper() in TRANSIENT and not last:
+                    self.sync.store.journal.failed(each, Event.TURNED_AWAY, problem)
+                    again.append(each.row)
+                else:
+                    self._settle(each, problem)
             except LostLease:
                 self.sync.store.journal.written_back_late(each)
                 log.warning("%s: answered late, it is told anew", each.row.record)
                 self.counts["stale"] += 1
+        return again
 
     def _settle(self, sent: Sent, problem: Problem | None) -> None:
         if problem is None:
@@ -119,9 +137,7 @@ class WriteBack:
             self.sync.store.journal.out_of_reach(sent, problem, OUT_OF_REACH)
             self.counts["skip"] += 1
             return
-        transient = problem.error_class.upper() in TRANSIENT
-        state = self.sync.store.journal.failed(sent, Event.TURNED_AWAY if transient else Event.REFUSED, problem)
-        self.counts[state.value] += 1
+        self.counts[self.sync.store.journal.failed(sent, Event.REFUSED, problem).value] += 1
 
     def _journal(self, row: PlanRow) -> Sent | None:
         try:

@@ -17,6 +17,7 @@ import driver as driver_module
 import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
 from inprocess import InProcessDriver
+from postgres import TEMPLATE, Postgres
 from records import add_account, add_deal, add_line, books_rows, today, writes
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
@@ -30,6 +31,7 @@ from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.write_back_apply import WriteBack
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"
@@ -39,12 +41,25 @@ WRITTEN_BACK = ("Invoice", "Status", "Paid", "Balance", "Last_Payment")
 
 
 class Rounds(InProcessDriver):
-    """Keeps connections and describes between runs; whatever waits moves the sandbox's clock instead."""
+    """Keeps connections and describes between runs; whatever waits moves the sandbox's clock instead.
 
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+    :param postgres: where the store is made; a SQLite file in the folder without it.
+    :param template: database to begin from.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, folder: Path, postgres: Postgres | None = None, template: str = TEMPLATE
+    ) -> None:
         self._org_client: SalesforceClient | None = None
-        super().__init__(sandbox, folder)
+        self.postgres = postgres
+        super().__init__(sandbox, folder, postgres.fresh(template) if postgres else None)
         self.metered = False
+
+    def end(self) -> None:
+        """Close the store, and drop it where that costs memory."""
+        self.database.dispose()
+        if self.postgres:
+            self.postgres.drop(self.url)
 
     def salesforce(self) -> SalesforceClient:
         if self._org_client is None:
@@ -75,7 +90,8 @@ class Rounds(InProcessDriver):
     def apply(self, sync: Sync) -> dict[str, int]:
         """Apply what was prepared."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=self.sandbox.clock.advance))
+            for apply in (BooksApply, WriteBack):
+                patch.setattr(steps, apply.__name__, partial(apply, sleep=self.sandbox.clock.advance))
             return steps.apply(sync)
 
     def finish(self, sync: Sync) -> dict[str, int]:
@@ -104,9 +120,9 @@ def _mappings(folder: Path) -> Any:
 class Start:
     """A sandbox and a store in which a deal with an item was billed and paid in part; given out as often as wanted."""
 
-    def __init__(self, box: Sandbox, folder: Path) -> None:
-        self.box, self.folder = box, folder
-        drive = Rounds(box, folder)
+    def __init__(self, box: Sandbox, folder: Path, postgres: Postgres | None = None) -> None:
+        self.box, self.folder, self._postgres = box, folder, postgres
+        drive = Rounds(box, folder, postgres)
         self.account = add_account(box, "First Customer", "first@customer.example")
         self.deal = add_deal(box, self.account, None, Name="First deal")
         add_line(box, self.deal, "200.00")
@@ -116,6 +132,7 @@ class Start:
             box.clock.advance(3600)
             drive.run()
         drive.database.dispose()
+        self._template = str(drive.url.database)
         shutil.rmtree(folder / "staging")
         self._snapshot = box.snapshot()
 
@@ -127,17 +144,17 @@ class Start:
             faults.clear()
             faults.hook = None
             log.clear()  # it forgets its oldest entries by itself, which would spoil a count
-        drive = Rounds(self.box, folder)
+        drive = Rounds(self.box, folder, self._postgres, self._template)
         drive.runs = 100  # a run id is never used twice, not by another driver of this store either
         return drive
 
 
 @contextmanager
-def in_step(folder: Path, now: datetime | None = None) -> Iterator[Start]:
+def in_step(folder: Path, now: datetime | None = None, postgres: Postgres | None = None) -> Iterator[Start]:
     """Open a sandbox for a :class:`Start`; given a moment, its clock begins there and moves only when told to."""
     clock = Clock(now, source=lambda: 0.0) if now else None
     with Sandbox(dataset="empty", serve=False, clock=clock) as box:
-        yield Start(box, folder)
+        yield Start(box, folder, postgres)
 
 
 def fault(
@@ -294,13 +311,13 @@ def remove(drive: Rounds, invoice: dict[str, Any]) -> None:
     drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", invoice["id"])
 
 
-def backup_of(drive: Rounds, folder: Path) -> Path:
-    """Copy the store and all that lies beside it, as a backup of the night does."""
+def backup_of(drive: Rounds, folder: Path) -> Rounds:
+    """Copy the store and all that lies beside it, as a backup of the night does; gives what it is once restored."""
     drive.database.dispose()
     for path in drive.folder.rglob("*"):
         target = folder / path.relative_to(drive.folder)
         target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
-    return folder
+    return Rounds(drive.sandbox, folder, drive.postgres, str(drive.url.database))
 
 
 def moved_by(drive: Rounds, days: int) -> str:

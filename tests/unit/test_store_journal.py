@@ -210,7 +210,7 @@ def test_a_confirmed_create_is_done_linked_and_audited(store, clock) -> None:
     assert (link.currency, link.expected_total, link.journal_date) == ("USD", 12_000, "2026-03-01")
     assert audited(store) == [("create", "run1", 501)]
     assert store.reviews.all_open() == []
-    assert store.journal.done_keys("run1") == {sent.row.key}
+    assert store.journal.done_by("run1") == {sent.row.write}
 
 
 def test_what_was_written_but_differs_is_done_with_one_review_item_and_never_parked(store) -> None:

@@ -123,7 +123,7 @@ def seen(store: SyncStore) -> tuple[object, ...]:
         [row["state"] for row in store.journal.unsettled(*State)],
         store.journal.unsettled_sources("Opportunity"),
         [item["error_class"] for item in store.reviews.all_open()],
-        len(store.journal.done_keys("r1")),
+        len(store.journal.done_by("r1")),
         store.watermarks.get("s"),
         bool(store.run("salesforce_to_kashoo", "r1")),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rounds import COLLECTION, Rounds, bearing, fault, open_items, quiet, win
+from rounds import COLLECTION, Rounds, bearing, fault, open_items, operations, quiet, win
 
-from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS
+from airflow_provider_kashoo.core.errors import Problem, UnreachableError
+from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.sync.sync import TO_SALESFORCE
 
@@ -88,6 +91,40 @@ def test_w2_an_older_write_back_is_not_sent_while_the_newer_one_has_no_answer(dr
     drive.sandbox.faults["salesforce"].clear()
     quiet(drive)
     assert told(drive, deal) == ("Paid", 0)
+
+
+def test_what_salesforce_holds_after_silence_and_a_refusal_is_told_although_it_was_told_before(
+    drive: Rounds, deal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pay(drive, deal, 5000)
+    fault(drive, "drop_after", COLLECTION, "PATCH", system="salesforce", times=READ_ATTEMPTS)
+    with pytest.raises(UnreachableError):
+        drive.run_back()
+    assert told(drive, deal) == ("Partly Paid", 200)  # it was written, and nobody knows
+    second = pay(drive, deal, 5000)
+    with monkeypatch.context() as refused:
+        no = Problem("field_custom_validation_exception", "a rule of the org", "Correct the record.")
+        refused.setattr(SalesforceClient, "update", lambda _, records: [no] * len(records))
+        drive.run_back()
+    for each in (first, second):
+        drive.sandbox.books.remove(drive.sandbox.books.main(), "invoicePayments", each)
+    quiet(drive)
+    assert told(drive, deal) == ("Open", 250)
+
+
+def test_a_record_that_stays_locked_is_parked_after_three_tries_with_pauses(drive: Rounds, deal: str) -> None:
+    pay(drive, deal, 5000)
+    fault(drive, "row_lock", COLLECTION, "PATCH", system="salesforce", times=None, records=(deal,))
+    begun = drive.sandbox.clock.time()
+    assert drive.run_back().outcome == {"unchanged": 1, "parked": 1}
+    assert drive.sandbox.clock.time() - begun >= 60 + 2 + 4
+    (operation,) = operations(drive, State.PARKED)
+    assert (operation["attempts"], operation["error_class"]) == (3, "unable_to_lock_row")
+    assert operation["fix"] == "Nothing: it is sent again by itself."
+    drive.sandbox.faults["salesforce"].clear()
+    quiet(drive)
+    assert told(drive, deal) == ("Partly Paid", 200)
+    assert open_items(drive) == []
 
 
 def test_w12_what_a_process_told_after_another_one_took_its_write_back_over_is_told_anew(

@@ -1,4 +1,4 @@
-"""When the books were read for what Salesforce was told last: what was read earlier must not be told after it."""
+"""When its side was read for what was written or told: what was read earlier must neither follow it nor end it."""
 
 from __future__ import annotations
 
@@ -12,3 +12,5 @@ down_revision = "0004"
 def upgrade() -> None:
     with op.batch_alter_table("links") as links:
         links.add_column(sa.Column("told_read", sa.String(length=40), nullable=True))
+    with op.batch_alter_table("operations") as operations:
+        operations.add_column(sa.Column("source_read", sa.String(length=40), nullable=True))
