@@ -78,9 +78,12 @@ class KashooClient:
         return adapter_of(self._session).requests_sent
 
     def ready(self) -> AbstractContextManager[None]:
-        """Make sure of a fresh token, then take a budget slot for the one request that follows."""
+        """Make sure of a fresh token, then take a budget slot for the one request that follows.
+
+        The token is looked at again when the slot is there, because that may have been long waited for.
+        """
         self._ensure_token()
-        return adapter_of(self._session).ready()
+        return adapter_of(self._session).ready(self._ensure_token)
 
     def businesses(self) -> list[Json]:
         """List the businesses the user may see."""
@@ -175,7 +178,8 @@ class KashooClient:
     def _once(
         self, method: str, path: str, data: Any, headers: Mapping[str, str] | None, options: Mapping[str, Any]
     ) -> requests.Response:
-        self._ensure_token()
+        if not adapter_of(self._session).is_ready:  # nothing is waited for any more, and its slot is its own
+            self._ensure_token()
         sent: dict[str, Any] = {}
         if method == "GET":
             sent = {"params": data}
@@ -261,7 +265,8 @@ class KashooClient:
         return {"Accept": "application/json", "Authorization": self._authorization}
 
     def _ensure_token(self) -> None:
-        if not self._authorization or self._clock() > self._expires - RENEW_BEFORE_SECONDS:
+        needed = max(RENEW_BEFORE_SECONDS, adapter_of(self._session).deadline_seconds)
+        if not self._authorization or self._clock() > self._expires - needed:
             read_with_retries(self._log_in, "Kashoo", self._sleep)
 
     def _log_in(self) -> None:
