@@ -19,7 +19,7 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
     """Write a document as Kashoo takes it, our reference in its field.
 
     :param document: links and codes already resolved to ids.
-    :param base: the record as read, for an update: unknown fields and what a person wrote are kept.
+    :param base: the record as read, for an update: unknown fields, references, and what a person wrote are kept.
     """
     body: Json = dict(base or {})
     if target == "customer":
@@ -37,9 +37,8 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
     if "taxCode" in document:
         body["taxCode"] = ",".join(tax_codes(document["taxCode"]))
     place = profile.reference_field(target)
-    kept = [*Reference.find(body.get(place)), reference]
-    text = document.get(place, body.get(place))
-    for mark in dict.fromkeys(kept):
+    text = Reference.without(document[place] or "") if place in document else body.get(place)
+    for mark in dict.fromkeys([*Reference.find((base or {}).get(place)), reference]):
         text = mark.add_to(text)
     body[place] = text
     return body
@@ -63,7 +62,7 @@ def to_document(target: str, row: Json, profile: Profile) -> Json:
         document["lines"] = [_line_document(line) for line in row.get("lineItems") or []]
     found = Reference.find(row.get(place))
     if place in known and isinstance(document.get(place), str):
-        document[place] = _without(document[place], found) or None
+        document[place] = Reference.without(document[place]) or None
     kept = {name: value for name, value in document.items() if value not in (None, "")}
     return {**kept, "id": row["id"], "references": found}
 
@@ -81,12 +80,6 @@ def _line_document(line: Json) -> Json:
     document["quantity"] = format(Decimal(str(line.get("quantity", 1))).normalize(), "f")
     document["taxCode"] = line.get("taxCode") or "none"
     return document
-
-
-def _without(text: str, references: list[Reference]) -> str:
-    for reference in references:
-        text = text.replace(str(reference), "")
-    return text.strip()
 
 
 def _put(body: Json, path: str, value: Any) -> None:
