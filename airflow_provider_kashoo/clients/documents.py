@@ -14,6 +14,9 @@ from airflow_provider_kashoo.core.totals import tax_codes
 Json = dict[str, Any]
 Document = Mapping[str, Any]
 
+IDENTITY = {"customer": ("name",), "item": ("name",), "invoice": ("contact", "date")}
+"""What a record without reference says as it was sent, if it is the one that was sent."""
+
 
 def to_json(target: str, document: Document, reference: Reference, profile: Profile, base: Json | None = None) -> Json:
     """Write a document as Kashoo takes it, our reference in its field.
@@ -47,6 +50,19 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
 def is_gone(row: Json | None) -> bool:
     """Say whether a record that was read by its id is removed, or not there (404)."""
     return row is None or row.get("removed") is True
+
+
+def is_ours(target: str, row: Json | None, document: Document, reference: Reference, profile: Profile) -> bool:
+    """Say whether a record can be the one that a document was written to, and not just something with its id.
+
+    :param document: as it was sent. It counts only where the record bears no reference at all: the books may cut it.
+    """
+    if row is None:
+        return False
+    if found := Reference.find(row.get(profile.reference_field(target))):
+        return reference in found
+    paths = profile.customer_fields if target == "customer" else {}
+    return all(_get(row, paths.get(name, name)) == document.get(name) for name in IDENTITY[target])
 
 
 def to_document(target: str, row: Json, profile: Profile) -> Json:
