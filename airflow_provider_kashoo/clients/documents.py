@@ -14,12 +14,15 @@ from airflow_provider_kashoo.core.totals import tax_codes
 Json = dict[str, Any]
 Document = Mapping[str, Any]
 
+IDENTITY = {"customer": ("name",), "item": ("name",), "invoice": ("contact", "date")}
+"""What a record without reference says as it was sent, if it is the one that was sent."""
+
 
 def to_json(target: str, document: Document, reference: Reference, profile: Profile, base: Json | None = None) -> Json:
     """Write a document as Kashoo takes it, our reference in its field.
 
     :param document: links and codes already resolved to ids.
-    :param base: the record as read, for an update: unknown fields and what a person wrote are kept.
+    :param base: the record as read, for an update: unknown fields, references, and what a person wrote are kept.
     """
     body: Json = dict(base or {})
     if target == "customer":
@@ -37,9 +40,8 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
     if "taxCode" in document:
         body["taxCode"] = ",".join(tax_codes(document["taxCode"]))
     place = profile.reference_field(target)
-    kept = [*Reference.find(body.get(place)), reference]
-    text = document.get(place, body.get(place))
-    for mark in dict.fromkeys(kept):
+    text = Reference.without(document[place] or "") if place in document else body.get(place)
+    for mark in dict.fromkeys([*Reference.find((base or {}).get(place)), reference]):
         text = mark.add_to(text)
     body[place] = text
     return body
@@ -48,6 +50,19 @@ def to_json(target: str, document: Document, reference: Reference, profile: Prof
 def is_gone(row: Json | None) -> bool:
     """Say whether a record that was read by its id is removed, or not there (404)."""
     return row is None or row.get("removed") is True
+
+
+def is_ours(target: str, row: Json | None, document: Document, reference: Reference, profile: Profile) -> bool:
+    """Say whether a record can be the one that a document was written to, and not just something with its id.
+
+    :param document: as it was sent. It counts only where the record bears no reference at all: the books may cut it.
+    """
+    if row is None:
+        return False
+    if found := Reference.find(row.get(profile.reference_field(target))):
+        return reference in found
+    paths = profile.customer_fields if target == "customer" else {}
+    return all(_get(row, paths.get(name, name)) == document.get(name) for name in IDENTITY[target])
 
 
 def to_document(target: str, row: Json, profile: Profile) -> Json:
@@ -63,7 +78,7 @@ def to_document(target: str, row: Json, profile: Profile) -> Json:
         document["lines"] = [_line_document(line) for line in row.get("lineItems") or []]
     found = Reference.find(row.get(place))
     if place in known and isinstance(document.get(place), str):
-        document[place] = _without(document[place], found) or None
+        document[place] = Reference.without(document[place]) or None
     kept = {name: value for name, value in document.items() if value not in (None, "")}
     return {**kept, "id": row["id"], "references": found}
 
@@ -81,12 +96,6 @@ def _line_document(line: Json) -> Json:
     document["quantity"] = format(Decimal(str(line.get("quantity", 1))).normalize(), "f")
     document["taxCode"] = line.get("taxCode") or "none"
     return document
-
-
-def _without(text: str, references: list[Reference]) -> str:
-    for reference in references:
-        text = text.replace(str(reference), "")
-    return text.strip()
 
 
 def _put(body: Json, path: str, value: Any) -> None:

@@ -31,9 +31,9 @@ _URL = re.compile(r"[^\s\"'{}<>]+")
 
 @dataclass(frozen=True)
 class Written:
-    """A confirmed write.
+    """A write that was answered.
 
-    :param entity: the record as the books hold it now, where the answer carried it.
+    :param entity: the object that was answered with the id; whether it is the record is the caller's to judge.
     :param known: False when the books answered that they have no such record (404 to a removal).
     """
 
@@ -78,9 +78,12 @@ class KashooClient:
         return adapter_of(self._session).requests_sent
 
     def ready(self) -> AbstractContextManager[None]:
-        """Make sure of a fresh token, then take a budget slot for the one request that follows."""
+        """Make sure of a fresh token, then take a budget slot for the one request that follows.
+
+        The token is looked at again when the slot is there, because that may have been long waited for.
+        """
         self._ensure_token()
-        return adapter_of(self._session).ready()
+        return adapter_of(self._session).ready(self._ensure_token)
 
     def businesses(self) -> list[Json]:
         """List the businesses the user may see."""
@@ -123,8 +126,8 @@ class KashooClient:
         if resource in self.profile.only_listed:
             return next((row for row in self.listing(resource) if row["id"] == ident), None)
         found = self._read(self.profile.entity(resource, self.business_id, ident), {})
-        if found is not None and not isinstance(found, dict):
-            raise UnreachableError("Kashoo answered with something that is no record.")
+        if found is not None and not (isinstance(found, dict) and found.get("id") == ident):
+            raise UnreachableError("Kashoo answered with something that is not the record it was asked for.")
         return found
 
     def create(self, resource: str, body: Mapping[str, Any]) -> Written:
@@ -133,7 +136,7 @@ class KashooClient:
         :raises WriteFailed: saying whether it was refused, turned away, or is in doubt.
         """
         path = self.profile.collection(resource, self.business_id)
-        return self._written(self._send("POST", path, body), known_id=None)
+        return self._written(self._send("POST", path, body), resource)
 
     def update(self, resource: str, ident: int, body: Mapping[str, Any]) -> Written:
         """Replace a record by the whole of ``body`` (assumed: missing fields are cleared). Sent once.
@@ -141,7 +144,7 @@ class KashooClient:
         :raises WriteFailed: as :meth:`create`.
         """
         path = self.profile.entity(resource, self.business_id, ident)
-        return self._written(self._send(self.profile.update_verb, path, body), known_id=ident)
+        return self._written(self._send(self.profile.update_verb, path, body), resource, known_id=ident)
 
     def remove(self, resource: str, ident: int) -> Written:
         """Remove a record by its id (assumed to be what voids an invoice). Sent once.
@@ -151,7 +154,7 @@ class KashooClient:
         """
         path = self.profile.entity(resource, self.business_id, ident)
         try:
-            return self._written(self._send(self.profile.remove_verb, path, None), known_id=ident)
+            return self._written(self._send(self.profile.remove_verb, path, None), resource, known_id=ident)
         except WriteFailed as failure:
             if failure.outcome.problem is not outcomes.REFUSED_BY_STATUS[404]:
                 raise
@@ -175,7 +178,8 @@ class KashooClient:
     def _once(
         self, method: str, path: str, data: Any, headers: Mapping[str, str] | None, options: Mapping[str, Any]
     ) -> requests.Response:
-        self._ensure_token()
+        if not adapter_of(self._session).is_ready:  # nothing is waited for any more, and its slot is its own
+            self._ensure_token()
         sent: dict[str, Any] = {}
         if method == "GET":
             sent = {"params": data}
@@ -208,21 +212,36 @@ class KashooClient:
             return response
         raise WriteFailed(outcomes.of_write(response.status_code, response.text))
 
-    def _written(self, response: requests.Response, known_id: int | None) -> Written:
-        """Understand the four answers a create may give: entity, URL in the body, Location, nothing."""
+    def _written(self, response: requests.Response, resource: str, known_id: int | None = None) -> Written:
+        """Understand the four answers a create may give: entity, URL in the body, Location, nothing.
+
+        A 200 may carry something else too, such as an error, and any number in that is another record's.
+
+        :param known_id: the record that was written to; None for a create.
+        """
         body = _parse(response)
-        if isinstance(body, dict) and isinstance(body.get("id"), int):
-            return Written(body["id"], body if len(body) > 2 else None)
+        named = body.get("id") if isinstance(body, dict) else None
+        if type(named) is int and named > 0 and known_id in {None, named}:
+            return Written(named, body)
         if "html" in response.headers.get("Content-Type", ""):
+            found = None
+        elif known_id is not None:
+            found = known_id if named is None else None
+        else:
+            addresses = (response.headers.get("Location"), _only_text(response, body))
+            found = next(filter(None, (self._id_in(each, resource) for each in addresses)), None)
+        if found is None:
             raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
-        if known_id is not None:
-            return Written(known_id, None)
-        # Text that is no JSON is a URL or nothing: the last number of a cut entity would be another record.
-        bare = response.text.strip() if body is None and _URL.fullmatch(response.text.strip()) else ""
-        for text in (response.headers.get("Location", ""), bare or str(body or "")):
-            if found := re.search(r"/(\d+)(?:[\"'}\s?#]|$)", text):
-                return Written(int(found[1]), None)
-        raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
+        return Written(found, None)
+
+    def _id_in(self, address: Any, resource: str) -> int | None:
+        """Read the id off the address of a record in one collection; any other address has none for us."""
+        if not isinstance(address, str) or not _URL.fullmatch(address.strip()):
+            return None
+        path = re.split("[?#]", address.strip())[0].rstrip("/")
+        idents = (int(digits) for digits in re.findall("[1-9][0-9]{0,17}", path))
+        own = (each for each in idents if path.endswith(self.profile.entity(resource, self.business_id, each)))
+        return next(own, None)
 
     def _read_list(self, path: str, query: Mapping[str, Any]) -> list[Json]:
         found = self._read(path, query)
@@ -261,7 +280,8 @@ class KashooClient:
         return {"Accept": "application/json", "Authorization": self._authorization}
 
     def _ensure_token(self) -> None:
-        if not self._authorization or self._clock() > self._expires - RENEW_BEFORE_SECONDS:
+        needed = max(RENEW_BEFORE_SECONDS, adapter_of(self._session).deadline_seconds)
+        if not self._authorization or self._clock() > self._expires - needed:
             read_with_retries(self._log_in, "Kashoo", self._sleep)
 
     def _log_in(self) -> None:
@@ -326,3 +346,10 @@ def _parse(response: requests.Response) -> Any:
         return json.loads(response.text, parse_float=Decimal)
     except ValueError:
         return None
+
+
+def _only_text(response: requests.Response, body: Any) -> Any:
+    """Give the one text that an answer consists of, bare or in JSON; a text among others is not meant for us."""
+    if body is None:
+        return response.text
+    return next(iter(body.values())) if isinstance(body, dict) and len(body) == 1 else body

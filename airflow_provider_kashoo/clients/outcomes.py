@@ -71,6 +71,9 @@ NO_ANSWER = Problem(
 NOT_GONE = Problem(
     "not_gone", "Kashoo said yes to removing it, and it still stands", "Nothing: it is looked up by itself."
 )
+NOT_CHANGED = Problem(
+    "not_changed", "Kashoo said yes to changing it, and it is as it was", "Nothing: it is looked up by itself."
+)
 
 
 def of_write(status: int, body: str) -> Outcome:

@@ -69,15 +69,28 @@ class MeteredAdapter(HTTPAdapter):
         self.requests_sent = 0
         self._held = threading.local()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether this thread holds the slot of a request that was made ready and is not sent yet."""
+        return getattr(self._held, "slot", None) is not None
+
     @contextmanager
-    def ready(self) -> Iterator[None]:
+    def ready(self, prepare: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Take a slot now for the next request of this thread, so that a wait comes before the journal.
 
         What is journalled and sent in here has one deadline, which begins now: a process that was paused since
         does not send any more what another one may have looked up and settled meanwhile.
+
+        :param prepare: called between slot and deadline, because what the request needs may have ended while the
+            slot was waited for; what it sends takes slots of its own.
         """
-        self._held.slot = self.budget.acquire(self.deadline_seconds)
-        self._held.until = self.clock() + self.deadline_seconds
+        slot = self.budget.acquire(self.deadline_seconds)
+        try:
+            prepare()
+        except BaseException:
+            self.budget.release(slot)
+            raise
+        self._held.slot, self._held.until = slot, self.clock() + self.deadline_seconds
         try:
             yield
         finally:

@@ -47,9 +47,17 @@ class Reference:
         return f"[sf:{self.source_id}:{self.part}:{self.generation}]"
 
     @classmethod
-    def find(cls, text: str | None) -> list[Reference]:
-        """List every reference that stands in a text field of the books."""
-        return [cls(found[0], int(found[1]), int(found[2])) for found in _REFERENCE.findall(text or "")]
+    def find(cls, text: Any) -> list[Reference]:
+        """List every reference that stands in a text field of the books; in what is no text stands none."""
+        found = _REFERENCE.findall(text) if isinstance(text, str) else []
+        return [cls(each[0], int(each[1]), int(each[2])) for each in found]
+
+    @staticmethod
+    def without(text: str) -> str:
+        """Give a text without any reference, also one that appears when another is taken out of its middle."""
+        while _REFERENCE.search(text):
+            text = _REFERENCE.sub("", text)
+        return text.strip()
 
     def add_to(self, text: str | None) -> str:
         """Append the reference, keeping what a person wrote; a second call changes nothing."""

@@ -20,7 +20,7 @@ import pandas as pd
 from airflow_provider_kashoo.core import money
 from airflow_provider_kashoo.core.dates import add_days, business_date
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.ids import to_18
+from airflow_provider_kashoo.core.ids import Reference, to_18
 from airflow_provider_kashoo.core.mapping import Field, Mapping
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
 
@@ -172,6 +172,11 @@ def _to_text(value: Any, _: str) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def _to_own_text(value: Any, zone: str) -> str | None:
+    """Leave references out: in the books, one that a person typed in Salesforce would pass for our mark."""
+    return Reference.without(_to_text(value, zone)) or None
+
+
 def _words(value: Any) -> str:
     return "" if value is None else _to_text(value, "")
 
@@ -193,7 +198,7 @@ def _to_number(value: Any, _: str) -> str:
 
 
 _CONVERTERS: dict[FieldType, Callable[[Any, str], Any]] = {
-    "text": _to_text,
+    "text": _to_own_text,
     "code": _to_text,
     "link": _to_text,
     "date": _to_date,

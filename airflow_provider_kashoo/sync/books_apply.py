@@ -12,12 +12,20 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from airflow_provider_kashoo.clients.documents import is_gone, to_document, to_json
+from airflow_provider_kashoo.clients.documents import is_gone, is_ours, to_document, to_json
 from airflow_provider_kashoo.clients.kashoo import Written
-from airflow_provider_kashoo.clients.outcomes import NOT_GONE, REFUSED_BY_STATUS, WriteFailed
+from airflow_provider_kashoo.clients.outcomes import (
+    NO_ANSWER,
+    NOT_CHANGED,
+    NOT_GONE,
+    REFUSED_BY_STATUS,
+    Outcome,
+    WriteFailed,
+)
 from airflow_provider_kashoo.core.diff import base_hashes
-from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, StoppedError, UnreachableError
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
@@ -228,11 +236,20 @@ class BooksApply:
         return "in_doubt"
 
     def _confirm(self, sent: Sent, written: Written) -> str:
-        self._silences = 0
         row = sent.row
         if row.action is Action.VOID:
+            self._silences = 0
             return self._confirm_void(sent, known=written.known)
-        entity = written.entity or self.sync.kashoo.read(row.target, written.id) or {"id": written.id}
+        try:
+            entity = self._read_back(row, written)
+        except (UnreachableError, BudgetSpent):
+            return self._unread(sent, written.id)
+        self._silences = 0
+        if entity is None or self.sync.store.hashes.of(entity) == row.base:
+            problem = NO_ANSWER if entity is None else NOT_CHANGED
+            self.sync.store.journal.failed(sent, Event.SILENCE, problem)
+            log.warning("%s: %s, it is looked up later", row.record, problem.cause)
+            return "in_doubt"
         read = to_document(row.target, entity, self.sync.kashoo.profile)
         change = LinkChange(
             kashoo_id=written.id,
@@ -245,13 +262,39 @@ class BooksApply:
         try:
             self.sync.store.journal.answered(sent, change, row.reason, review)
         except LostLease:
-            twice = self.sync.store.journal.late_answer(sent, written.id)
-            log.warning("%s: answered late%s", row.record, ", perhaps a duplicate" if twice else "")
-            return "review" if twice else "stale"
+            return self._late(sent, written.id)
         self._linked[row.target, row.source_id] = written.id
         self._close_reviews(row, GONE_WHEN_WRITTEN)
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
+
+    def _read_back(self, row: PlanRow, written: Written) -> dict[str, Any] | None:
+        """Give the record that was written as the books have it now; None when it cannot be the one that was sent.
+
+        An answer that is not surely the record is not believed: what has its id is read.
+        """
+        kashoo = self.sync.kashoo
+
+        def is_own(found: dict[str, Any] | None) -> bool:
+            return is_ours(row.target, found, row.document, row.reference, kashoo.profile)
+
+        entity = written.entity if is_own(written.entity) else kashoo.read(row.target, written.id)
+        return None if is_gone(entity) or (row.action is Action.CREATE and not is_own(entity)) else entity
+
+    def _unread(self, sent: Sent, kashoo_id: int) -> str:
+        """Leave in doubt what could not be read back; the id that was answered is noted for whoever looks."""
+        problem = replace(NO_ANSWER, cause=f"answered as {kashoo_id}, which could not be read back")
+        try:
+            self.sync.store.journal.failed(sent, Event.SILENCE, problem)
+        except LostLease:
+            return self._late(sent, kashoo_id)
+        log.warning("%s: %s", sent.row.record, problem.cause)
+        return self._settled_without_answer(WriteFailed(Outcome(Event.SILENCE, problem)))
+
+    def _late(self, sent: Sent, kashoo_id: int) -> str:
+        twice = self.sync.store.journal.late_answer(sent, kashoo_id)
+        log.warning("%s: answered late%s", sent.row.record, ", perhaps a duplicate" if twice else "")
+        return "review" if twice else "stale"
 
     def _confirm_void(self, sent: Sent, *, known: bool) -> str:
         """Settle a removal by what can be read afterwards: that it voids an invoice is assumed.

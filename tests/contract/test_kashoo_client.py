@@ -397,10 +397,19 @@ def test_each_answer_to_a_write_means_one_thing_and_it_is_sent_once(
     assert time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("body", [b'{"id": 7}', b'"http://x/api/items/7"', b'{"href":"http://x/businesses/1/items/7"}'])
-def test_an_id_or_address_in_json_is_understood(make, wire, body) -> None:
-    url, _ = wire(TOKEN, http(201, body))
-    assert make(url=url).create("item", {}).id == 7
+@pytest.mark.parametrize("body", [b'{"id": 7}', b'"http://x/api%/7"', b'{"href":"http://x%/7/"}', b"http://x%/7?a=1"])
+def test_an_id_or_an_address_in_our_books_is_understood(make, wire, body) -> None:
+    url, _ = wire(TOKEN, http(201, body.replace(b"%", b"/businesses/1/items")))
+    kashoo = make(url=url)
+    kashoo.business_id = "1"
+    assert kashoo.create("item", {}).id == 7
+
+
+@pytest.mark.parametrize("body", [b'{"id": 0}', b'{"id": true}', b'{"id": "7"}', b'{"see": "/items/7", "error": "no"}'])
+def test_an_id_that_is_none_and_an_address_among_other_words_confirm_nothing(make, wire, raises, body) -> None:
+    url, _ = wire(TOKEN, http(200, body))
+    with raises(WriteFailed, "no answer"):
+        make(url=url, profile=Profile(item="/items")).create("item", {})
 
 
 def test_a_sign_in_page_is_no_confirmation_of_an_update(make, wire, raises) -> None:

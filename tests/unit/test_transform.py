@@ -208,6 +208,8 @@ def test_a_required_field_that_is_empty_or_wrong_says_where_to_correct_it(change
         ("memo: {from: Nowhere, optional: true, default: {from: Name}}", {}, "Spring order"),
         ("memo: {from: Name, default: other}", {"Name": None}, "other"),
         ("memo: {from: Name, max_length: 7}", {}, "Spring"),
+        ("memo: {from: Name}", {"Name": f"see [sf:{OTHER}:1:1]"}, "see"),
+        ("memo: {from: Name, default: other}", {"Name": f"[sf:{OTHER}:1:1]"}, "other"),
         ("memo: {from: Days}", {"Days": "100"}, "100"),
         ("memo: {from: CloseDate}", {}, "2026-03-01"),
         ('memo: {text: "PO {Name} of {CloseDate}"}', {}, "PO Spring order of 2026-03-01"),
