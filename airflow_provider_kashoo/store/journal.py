@@ -172,11 +172,19 @@ class Journal:
             reviews.open_item(transaction, sent.row, POSSIBLE_DUPLICATE, kashoo_id, here.run_id)
             return True
 
-    def settle(self, operation: Mapping[str, Any], event: Event, reason: str, kashoo_id: int | None = None) -> bool:
+    def settle(
+        self,
+        operation: Mapping[str, Any],
+        event: Event,
+        reason: str,
+        kashoo_id: int | None = None,
+        review: Problem | None = None,
+    ) -> bool:
         """Settle an operation that got no answer, by what was found out about it since.
 
         :param operation: a row of :meth:`unsettled`.
-        :param event: ``FOUND`` (link and audit follow in the same transaction), ``ABSENT`` or ``SILENCE``.
+        :param event: ``FOUND`` (link, audit and review item follow in the same transaction), ``ABSENT`` or ``SILENCE``.
+        :param review: what a person has to look at in what was found.
         :returns: whether it was still as the row says; otherwise another process was faster.
         """
         row = _row_of(operation)
@@ -211,6 +219,8 @@ class Journal:
                     journal_date=operation["journal_date"],
                 )
                 self._written(transaction, row, change)
+            if review:
+                reviews.open_item(transaction, row, review, kashoo_id, operation["run_id"])
             return True
 
     def operation(self, ident: int) -> Mapping[str, Any] | None:

@@ -18,13 +18,13 @@ from airflow_provider_kashoo.clients.kashoo import Written
 from airflow_provider_kashoo.clients.outcomes import NOT_GONE, REFUSED_BY_STATUS, WriteFailed
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, StoppedError, UnreachableError
-from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import resolve_links
+from airflow_provider_kashoo.sync.differences import TOTAL_DIFFERS, total_differs
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
@@ -234,7 +234,7 @@ class BooksApply:
             expected_total=row.total,
             journal_date=row.document.get("date"),
         )
-        review = self._total_differs(row, entity.get("totalDue"))
+        review = total_differs(row.target, row.total, entity.get("totalDue"))
         try:
             self.sync.store.journal.answered(sent, change, row.reason, review)
         except LostLease:
@@ -242,7 +242,7 @@ class BooksApply:
             log.warning("%s: answered late%s", row.record, ", perhaps a duplicate" if twice else "")
             return "review" if twice else "stale"
         self._linked[row.target, row.source_id] = written.id
-        self._close_reviews(row, GONE_WHEN_WRITTEN)
+        self._close_reviews(row, GONE_WHEN_WRITTEN if review else GONE_WHEN_WRITTEN | {TOTAL_DIFFERS.error_class})
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
 
@@ -274,13 +274,6 @@ class BooksApply:
         self.sync.store.reviews.open(sent.row, not_voided(sent.row, problem.cause), self.sync.run.run_id)
         self.sync.store.journal.release(sent.row)
         return "review"
-
-    def _total_differs(self, row: PlanRow, total: int | None) -> Problem | None:
-        if row.target != "invoice" or total == row.total:
-            return None
-        expected = format_minor(row.total or 0, row.currency or "")
-        found = "no total" if total is None else format_minor(total, row.currency or "")
-        return Problem("total_differs", f"expected {expected}, the books say {found}", "Compare the invoice in Kashoo.")
 
     def _link(self, row: PlanRow) -> str:
         document = resolve_links(row.document, self._linked)

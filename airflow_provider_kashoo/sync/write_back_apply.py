@@ -21,7 +21,7 @@ from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
-from airflow_provider_kashoo.sync import contacts
+from airflow_provider_kashoo.sync import contacts, differences
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
@@ -75,6 +75,7 @@ class WriteBack:
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
         self._close_duplicates()
+        differences.close(self.sync)
         contacts.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
