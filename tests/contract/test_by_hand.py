@@ -11,13 +11,17 @@ from rich.console import Console
 from rounds import (
     Rounds,
     Start,
+    at,
     bearing,
     billed_once,
+    copy,
     in_doubt,
     links,
     new_rows,
     open_items,
     operations,
+    quiet,
+    remove,
     states_of,
     win,
 )
@@ -126,6 +130,40 @@ def test_what_was_resolved_once_is_not_resolved_again(drive: Rounds) -> None:
     _, operation, invoice = doubtful(drive)
     resolve(drive.sync(), operation, invoice)
     assert "is done, not in doubt" in refused(drive, operation, None)
+
+
+def resolved_as_absent_while_it_is_written(drive: Rounds) -> str:
+    """A person takes a write for absent whose answer comes after all; give the deal."""
+    deal = win(drive)
+
+    def meanwhile() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        drive.sandbox.clock.advance(61)
+        (operation,) = operations(drive, State.SENT)
+        resolve(drive.sync(), operation["id"], None)
+
+    at(drive, "processed POST records/invoices", meanwhile)
+    drive.run()
+    quiet(drive, writes_nothing=False)
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    return deal
+
+
+def test_a_possible_duplicate_that_is_the_only_one_is_closed_within_a_week(drive: Rounds) -> None:
+    deal = resolved_as_absent_while_it_is_written(drive)
+    drive.sandbox.clock.advance(8 * 86_400)
+    billed_once(drive, deal)
+
+
+def test_a_possible_duplicate_stays_named_while_another_invoice_bears_the_reference(drive: Rounds) -> None:
+    deal = resolved_as_absent_while_it_is_written(drive)
+    second = copy(drive, invoice_of(drive.sandbox, deal))
+    drive.sandbox.clock.advance(8 * 86_400)
+    drive.run_back()
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    remove(drive, second)
+    drive.sandbox.clock.advance(8 * 86_400)
+    billed_once(drive, deal)
 
 
 # -- replay
