@@ -76,6 +76,11 @@ def _settle_void(sync: Sync, operation: Operation) -> str:
     return _book(sync, operation, Event.ABSENT, "the record still stands; its deal is planned afresh")
 
 
+def reference_of(operation: Operation) -> Reference:
+    """Give the mark that an operation's record carries in the books."""
+    return Reference(operation["source_id"], operation["part"], operation["generation"])
+
+
 class _Sweep:
     """The unanswered creates of one target, held against the books."""
 
@@ -109,8 +114,7 @@ class _Sweep:
         return State.IN_DOUBT.value
 
     def _bearers(self, operation: Operation, rows: dict[int, dict[str, Any]]) -> list[int]:
-        wanted = Reference(operation["source_id"], operation["part"], operation["generation"])
-        return [ident for ident, row in rows.items() if wanted in row["references"]]
+        return [ident for ident, row in rows.items() if reference_of(operation) in row["references"]]
 
     def _is_twin(self, operation: Operation, row: dict[str, Any]) -> bool:
         """Say whether a record may be ours with its reference cleared by hand."""
