@@ -154,10 +154,12 @@ class Journal:
             if review:
                 reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
 
-    def late_answer(self, sent: Sent, kashoo_id: int) -> bool:
+    def late_answer(self, sent: Sent, change: LinkChange) -> Problem | None:
         """Record an answer that came after the operation was settled without it; never drop it.
 
-        :returns: whether the books may hold the record twice; a review item says so then.
+        An update that was taken for lost may have replaced a newer value: its record is read and written afresh.
+
+        :returns: what was put to a person: the books may hold the record twice, or an older value.
         """
         with self._database.writing(self._scope_id) as transaction:
             here = transaction.connection.execute(
@@ -166,11 +168,17 @@ class Journal:
                 )
             ).one()
             reason = f"came in state {here.state}"
-            audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, kashoo_id)
-            if here.kashoo_id == kashoo_id:
-                return False
-            reviews.open_item(transaction, sent.row, POSSIBLE_DUPLICATE, kashoo_id, here.run_id)
-            return True
+            audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, change.kashoo_id)
+            if here.kashoo_id != change.kashoo_id:
+                late = POSSIBLE_DUPLICATE
+            elif sent.row.action is Action.UPDATE and here.state != State.DONE:
+                late = LATE_UPDATE
+                link_rows.overwritten(transaction, sent.row, change)
+                self._park(transaction, sent.row, late, here.run_id)
+            else:
+                return None
+            reviews.open_item(transaction, sent.row, late, change.kashoo_id, here.run_id)
+            return late
 
     def settle(
         self,
@@ -420,6 +428,11 @@ POSSIBLE_DUPLICATE = Problem(
     "possible_duplicate",
     "an answer came after the write was taken for lost: the books may hold it twice",
     "Compare in Kashoo and remove one by hand.",
+)
+LATE_UPDATE = Problem(
+    "late_update",
+    "an update was answered after it was taken for lost: an older value may stand in the books",
+    "Nothing: its record is read and written afresh by the next run.",
 )
 NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."

@@ -37,7 +37,7 @@ SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
 
 GONE_WHEN_UNCHANGED = frozenset(
-    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed"}
+    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed", "late_update"}
 )
 """Review items that close by themselves when the record is again as it was written last."""
 
@@ -238,9 +238,9 @@ class BooksApply:
         try:
             self.sync.store.journal.answered(sent, change, row.reason, review)
         except LostLease:
-            twice = self.sync.store.journal.late_answer(sent, written.id)
-            log.warning("%s: answered late%s", row.record, ", perhaps a duplicate" if twice else "")
-            return "review" if twice else "stale"
+            late = self.sync.store.journal.late_answer(sent, change)
+            log.warning("%s: %s", row.record, late.cause if late else "answered late")
+            return "review" if late else "stale"
         self._linked[row.target, row.source_id] = written.id
         self._close_reviews(row, GONE_WHEN_WRITTEN if review else GONE_WHEN_WRITTEN | {TOTAL_DIFFERS.error_class})
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
@@ -261,7 +261,7 @@ class BooksApply:
             else:
                 journal.failed(sent, Event.REFUSED, REFUSED_BY_STATUS[404])
         except LostLease:
-            journal.late_answer(sent, row.kashoo_id or 0)
+            journal.late_answer(sent, LinkChange(row.kashoo_id or 0, {}))
             log.warning("%s: its void was answered late", row.record)
             return "stale"
         if not gone:
