@@ -317,11 +317,11 @@ def _add_totals(
         if mapping.total and total is None:
             fix = f"Fill {_origin(mapping.total)} in Salesforce."
             problems[ident] = Problem("missing_value", "its total is empty", fix)
-        elif problem := total if isinstance(total, Problem) else _complete(headers[ident], total):
+        elif problem := total if isinstance(total, Problem) else _complete(mapping, headers[ident], total):
             problems[ident] = problem
 
 
-def _complete(document: Document, total: int | None) -> Problem | None:
+def _complete(mapping: Mapping, document: Document, total: int | None) -> Problem | None:
     try:
         money.check_currency(document["currency"])
     except money.NotMoney as error:
@@ -330,9 +330,7 @@ def _complete(document: Document, total: int | None) -> Problem | None:
         quantity, rate = money.rate_of(line.pop("amount"), Decimal(line.get("quantity", "1")))
         line["quantity"], line["rate"] = format(quantity.normalize(), "f"), rate
     added = sum(money.line_total(Decimal(line["quantity"]), line["rate"]) for line in document["lines"])
-    if total is not None and added != total:
-        cents = money.format_minor(added - total, document["currency"])
-        return Problem(
-            "lines_do_not_add_up", f"its lines differ from its total by {cents}", "Correct the deal in Salesforce."
-        )
+    if mapping.total and added != total:
+        fix = f"Compare the sum of its lines with {_origin(mapping.total)} in Salesforce, and correct one of them."
+        return Problem("lines_do_not_add_up", "its lines do not add up to its total", fix)
     return None

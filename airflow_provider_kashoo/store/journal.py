@@ -1,8 +1,7 @@
 """The journal: every write is committed here before it is sent, and settled here in one transaction.
 
 States and events are those of :mod:`airflow_provider_kashoo.core.operations`; an update that would
-leave that table fails, and so does one by a process that lost its lease. The statements stand at the
-top, built once: building them for each write costs more than running them.
+leave that table fails, and so does one by a process that lost its lease.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
@@ -20,43 +19,10 @@ from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store import audit, reviews
 from airflow_provider_kashoo.store import links as link_rows
+from airflow_provider_kashoo.store import operation_rows as rows
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.tables import operations
-
-_SCOPE = operations.c.scope_id == bindparam("this_scope")
-_RECORD = (
-    _SCOPE,
-    operations.c.target == bindparam("this_target"),
-    operations.c.source_id == bindparam("this_source"),
-    operations.c.part == bindparam("this_part"),
-)
-_OF_SALE = and_(
-    operations.c.target == bindparam("this_target"),
-    operations.c.sale_id == bindparam("this_sale"),
-    operations.c.part == bindparam("this_part"),
-)
-_OPEN = select(
-    operations.c.id, operations.c.key, operations.c.state, operations.c.attempts, operations.c.deadline
-).where(_SCOPE, operations.c.state.in_(list(LIVE)), or_(operations.c.key == bindparam("this_key"), _OF_SALE))
-_INSERT = insert(operations).returning(operations.c.id)
-_UPDATE = update(operations).where(operations.c.id == bindparam("this_id"))
-_UPDATE_HELD = _UPDATE.where(
-    operations.c.lease == bindparam("this_lease"), operations.c.state == bindparam("this_state")
-)
-_SETTLE = _UPDATE.where(operations.c.state == bindparam("this_state"))
-_PARKED = select(operations.c.id).where(*_RECORD, operations.c.state == State.PARKED)
-_CLOSE_PARKED = update(operations).where(
-    *_RECORD,
-    operations.c.state.in_([State.PARKED, State.RETRY]),
-    # What a later reading found wanting goes on waiting.
-    or_(operations.c.source_read.is_(None), operations.c.source_read <= bindparam("this_read")),
-)
-_IN_STATES = (
-    select(operations)
-    .where(_SCOPE, operations.c.state.in_(bindparam("these_states", expanding=True)))
-    .order_by(operations.c.id)
-)
 
 
 class StaleRow(Exception):
@@ -129,7 +95,7 @@ class Journal:
                 event = Event.REPEAT
             attempts = (earlier.attempts if earlier else 0) + 1
             values = {
-                **_identity(row),
+                **rows.identity(row),
                 "run_id": run_id,
                 "state": after(State(earlier.state) if earlier else None, event),
                 "attempts": attempts,
@@ -149,7 +115,7 @@ class Journal:
             if row.action is Action.WRITE_BACK:
                 link_rows.tell(transaction, row)
             if earlier:
-                transaction.connection.execute(_UPDATE, {"this_id": earlier.id, **values})
+                transaction.connection.execute(rows.UPDATE, {"this_id": earlier.id, **values})
                 return Sent(earlier.id, row, lease, attempts, run_id)
             return Sent(self._insert(transaction, values), row, lease, attempts, run_id)
 
@@ -165,10 +131,12 @@ class Journal:
             if review:
                 reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
 
-    def late_answer(self, sent: Sent, kashoo_id: int) -> bool:
+    def late_answer(self, sent: Sent, change: LinkChange) -> Problem | None:
         """Record an answer that came after the operation was settled without it; never drop it.
 
-        :returns: whether the books may hold the record twice; a review item says so then.
+        An update that was taken for lost may have replaced a newer value: its record is read and written afresh.
+
+        :returns: what was put to a person: the books may hold the record twice, or an older value.
         """
         with self._database.writing(self._scope_id) as transaction:
             here = transaction.connection.execute(
@@ -177,24 +145,38 @@ class Journal:
                 )
             ).one()
             reason = f"came in state {here.state}"
-            audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, kashoo_id)
-            if here.kashoo_id == kashoo_id:
-                return False
-            reviews.open_item(transaction, sent.row, POSSIBLE_DUPLICATE, kashoo_id, here.run_id)
-            return True
+            audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, change.kashoo_id)
+            if here.kashoo_id != change.kashoo_id:
+                late = POSSIBLE_DUPLICATE
+            elif sent.row.action is Action.UPDATE and here.state != State.DONE:
+                late = LATE_UPDATE
+                link_rows.overwritten(transaction, sent.row, change)
+                self._park(transaction, sent.row, late, here.run_id)
+            else:
+                return None
+            reviews.open_item(transaction, sent.row, late, change.kashoo_id, here.run_id)
+            return late
 
-    def settle(self, operation: Mapping[str, Any], event: Event, reason: str, kashoo_id: int | None = None) -> bool:
+    def settle(
+        self,
+        operation: Mapping[str, Any],
+        event: Event,
+        reason: str,
+        kashoo_id: int | None = None,
+        review: Problem | None = None,
+    ) -> bool:
         """Settle an operation that got no answer, by what was found out about it since.
 
         :param operation: a row of :meth:`unsettled`.
-        :param event: ``FOUND`` (link and audit follow in the same transaction), ``ABSENT`` or ``SILENCE``.
+        :param event: ``FOUND`` (link, audit and review item follow in the same transaction), ``ABSENT`` or ``SILENCE``.
+        :param review: what a person has to look at in what was found.
         :returns: whether it was still as the row says; otherwise another process was faster.
         """
-        row = _row_of(operation)
+        row = rows.row_of(operation)
         with self._database.writing(self._scope_id) as transaction:
             state = after(State(operation["state"]), event)
             moved = transaction.connection.execute(
-                _SETTLE,
+                rows.SETTLE,
                 {
                     "this_id": operation["id"],
                     "this_state": operation["state"],
@@ -222,6 +204,8 @@ class Journal:
                     journal_date=operation["journal_date"],
                 )
                 self._written(transaction, row, change)
+            if review:
+                reviews.open_item(transaction, row, review, kashoo_id, operation["run_id"])
             return True
 
     def operation(self, ident: int) -> Mapping[str, Any] | None:
@@ -360,7 +344,7 @@ class Journal:
     def unsettled(self, *states: State) -> list[Mapping[str, Any]]:
         """List operations in some states, oldest first."""
         with self._database.begin() as connection:
-            found = connection.execute(_IN_STATES, {"this_scope": self._scope_id, "these_states": states})
+            found = connection.execute(rows.IN_STATES, {"this_scope": self._scope_id, "these_states": states})
             return [dict(row) for row in found.mappings()]
 
     def done_by(self, run_id: str) -> set[Done]:
@@ -374,8 +358,8 @@ class Journal:
 
     def _open(self, transaction: Transaction, row: PlanRow) -> tuple[Any, bool]:
         """Find the open operation of a row's key; say whether its sale may be billed by another one, sent before."""
-        names = {**self._record(row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
-        found = transaction.connection.execute(_OPEN, names).all()
+        names = {**rows.record(self._scope_id, row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
+        found = transaction.connection.execute(rows.OPEN, names).all()
         own = next((each for each in found if each.key == row.key), None)
         return own, any(each.key != row.key and each.state != State.RETRY for each in found)
 
@@ -404,9 +388,9 @@ class Journal:
         self._close_parked(transaction, row)
 
     def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
-        parked = transaction.connection.execute(_PARKED, self._record(row)).scalar()
+        parked = transaction.connection.execute(rows.PARKED, rows.record(self._scope_id, row)).scalar()
         values = {
-            **_identity(row),
+            **rows.identity(row),
             "run_id": run_id,
             "state": after(State.PARKED if parked else None, Event.BLOCKED),
             "link_version": row.link_version,
@@ -415,14 +399,14 @@ class Journal:
             "fix": problem.fix,
         }
         if parked:
-            transaction.connection.execute(_UPDATE, {"this_id": parked, **values})
+            transaction.connection.execute(rows.UPDATE, {"this_id": parked, **values})
             return
         ident = self._insert(transaction, {**values, "attempts": 0})
         audit.note(transaction, row, State.PARKED.value, problem.cause, run_id, ident)
 
     def _insert(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
         values = {"scope_id": self._scope_id, "created_at": transaction.now, **values}
-        return int(transaction.connection.execute(_INSERT, values).scalar_one())
+        return int(transaction.connection.execute(rows.INSERT, values).scalar_one())
 
     def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> State:
         """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
@@ -432,28 +416,27 @@ class Journal:
         for here, state in states.items():
             names = {"this_id": sent.id, "this_lease": sent.lease, "this_state": here}
             values |= {"state": state, "closed_at": None if state in UNSETTLED else transaction.now}
-            if transaction.connection.execute(_UPDATE_HELD, {**names, **values}).rowcount:
+            if transaction.connection.execute(rows.UPDATE_HELD, {**names, **values}).rowcount:
                 return state
         raise LostLease(sent.row.record)
 
     def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:
         closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": transaction.now}
         read = row.source_read or _ANY_TIME
-        transaction.connection.execute(_CLOSE_PARKED, {**self._record(row), **closed, "this_read": read})
-
-    def _record(self, row: PlanRow) -> dict[str, Any]:
-        return {
-            "this_scope": self._scope_id,
-            "this_target": row.target,
-            "this_source": row.source_id,
-            "this_part": row.part,
-        }
+        transaction.connection.execute(
+            rows.CLOSE_PARKED, {**rows.record(self._scope_id, row), **closed, "this_read": read}
+        )
 
 
 POSSIBLE_DUPLICATE = Problem(
     "possible_duplicate",
     "an answer came after the write was taken for lost: the books may hold it twice",
     "Compare in Kashoo and remove one by hand.",
+)
+LATE_UPDATE = Problem(
+    "late_update",
+    "an update was answered after it was taken for lost: an older value may stand in the books",
+    "Nothing: its record is read and written afresh by the next run.",
 )
 NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
@@ -464,34 +447,3 @@ CHANGED_MEANWHILE = Problem(
 
 _BOOKS = frozenset({"customer", "item", "invoice"})
 _ANY_TIME = "9999"
-
-
-def _identity(row: PlanRow) -> dict[str, Any]:
-    return {
-        "key": row.key,
-        "action": row.action.value if row.action is not Action.PARK else Action.CREATE.value,
-        "target": row.target,
-        "source_object": row.source_object,
-        "source_id": row.source_id,
-        "part": row.part,
-        "generation": row.generation,
-        "sale_id": row.sale_id or row.source_id,
-        "source_read": row.source_read or None,
-    }
-
-
-def _row_of(operation: Mapping[str, Any]) -> PlanRow:
-    return PlanRow(
-        action=Action(operation["action"]),
-        mapping="",
-        target=operation["target"],
-        source_object=operation["source_object"],
-        source_id=operation["source_id"],
-        reason="",
-        sale_id=operation["sale_id"],
-        part=operation["part"],
-        generation=operation["generation"],
-        kashoo_id=operation["kashoo_id"],
-        currency=operation["currency"],
-        source_read=operation["source_read"] or "",
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
@@ -11,6 +11,9 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, u
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links, scopes
+
+UNKNOWN = ""
+"""Stands for the hash of what was sent last where nobody knows that: it equals none, so that the source is written."""
 
 LIVE, VOIDED, FOLLOWED = "live", "voided", "followed"
 """A link's states.
@@ -27,7 +30,7 @@ _OF_SALE = (
     links.c.part == bindparam("this_part"),
 )
 _LATEST = (
-    select(links.c.version, links.c.state, links.c.generation, links.c.fields, links.c.source_read)
+    select(links.c.kashoo_id, links.c.version, links.c.state, links.c.generation, links.c.fields, links.c.source_read)
     .where(*_OF_SALE)
     .order_by(links.c.version.desc())
     .limit(1)
@@ -289,6 +292,21 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
             **values,
         },
     )
+
+
+def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
+    """Note on the live link of a plan row that a write taken for lost, older than what the link says, came through.
+
+    Where the two differ, nobody knows what was sent last: the field is planned afresh. What the books give of it now is
+    our own doing, and not an edit by hand.
+    """
+    known = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
+    if known is None or known.state != LIVE or known.kashoo_id != change.kashoo_id:
+        return
+    same = {name for name, (sent, _) in change.fields.items() if known.fields.get(name, [""])[0] == sent}
+    fields = {name: (sent if name in same else UNKNOWN, read) for name, (sent, read) in change.fields.items()}
+    # The older reading of Salesforce must not make room for another one that is older than the link's.
+    put(transaction, replace(row, source_read=""), LinkChange(change.kashoo_id, fields))
 
 
 def follow(transaction: Transaction, row: PlanRow, source_id: str, sale_id: str) -> None:

@@ -26,13 +26,13 @@ from airflow_provider_kashoo.clients.outcomes import (
 )
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem, StoppedError, UnreachableError
-from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import SWEPT, resolve_links
+from airflow_provider_kashoo.sync.differences import TOTAL_DIFFERS, total_differs
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sales import AGAIN, SALE, TWICE
@@ -44,7 +44,15 @@ SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
 
 GONE_WHEN_UNCHANGED = frozenset(
-    {"no_longer_billable", "changed_on_both_sides", "identity_changed", "paid_invoice_changed", TWICE, AGAIN}
+    {
+        "no_longer_billable",
+        "changed_on_both_sides",
+        "identity_changed",
+        "paid_invoice_changed",
+        "late_update",
+        TWICE,
+        AGAIN,
+    }
 )
 """Review items that close by themselves when the record is again as it was written last."""
 
@@ -258,13 +266,13 @@ class BooksApply:
             expected_total=row.total,
             journal_date=row.document.get("date"),
         )
-        review = self._total_differs(row, entity.get("totalDue"))
+        review = total_differs(row.target, row.total, entity.get("totalDue"))
         try:
             self.sync.store.journal.answered(sent, change, row.reason, review)
         except LostLease:
-            return self._late(sent, written.id)
+            return self._late(sent, change)
         self._linked[row.target, row.source_id] = written.id
-        self._close_reviews(row, GONE_WHEN_WRITTEN)
+        self._close_reviews(row, GONE_WHEN_WRITTEN if review else GONE_WHEN_WRITTEN | {TOTAL_DIFFERS.error_class})
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
 
@@ -287,14 +295,14 @@ class BooksApply:
         try:
             self.sync.store.journal.failed(sent, Event.SILENCE, problem)
         except LostLease:
-            return self._late(sent, kashoo_id)
+            return self._late(sent, LinkChange(kashoo_id, {}))
         log.warning("%s: %s", sent.row.record, problem.cause)
         return self._settled_without_answer(WriteFailed(Outcome(Event.SILENCE, problem)))
 
-    def _late(self, sent: Sent, kashoo_id: int) -> str:
-        twice = self.sync.store.journal.late_answer(sent, kashoo_id)
-        log.warning("%s: answered late%s", sent.row.record, ", perhaps a duplicate" if twice else "")
-        return "review" if twice else "stale"
+    def _late(self, sent: Sent, change: LinkChange) -> str:
+        late = self.sync.store.journal.late_answer(sent, change)
+        log.warning("%s: %s", sent.row.record, late.cause if late else "answered late")
+        return "review" if late else "stale"
 
     def _confirm_void(self, sent: Sent, *, known: bool) -> str:
         """Settle a removal by what can be read afterwards: that it voids an invoice is assumed.
@@ -311,7 +319,7 @@ class BooksApply:
             else:
                 journal.failed(sent, Event.REFUSED, REFUSED_BY_STATUS[404])
         except LostLease:
-            journal.late_answer(sent, row.kashoo_id or 0)
+            journal.late_answer(sent, LinkChange(row.kashoo_id or 0, {}))
             log.warning("%s: its void was answered late", row.record)
             return "stale"
         if not gone:
@@ -324,13 +332,6 @@ class BooksApply:
         self.sync.store.reviews.open(sent.row, not_voided(sent.row, problem.cause), self.sync.run.run_id)
         self.sync.store.journal.release(sent.row)
         return "review"
-
-    def _total_differs(self, row: PlanRow, total: int | None) -> Problem | None:
-        if row.target != "invoice" or total == row.total:
-            return None
-        expected = format_minor(row.total or 0, row.currency or "")
-        found = "no total" if total is None else format_minor(total, row.currency or "")
-        return Problem("total_differs", f"expected {expected}, the books say {found}", "Compare the invoice in Kashoo.")
 
     def _link(self, row: PlanRow) -> str:
         document = resolve_links(row.document, self._linked)

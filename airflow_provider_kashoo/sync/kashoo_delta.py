@@ -118,6 +118,12 @@ def swept(sync: Sync) -> bool:
     return bool((sync.files.read_json("delta.invoices") or {}).get("sweep"))
 
 
+def read_at(sync: Sync) -> float:
+    """Say when the staged invoices were asked for, epoch seconds; what came up since, they do not tell."""
+    report = sync.files.read_json("delta.invoices")
+    return datetime.fromisoformat(report["read"]).timestamp() if report else 0.0
+
+
 def staged_allocations(sync: Sync) -> list[Allocation]:
     """List the staged allocations."""
     return [Allocation(**row) for row in _rows(sync, "allocations")]

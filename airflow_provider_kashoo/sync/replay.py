@@ -7,16 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_kashoo.clients.documents import is_gone
+from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.differences import total_differs
+from airflow_provider_kashoo.sync.settle import reference_of
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
 Operation = Mapping[str, Any]
+
+SETTLED_BY_ITSELF = {
+    Action.VOID: ("void", "Nothing: the next run looks it up by itself."),
+    Action.WRITE_BACK: ("write-back", "Nothing: the next run tells Salesforce again by itself."),
+}
+"""What a person cannot settle, and need not -> its name, and what to do."""
 
 
 def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
@@ -43,39 +51,61 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
 
     :param kashoo_id: the record it made; None when it made none.
     :returns: the new state.
-    :raises ConfigurationError: for an unknown id, one that is not in doubt, or a record that is not in the books.
+    :raises ConfigurationError: for an unknown id, one that is not in doubt or settles by itself, or a record that is
+        not in the books or cannot be the one that was written.
     """
     operation = sync.store.journal.operation(ident)
     if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
         state = "unknown" if operation is None else operation["state"]
         raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
-    if operation["action"] == Action.VOID:
-        raise ConfigurationError(f"Operation {ident} is a void.", remedy="Nothing: the next run looks it up by itself.")
+    if operation["action"] in SETTLED_BY_ITSELF:
+        name, remedy = SETTLED_BY_ITSELF[operation["action"]]
+        raise ConfigurationError(f"Operation {ident} is a {name}.", remedy=remedy)
     if operation["state"] == State.SENT and operation["deadline"] > sync.store.now():
         raise ConfigurationError(f"Operation {ident} was sent just now.", remedy="Wait for its answer.")
+    event, review = Event.ABSENT, None
     if kashoo_id is not None:
-        _check_found(sync, operation, kashoo_id)
-    event = Event.ABSENT if kashoo_id is None else Event.FOUND
-    if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id):
+        event, found = Event.FOUND, _found(sync, operation, kashoo_id)
+        review = total_differs(operation["target"], operation["expected_total"], found.get("totalDue"))
+    if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id, review):
         raise ConfigurationError(f"Operation {ident} was settled by another process meanwhile.", remedy="Look again.")
     return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value
 
 
-def _check_found(sync: Sync, operation: Operation, kashoo_id: int) -> None:
-    """Refuse a record that cannot be what an operation made."""
+def _found(sync: Sync, operation: Operation, kashoo_id: int) -> dict[str, Any]:
+    """Read the record that an operation is said to have written; refuse one that it cannot have."""
     target = operation["target"]
+    if operation["action"] == Action.UPDATE and kashoo_id != operation["kashoo_id"]:
+        raise ConfigurationError(
+            f"Operation {operation['id']} updated Kashoo's {target} {operation['kashoo_id']}, not {kashoo_id}.",
+            remedy=f"Give --found {operation['kashoo_id']} when it says what was sent, or --absent.",
+        )
     found = sync.kashoo.read(target, kashoo_id)
     if found is None or is_gone(found):
         raise ConfigurationError(
             f"Kashoo has no {target} {kashoo_id}{'' if found is None else ' any more'}.",
             remedy="Give the id from the record's address in Kashoo, or --absent.",
         )
-    link = sync.store.links.of_kashoo(target, [kashoo_id]).get(kashoo_id)
-    if link is not None and target == "invoice" and link.sale_id != operation["sale_id"]:
+    if other := _owner(sync, operation, found):
         raise ConfigurationError(
-            f"Kashoo's invoice {kashoo_id} is the one of {link.source_object} {link.source_id}.",
-            remedy="Give the id of another one, or --absent.",
+            f"Kashoo's {target} {kashoo_id} is the one of {other}.", remedy="Give the id of another one, or --absent."
         )
+    return found
+
+
+def _owner(sync: Sync, operation: Operation, found: dict[str, Any]) -> str:
+    """Name what a record of the books belongs to, when that is another one; a customer may belong to several."""
+    target, ident = operation["target"], found["id"]
+    if target == "invoice":
+        link = sync.store.links.of_kashoo(target, [ident]).get(ident)
+        if link and link.sale_id != operation["sale_id"]:
+            return f"{link.source_object} {link.source_id}"
+        if not link and ident in sync.store.links.held(target):
+            return "a sale of another Salesforce org"
+    marks = to_document(target, found, sync.kashoo.profile)["references"]
+    if operation["action"] == Action.CREATE and marks and reference_of(operation) not in marks:
+        return f"{marks[0]}, the reference that stands on it"
+    return ""
 
 
 def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Operation]:

@@ -15,9 +15,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
+from airflow_provider_kashoo.sync.differences import total_differs
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,8 @@ def _settle_update(sync: Sync, operation: Operation) -> str:
     if entity is not None:
         read = sync.store.hashes.fields(to_document(target, entity, sync.kashoo.profile))
         if all(read.get(name) == value for name, value in sent.items()):
-            return _book(sync, operation, Event.FOUND, "the record says what was sent", ident)
+            review = total_differs(target, operation["expected_total"], entity.get("totalDue"))
+            return _book(sync, operation, Event.FOUND, "the record says what was sent", ident, review)
     return _book(sync, operation, Event.ABSENT, "the record does not say what was sent; it is planned afresh")
 
 
@@ -71,6 +74,11 @@ def _settle_void(sync: Sync, operation: Operation) -> str:
     if is_gone(sync.kashoo.read(operation["target"], operation["kashoo_id"])):
         return _book(sync, operation, Event.FOUND, "the record is removed", operation["kashoo_id"])
     return _book(sync, operation, Event.ABSENT, "the record still stands; its deal is planned afresh")
+
+
+def reference_of(operation: Operation) -> Reference:
+    """Give the mark that an operation's record carries in the books."""
+    return Reference(operation["source_id"], operation["part"], operation["generation"])
 
 
 class _Sweep:
@@ -90,7 +98,8 @@ class _Sweep:
     def _settle(self, operation: Operation, rows: dict[int, dict[str, Any]]) -> str:
         bearers = self._bearers(operation, rows)
         if len(bearers) == 1:
-            return _book(self.sync, operation, Event.FOUND, "our reference stands on it", bearers[0])
+            review = total_differs(self.target, operation["expected_total"], rows[bearers[0]]["totalDue"])
+            return _book(self.sync, operation, Event.FOUND, "our reference stands on it", bearers[0], review)
         if len(bearers) > 1:
             return self._doubt(operation, f"{len(bearers)} records carry its reference")
         if not self.sync.store.has_seen_reference(self.target):
@@ -105,8 +114,7 @@ class _Sweep:
         return State.IN_DOUBT.value
 
     def _bearers(self, operation: Operation, rows: dict[int, dict[str, Any]]) -> list[int]:
-        wanted = Reference(operation["source_id"], operation["part"], operation["generation"])
-        return [ident for ident, row in rows.items() if wanted in row["references"]]
+        return [ident for ident, row in rows.items() if reference_of(operation) in row["references"]]
 
     def _is_twin(self, operation: Operation, row: dict[str, Any]) -> bool:
         """Say whether a record may be ours with its reference cleared by hand."""
@@ -131,6 +139,13 @@ class _Sweep:
         return rows
 
 
-def _book(sync: Sync, operation: Operation, event: Event, reason: str, kashoo_id: int | None = None) -> str:
-    sync.store.journal.settle(operation, event, reason, kashoo_id)
+def _book(
+    sync: Sync,
+    operation: Operation,
+    event: Event,
+    reason: str,
+    kashoo_id: int | None = None,
+    review: Problem | None = None,
+) -> str:
+    sync.store.journal.settle(operation, event, reason, kashoo_id, review)
     return event.value

@@ -53,8 +53,8 @@ def plan(sync: Sync) -> PlanSummary:
         _check_deltas(sync)
         summary = write_back_plan.plan(sync)
     summary = replace(summary, org_id=sync.store.org_id, business_id=sync.store.business_id)
-    sync.files.write_json("windows", windows)
-    sync.files.write_json("summary", asdict(summary))
+    # In one file: a step that dies here leaves the digest and the windows of one plan, the older or the newer one.
+    sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     return summary
 
@@ -77,11 +77,11 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
 
     :param stopping: asked before each write; True ends the step after the request in flight.
     :returns: outcome -> rows.
-    :raises ConfigurationError: when the plan is another than the approved one, or for another org or business.
+    :raises ConfigurationError: when the rows are others than the approved ones, or for another org or business.
     """
     approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
     _check_scope(sync, summary)
-    if approved.get("digest") != summary["digest"]:
+    if not approved.get("digest") == summary["digest"] == digest_of(sync.files.read_plan()):
         raise ConfigurationError(
             "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
         )
@@ -96,13 +96,13 @@ def commit(sync: Sync) -> dict[str, str]:
     :returns: source -> new watermark, for those that moved.
     :raises ConfigurationError: when the plan was not applied.
     """
-    applied = sync.files.read_json("applied") or {}
-    if applied.get("digest") != _summary(sync)["digest"]:
+    applied, summary = sync.files.read_json("applied") or {}, _summary(sync)
+    if applied.get("digest") != summary["digest"]:
         raise ConfigurationError(
             "The plan of this run was not applied.", remedy="Clear its task apply and what follows."
         )
     moved = {}
-    for report in (sync.files.read_json("windows") or {}).values():
+    for report in summary["windows"].values():
         lower, upper = datetime.fromisoformat(report["lower"]), datetime.fromisoformat(report["upper"])
         if report["moves"] and upper > lower:
             source = report["source"]

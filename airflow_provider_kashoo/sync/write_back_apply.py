@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
-from airflow_provider_kashoo.sync import contacts
+from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
@@ -79,18 +79,29 @@ class WriteBack:
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
         self._close_duplicates()
+        differences.close(self.sync)
         contacts.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
     def _close_duplicates(self) -> None:
-        """Close the review of a second invoice that is gone, or lost its reference."""
+        """Close the review of a second invoice that is gone, lost its reference, or turned out to be the only one."""
         kashoo, reviews = self.sync.kashoo, self.sync.store.reviews
         for item in reviews.all_open():
             if item["target"] == "invoice" and item["error_class"] == POSSIBLE_DUPLICATE.error_class:
                 other = kashoo.read("invoice", item["kashoo_id"])
                 marks = Reference.find((other or {}).get(kashoo.profile.reference_field("invoice")))
-                if is_gone(other) or not marks:
+                if is_gone(other) or not marks or self._is_single(item):
                     reviews.close("invoice", item["source_id"], [item["error_class"]])
+
+    def _is_single(self, item: Mapping[str, Any]) -> bool:
+        """Say whether a possible duplicate is the linked invoice itself, and the week's list shows no other bearer."""
+        link = self.sync.store.links.of_sources("invoice", [item["source_id"]]).get(item["source_id"])
+        if link is None or link.kashoo_id != item["kashoo_id"]:
+            return False
+        reference = str(Reference(link.source_id, link.part, link.generation))
+        bearers = kashoo_delta.staged_bearers(self.sync).get(reference)
+        since = item["opened_at"] < kashoo_delta.read_at(self.sync)
+        return since and kashoo_delta.swept(self.sync) and bearers == [link.kashoo_id]
 
     def _send(self, rows: list[PlanRow]) -> None:
         """Send a collection; what was turned away for a moment, such as by a row lock, twice more after a pause."""

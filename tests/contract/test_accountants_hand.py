@@ -53,7 +53,7 @@ HANDS: dict[Callable[[Rounds, Row], object], tuple[int, list[str]]] = {
     clear_and_move: (1, ["in_doubt"]),
     copy: (2, ["in_doubt"]),
     remove: (1, []),  # gone before anyone knew of it: made again, once
-    change_total: (1, []),
+    change_total: (1, ["total_differs"]),  # whose doing the difference is, nobody can tell
     merge_customers: (1, []),
 }
 

@@ -9,22 +9,32 @@ import pytest
 from records import add_account, add_deal, books_rows, edit, invoice_of, today, writes
 from rich.console import Console
 from rounds import (
+    Killed,
     Rounds,
     Start,
+    at,
     bearing,
     billed_once,
+    copy,
+    fault,
     in_doubt,
     links,
     new_rows,
     open_items,
     operations,
+    price,
+    quiet,
+    remove,
     states_of,
     win,
 )
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.hooks.status import print_status
+from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync.replay import replay, resolve
 
 
@@ -87,6 +97,77 @@ def test_found_is_refused_for_the_invoice_of_another_sale(drive: Rounds, start: 
     assert open_items(drive) == [(deal, "in_doubt")]
 
 
+def test_found_is_refused_for_an_invoice_that_bears_the_reference_of_another_sale(drive: Rounds) -> None:
+    one, two = win(drive), win(drive, "400.00")
+    fault(drive, "drop_after", times=2)
+    drive.run()
+    first = next(row["id"] for row in operations(drive, State.IN_DOUBT) if row["source_id"] == one)
+    said = refused(drive, first, invoice_of(drive.sandbox, two)["id"])
+    assert f"is the one of [sf:{two}:1:1], the reference that stands on it." in said
+    assert resolve(drive.sync(), first, invoice_of(drive.sandbox, one)["id"]) == "done"
+    billed_once(drive, one)
+    billed_once(drive, two, 40000)
+
+
+def test_found_is_refused_for_an_invoice_that_another_org_linked(drive: Rounds) -> None:
+    deal, operation, invoice = doubtful(drive)
+    other = SyncStore(drive.database, "00D000000000009AAA", str(drive.sandbox.books.main()))
+    names = {"mapping": "", "target": "invoice", "source_object": "Opportunity", "reason": ""}
+    theirs = PlanRow(action=Action.LINK, source_id="006990000000001AAA", **names)
+    other.journal.linked(theirs, LinkChange(invoice, {}), "run of the other org")
+    assert "is the one of a sale of another Salesforce org." in refused(drive, operation, invoice)
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+def test_found_with_another_total_is_done_and_named(drive: Rounds) -> None:
+    deal, operation, invoice = doubtful(drive)
+    (typed,) = [row for row in books_rows(drive.sandbox, "invoices") if row["id"] == invoice]
+    edit(drive.sandbox, "invoices", typed, lineItems=[{**typed["lineItems"][0], "rate": 24000}])
+    assert resolve(drive.sync(), operation, invoice) == "done"
+    quiet(drive, writes_nothing=False)
+    assert links(drive)[deal] == invoice
+    assert open_items(drive) == [(deal, "total_differs")]
+
+
+def test_found_of_an_update_is_the_record_that_was_updated(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    own = invoice_of(drive.sandbox, deal)
+    typed = drive.sandbox.books.create(
+        drive.sandbox.books.main(), "invoices", {**own, "number": None, "memo": "by hand"}
+    )
+    price(drive, deal, "300.00")
+    fault(drive, "drop_after", path=r"invoices/\d+$", method="PUT")
+    drive.run()
+    (operation,) = operations(drive, State.IN_DOUBT)
+    said = refused(drive, operation["id"], typed["id"])
+    assert f"updated Kashoo's invoice {own['id']}, not {typed['id']}." in said
+    assert links(drive)[deal] == own["id"]
+    assert resolve(drive.sync(), operation["id"], own["id"]) == "done"
+    billed_once(drive, deal, 30000)
+
+
+@pytest.mark.parametrize("found", [5, None])
+def test_a_write_back_is_not_resolved_because_it_is_told_again_by_itself(drive: Rounds, found: int | None) -> None:
+    deal = win(drive)
+    drive.run()
+
+    def die(stage: str) -> None:
+        if stage.startswith("received PATCH"):
+            raise Killed
+
+    drive.sandbox.faults["salesforce"].hook = die
+    with pytest.raises(Killed):
+        drive.run_back()
+    drive.sandbox.faults["salesforce"].hook = None
+    drive.sandbox.clock.advance(120)
+    (operation,) = operations(drive, State.SENT)
+    said = refused(drive, operation["id"], found)
+    assert said.startswith(f"Operation {operation['id']} is a write-back.")
+    assert "tells Salesforce again by itself" in said
+    billed_once(drive, deal)
+
+
 def test_found_links_the_record_and_later_changes_reach_it(drive: Rounds) -> None:
     deal, operation, invoice = doubtful(drive)
     assert resolve(drive.sync(), operation, invoice) == "done"
@@ -126,6 +207,40 @@ def test_what_was_resolved_once_is_not_resolved_again(drive: Rounds) -> None:
     _, operation, invoice = doubtful(drive)
     resolve(drive.sync(), operation, invoice)
     assert "is done, not in doubt" in refused(drive, operation, None)
+
+
+def resolved_as_absent_while_it_is_written(drive: Rounds) -> str:
+    """A person takes a write for absent whose answer comes after all; give the deal."""
+    deal = win(drive)
+
+    def meanwhile() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        drive.sandbox.clock.advance(61)
+        (operation,) = operations(drive, State.SENT)
+        resolve(drive.sync(), operation["id"], None)
+
+    at(drive, "processed POST records/invoices", meanwhile)
+    drive.run()
+    quiet(drive, writes_nothing=False)
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    return deal
+
+
+def test_a_possible_duplicate_that_is_the_only_one_is_closed_within_a_week(drive: Rounds) -> None:
+    deal = resolved_as_absent_while_it_is_written(drive)
+    drive.sandbox.clock.advance(8 * 86_400)
+    billed_once(drive, deal)
+
+
+def test_a_possible_duplicate_stays_named_while_another_invoice_bears_the_reference(drive: Rounds) -> None:
+    deal = resolved_as_absent_while_it_is_written(drive)
+    second = copy(drive, invoice_of(drive.sandbox, deal))
+    drive.sandbox.clock.advance(8 * 86_400)
+    drive.run_back()
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    remove(drive, second)
+    drive.sandbox.clock.advance(8 * 86_400)
+    billed_once(drive, deal)
 
 
 # -- replay

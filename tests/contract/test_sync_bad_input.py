@@ -103,8 +103,8 @@ BAD = {
     ),
     "lines that do not add up": Bad(
         "lines_do_not_add_up",
-        "its lines differ from its total by 10.00 USD",
-        "Correct the deal in Salesforce.",
+        "its lines do not add up to its total",
+        "Compare the sum of its lines with Amount in Salesforce, and correct one of them.",
         not_adding_up,
         lambda box, deal: set_amount(box, deal, "250.00"),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -24,6 +24,7 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.plan import PlanRow, digest_of
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -110,6 +111,14 @@ class Rounds(InProcessDriver):
         """Run when everything without an answer is old enough to be looked up."""
         self.sandbox.clock.advance(LOOK_UP_AFTER)
         return self.run()
+
+
+def approve_by_hand(sync: Sync, rows: Sequence[PlanRow]) -> None:
+    """Let a run have the plan that a test made, approved."""
+    sync.files.write_plan(rows)
+    summary = sync.files.read_json("summary") or {}
+    sync.files.write_json("summary", summary | {"digest": digest_of(rows)})
+    steps.approve(sync)
 
 
 @lru_cache

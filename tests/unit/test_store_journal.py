@@ -44,7 +44,7 @@ CHANGE = LinkChange(501, {"memo": ("s1", "r1")}, currency="USD", expected_total=
 REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 BUSY = Problem("rate_limit", "asked to slow down", "Nothing.")
 SILENT = Problem("no_answer", "no answer", "It is looked up.")
-DIFFERS = Problem("total_differs", "expected 120.00, the books say 120.01", "Compare.")
+DIFFERS = Problem("total_differs", "its total in the books is not the one computed before sending", "Compare.")
 
 
 def send(store: SyncStore, row: PlanRow = ROW, *, run_id: str = "run1", lease: str = "a") -> Sent:
@@ -237,6 +237,18 @@ def test_a_failure_inside_the_settling_transaction_keeps_nothing_of_it(store, da
     assert everything(store) == before
     store.journal.answered(sent, CHANGE, "won", DIFFERS)
     assert sorted(states(store)) == ["closed", "done"]
+    assert len(rows_of(store, tables.links)) == len(store.reviews.all_open()) == 1
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_failure_while_settling_what_was_found_keeps_nothing_of_it(store, database, moment) -> None:
+    send(store)
+    [operation] = operations(store)
+    before = everything(store)
+    with failing(database, moment), pytest.raises(ConnectionResetError):
+        store.journal.settle(operation, Event.FOUND, "found", 501, DIFFERS)
+    assert everything(store) == before
+    assert store.journal.settle(operation, Event.FOUND, "found", 501, DIFFERS)
     assert len(rows_of(store, tables.links)) == len(store.reviews.all_open()) == 1
 
 

@@ -130,7 +130,8 @@ def test_the_rate_follows_from_the_total_after_discount():
 def test_a_deal_whose_lines_do_not_add_up_is_a_problem():
     problem = only_problem(run(deal(), lines=[line(TotalPrice="299.99")]))
     assert problem.error_class == "lines_do_not_add_up"
-    assert problem.cause == "its lines differ from its total by -0.01 CAD"
+    assert problem.cause == "its lines do not add up to its total"
+    assert problem.fix == "Compare the sum of its lines with Amount in Salesforce, and correct one of them."
 
 
 def test_a_problem_of_a_line_is_a_problem_of_its_deal_and_the_others_go_on():
