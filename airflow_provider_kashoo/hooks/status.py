@@ -43,12 +43,12 @@ def print_status(database: Database, console: Console | None = None) -> None:
 
 
 def _waiting(database: Database, scope_id: int, name: str) -> Table:
-    table = Table("id", "state", "record", "target", "cause", "what to do", title=Text(name))
+    table = Table("id", "state", "record", "target", "Kashoo id", "cause", "what to do", title=Text(name))
     for row in Journal(database, scope_id).unsettled(*WAITING):
         cause, fix = row["cause"] or "no answer yet", row["fix"] or ""
-        add_row(table, str(row["id"]), row["state"], _record(row), row["target"], cause, fix)
+        add_row(table, str(row["id"]), row["state"], *_record(row), cause, fix)
     for row in Reviews(database, scope_id).all_open():
-        add_row(table, "", "review", _record(row), row["target"], row["cause"], row["fix"])
+        add_row(table, "", "review", *_record(row), row["cause"], row["fix"])
     return table
 
 
@@ -63,5 +63,5 @@ def _watermarks(database: Database, scope_id: int, name: str) -> Table:
     return table
 
 
-def _record(row: Mapping[str, Any]) -> str:
-    return f"{row['source_object']} {row['source_id']}"
+def _record(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return f"{row['source_object']} {row['source_id']}", row["target"], str(row["kashoo_id"] or "")

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.text import Text
 
 from airflow_provider_kashoo import cli
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.hooks import adopt as by_hand
 from airflow_provider_kashoo.hooks.settings import mappings_dir, open_database
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.store import SyncStore, recorded_pools
 from airflow_provider_kashoo.sync.adopt import Finding, Report, Result
 from tests.airflow.environment import set_connection
@@ -189,25 +190,26 @@ def test_status_names_the_scope_that_has_nothing_waiting(
     assert capsys.readouterr().out.replace("\n", " ").strip() == f"{scope}: nothing waits for a person."
 
 
-def test_status_shows_watermarks_and_prints_every_text_as_it_is(
+def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_is(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init()
     store = SyncStore(open_database(), "00D000000000001EAA", "77")
     upper = datetime(2026, 3, 2, 1, 55, 7, tzinfo=UTC)
     store.watermarks.move("salesforce.Order", lower=upper, upper=upper, run_id="scheduled__2026")
-    parked = {"id": 5, "state": "parked", "source_object": "Order", "source_id": "801", "target": "invoice"}
-    said = {"cause": "it carries [sf:006...] already", "fix": "remove [/x] [bold]"}
-    monkeypatch.setattr(Journal, "unsettled", lambda *_: [parked | said])
-    monkeypatch.setenv("COLUMNS", "200")
+    order = PlanRow(Action.CREATE, "m", "invoice", "Order", "801000000000001AAA", "sold")
+    store.journal.park(order, Problem("x", "it carries [sf:006...] already", "remove [/x] [bold]"), "r")
+    deal = PlanRow(Action.REVIEW, "m", "invoice", "Opportunity", "006000000000001AAA", "copied", kashoo_id=4711)
+    store.reviews.open(deal, POSSIBLE_DUPLICATE, "r")
+    monkeypatch.setenv("COLUMNS", "300")
     capsys.readouterr()
     cli.status(Namespace())
-    out = capsys.readouterr().out
-    assert said["cause"] in out
-    assert said["fix"] in out
-    row = next(line for line in out.splitlines() if "salesforce.Order" in line)
-    assert "2026-03-02 01:55:07" in row
-    assert "scheduled__2026" in row
+    shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    parked = ["1", "parked", "Order 801000000000001AAA", "invoice", "", "it carries [sf:006...] already"]
+    assert [*parked, "remove [/x] [bold]"] in shown
+    review = ["", "review", "Opportunity 006000000000001AAA", "invoice", "4711", POSSIBLE_DUPLICATE.cause]
+    assert [*review, POSSIBLE_DUPLICATE.fix] in shown
+    assert ["salesforce.Order", "2026-03-02 01:55:07", "scheduled__2026"] in shown
 
 
 def test_a_scope_that_waits_for_nobody_shows_its_watermarks_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
