@@ -292,7 +292,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_run_crashed_at_any_boundary_ends_as_if_it_had_not_been(memory: Path) -> None:
-    crashed, failed = crash_all(memory, deals=9)
+    crashed, failed = crash_all(memory, deals=15)
     assert failed == []
     assert crashed >= 800
 
