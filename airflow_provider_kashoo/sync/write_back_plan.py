@@ -55,7 +55,7 @@ def plan(sync: Sync) -> PlanSummary:
     waiting = untold | sync.store.journal.open_records(State.PARKED)
     known = _affected(sync, links, invoices, parts, rows, waiting)
     rows += _copies(sync, links)
-    _complete(sync, known, parts)
+    _complete(sync, known, parts, waiting)
     known += list(_voided(sync, links, rows))
     for mapping in sync.mappings.values():
         if not mapping.into_books:
@@ -125,13 +125,19 @@ def _void(link: Link, invoice: dict[str, Any]) -> dict[str, Any]:
     return {**known, **invoice, "removed": True, "balanceDue": 0}
 
 
-def _complete(sync: Sync, known: list[tuple[Link, dict[str, Any]]], parts: dict[int, list[Allocation]]) -> None:
-    """Read older payments too, when those seen do not explain a balance to the cent, or what was told before."""
+def _complete(
+    sync: Sync,
+    known: list[tuple[Link, dict[str, Any]]],
+    parts: dict[int, list[Allocation]],
+    waiting: set[tuple[str, str]],
+) -> None:
+    """Read older payments too, when those seen do not explain a balance to the cent, or what was to be told before."""
     unexplained = [
         invoice
         for link, invoice in known
         if not is_complete(invoice, parts[invoice["id"]])
         or (not parts[invoice["id"]] and link.settlement not in {None, OPEN})
+        or (not parts[invoice["id"]] and (link.source_object, link.source_id) in waiting)
     ]
     if not unexplained:
         return

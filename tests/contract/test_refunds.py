@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from records import books_rows, invoice_of, writes
-from rounds import Rounds, Start, open_items
+from rounds import Rounds, Start, open_items, win
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.errors import Problem
 
 A_WEEK = 8 * 86_400.0
 
@@ -47,6 +51,26 @@ def test_what_is_paid_again_or_was_never_paid_is_told(drive: Rounds, start: Star
         box.books.remove(box.books.main(), "invoicePayments", payment["id"])
     drive.run_back()
     assert status(drive, start.deal) == "Open"
+
+
+def test_a_refund_that_salesforce_refused_is_told_when_no_window_shows_its_payments(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, deal = drive.sandbox, win(drive)
+    drive.run()
+    drive.run_back()
+    for cents in (25000, -25000):
+        box.books.pay(box.books.main(), invoice_of(box, deal)["id"], cents)
+    with monkeypatch.context() as refused:
+        no = Problem("field_custom_validation_exception", "a rule of the org", "Correct the record.")
+        refused.setattr(SalesforceClient, "update", lambda _, records: [no] * len(records))
+        for _ in range(3):
+            drive.run_back()
+            drive.sandbox.clock.advance(A_WEEK)
+        assert open_items(drive) == [(deal, no.error_class)]
+    drive.run_back()
+    assert status(drive, deal) == "Refunded"
+    assert open_items(drive) == []
 
 
 def test_a_refund_that_is_reversed_is_told_within_a_week(drive: Rounds, start: Start) -> None:
