@@ -6,6 +6,8 @@ import pytest
 from records import add_account, add_deal, books_rows, invoice_of, remove_a_twin, twins
 from rounds import Rounds, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
 
+from airflow_provider_kashoo.sync import steps
+
 
 @pytest.fixture
 def deal(drive: Rounds) -> str:
@@ -41,6 +43,24 @@ def test_what_an_older_run_wrote_is_seen_by_the_newer_one_that_saw_nothing_to_wr
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Wrong")
     drive.run()
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Deal")
+    billed_once(drive, deal)
+
+
+def test_a_run_is_as_old_as_what_it_read_first(drive: Rounds, deal: str) -> None:
+    change(drive, deal, Name="Wrong")
+    drive.sandbox.clock.advance(60)
+    slow = drive.sync()
+    steps.preflight(slow)
+    steps.extract(slow, "Opportunity")
+    change(drive, deal, Name="Right")
+    drive.run()
+    drive.sandbox.clock.advance(60)
+    for source in {*slow.sources} - {"Opportunity"}:
+        steps.extract(slow, source)
+    steps.plan(slow)
+    steps.approve(slow)
+    drive.finish(slow)
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Right")
     billed_once(drive, deal)
 
 

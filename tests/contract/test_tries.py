@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from driver import PLENTY
 from rounds import Rounds, billed_once, fault, operations, quiet, states_of, win
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.outcomes import TOO_LATE, Outcome, WriteFailed
-from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.core.errors import BudgetSpent, UnreachableError
 from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 
 
@@ -68,6 +70,24 @@ def test_what_is_turned_away_three_times_is_parked_until_the_next_run(
     drive.sandbox.faults["kashoo"].clear()
     monkeypatch.undo()
     billed_once(drive, deal)
+
+
+@pytest.mark.parametrize(("status", "retry_after", "closed"), [(503, 90, True), (503, None, False), (500, 90, False)])
+def test_a_503_that_says_for_how_long_closes_the_budget_for_everyone(
+    drive: Rounds, status: int, retry_after: int | None, closed: bool
+) -> None:
+    clock = drive.sandbox.clock
+    kashoo, other = (drive.kashoo(Budget(drive.database, "shared", PLENTY, patience=0)) for _ in range(2))
+    other.businesses()
+    fault(drive, "error_before", status=status, retry_after=retry_after)
+    with pytest.raises(WriteFailed):
+        kashoo.create("invoice", {})
+    if closed:
+        with pytest.raises(BudgetSpent) as spent:
+            other.businesses()
+        assert 80 < spent.value.until - clock.time() <= 90
+        clock.advance(90)
+    assert other.businesses()
 
 
 # -- an outage
