@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from records import add_account, add_deal, books_rows, invoice_of, remove_a_twin, twins
-from rounds import Rounds, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
+from rounds import Rounds, at, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
 
 from airflow_provider_kashoo.sync import steps
 
@@ -42,6 +42,26 @@ def test_what_an_older_run_wrote_is_seen_by_the_newer_one_that_saw_nothing_to_wr
     drive.finish(newer)
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Wrong")
     drive.run()
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Deal")
+    billed_once(drive, deal)
+
+
+def test_what_was_in_flight_while_a_newer_run_saw_nothing_to_write_is_written_afresh(drive: Rounds, deal: str) -> None:
+    change(drive, deal, Name="Wrong")
+    older = drive.prepare()
+    change(drive, deal, Name="Deal")
+    drive.sandbox.clock.advance(3600)
+    newer = drive.prepare()
+
+    def newer_run_ends() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        drive.finish(newer)
+
+    at(drive, f"received PUT records/invoices/{links(drive)[deal]}", newer_run_ends)
+    drive.finish(older)
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Wrong")
+    assert open_items(drive) == [(deal, "changed_meanwhile")]
+    moved_on(drive)
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Deal")
     billed_once(drive, deal)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, summarise
 from airflow_provider_kashoo.store import links
 from airflow_provider_kashoo.store.database import Database
@@ -105,6 +105,23 @@ def test_a_row_that_was_read_before_its_link_was_held_against_a_later_reading_is
     with pytest.raises(StaleRow):
         send(store, row)
     assert send(store, replace(row, source_read=read["new"])).attempts == 1
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_a_link_was_held_against_never_becomes_older(store, found) -> None:
+    old, later, newest = (f"2026-03-0{day}T00:00:00+00:00" for day in (1, 2, 3))
+    store.journal.linked(ROW, CHANGE, "r1")
+    row = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read=old)
+    sent = send(store, row)
+    assert store.links.saw([replace(row, action=Action.UNCHANGED, source_read=newest)]) == []
+    if found:
+        [operation] = store.journal.unsettled(State.SENT)
+        assert store.journal.settle(operation, Event.FOUND, "the record says what was sent", 501)
+    else:
+        store.journal.answered(sent, CHANGE, "changed")
+    with pytest.raises(StaleRow):
+        send(store, replace(row, link_version=2, source_read=later))
+    assert [each["error_class"] for each in store.journal.unsettled(State.PARKED)] == ["changed_meanwhile"]
 
 
 def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for(store, monkeypatch) -> None:
