@@ -126,7 +126,7 @@ class Journal:
         """
         with self._database.writing(self._scope_id) as transaction:
             self._move(transaction, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
-            self._written(transaction, sent.row, change)
+            self._written(transaction, sent.row, change, sent.run_id)
             audit.note(transaction, sent.row, sent.row.action.value, reason, sent.run_id, sent.id, change.kashoo_id)
             if review:
                 reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
@@ -203,7 +203,7 @@ class Journal:
                     expected_total=operation["expected_total"],
                     journal_date=operation["journal_date"],
                 )
-                self._written(transaction, row, change)
+                self._written(transaction, row, change, operation["run_id"])
             if review:
                 reviews.open_item(transaction, row, review, kashoo_id, operation["run_id"])
             return True
@@ -378,14 +378,17 @@ class Journal:
                 raise StaleRow(row.record) from error
             raise
 
-    def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
+    def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange, run_id: str) -> None:
         """Make, renew or end the link of what the books confirmed, and close what waited for that."""
+        overtaken = row.link_version > 0 and link_rows.is_newer(transaction, row)
         if row.action is Action.VOID:
             link_rows.end(transaction, row)
             reviews.close_all(transaction, row, but=[POSSIBLE_DUPLICATE.error_class])  # a copy of it may stand
         else:
             link_rows.put(transaction, row, change)
         self._close_parked(transaction, row)
+        if overtaken:  # in flight: the run that read it later saw nothing to write, and would not look again
+            self._park(transaction, row, CHANGED_MEANWHILE, run_id)
 
     def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
         parked = transaction.connection.execute(rows.PARKED, rows.record(self._scope_id, row)).scalar()

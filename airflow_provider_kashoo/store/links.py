@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
@@ -261,12 +261,13 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
     last = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
     known = last if last and last.state == LIVE else None
     same = known if known and known.generation == row.generation else None
+    read = max(row.source_read, (known.source_read if known else None) or "")  # it never goes back
     values: dict[str, Any] = {
         "kashoo_id": change.kashoo_id,
         "fields": {**(same.fields if same else {}), **{name: list(pair) for name, pair in change.fields.items()}},
         "version": (last.version if last else 0) + 1,
         "updated_at": transaction.now,
-        **({"source_read": row.source_read} if row.source_read else {}),
+        **({"source_read": read} if read else {}),
     }
     for name in ("currency", "expected_total", "journal_date"):
         if getattr(change, name) is not None:
@@ -305,8 +306,7 @@ def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> N
         return
     same = {name for name, (sent, _) in change.fields.items() if known.fields.get(name, [""])[0] == sent}
     fields = {name: (sent if name in same else UNKNOWN, read) for name, (sent, read) in change.fields.items()}
-    # The older reading of Salesforce must not make room for another one that is older than the link's.
-    put(transaction, replace(row, source_read=""), LinkChange(change.kashoo_id, fields))
+    put(transaction, row, LinkChange(change.kashoo_id, fields))
 
 
 def follow(transaction: Transaction, row: PlanRow, source_id: str, sale_id: str) -> None:

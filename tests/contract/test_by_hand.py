@@ -6,9 +6,10 @@ import io
 from decimal import Decimal
 
 import pytest
-from records import add_account, add_deal, books_rows, edit, invoice_of, today, writes
+from records import add_account, add_deal, books_rows, edit, invoice_of, remove_a_twin, today, twins, writes
 from rich.console import Console
 from rounds import (
+    COLLECTION,
     Killed,
     Rounds,
     Start,
@@ -243,6 +244,20 @@ def test_a_possible_duplicate_stays_named_while_another_invoice_bears_the_refere
     billed_once(drive, deal)
 
 
+def test_a_possible_duplicate_is_closed_when_the_copy_loses_its_reference(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    second = copy(drive, invoice_of(drive.sandbox, deal))
+    win(drive)
+    drive.run()
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    drive.run_back()
+    assert open_items(drive) == [(deal, "possible_duplicate")]
+    edit(drive.sandbox, "invoices", second, memo="copied for the next quarter")
+    drive.run_back()
+    assert open_items(drive) == []
+
+
 # -- replay
 
 
@@ -271,6 +286,33 @@ def test_replay_of_one_leaves_the_others_parked(drive: Rounds) -> None:
     replay(drive.sync(), [parked[deals[0]]])
     assert [len(bearing(drive, deal)) for deal in deals] == [1, 0]
     assert open_items(drive) == [(deals[1], "missing_value")]
+
+
+def test_replay_of_a_parked_write_back_tells_it(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    fault(drive, "row_lock", COLLECTION, "PATCH", system="salesforce", times=None, records=(deal,))
+    drive.run_back()
+    drive.sandbox.faults["salesforce"].clear()
+    (parked,) = operations(drive, State.PARKED)
+    assert (parked["action"], parked["source_id"]) == (Action.WRITE_BACK, deal)
+    assert replay(drive.sync(), [parked["id"]])["written_back"] == 1
+    assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Status__c"] == "Open"
+    assert open_items(drive) == []
+    billed_once(drive, deal)
+
+
+def test_replay_of_a_parked_parent_brings_along_what_waits_for_it(drive: Rounds) -> None:
+    deal = twins(drive.sandbox)
+    drive.run()
+    parked = {row["target"]: row["id"] for row in operations(drive, State.PARKED)}
+    assert sorted(parked) == ["customer", "invoice"]
+    remove_a_twin(drive.sandbox, deal)
+    drive.sandbox.clock.advance(7200)  # no window holds the deal any more
+    assert replay(drive.sync(), [parked["customer"]])["created"] == 1
+    assert len(bearing(drive, deal)) == 1
+    assert open_items(drive) == []
+    billed_once(drive, deal)
 
 
 def test_replay_moves_no_watermark_and_writes_nothing_when_nothing_was_mended(drive: Rounds) -> None:
@@ -305,6 +347,7 @@ def test_status_says_what_is_in_doubt_and_what_to_do(drive: Rounds) -> None:
         "in_doubt",
         f"Opportunity {deal}",
         "invoice",
+        "",  # Kashoo has no id for it yet
         "a record without reference looks like it",
         "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent.",
     ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from records import add_account, add_deal, books_rows, invoice_of, remove_a_twin, twins
-from rounds import Rounds, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
+from rounds import Rounds, at, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
+
+from airflow_provider_kashoo.sync import steps
 
 
 @pytest.fixture
@@ -41,6 +43,44 @@ def test_what_an_older_run_wrote_is_seen_by_the_newer_one_that_saw_nothing_to_wr
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Wrong")
     drive.run()
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Deal")
+    billed_once(drive, deal)
+
+
+def test_what_was_in_flight_while_a_newer_run_saw_nothing_to_write_is_written_afresh(drive: Rounds, deal: str) -> None:
+    change(drive, deal, Name="Wrong")
+    older = drive.prepare()
+    change(drive, deal, Name="Deal")
+    drive.sandbox.clock.advance(3600)
+    newer = drive.prepare()
+
+    def newer_run_ends() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        drive.finish(newer)
+
+    at(drive, f"received PUT records/invoices/{links(drive)[deal]}", newer_run_ends)
+    drive.finish(older)
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Wrong")
+    assert open_items(drive) == [(deal, "changed_meanwhile")]
+    moved_on(drive)
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Deal")
+    billed_once(drive, deal)
+
+
+def test_a_run_is_as_old_as_what_it_read_first(drive: Rounds, deal: str) -> None:
+    change(drive, deal, Name="Wrong")
+    drive.sandbox.clock.advance(60)
+    slow = drive.sync()
+    steps.preflight(slow)
+    steps.extract(slow, "Opportunity")
+    change(drive, deal, Name="Right")
+    drive.run()
+    drive.sandbox.clock.advance(60)
+    for source in {*slow.sources} - {"Opportunity"}:
+        steps.extract(slow, source)
+    steps.plan(slow)
+    steps.approve(slow)
+    drive.finish(slow)
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Right")
     billed_once(drive, deal)
 
 

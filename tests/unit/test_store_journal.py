@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.operations import LIVE, Event, ForbiddenTransi
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 
@@ -339,6 +339,28 @@ def test_an_operation_is_settled_once(store, way) -> None:
     assert everything(store) == before
 
 
+# -- looked up
+
+
+@pytest.mark.parametrize("second", [Event.FOUND, Event.ABSENT])
+def test_of_two_who_settle_one_operation_the_second_changes_nothing(store, second) -> None:
+    send(store)
+    [operation] = operations(store)  # both have read it
+    assert store.journal.settle(operation, Event.FOUND, "our reference stands on it", 501)
+    before = everything(store)
+    assert not store.journal.settle(operation, second, "resolved by a person", 502 if second is Event.FOUND else None)
+    assert everything(store) == before
+
+
+def test_an_answer_that_comes_while_another_run_has_it_in_doubt_settles_it(store) -> None:
+    sent = send(store)
+    [operation] = operations(store)
+    assert store.journal.settle(operation, Event.SILENCE, "2 records carry its reference")
+    store.journal.answered(sent, CHANGE, "won")
+    assert states(store) == ["done"]
+    assert store.links.of_sources("invoice", [DEAL])[DEAL].kashoo_id == 501
+
+
 # -- write-backs
 
 
@@ -408,6 +430,21 @@ def test_what_is_parked_closes_itself_when_the_record_is_settled_later(store, la
     assert {row["state"] for row in others} == {"parked"}
 
 
+@pytest.mark.parametrize("later", ["linked", "release"])
+def test_what_was_turned_away_is_not_sent_again_when_the_record_is_settled_without_it(store, later) -> None:
+    store.journal.failed(send(store), Event.TURNED_AWAY, BUSY)
+    store.journal.linked(ROW, CHANGE, "run2") if later == "linked" else store.journal.release(ROW)
+    assert states(store) == ["closed"]
+
+
+def test_a_void_ends_every_question_but_whether_a_copy_of_it_stands(store) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    for problem in (DIFFERS, POSSIBLE_DUPLICATE):
+        store.reviews.open(ROW, problem, "run1")
+    store.journal.answered(send(store, replace(ROW, action=Action.VOID, kashoo_id=501, link_version=1)), CHANGE, "lost")
+    assert [item["error_class"] for item in store.reviews.all_open()] == ["possible_duplicate"]
+
+
 def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> None:
     store.journal.linked(ROW, CHANGE, "run0")
     store.journal.park(BACK, REFUSED, "run1")
@@ -436,6 +473,15 @@ def test_a_record_found_in_the_books_is_linked_without_an_operation(store) -> No
     before = everything(store)
     with pytest.raises(StaleRow):
         store.journal.linked(ROW, replace(CHANGE, kashoo_id=502), "run2")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("sold", [{}, {"source_object": "Order", "source_id": ORDER}])
+def test_a_record_is_not_linked_alone_while_its_sale_is_in_flight(store, sold) -> None:
+    send(store, replace(ROW, **sold))
+    before = everything(store)
+    with pytest.raises(StaleRow):
+        store.journal.linked(replace(ROW, action=Action.LINK), CHANGE, "run2", alone=True)
     assert everything(store) == before
 
 

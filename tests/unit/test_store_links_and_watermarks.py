@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, summarise
 from airflow_provider_kashoo.store import links
 from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.journal import Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore, record_pools, recorded_pools
 
@@ -76,6 +77,51 @@ def test_a_renewed_link_keeps_the_hashes_of_fields_that_were_not_written(store) 
     [link] = store.links.of_target("invoice")
     assert link.fields == {"memo": ("s1", "r1"), "lines": ("s2", "r2")}
     assert (link.version, link.expected_total, link.currency, link.journal_date) == (2, 200, "USD", "2026-03-01")
+
+
+def send(store: SyncStore, row: PlanRow) -> Sent:
+    return store.journal.send(row, run_id="r", lease="a", deadline_seconds=60, payload_hash="h", fields={})
+
+
+def test_a_plan_from_before_a_void_is_stale(store) -> None:
+    store.journal.linked(ROW, CHANGE, "r1")
+    void = replace(ROW, action=Action.VOID, kashoo_id=501, link_version=1)
+    store.journal.answered(send(store, void), CHANGE, "lost")
+    for version in (0, 1):
+        with pytest.raises(StaleRow):
+            send(store, replace(ROW, generation=2, link_version=version))
+    assert send(store, replace(ROW, generation=2, link_version=2)).attempts == 1
+
+
+@pytest.mark.parametrize("seen", ["linked", "unchanged"])
+def test_a_row_that_was_read_before_its_link_was_held_against_a_later_reading_is_stale(store, seen) -> None:
+    read = {name: f"2026-03-0{day}T00:00:00+00:00" for day, name in enumerate(("old", "new"), start=1)}
+    store.journal.linked(ROW if seen == "unchanged" else replace(ROW, source_read=read["new"]), CHANGE, "r1")
+    row = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read=read["old"])
+    if seen == "unchanged":
+        assert store.links.saw([replace(row, action=Action.UNCHANGED, source_read=read["new"])]) == []
+    older = replace(row, action=Action.UNCHANGED)
+    assert store.links.saw([older]) == [older]
+    with pytest.raises(StaleRow):
+        send(store, row)
+    assert send(store, replace(row, source_read=read["new"])).attempts == 1
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_a_link_was_held_against_never_becomes_older(store, found) -> None:
+    old, later, newest = (f"2026-03-0{day}T00:00:00+00:00" for day in (1, 2, 3))
+    store.journal.linked(ROW, CHANGE, "r1")
+    row = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read=old)
+    sent = send(store, row)
+    assert store.links.saw([replace(row, action=Action.UNCHANGED, source_read=newest)]) == []
+    if found:
+        [operation] = store.journal.unsettled(State.SENT)
+        assert store.journal.settle(operation, Event.FOUND, "the record says what was sent", 501)
+    else:
+        store.journal.answered(sent, CHANGE, "changed")
+    with pytest.raises(StaleRow):
+        send(store, replace(row, link_version=2, source_read=later))
+    assert [each["error_class"] for each in store.journal.unsettled(State.PARKED)] == ["changed_meanwhile"]
 
 
 def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for(store, monkeypatch) -> None:

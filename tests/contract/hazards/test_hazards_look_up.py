@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import books_rows, edit, invoice_of
+from records import add_deal, add_line, books_rows, edit, invoice_of
 from rounds import (
+    CUSTOMERS,
+    ITEMS,
     Late,
     Rounds,
+    Start,
     approve_by_hand,
     bearing,
     billed_once,
@@ -118,6 +121,105 @@ def test_w8_a_row_that_slides_over_a_page_edge_while_the_sweep_reads_is_found(
     drive.look_up()
     drive.sandbox.faults["kashoo"].hook = None
     assert states_of(drive, deal) == ["done"]
+    billed_once(drive, deal)
+
+
+def test_w8_a_row_that_slides_over_a_page_edge_in_both_sweeps_is_found(drive: Rounds) -> None:
+    deal = win(drive)
+    typed = full_page_and_more(drive, 199)
+    in_doubt(drive, deal)
+    assert books_rows(drive.sandbox, "invoices")[200:] == [invoice_of(drive.sandbox, deal)]
+    gone, pages = {2: 10, 4: 91}, 0  # by the page before: the third of the first sweep, the second of another one
+
+    def between_pages(reached: str) -> None:
+        nonlocal pages
+        if reached.startswith("processed GET") and reached.endswith("records/invoices"):
+            pages += 1
+            for _ in range(gone.get(pages, 0)):
+                drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", typed.pop())
+
+    drive.sandbox.faults["kashoo"].hook = between_pages
+    drive.look_up()
+    drive.sandbox.faults["kashoo"].hook = None
+    assert states_of(drive, deal) == ["done"]
+    billed_once(drive, deal)
+
+
+@pytest.mark.parametrize("days", [-900, 900])
+def test_one_sweep_finds_invoices_whose_dates_lie_far_apart(drive: Rounds, days: int) -> None:
+    deals = [win(drive), win(drive, CloseDate=moved_by(drive, days))]
+    fault(drive, "drop_after", times=2)
+    drive.run()
+    drive.look_up()
+    assert [states_of(drive, deal) for deal in deals] == [["done"], ["done"]]
+    for deal in deals:
+        billed_once(drive, deal)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "place"), [("customer", CUSTOMERS, "notes"), ("item", ITEMS, "description")]
+)
+def test_a_customer_or_item_whose_reference_was_cleared_before_the_look_up_stays_in_doubt(
+    drive: Rounds, start: Start, target: str, path: str, place: str
+) -> None:
+    before = books_rows(drive.sandbox, f"{target}s")
+    if target == "customer":
+        deal = win(drive)
+    else:
+        deal = add_deal(drive.sandbox, start.account, None)
+        add_line(drive.sandbox, deal, "250.00", product="HW-110")
+    fault(drive, "drop_after", path)
+    drive.run()
+    (made,) = new_rows(drive, before, f"{target}s")
+    edit(drive.sandbox, f"{target}s", made, **{place: "by hand"})
+    quiet(drive)
+    (operation,) = operations(drive, State.IN_DOUBT)
+    assert operation["cause"] == "a record without reference looks like it"
+    assert [row["id"] for row in new_rows(drive, before, f"{target}s")] == [made["id"]]
+    assert resolve(drive.sync(), operation["id"], made["id"]) == "done"
+    billed_once(drive, deal)
+    assert [row["id"] for row in new_rows(drive, before, f"{target}s")] == [made["id"]]
+
+
+def without_reference(drive: Rounds, deal: str, **fields: Any) -> int:
+    """An invoice was written without an answer; a person clears its reference, and the server's fields change too."""
+    in_doubt(drive, deal)
+    made = edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), memo="by hand")
+    main = drive.sandbox.books.main()
+    drive.sandbox.books.business(main).tables["invoices"].rows[made["id"]].update(fields)
+    return int(made["id"])
+
+
+def test_a_twin_counts_when_the_clock_of_the_books_is_behind_ours(drive: Rounds) -> None:
+    deal = win(drive)
+    without_reference(drive, deal, creation=int((drive.sandbox.clock.time() - 150) * 1000))  # it is sent in a minute
+    drive.look_up()
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+def test_a_twin_counts_when_the_books_do_not_say_when_it_was_made(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = win(drive)
+    without_reference(drive, deal)
+    view = drive.sandbox.books._view
+    monkeypatch.setattr(drive.sandbox.books, "_view", lambda *row: {**view(*row), "creation": None})
+    drive.look_up()
+    assert open_items(drive) == [(deal, "in_doubt")]
+
+
+@pytest.mark.parametrize("other", ["contact", "total", "older"])
+def test_an_invoice_of_another_customer_total_or_time_is_no_twin(drive: Rounds, start: Start, other: str) -> None:
+    deal = win(drive)
+    typed = invoice_of(drive.sandbox, start.deal)
+    fields: dict[str, Any] = {
+        "contact": {"contact": typed["contact"]},
+        "total": {"totalDue": 24999},
+        "older": {"creation": int((drive.sandbox.clock.time() - 3600) * 1000)},
+    }[other]
+    without_reference(drive, deal, **fields)
+    drive.look_up()
+    assert states_of(drive, deal)[0] == "not_written"
     billed_once(drive, deal)
 
 

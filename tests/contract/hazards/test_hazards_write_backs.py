@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from records import writes
 from rounds import COLLECTION, Rounds, bearing, fault, open_items, operations, quiet, win
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS
-from airflow_provider_kashoo.core.errors import Problem, UnreachableError
+from airflow_provider_kashoo.core.errors import Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.sync import steps, write_back_apply
 from airflow_provider_kashoo.sync.sync import TO_SALESFORCE
 
 
@@ -66,6 +68,23 @@ def test_w2_a_write_back_that_waited_while_another_run_saw_nothing_to_tell_is_no
     assert drive.run_back().outcome == {"unchanged": 2}
     assert drive.finish(slow)["stale"] == 1
     assert told(drive, deal) == ("Open", 250)
+
+
+def test_w2_a_write_back_is_as_old_as_what_its_run_read_first(drive: Rounds, deal: str) -> None:
+    pay(drive, deal, 5000)
+    drive.sandbox.clock.advance(60)
+    slow = drive.sync(TO_SALESFORCE)
+    steps.preflight(slow)
+    steps.extract(slow, "invoices")
+    pay(drive, deal, 20000)
+    drive.run_back()
+    drive.sandbox.clock.advance(60)
+    steps.extract(slow, "payments")
+    steps.plan(slow)
+    steps.approve(slow)
+    drive.finish(slow)
+    assert told(drive, deal) == ("Paid", 0)
+    quiet(drive)
 
 
 def test_w2_a_newer_write_back_is_sent_after_an_older_one(drive: Rounds, deal: str) -> None:
@@ -125,6 +144,25 @@ def test_a_record_that_stays_locked_is_parked_after_three_tries_with_pauses(driv
     quiet(drive)
     assert told(drive, deal) == ("Partly Paid", 200)
     assert open_items(drive) == []
+
+
+def test_a_stop_ends_the_step_before_the_next_collection_and_a_retry_tells_the_rest(
+    drive: Rounds, deal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deals = [deal, *(win(drive) for _ in range(2))]
+    drive.run()
+    pay(drive, deal, 5000)
+    monkeypatch.setattr(write_back_apply, "MAX_COLLECTION", 1)
+    sync, asked = drive.prepare(TO_SALESFORCE), []
+    before = writes(drive.sandbox)["salesforce"]
+    with pytest.raises(StoppedError):
+        steps.apply(sync, lambda: asked.append(deal) or len(asked) > 1)
+    assert writes(drive.sandbox)["salesforce"] - before == 1
+    assert operations(drive, State.SENT, State.RETRY, State.IN_DOUBT) == []
+    assert drive.finish(sync) == {"unchanged": 1, "done before": 1, "written_back": 2}
+    assert writes(drive.sandbox)["salesforce"] - before == len(deals)
+    assert [told(drive, each)[0] for each in deals] == ["Partly Paid", "Open", "Open"]
+    quiet(drive)
 
 
 def test_w12_what_a_process_told_after_another_one_took_its_write_back_over_is_told_anew(

@@ -13,6 +13,7 @@ from records import add_account, add_deal, add_order, books_rows, edit, invoice_
 from rounds import (
     LOOK_UP_AFTER,
     Rounds,
+    Start,
     at,
     backup_of,
     bearing,
@@ -20,6 +21,7 @@ from rounds import (
     change,
     in_doubt,
     links,
+    moved_by,
     new_rows,
     open_items,
     operations,
@@ -268,6 +270,22 @@ def test_w15_the_backup_of_last_night_makes_nothing_again(drive: Rounds, tmp_pat
     quiet(restored)
     assert {kind: books_rows(drive.sandbox, kind) for kind in before} == before
     assert {ident: links(restored)[ident] for ident in deals} == {ident: links(drive)[ident] for ident in deals}
+    restored.end()
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+def test_w15_a_backup_finds_what_was_made_since_although_the_accountant_moved_its_date(
+    drive: Rounds, start: Start, tmp_path_factory: Any, days: int
+) -> None:
+    restored = backup_of(drive, tmp_path_factory.mktemp("backup"))
+    deal = add_deal(drive.sandbox, start.account)  # an unknown customer would make it search all of the books
+    drive.run()
+    drive.run_back()
+    edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), date=moved_by(drive, days))
+    assert restored.store.swept
+    restored.run()
+    assert links(restored)[deal] == links(drive)[deal]
+    assert len(bearing(drive, deal)) == 1
     restored.end()
 
 
