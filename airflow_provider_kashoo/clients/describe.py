@@ -67,8 +67,13 @@ def object_info(raw: Mapping[str, Any]) -> ObjectInfo:
     )
 
 
+def to_json(info: ObjectInfo) -> dict[str, Any]:
+    """Make of one what JSON takes; not by ``asdict``, which copies the hundreds of fields of each object at length."""
+    return vars(info) | {"fields": {name: vars(field) for name, field in info.fields.items()}}
+
+
 def from_json(kept: Mapping[str, Any]) -> ObjectInfo:
-    """Give back what :func:`dataclasses.asdict` made of one."""
+    """Give back what :func:`to_json` made of one."""
     fields = {
         name: FieldInfo(**row | {"reference_to": tuple(row["reference_to"])}) for name, row in kept["fields"].items()
     }

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import requests
 
-from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info
+from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info, to_json
 from airflow_provider_kashoo.clients.refusals import record_problem, refusal
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
 from airflow_provider_kashoo.core import soql
@@ -183,7 +183,7 @@ class SalesforceClient:
 
     def described(self) -> dict[str, Any]:
         """Give every describe read so far, as JSON takes it."""
-        return {name: asdict(info) for name, info in self._described.items()}
+        return {name: to_json(info) for name, info in self._described.items()}
 
     def recall(self, described: Mapping[str, Any]) -> None:
         """Take describes that were read a moment ago, from :meth:`described`."""

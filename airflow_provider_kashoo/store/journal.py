@@ -380,12 +380,11 @@ class Journal:
 
     def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange, run_id: str) -> None:
         """Make, renew or end the link of what the books confirmed, and close what waited for that."""
-        overtaken = row.link_version > 0 and link_rows.is_newer(transaction, row)
         if row.action is Action.VOID:
-            link_rows.end(transaction, row)
+            overtaken = link_rows.end(transaction, row)
             reviews.close_all(transaction, row, but=[POSSIBLE_DUPLICATE.error_class])  # a copy of it may stand
         else:
-            link_rows.put(transaction, row, change)
+            overtaken = link_rows.put(transaction, row, change)
         self._close_parked(transaction, row)
         if overtaken:  # in flight: the run that read it later saw nothing to write, and would not look again
             self._park(transaction, row, CHANGED_MEANWHILE, run_id)

@@ -249,15 +249,22 @@ def tell(transaction: Transaction, row: PlanRow) -> None:
     transaction.connection.execute(_TELL, names)
 
 
-def end(transaction: Transaction, row: PlanRow) -> None:
-    """End the live link of a plan row: its invoice is voided, and the sale has none."""
+def end(transaction: Transaction, row: PlanRow) -> bool:
+    """End the live link of a plan row: its invoice is voided, and the sale has none.
+
+    :returns: whether it was held against a later reading of its source than the row's.
+    """
     known = transaction.connection.execute(_LATEST, _names(transaction, row)).one()
     values = {"state": VOIDED, "version": known.version + 1, "updated_at": transaction.now}
     transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
+    return _is_newer(known, row)
 
 
-def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
-    """Make or renew the link of a plan row."""
+def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> bool:
+    """Make or renew the link of a plan row.
+
+    :returns: whether it was held against a later reading of its source than the row's.
+    """
     last = transaction.connection.execute(_LATEST, _names(transaction, row)).one_or_none()
     known = last if last and last.state == LIVE else None
     same = known if known and known.generation == row.generation else None
@@ -276,7 +283,7 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
         if not same:  # another invoice of the record: nothing of it was told yet
             values |= {"generation": row.generation, "written_back": {}, "settlement": None, "told_read": None}
         transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
-        return
+        return _is_newer(last, row)
     transaction.connection.execute(
         _INSERT,
         {
@@ -293,6 +300,7 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
             **values,
         },
     )
+    return _is_newer(last, row)
 
 
 def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:

@@ -53,7 +53,7 @@ class Staging:
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON object, replacing an earlier one."""
-        self._write(f"{name}.json", json.dumps(value, indent=1, ensure_ascii=False, default=str).encode())
+        self._write(f"{name}.json", json.dumps(value, ensure_ascii=False, default=str).encode())
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read a JSON object; None when it was not staged."""
