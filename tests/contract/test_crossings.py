@@ -88,9 +88,9 @@ def run_into(drive: Rounds, kind: Any, **more: Any) -> None:
 
 
 def some(*axes: Any) -> list[Any]:
-    """Cross all axes; every twentieth is for every day, the others are long."""
+    """Cross all axes; every fortieth is for every day, the others are long."""
     pairs = enumerate(product(*axes))
-    return [pytest.param(*each, marks=[] if number % 20 == 0 else pytest.mark.long) for number, each in pairs]
+    return [pytest.param(*each, marks=[] if number % 40 == 0 else pytest.mark.long) for number, each in pairs]
 
 
 def judge(drive: Rounds, deal: str, before: list[Any]) -> None:
