@@ -138,7 +138,7 @@ def crashes(results: Results) -> None:
 
     shared = Path("/dev/shm")  # noqa: S108 - a crash image is copied often
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-        points, failed = crash_all(Path(folder), deals=9, every=10)
+        points, failed = crash_all(Path(folder), deals=15, every=10)
     results["crash points run"] = {"value": points, "unit": "runs crashed, each 10th boundary", "goal": ">= 80"}
     results["crash points failed"] = {"value": len(failed), "unit": "ended differently", "goal": "0"}
 

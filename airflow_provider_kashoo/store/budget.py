@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, select, update
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
-from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.database import NOW, Database
 from airflow_provider_kashoo.store.tables import budget_closures, budget_slots
 
 _MINE = budget_slots.c.budget == bindparam("this_budget")
 _COUNT = select(func.count()).where(_MINE, budget_slots.c.counts_from > bindparam("since"))
 _INSERT = insert(budget_slots).returning(budget_slots.c.id)
 _ANSWERED = update(budget_slots).where(budget_slots.c.id == bindparam("this_slot"))
+_ANSWERED_NOW = _ANSWERED.values(counts_from=NOW)
 _FORGET = delete(budget_slots).where(
     _MINE,
     budget_slots.c.counts_from <= bindparam("outworn"),
@@ -85,8 +86,10 @@ class Budget:
     def release(self, slot: int) -> None:
         """Book that the slot's request was answered now."""
         with self._database.begin() as connection:
-            now = self._database.now(connection)
-            connection.execute(_ANSWERED, {"this_slot": slot, "counts_from": now})
+            if self._database.tells_time:
+                connection.execute(_ANSWERED_NOW, {"this_slot": slot})
+            else:
+                connection.execute(_ANSWERED, {"this_slot": slot, "counts_from": self._database.now(connection)})
 
     def close(self, seconds: float) -> None:
         """Shut the budget for everybody: the other side said that it had enough.

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError, InvalidatePoolError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, UnreachableError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+NOW = text("extract(epoch FROM clock_timestamp())")
+"""The time in a statement of PostgreSQL, where :attr:`Database.tells_time`."""
+
 _LOCK = text(
     "WITH taken AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(:name))) "
     "SELECT extract(epoch FROM clock_timestamp()) FROM taken"
@@ -50,6 +53,7 @@ class Database:
     :param clock: gives epoch seconds; the database's own clock when not given, so that deadlines of
         workers on different hosts agree.
     :param connection: what to name in messages.
+    :ivar tells_time: whether that clock is one that a statement can ask.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Database:
         self._clock = clock
         sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if sqlite else _postgres_engine(self.url)
-        self._db_clock = not sqlite and clock is None
+        self.tells_time = not sqlite and clock is None
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -87,8 +91,8 @@ class Database:
         """Tell the time, epoch seconds UTC."""
         if self._clock:
             return self._clock()
-        if self._db_clock:
-            return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+        if self.tells_time:
+            return float(connection.execute(select(NOW)).scalar_one())
         return time.time()
 
     def lock(self, connection: Connection, name: str) -> float:
@@ -100,7 +104,7 @@ class Database:
         """
         if self.url.get_backend_name() != "sqlite":
             now = connection.execute(_LOCK, {"name": name}).scalar_one()
-            if self._db_clock:
+            if self.tells_time:
                 return float(now)
         return self.now(connection)
 
@@ -214,7 +218,18 @@ def _use_wal(connection: Any) -> None:
 def _postgres_engine(url: URL) -> Engine:
     options = f"{url.query.get('options', '')} -c synchronous_commit=on".strip()
     seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": seconds})
+    connect_args = {"options": options, "connect_timeout": seconds}
+    if url.get_driver_name() != "psycopg":
+        return create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    engine = create_engine(url, connect_args=connect_args)
+
+    @event.listens_for(engine, "checkout")
+    def _check(connection: Any, _: Any, __: Any) -> None:
+        # What pool_pre_ping asks, without its cursor and changes of autocommit: there are four of these in a write.
+        if connection.pgconn.exec_(b"").error_message:
+            raise InvalidatePoolError("the server ended the connection")
+
+    return engine
 
 
 _SIGNS = (
