@@ -39,10 +39,8 @@ class Sales:
             own = self._own.get(ident)
             if own and own.sale_id != sale and sale not in self._links:
                 self._own[ident] = self._links[sale] = replace(own, sale_id=sale, version=own.version + 1)
-                payload = {INTO: ident, SALE: sale}
-                yield own.row(
-                    self._sync.name, Action.FOLLOW, f"sold as {sale} now", payload=payload, source_read=read_at
-                )
+                more = {"payload": {INTO: ident, SALE: sale}, "source_read": read_at}
+                yield own.row(self._sync.name, Action.FOLLOW, f"sold as {sale} now", **more)
 
     def link(self, row: PlanRow) -> Link | None:
         """Give the invoice that is a record's own."""
@@ -67,9 +65,7 @@ class Sales:
             row = replace(row, sale_id=own.sale_id, kashoo_id=own.kashoo_id, link_version=own.version)
             return replace(row, action=Action.REVIEW, reason=cause, error_class=TWICE, fix=fix)
         if sobject == row.source_object:
-            cause, fix = (
-                f"its sale is billed through another {sobject}, {ident}",
-                "Bill it by hand, or correct its sale.",
-            )
+            cause = f"its sale is billed through another {sobject}, {ident}"
+            fix = "Bill it by hand, or correct its sale."
             return replace(row, action=Action.REVIEW, reason=cause, error_class=AGAIN, fix=fix)
         return replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")
