@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.store import audit, reviews
 from airflow_provider_kashoo.store import links as link_rows
 from airflow_provider_kashoo.store import operation_rows as rows
@@ -81,12 +82,12 @@ class Journal:
         :raises OpenOperation: when the same intent is in flight or in doubt, or its sale through another object.
         """
         with self._database.writing(self._scope_id) as transaction:
-            if row.target in _BOOKS and not link_rows.holds(transaction, row):
+            if row.target in BOOKS_TARGETS and not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             if row.action is Action.WRITE_BACK and link_rows.is_outdated(transaction, row):
                 raise StaleRow(row.record)
             earlier, of_sale = self._open(transaction, row)
-            if row.target in _BOOKS and of_sale:
+            if row.target in BOOKS_TARGETS and of_sale:
                 raise OpenOperation(row.record)
             event = Event.SEND
             if earlier and earlier.state != State.RETRY:
@@ -305,7 +306,7 @@ class Journal:
         :returns: False when a later reading of the record was acted on meanwhile, and counts instead.
         """
         with self._database.writing(self._scope_id) as transaction:
-            if row.target in _BOOKS and link_rows.is_newer(transaction, row):
+            if row.target in BOOKS_TARGETS and link_rows.is_newer(transaction, row):
                 return False
             self._park(transaction, row, problem, run_id)
             return True
@@ -447,5 +448,4 @@ CHANGED_MEANWHILE = Problem(
     "changed_meanwhile", "another run wrote it since the plan", "Nothing: it is planned again by itself."
 )
 
-_BOOKS = frozenset({"customer", "item", "invoice"})
 _ANY_TIME = "9999"

@@ -104,7 +104,7 @@ class Driver:
             sleep=lambda _: None,
         )
 
-    def _session(self, system: str, budget: Budget | Unlimited) -> requests.Session:  # noqa: ARG002  in process
+    def _session(self, system: str, budget: Budget | Unlimited) -> requests.Session:  # noqa: ARG002  in process it picks the app
         session = new_session(budget, self.settings.send_deadline)
         session.verify, session.trust_env = str(self.sandbox.ca_bundle), False  # the environment would win over verify
         return session
