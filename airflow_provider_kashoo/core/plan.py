@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference, canonical, digest, operation_key
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import format_minor
@@ -87,6 +88,17 @@ class PlanRow:
         own: dict[str, Any] = {"action": Action.SKIP, "sale_id": source_id, "reason": ""}
         names = {"mapping": mapping.name, "target": mapping.to, "source_object": mapping.from_.object}
         return cls(**own | names | {"sync": sync, "source_id": source_id} | more)
+
+    def parked(self, problem: Problem) -> PlanRow:
+        """Make of this row one that should be written and cannot be."""
+        return self._for_person(Action.PARK, problem)
+
+    def reviewed(self, problem: Problem) -> PlanRow:
+        """Make of this row one that a person has to decide."""
+        return self._for_person(Action.REVIEW, problem)
+
+    def _for_person(self, action: Action, problem: Problem) -> PlanRow:
+        return replace(self, action=action, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
 
     @property
     def key(self) -> str:

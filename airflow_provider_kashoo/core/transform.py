@@ -1,7 +1,7 @@
 """A mapping applied to records: columns in, documents for the books out.
 
 A document is a JSON value in the target's own words: money in integer minor units, dates as
-``YYYY-MM-DD``, quantities as decimal text, links as ``{"link": [target, Salesforce id]}``.
+``YYYY-MM-DD``, quantities as decimal text, links as :mod:`.parents` writes them.
 A record that cannot become a document is a :class:`~.errors.Problem`; the others go on.
 """
 
@@ -22,6 +22,7 @@ from airflow_provider_kashoo.core.dates import add_days, business_date
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference, to_18
 from airflow_provider_kashoo.core.mapping import Field, Mapping
+from airflow_provider_kashoo.core.parents import symbolic
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
 
 MAX_DIGITS = 15
@@ -100,7 +101,7 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
     elif spec.link is not None:
         target = around.targets[str(spec.mapping)]
         ids = [_record_id(value) for value in _column(frame, spec.link)]
-        values = [{"link": [target, ident]} if isinstance(ident, str) else ident for ident in ids]
+        values = [symbolic((target, ident)) if isinstance(ident, str) else ident for ident in ids]
     else:
         values = _column(frame, str(spec.from_))
     if spec.map is not None:

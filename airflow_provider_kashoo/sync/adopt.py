@@ -8,6 +8,7 @@ that is wrong hides a sale from the books, a link that is missing is seen in the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from airflow_provider_kashoo.core import match, pairing
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.money import format_minor
+from airflow_provider_kashoo.core.parents import parents_of
 from airflow_provider_kashoo.core.plan import TARGET_ORDER, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.core.window import RunFacts
@@ -24,6 +26,7 @@ from airflow_provider_kashoo.store.journal import StaleRow
 from airflow_provider_kashoo.store.links import Link, LinkChange
 from airflow_provider_kashoo.sync import salesforce_delta, salesforce_read
 from airflow_provider_kashoo.sync.books_plan import BooksPlan, Candidate
+from airflow_provider_kashoo.sync.holdings import fields_of
 from airflow_provider_kashoo.sync.preflight import preflight
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
 
@@ -162,7 +165,7 @@ class Adoption:
         """Say whether the customer is still the one by which the invoice was found."""
         if found.customer is None:
             return True
-        account = found.row.document["contact"]["link"][1]
+        account = _customer_of(found.row.document)
         link = self.sync.store.links.of_sources("customer", [account]).get(account)
         return link is not None and link.kashoo_id == found.customer
 
@@ -175,10 +178,8 @@ class _Comparison(BooksPlan):
         self._report = Report()
         self._customers: dict[str, int] = {}
         self._absent: dict[str, str] = {}
-        self._bills: dict[int, pairing.Bill] = {}
-        self._labels: dict[tuple[str, int], str] = {}
-        self._totals: dict[int, int] = {}
         self._held = sync.store.links.held("invoice")
+        self._lists = _Lists(sync, self._held)
 
     def report(self) -> Report:
         """Compare everything that is staged."""
@@ -188,7 +189,7 @@ class _Comparison(BooksPlan):
         self._report.known["invoice"] = len(linked) + sum(each.link is not None for each in candidates)
         self._report.left_out = sum(row.target == "invoice" and row.action is Action.SKIP for row in self.rows)
         for target in ("customer", "item"):
-            needed = {link[1] for each in candidates for link in _parents(each.document) if link[0] == target}
+            needed = {ident for each in candidates for kind, ident in parents_of(each.document) if kind == target}
             for mapping in self.sync.mappings_to(target):
                 self._plan_parents(mapping, needed)
         self._customers |= {ident: known for (kind, ident), known in self.linked.items() if kind == "customer"}
@@ -206,7 +207,7 @@ class _Comparison(BooksPlan):
         if isinstance(resolved, Problem):
             self._park(row, resolved)
             return
-        found = self._ladder(row.target).find(resolved, row.reference)
+        found = self._lists.ladder(row.target).find(resolved, row.reference)
         if found.kashoo_id is not None:
             self._match(replace(row, document=resolved), found.kashoo_id, found.evidence)
             if row.target == "customer":
@@ -220,37 +221,19 @@ class _Comparison(BooksPlan):
     def _park(self, row: PlanRow, problem: Problem) -> None:
         self._note(Result.UNFIT, row, problem.cause)
 
-    def _ladder(self, target: str) -> match.Ladder:
-        """Read the whole list once, whatever the store knows of the books, and note nothing in the store."""
-        if target in self._ladders:
-            return self._ladders[target]
-        rows = []
-        for listed in self.sync.kashoo.listing(target):
-            document = to_document(target, listed, self.sync.kashoo.profile)
-            ident = document["id"]
-            rows.append(document)
-            self._read[target, ident] = {k: v for k, v in document.items() if k not in {"id", "references"}}
-            self._labels[target, ident] = str(listed.get("number") or document.get("name") or "")
-            if target == "invoice":
-                self._totals[ident] = listed["totalDue"]
-                if not document["references"] and ident not in self._held:
-                    self._bills |= _bill(listed)
-        self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
-        return self._ladders[target]
-
     def _compare_invoices(self, candidates: list[Candidate]) -> None:
         deals: dict[str, tuple[Candidate, pairing.Deal]] = {}
         for each in candidates:
-            found = self._ladder("invoice").find({}, each.row.reference)
+            found = self._lists.ladder("invoice").find({}, each.row.reference)
             if found.candidates:
                 self._marked_ours(each, found)
             elif isinstance(deal := self._deal(each), pairing.Deal):
                 deals[deal.ident] = each, deal
             else:
                 self._note(Result.NO_MATCH, each.row, deal)
-        verdicts = pairing.pair((deal for _, deal in deals.values()), self._bills.values())
+        verdicts = pairing.pair((deal for _, deal in deals.values()), self._lists.bills.values())
         for verdict in verdicts.values():
-            self._bills.pop(verdict.bill or 0, None)
+            self._lists.bills.pop(verdict.bill or 0, None)
         for ident, (candidate, deal) in deals.items():
             self._judge(candidate, deal, verdicts.get(ident))
 
@@ -267,7 +250,7 @@ class _Comparison(BooksPlan):
     def _deal(self, candidate: Candidate) -> pairing.Deal | str:
         """Say what an invoice is compared with, or why there is none to compare."""
         row, document = candidate.row, candidate.document
-        account = document["contact"]["link"][1]
+        account = _customer_of(document)
         if account not in self._customers:
             return f"its customer is not linked: {self._absent.get(account, 'it is not readable')}"
         return pairing.Deal(
@@ -294,7 +277,7 @@ class _Comparison(BooksPlan):
             self._match(row, verdict.bill, f"same {verdict.evidence}", customer=deal.customer)
 
     def _why_none(self, deal: pairing.Deal) -> str:
-        own = [bill for bill in self._bills.values() if bill.customer == deal.customer]
+        own = [bill for bill in self._lists.bills.values() if bill.customer == deal.customer]
         same = [bill for bill in own if (bill.currency, bill.total) == (deal.currency, deal.total)]
         if same:
             nearest = min(same, key=lambda bill: abs(bill.date - deal.date))
@@ -310,15 +293,15 @@ class _Comparison(BooksPlan):
             row,
             action=Action.LINK,
             kashoo_id=kashoo_id,
-            payload=self._read[row.target, kashoo_id],
+            payload=self._lists.fields[row.target, kashoo_id],
             reason=f"adopted: {evidence}",
         )
         found = Finding(
             Result.MATCH,
             row,
             evidence,
-            label=self._labels[row.target, kashoo_id],
-            books_total=self._totals.get(kashoo_id) if row.target == "invoice" else None,
+            label=self._lists.labels[row.target, kashoo_id],
+            books_total=self._lists.totals.get(kashoo_id) if row.target == "invoice" else None,
             customer=customer,
         )
         self._report.findings.append(found)
@@ -327,6 +310,38 @@ class _Comparison(BooksPlan):
         if row.target == "customer":
             self._absent[row.source_id] = why
         self._report.findings.append(Finding(result, row, why, candidates=candidates))
+
+
+class _Lists:
+    """The lists of the books, each read whole and once, whatever the store knows of them; nothing is noted there.
+
+    :param held: Kashoo ids of invoices that are linked: they are no candidates.
+    """
+
+    def __init__(self, sync: Sync, held: Collection[int]) -> None:
+        self._sync, self._held = sync, held
+        self._ladders: dict[str, match.Ladder] = {}
+        self.fields: dict[tuple[str, int], Document] = {}
+        self.labels: dict[tuple[str, int], str] = {}
+        self.totals: dict[int, int] = {}
+        self.bills: dict[int, pairing.Bill] = {}
+
+    def ladder(self, target: str) -> match.Ladder:
+        if target not in self._ladders:
+            self._ladders[target] = match.Ladder(list(self._read(target)), match.RUNGS[target])
+        return self._ladders[target]
+
+    def _read(self, target: str) -> Iterator[Document]:
+        for listed in self._sync.kashoo.listing(target):
+            document = to_document(target, listed, self._sync.kashoo.profile)
+            ident = document["id"]
+            self.fields[target, ident] = fields_of(document)
+            self.labels[target, ident] = str(listed.get("number") or document.get("name") or "")
+            if target == "invoice":
+                self.totals[ident] = listed["totalDue"]
+                if not document["references"] and ident not in self._held:
+                    self.bills |= _bill(listed)
+            yield document
 
 
 _OR_ITS = {"customer": "e-mail, or name and postal code", "item": "code or name"}
@@ -341,10 +356,8 @@ def _bill(listed: Json) -> dict[int, pairing.Bill]:
     return {ident: pairing.Bill(ident, customer, currency, listed["totalDue"], date.fromisoformat(day), numbers)}
 
 
-def _parents(document: Document) -> list[tuple[str, str]]:
-    parts = [document, *document.get("lines", [])]
-    values = [value for part in parts for value in part.values() if isinstance(value, dict)]
-    return [(value["link"][0], value["link"][1]) for value in values if "link" in value]
+def _customer_of(document: Document) -> str:
+    return next(ident for target, ident in parents_of(document) if target == "customer")
 
 
 def _why_not_one(verdict: pairing.Verdict) -> str:

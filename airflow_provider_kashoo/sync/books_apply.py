@@ -27,11 +27,12 @@ from airflow_provider_kashoo.clients.outcomes import (
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.core.parents import parents_of, resolve_parents
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.books_plan import SWEPT, resolve_links
+from airflow_provider_kashoo.sync.books_plan import SWEPT
 from airflow_provider_kashoo.sync.differences import TOTAL_DIFFERS, total_differs
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
@@ -138,15 +139,15 @@ class BooksApply:
         return row.action.value
 
     def _write(self, row: PlanRow) -> str:
-        document = resolve_links(row.document, self._linked)
+        document = resolve_parents(row.document, self._linked)
         if _unresolved(document):  # another run may have made the parent since
             self._remember_links([row])
-            document = resolve_links(row.document, self._linked)
+            document = resolve_parents(row.document, self._linked)
         if waiting := _unresolved(document):
             return self._block(
                 row, "waiting_for_parent", f"its {waiting} is not in the books", f"Settle the {waiting}."
             )
-        row = replace(row, document=document, payload=resolve_links(row.payload, self._linked))
+        row = replace(row, document=document, payload=resolve_parents(row.payload, self._linked))
         call = self._prepare(row)
         if call is None:
             return self._stale(row, replace(CHANGED_MEANWHILE, cause="it changed in the books since the plan"))
@@ -334,7 +335,7 @@ class BooksApply:
         return "review"
 
     def _link(self, row: PlanRow) -> str:
-        document = resolve_links(row.document, self._linked)
+        document = resolve_parents(row.document, self._linked)
         change = LinkChange(
             kashoo_id=row.kashoo_id or 0,
             fields=base_hashes(document, row.payload, self.sync.store.hashes),
@@ -363,10 +364,8 @@ class BooksApply:
     def _remember_links(self, rows: list[PlanRow]) -> None:
         wanted: dict[str, set[str]] = {"customer": set(), "item": set()}
         for row in rows:
-            for part in [row.document, *row.document.get("lines", [])]:
-                for value in part.values():
-                    if isinstance(value, dict) and "link" in value:
-                        wanted[value["link"][0]].add(value["link"][1])
+            for target, ident in parents_of(row.document):
+                wanted[target].add(ident)
         for target, ids in wanted.items():
             found = self.sync.store.links.of_sources(target, ids)
             self._linked |= {(target, ident): link.kashoo_id for ident, link in found.items()}
@@ -388,8 +387,4 @@ _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.VOID: "voide
 
 
 def _unresolved(document: Document) -> str:
-    for part in [document, *document.get("lines", [])]:
-        for value in part.values():
-            if isinstance(value, dict) and "link" in value:
-                return str(value["link"][0])
-    return ""
+    return next((target for target, _ in parents_of(document)), "")

@@ -7,27 +7,26 @@ object it arrives as.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
-from airflow_provider_kashoo.core import diff, match, soql
+from airflow_provider_kashoo.core import diff, match
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.parents import parents_of, resolve_parents
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.totals import expected_total
 from airflow_provider_kashoo.core.transform import Document, Transformed, transform
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
 from airflow_provider_kashoo.sync.generations import Generations
+from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import INTO, plan_merges
 from airflow_provider_kashoo.sync.removals import removed_in_books
@@ -35,19 +34,11 @@ from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
 
-GUARD = timedelta(days=31)
-"""How far around the dates of new invoices the books are searched for our reference before each create."""
-
-SALESFORCE_OBJECTS = {"001": "Account", "01t": "Product2", "006": "Opportunity", "801": "Order"}
-"""Key prefix of a Salesforce id -> object (evidenced)."""
-
 BOOKS_OWN = frozenset({"lines", "currency"})
 """Fields in which the books win when both sides changed; in all others Salesforce does."""
 
 SWEPT = "swept"
 """Staged beside the plan: whether it was made from all that the books hold, because this store did not know them."""
-
-FOUND = Problem("found_in_books", "it was left out, and the books hold it", "Nothing: planned again.")
 
 NOT_ALONE = frozenset({"contact", "currency"})
 """Fields of an existing invoice that are never changed without a person."""
@@ -74,15 +65,12 @@ class BooksPlan:
         self.rows: list[PlanRow] = []
         self.unfit: dict[tuple[str, str], Problem] = {}
         self.linked: dict[tuple[str, str], int] = {}
-        self._ladders: dict[str, match.Ladder] = {}
-        self._read: dict[tuple[str, int], Document] = {}
-        self._marked: dict[str, dict[Reference, list[int]]] = {}
         self._open = sync.store.journal.open_records()
-        self._dates: list[date] = []
         reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
         self._read_at = min((str(report["read"]) for report in reports), default="")
         self._leaving = Leaving(sync)
         self._generations = Generations(sync.store.links.ended("invoice"))
+        self._holdings = Holdings(sync, self._generations, self._open)
         self._ended = {target: sync.store.links.ended_versions(target) for target in match.RUNGS}
 
     def make(self) -> PlanSummary:
@@ -90,20 +78,28 @@ class BooksPlan:
         candidates = self._within_limit(list(self._candidates()))
         for target in ("customer", "item"):
             needing = [each for each in candidates if not each.at_rest]
-            needed = {ident for each in needing for kind, ident in _links(each.document) if kind == target}
+            needed = {ident for each in needing for kind, ident in parents_of(each.document) if kind == target}
             for mapping in self.sync.mappings_to(target):
                 self._plan_parents(mapping, needed)
-        self._dates = [date.fromisoformat(each.document["date"]) for each in candidates if not each.link]
+        self._holdings.around(date.fromisoformat(each.document["date"]) for each in candidates if not each.link)
         for each in candidates:
             self._plan_invoice(each)
-        if not self.sync.store.swept:
-            self._adopt_the_rest()
-        self.sync.files.write_json(SWEPT, {"whole": not self.sync.store.swept})
+        self._look_around()
         self.rows = in_order(self.rows)
         self.sync.files.write_plan(self.rows)
         reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
         notes = [f"{r['source']}: {r['records']} records in [{r['lower']}, {r['upper']}), {r['note']}" for r in reports]
         return summarise(self.rows, seconds_for=self.sync.budget.seconds_for, notes=notes)
+
+    def _look_around(self) -> None:
+        """Put to a person what stands in the books twice; a store that does not know them links what is its own."""
+        whole = not self.sync.store.swept
+        for target in match.RUNGS if whole else ():
+            self._holdings.ladder(target)
+        self.rows += self._holdings.copies()
+        if whole:
+            self.rows += self._holdings.unknown(list(self.rows))
+        self.sync.files.write_json(SWEPT, {"whole": whole})
 
     def _candidates(self) -> Iterator[Candidate]:
         found: list[tuple[Mapping, dict[str, str], Transformed]] = []
@@ -201,7 +197,7 @@ class BooksPlan:
         elif link:
             self._plan_update(row, resolved, link)
         else:
-            found = self._ladder(row.target).find(resolved, row.reference)
+            found = self._holdings.ladder(row.target).find(resolved, row.reference)
             if found.candidates > 1:
                 cause = f"{found.candidates} records of the books have the {found.evidence}"
                 self._park(row, Problem(match.AMBIGUOUS, cause, "Merge or rename them in Kashoo."))
@@ -214,22 +210,22 @@ class BooksPlan:
         row, document = candidate.row, candidate.document
         if self._is_open(row):
             return
-        for kind, ident in [] if candidate.at_rest else _links(document):
+        for kind, ident in [] if candidate.at_rest else parents_of(document):
             if (kind, ident) in self.unfit:
                 self._park(row, Problem("waiting_for_parent", f"its {kind} is parked", f"Settle the {kind} first."))
                 return
-        document = resolve_links(document, self.linked)
+        document = resolve_parents(document, self.linked)
         if candidate.link:
             known = diff.as_linked(candidate.document, document, candidate.link.fields, self.sync.store.hashes)
             self._plan_update(row, known, candidate.link)
             return
-        ladder = self._ladder("invoice")
+        ladder = self._holdings.ladder("invoice")  # tells the generations what stands in the books
         row = replace(self._generations.next(row), link_version=self._ended_version("invoice", row.sale_id, row.part))
         found = ladder.find({}, row.reference)
         if self._generations.stands_again(row):
             self._park(row, returned())
         elif found.candidates > 1:
-            self._park(row, _copied(found.candidates))
+            self._park(row, copied(found.candidates))
         elif found.kashoo_id is not None:
             self._link(row, document, found)
         else:
@@ -245,7 +241,7 @@ class BooksPlan:
         if theirs is None or is_gone(theirs):
             self.rows.append(removed_in_books(row))
             return
-        read = _fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
+        read = fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
         merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
         for name in merged.conflicts:
             if name == self.sync.kashoo.profile.reference_field(row.target):
@@ -293,7 +289,7 @@ class BooksPlan:
             self._leaving.left(row, link, reason, vanished=vanished)
 
     def _link(self, row: PlanRow, document: Document, found: match.Match) -> None:
-        read = self._read[row.target, found.kashoo_id or 0]
+        read = self._holdings.fields(row.target, found.kashoo_id or 0)
         row = replace(row, kashoo_id=found.kashoo_id, document=document, payload=read)
         self._add(row, Action.LINK, f"in the books already: {found.evidence}")
 
@@ -302,11 +298,10 @@ class BooksPlan:
 
     def _park(self, row: PlanRow, problem: Problem) -> None:
         self.unfit[row.target, row.source_id] = problem
-        parked = replace(row, error_class=problem.error_class, fix=problem.fix)
-        self._add(parked, Action.PARK, problem.cause)
+        self.rows.append(row.parked(problem))
 
     def _review(self, row: PlanRow, error_class: str, cause: str, fix: str) -> None:
-        self._add(replace(row, error_class=error_class, fix=fix), Action.REVIEW, cause)
+        self.rows.append(row.reviewed(Problem(error_class, cause, fix)))
 
     def _add(self, row: PlanRow, action: Action, reason: str) -> None:
         self.rows.append(replace(row, action=action, reason=reason))
@@ -315,61 +310,6 @@ class BooksPlan:
         stamp = stamps.get(source_id, "")
         return PlanRow.of(mapping, self.sync.name, source_id, source_stamp=stamp, source_read=self._read_at)
 
-    def _ladder(self, target: str) -> match.Ladder:
-        """Read the list once, and only when something is about to be created.
-
-        Invoices are read around the dates of those to be created, so that a second store on the same business
-        is noticed; by a store that has not swept the books yet, customers, items and invoices are read whole.
-        A reference that this store does not know means that it was restored, or is not the only one: it sweeps again.
-        """
-        if target not in self._ladders:
-            rows = self._list(target)
-            if self.sync.store.swept and self._strangers(target):
-                self.sync.store.forget_sweep()
-                rows = self._list(target)
-            self._note_copies(target)
-            self._read |= {(target, row["id"]): _fields_of(row) for row in rows}
-            self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
-        return self._ladders[target]
-
-    def _list(self, target: str) -> list[Document]:
-        start, end = None, None
-        if target == "invoice" and self.sync.store.swept and self._dates:
-            start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
-        rows = []
-        for listed in self.sync.kashoo.listing(target, start=start, end=end, removed=True):
-            document = to_document(target, listed, self.sync.kashoo.profile)
-            if not is_gone(listed):
-                rows.append(document)
-            elif target == "invoice" and not self.sync.store.swept:
-                self._generations.removed(document["references"])  # voided by a store that this one does not know
-        if any(row["references"] for row in rows):
-            self.sync.store.saw_reference(target)
-        self._marked[target] = defaultdict(list)
-        for row in rows:
-            for reference in row["references"]:
-                self._marked[target][reference].append(row["id"])
-        self._generations.stand(self._marked[target])
-        return rows
-
-    def _strangers(self, target: str) -> bool:
-        """Say whether something in the books carries a reference of ours that this store knows nothing of."""
-        single = {ref for ref, idents in self._marked[target].items() if len(idents) == 1}
-        waiting = {ident for kind, ident in self._open | self.sync.store.journal.open_records() if kind == target}
-        unknown = {ref for ref in single if ref.source_id[:3] in SALESFORCE_OBJECTS and ref.source_id not in waiting}
-        unknown -= self._followed(target)
-        links = self.sync.store.links.of_sources(target, {ref.source_id for ref in unknown})
-        return not all(self._generations.knows(ref, links.get(ref.source_id)) for ref in unknown)
-
-    def _followed(self, target: str) -> set[Reference]:
-        """List the references of records that were merged into others: what bears them is linked to the survivor.
-
-        An invoice with two references bills two sales, and neither is to be billed again.
-        """
-        marked = self._marked[target]
-        linked = self.sync.store.links.of_kashoo(target, {ident for idents in marked.values() for ident in idents})
-        return {ref for ref, idents in marked.items() if target != "invoice" and linked.keys() >= set(idents)}
-
     def _is_open(self, row: PlanRow) -> bool:
         """Leave out what was sent before and has no known outcome yet."""
         if (row.target, row.source_id) not in self._open:
@@ -377,107 +317,6 @@ class BooksPlan:
         self.unfit[row.target, row.source_id] = Problem("in_doubt", "its outcome is not known yet", "")
         self._add(row, Action.SKIP, "sent before, and its outcome is not known yet")
         return True
-
-    def _adopt_the_rest(self) -> None:
-        """Link what carries a reference of ours and is not known here: this store is new, or was restored."""
-        idle = {Action.SKIP, Action.PARK}
-        planned = {(row.target, row.source_id) for row in self.rows if row.action not in idle} | self._open
-        planned |= {(row.target, row.source_id) for row in self.rows if row.error_class == match.AMBIGUOUS}
-        left_out = {(row.target, row.source_id) for row in self.rows if row.action is Action.SKIP}
-        for target in match.RUNGS:
-            self._ladder(target)
-            sources = {reference.source_id for reference in self._marked[target]}
-            linked, sales = self.sync.store.links.of_sources(target, sources), self._sales(sources)
-            followed = self._followed(target)
-            for reference in sorted(self._marked[target], key=lambda each: -each.generation):
-                idents, link = self._marked[target][reference], linked.get(reference.source_id)
-                known = self._generations.knows(reference, link) or (target, reference.source_id) in planned
-                known = known or reference in followed
-                if known or reference.source_id[:3] not in SALESFORCE_OBJECTS:
-                    continue
-                planned.add((target, reference.source_id))
-                sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
-                row = self._bearer(target, reference, sale)
-                version = link.version if link else self._ended_version(target, sale, row.part)
-                row = replace(row, link_version=version)
-                older = link and not is_gone(self.sync.kashoo.read(target, link.kashoo_id))
-                if len(idents) > 1 or older:
-                    self._park(row, _copied(len(idents) + bool(older)))
-                else:
-                    self._add(replace(row, kashoo_id=idents[0]), Action.LINK, "in the books already: our reference")
-                    if (target, reference.source_id) in left_out:
-                        self._park(row, FOUND)
-
-    def _note_copies(self, target: str) -> None:
-        """Put to review what stands in the books twice, although one of the two is linked."""
-        bearers: dict[str, list[tuple[Reference, int]]] = defaultdict(list)
-        for reference, idents in self._marked[target].items():
-            bearers[reference.source_id] += [(reference, ident) for ident in idents]
-        copied = {ident: found for ident, found in bearers.items() if len(found) > 1}
-        for ident, link in self.sync.store.links.of_sources(target, copied).items():
-            own = [each for each in copied[ident] if each[0].part == link.part]
-            other = next(((ref, kashoo_id) for ref, kashoo_id in own if kashoo_id != link.kashoo_id), None)
-            if len(own) > 1 and other:
-                row = replace(self._bearer(target, other[0], link.sale_id), kashoo_id=other[1])
-                problem = _copied(len(own))
-                self._review(row, POSSIBLE_DUPLICATE.error_class, problem.cause, problem.fix)
-
-    def _bearer(self, target: str, reference: Reference, sale_id: str) -> PlanRow:
-        return PlanRow(
-            action=Action.SKIP,
-            mapping="",
-            target=target,
-            source_object=SALESFORCE_OBJECTS[reference.source_id[:3]],
-            source_id=reference.source_id,
-            sale_id=sale_id,
-            part=reference.part,
-            generation=reference.generation,
-            sync=self.sync.name,
-            reason="",
-        )
-
-    def _sales(self, sources: set[str]) -> dict[str, str]:
-        """Read which sale each record belongs to, where that is not the record itself."""
-        sales: dict[str, str] = {}
-        for mapping in self.sync.mappings_to("invoice"):
-            sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or ""
-            ids = sorted(ident for ident in sources if SALESFORCE_OBJECTS.get(ident[:3]) == sobject)
-            if path in self.sync.salesforce.describe(sobject).fields:
-                for text in soql.by_ids(sobject, ["Id", path], ids):
-                    found = self.sync.salesforce.query(text)
-                    sales |= {row["Id"]: row[path] for row in found if row[path]}
-        return sales
-
-
-def resolve_links(document: Document, linked: dict[tuple[str, str], int]) -> Document:
-    """Replace symbolic links by Kashoo ids where the other record is linked, in a copy."""
-
-    def resolved(value: Any) -> Any:
-        if isinstance(value, dict) and "link" in value:
-            return linked.get((value["link"][0], value["link"][1]), value)
-        return value
-
-    copy = {name: resolved(value) for name, value in document.items()}
-    if "lines" in copy:
-        copy["lines"] = [{name: resolved(value) for name, value in line.items()} for line in copy["lines"]]
-    return copy
-
-
-def _links(document: Document) -> Iterator[tuple[str, str]]:
-    parts: Iterable[Document] = [document, *document.get("lines", [])]
-    for part in parts:
-        for value in part.values():
-            if isinstance(value, dict) and "link" in value:
-                yield value["link"][0], value["link"][1]
-
-
-def _fields_of(read: Document) -> Document:
-    return {name: value for name, value in read.items() if name not in {"id", "references"}}
-
-
-def _copied(count: int) -> Problem:
-    cause = f"{count} records of the books carry its reference"
-    return Problem(match.AMBIGUOUS, cause, "Remove the reference from the copy in Kashoo.")
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

@@ -119,13 +119,13 @@ class Leaving:
         waiting = {row.sale_id for row in voids} | {
             operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID
         }
-        yield from (_parked(row) if row.sale_id in waiting else row for row in self._elsewhere)
+        yield from (row.parked(WAITING) if row.sale_id in waiting else row for row in self._elsewhere)
         seen = {*self._billable, *self._left, *planned}
         for mapping in self._sync.mappings_to("invoice") if voids else []:
             for ident, sale in self._of_sales(mapping, {row.sale_id for row in voids}):
                 if ident not in seen:
                     seen.add(ident)
-                    yield _parked(PlanRow.of(mapping, self._sync.name, ident, sale_id=sale))
+                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale).parked(WAITING)
 
     def _of_sales(self, mapping: Mapping, sales: set[str]) -> Iterator[tuple[str, str]]:
         """List the records of one object that belong to sales, each with its sale."""
@@ -143,7 +143,7 @@ def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:
     :param why: why its invoice was not voided; empty when nobody asked for that.
     """
     cause = BY_HAND.cause.format(why=reason) + (f"; it was not voided: {why}" if why else "")
-    return replace(row, action=Action.REVIEW, reason=cause, error_class=BY_HAND.error_class, fix=BY_HAND.fix)
+    return row.reviewed(replace(BY_HAND, cause=cause))
 
 
 def not_voided(row: PlanRow, why: str) -> Problem:
@@ -166,7 +166,3 @@ def _of_link(row: PlanRow, link: Link) -> PlanRow:
         generation=link.generation,
         link_version=link.version,
     )
-
-
-def _parked(row: PlanRow) -> PlanRow:
-    return replace(row, action=Action.PARK, reason=WAITING.cause, error_class=WAITING.error_class, fix=WAITING.fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.links import Link
@@ -44,13 +45,6 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
 
 def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str) -> PlanRow:
     """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
-    return PlanRow.of(
-        mapping,
-        sync.name,
-        loser,
-        action=Action.PARK,
-        reason=f"merged into {survivor}, and it is not known yet what was written for one of the two",
-        payload={INTO: survivor},
-        error_class="waiting_for_merge",
-        fix="Nothing: planned again.",
-    )
+    cause = f"merged into {survivor}, and it is not known yet what was written for one of the two"
+    row = PlanRow.of(mapping, sync.name, loser, payload={INTO: survivor})
+    return row.parked(Problem("waiting_for_merge", cause, "Nothing: planned again."))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.plan import PlanRow
 
 REMOVED_IN_BOOKS = "removed_in_books"
 
@@ -14,4 +13,4 @@ def removed_in_books(row: PlanRow) -> PlanRow:
     fix = "Make it again by hand, or leave it so."
     if row.target != "invoice":
         fix = "Restore it in Kashoo: what is sold with it cannot be invoiced until then."
-    return replace(row, action=Action.REVIEW, reason="it was removed in Kashoo", error_class=REMOVED_IN_BOOKS, fix=fix)
+    return row.reviewed(Problem(REMOVED_IN_BOOKS, "it was removed in Kashoo", fix))

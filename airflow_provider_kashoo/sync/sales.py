@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.merges import INTO
@@ -61,11 +62,9 @@ class Sales:
             return None
         if own := self._own.get(row.source_id):
             cause = f"{sobject} {ident} bills the same sale with an invoice of its own"
-            fix = "Void one of the two invoices in Kashoo."
             row = replace(row, sale_id=own.sale_id, kashoo_id=own.kashoo_id, link_version=own.version)
-            return replace(row, action=Action.REVIEW, reason=cause, error_class=TWICE, fix=fix)
+            return row.reviewed(Problem(TWICE, cause, "Void one of the two invoices in Kashoo."))
         if sobject == row.source_object:
             cause = f"its sale is billed through another {sobject}, {ident}"
-            fix = "Bill it by hand, or correct its sale."
-            return replace(row, action=Action.REVIEW, reason=cause, error_class=AGAIN, fix=fix)
+            return row.reviewed(Problem(AGAIN, cause, "Bill it by hand, or correct its sale."))
         return replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")

@@ -189,9 +189,7 @@ def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], sta
         base=status,
     )
     if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
-        return replace(
-            row, action=Action.PARK, document={}, reason=problem.cause, error_class=problem.error_class, fix=problem.fix
-        )
+        return replace(row, document={}).parked(problem)
     now = sync.store.hashes.fields(document)
     changed = {name: value for name, value in document.items() if now[name] != link.written_back.get(name)}
     if not changed:

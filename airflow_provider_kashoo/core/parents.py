@@ -1,0 +1,46 @@
+"""Symbolic links: a document names its customer and items by their Salesforce ids until they are in the books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+Parent = tuple[str, str]
+"""Target and Salesforce id, such as ``("customer", "001...")``."""
+
+
+def symbolic(parent: Parent) -> dict[str, list[str]]:
+    """Write a link as it stands in a document, and in the staged files."""
+    return {"link": [*parent]}
+
+
+def parent_of(value: Any) -> Parent | None:
+    """Read a link; None for any other value, an id of the books among them."""
+    if isinstance(value, dict) and "link" in value:
+        target, ident = value["link"]
+        return target, ident
+    return None
+
+
+def parents_of(document: Document) -> Iterator[Parent]:
+    """List the links of a document and its lines."""
+    for part in [document, *document.get("lines", [])]:
+        yield from filter(None, map(parent_of, part.values()))
+
+
+def resolve_parents(document: Document, linked: Mapping[Parent, int]) -> dict[str, Any]:
+    """Replace links by Kashoo ids where the other record is linked, in a copy.
+
+    :param linked: parent -> Kashoo id.
+    """
+
+    def resolved(value: Any) -> Any:
+        parent = parent_of(value)
+        return linked.get(parent, value) if parent else value
+
+    copy = {name: resolved(value) for name, value in document.items()}
+    if "lines" in copy:
+        copy["lines"] = [{name: resolved(value) for name, value in line.items()} for line in copy["lines"]]
+    return copy
