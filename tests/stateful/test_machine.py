@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase, ReadOnlyDatabase
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from postgres import Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, edit, writes
 from rounds import (
     CUSTOMERS,
@@ -73,7 +74,7 @@ class Trade(RuleBasedStateMachine):
         try:
             self.becomes_quiet()
         finally:
-            self.drive.database.dispose()
+            self.drive.end()
             self.folder.cleanup()
 
     # -- sales
@@ -311,7 +312,7 @@ def machine(start: Start) -> type[Trade]:
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """On SQLite: what differs between the stores is no matter of people's order."""
+    """On SQLite, where most orders are tried; :func:`test_the_same_orders_on_postgresql` tries some on the other."""
     with in_step(tmp_path_factory.mktemp("start")) as start:
         yield start
 
@@ -340,3 +341,12 @@ def test_two_thousand_orders_of_a_hundred_steps_end_in_agreement(machine: type[T
     """What it finds is written to FOUND, for a commit; a test with a name outlives changes of the rules here."""
     another = seed(time.time_ns() + part)(type("Machine", (machine,), {}))
     run_state_machine_as_test(another, settings=profile(2_000 // LONG_PARTS, 100, DirectoryBasedExampleDatabase(FOUND)))
+
+
+@pytest.mark.long
+def test_the_same_orders_on_postgresql(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with in_step(tmp_path_factory.mktemp("start"), postgres=postgres) as start:
+        always = seed(0)(type("Machine", (Trade,), {"start": start}))
+        run_state_machine_as_test(
+            always, settings=profile(100, 50, ReadOnlyDatabase(DirectoryBasedExampleDatabase(FOUND)))
+        )
