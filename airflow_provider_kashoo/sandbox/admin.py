@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from airflow_provider_kashoo.sandbox.faults import Fault, Faults
+from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.faults import Fault, Faults, RequestLog
 from airflow_provider_kashoo.sandbox.kashoo.api import answer, body_of
-from airflow_provider_kashoo.sandbox.kashoo.books import KashooError
+from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
 from airflow_provider_kashoo.sandbox.kashoo.rules import integer
 from airflow_provider_kashoo.sandbox.salesforce.org import Held, Org, SalesforceError
 
-if TYPE_CHECKING:
-    from airflow_provider_kashoo.sandbox.server import Sandbox
 
+def admin_app(
+    org: Org,
+    books: Books,
+    clock: Clock,
+    *,
+    faults: dict[str, Faults],
+    logs: dict[str, RequestLog],
+    state: Callable[[], dict[str, Any]],
+) -> FastAPI:
+    """Build the admin API: unauthenticated, for the loopback interface only, not counted in any limit or log.
 
-def admin_app(sandbox: Sandbox) -> FastAPI:
-    """Build the admin API: unauthenticated, for the loopback interface only, not counted in any limit or log."""
+    :param faults: system -> its script; ``logs`` likewise.
+    :param state: what is to be told of both systems at a glance.
+    """
     app = FastAPI(openapi_url=None)
-    books = sandbox.books
 
     @app.get("/state")
-    async def state() -> Response:
-        return answer(sandbox.state())
+    async def glance() -> Response:
+        return answer(state())
 
     @app.get("/requests")
     async def requests() -> Response:
-        return answer({name: log.entries() for name, log in sandbox.logs.items()})
+        return answer({name: log.entries() for name, log in logs.items()})
 
     @app.post("/clock")
-    async def clock(request: Request) -> Response:
+    async def advance(request: Request) -> Response:
         seconds = (await body_of(request)).get("advance_seconds")
         try:
-            sandbox.clock.advance(float(str(seconds)))
+            clock.advance(float(str(seconds)))
         except ValueError as error:
             raise KashooError(f"advance_seconds: {error}") from None
-        return answer({"now": sandbox.clock.now().isoformat()})
+        return answer({"now": clock.now().isoformat()})
 
     @app.get("/kashoo/payments")
     async def payments() -> Response:
@@ -49,9 +58,9 @@ def admin_app(sandbox: Sandbox) -> FastAPI:
         invoice = integer(body, "invoice")
         return answer(books.pay(books.main(), invoice, integer(body, "amount"), body.get("date")), 201)
 
-    _admin_salesforce(app, sandbox.org)
-    _admin_org(app, sandbox.org)
-    _admin_faults(app, sandbox.faults)
+    _admin_salesforce(app, org)
+    _admin_org(app, org)
+    _admin_faults(app, faults)
 
     @app.exception_handler(KashooError)
     @app.exception_handler(SalesforceError)

@@ -137,7 +137,8 @@ class Sandbox:
             directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="kashoo-sandbox-")))
         self.ca_bundle = directory.resolve() / "ca.pem"
         certificate = _certify(self.ca_bundle)
-        admin = Starlette(routes=[Mount(ADMIN, admin_app(self))])
+        behind = admin_app(self.org, self.books, self.clock, faults=self.faults, logs=self.logs, state=self.state)
+        admin = Starlette(routes=[Mount(ADMIN, behind)])
 
         async def kashoo(scope: Scope, receive: Receive, send: Send) -> None:
             # The admin API stands beside the middleware, not below it: no fault, log or limit is meant for it.

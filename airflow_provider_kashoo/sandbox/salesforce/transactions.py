@@ -7,13 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from airflow_provider_kashoo.sandbox.salesforce.schema import SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.tables import Row, Store
-
-if TYPE_CHECKING:
-    from airflow_provider_kashoo.sandbox.salesforce.org import Org
 
 T = TypeVar("T")
 
@@ -128,6 +125,16 @@ class Writes:
             self._current = before
 
 
+class _Org(Protocol):
+    """What a held transaction needs of its org."""
+
+    writes: Writes
+
+    def insert(self, sobject: str, fields: Mapping[str, Any]) -> str: ...
+    def update(self, sobject: str, record_id: str, fields: Mapping[str, Any]) -> None: ...
+    def delete(self, sobject: str, record_id: str) -> None: ...
+
+
 class Held:
     """A transaction of an org held open: committed when its ``with`` block ends well, else rolled back.
 
@@ -135,7 +142,7 @@ class Held:
     statement, so that a commit shows rows that are older than what others have read since.
     """
 
-    def __init__(self, org: Org, number: int) -> None:
+    def __init__(self, org: _Org, number: int) -> None:
         self._org, self.number = org, number
 
     def run(self, call: Callable[[], T]) -> T:
@@ -143,15 +150,15 @@ class Held:
         return self._org.writes.aside(self.number, call)
 
     def insert(self, sobject: str, fields: Mapping[str, Any]) -> str:
-        """As :meth:`Org.insert`."""
+        """As the org's own."""
         return self.run(partial(self._org.insert, sobject, fields))
 
     def update(self, sobject: str, record_id: str, fields: Mapping[str, Any]) -> None:
-        """As :meth:`Org.update`."""
+        """As the org's own."""
         self.run(partial(self._org.update, sobject, record_id, fields))
 
     def delete(self, sobject: str, record_id: str) -> None:
-        """As :meth:`Org.delete`."""
+        """As the org's own."""
         self.run(partial(self._org.delete, sobject, record_id))
 
     def commit(self) -> None:
