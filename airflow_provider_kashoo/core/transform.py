@@ -81,7 +81,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
         return result
     ids = records["Id"].tolist()
     result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
-    headers = _documents(mapping.fields, BOOKS_TARGETS[mapping.to], records, ids, around, result.problems)
+    headers = dict(_documents(mapping.fields, BOOKS_TARGETS[mapping.to], records, ids, around, result.problems))
     if mapping.to == "invoice":
         _add_lines(mapping, headers, records, lines, around, result.problems)
         _add_totals(mapping, headers, records, ids, around, result.problems)
@@ -237,20 +237,8 @@ def _documents(
     owners: list[str],
     around: Surroundings,
     problems: dict[str, Problem],
-) -> dict[str, Document]:
-    """Build one document per row; a row's problem is booked on its owner. Keyed by owner."""
-    rows = _rows(fields, target, frame, owners, around, problems)
-    return dict(zip(owners, rows, strict=True))
-
-
-def _rows(
-    fields: MappingType[str, Field],
-    target: MappingType[str, TargetField],
-    frame: pd.DataFrame,
-    owners: list[str],
-    around: Surroundings,
-    problems: dict[str, Problem],
-) -> list[Document]:
+) -> list[tuple[str, Document]]:
+    """Build one document per row, beside its owner, on whom a row's problem is booked."""
     rows: list[Document] = [{} for _ in owners]
     for name, spec in fields.items():
         kind = target[name].type
@@ -263,7 +251,7 @@ def _rows(
                 problems.setdefault(owner, Problem(given.error_class, f"{name}: {given.cause}", given.fix))
             elif given is not None:
                 row[name] = given
-    return rows
+    return list(zip(owners, rows, strict=True))
 
 
 def _origin(spec: Field) -> str:
@@ -283,7 +271,7 @@ def _add_lines(
     if mapping.lines and lines is not None and not lines.empty:
         own = lines[lines["parent"].isin(list(headers))].reset_index(drop=True)
         owners = own["parent"].tolist()
-        for owner, line in zip(owners, _rows(mapping.lines, INVOICE_LINE, own, owners, around, problems), strict=True):
+        for owner, line in _documents(mapping.lines, INVOICE_LINE, own, owners, around, problems):
             headers[owner]["lines"].append(line)
     bare = records[~records["Id"].isin([key for key, header in headers.items() if header["lines"]])]
     if bare.empty:
@@ -296,9 +284,7 @@ def _add_lines(
             )
         return
     bare = bare.reset_index(drop=True)
-    for owner, line in zip(
-        owners, _rows(mapping.single_line, INVOICE_LINE, bare, owners, around, problems), strict=True
-    ):
+    for owner, line in _documents(mapping.single_line, INVOICE_LINE, bare, owners, around, problems):
         headers[owner]["lines"].append(line)
 
 
