@@ -143,6 +143,7 @@ def init(args: Namespace) -> None:
     from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.hooks.settings import open_database
     from airflow_provider_kashoo.hooks.setup import copy_shipped, create_pools_and_store
+    from airflow_provider_kashoo.store.database import shown
 
     try:
         pools = create_pools_and_store()
@@ -150,7 +151,7 @@ def init(args: Namespace) -> None:
         raise SystemExit(str(error)) from None
     for name, slots in pools.items():
         _say(f"pool   {name}: {slots} slots")
-    _say(f"store  {open_database().url.render_as_string(hide_password=True)}")
+    _say(f"store  {shown(open_database().url)}")
     for path, state in [] if args.no_copy else copy_shipped():
         _say(f"{state:<6} {path}")
 
@@ -204,6 +205,8 @@ def replay(args: Namespace) -> None:
     if bool(args.ids) == args.all:
         raise SystemExit("Give operation ids, or --all. See: airflow kashoo status")
     outcome = _with_sync(args, lambda sync: by_hand.replay(sync, None if args.all else args.ids))
+    if not outcome:
+        _say("Nothing is parked.")
     for name, count in sorted(outcome.items()):
         _say(f"{name:<12} {count}")
 

@@ -60,7 +60,7 @@ def main() -> None:
     """Read, and print the figures."""
     client = connect(json.loads(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
-        files = Staging(Path(folder), "bench", "bench")
+        files = Staging(Path(folder), "bench", "bench", "bench")
         begun = time.perf_counter()
         text = soql.in_window("Opportunity", list(TYPES), ALWAYS)
         records = sum(part.num_rows for part in in_bulk(client, files, "records", text, TYPES, deleted=True))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +25,9 @@ CHUNK = 1 << 16
 READ_ATTEMPTS = 4
 DEFAULT_CLOSURE = 60.0
 """Seconds the budget is closed after a 429 that does not say for how long (assumed)."""
+
+LONGEST_CLOSURE = 86_400.0
+"""Seconds; whoever asks for more is asked again after a day, so that a slip of theirs does not stop us for good."""
 
 
 class Budget(Protocol):
@@ -159,16 +164,20 @@ def adapter_of(session: requests.Session) -> MeteredAdapter:
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Read ``Retry-After`` in seconds or as a date; None when it is absent or unreadable."""
+    """Read ``Retry-After`` in seconds or as a date, a day at most; None when it is absent or unreadable."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
+    if re.fullmatch(r"[0-9]+", value):
+        return min(float(value), LONGEST_CLOSURE)
     try:
-        until = parsedate_to_datetime(value)
-        now = parsedate_to_datetime(response.headers["Date"])
+        until, now = (_utc(parsedate_to_datetime(text)) for text in (value, response.headers["Date"]))
     except (TypeError, ValueError, KeyError):
         return None
-    return max(0.0, (until - now).total_seconds())
+    return min(max(0.0, (until - now).total_seconds()), LONGEST_CLOSURE)
+
+
+def _utc(moment: datetime) -> datetime:
+    """Take a date without a zone for UTC, as HTTP's dates are."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class TryAgain(Exception):

@@ -28,11 +28,14 @@ class Action(StrEnum):
     WRITE_BACK = "write_back"
     PARK = "park"  # it should be written and cannot be
     REVIEW = "review"  # a person has to decide
+    WAIT = "wait"  # it was sent before, and what is read now can be held against its outcome only once that is known
     SKIP = "skip"  # it is not to be written, for the reason given
     UNCHANGED = "unchanged"
 
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK})
+OUTCOME_UNKNOWN = "sent before, and its outcome is not known yet"
+"""Why a row waits."""
 BOOKKEEPING = frozenset({Action.FOLLOW, Action.LINK, Action.PARK, Action.REVIEW})
 """Rows that change the store but send nothing."""
 
@@ -203,7 +206,7 @@ def summarise(rows: list[PlanRow], *, seconds_for: Any, notes: list[str]) -> Pla
         actions[row.target][row.action.value] += 1
         if row.target == "invoice" and row.action is Action.CREATE and row.currency:
             totals[row.currency] += row.total or 0
-        if row.action in {Action.SKIP, Action.PARK, Action.REVIEW}:
+        if row.action in {Action.SKIP, Action.WAIT, Action.PARK, Action.REVIEW}:
             reasons[f"{row.action.value}: {row.reason}"] += 1
     requests = sum(row.requests for row in rows)
     return PlanSummary(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow.sdk import BaseHook, ObjectStoragePath, conf
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -39,14 +40,29 @@ def settings() -> Settings:
     """Read what the steps need of the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
 
     :raises AirflowConfigException: for a time that is no number.
+    :raises ConfigurationError: for one that would undo what it is for, and for an unknown zone.
     """
+    zone = conf.get(SECTION, "time_zone")
+    try:
+        ZoneInfo(zone)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise ConfigurationError(
+            f"[kashoo] time_zone is {zone!r}, which is no time zone.", remedy="Give its IANA name, as Europe/Vienna."
+        ) from None
     return Settings(
-        overlap=timedelta(seconds=conf.getint(SECTION, "delta_overlap_seconds")),
-        margin=timedelta(seconds=conf.getint(SECTION, "delta_margin_seconds")),
-        send_deadline=conf.getint(SECTION, "send_deadline_seconds"),
-        settle=conf.getint(SECTION, "settle_seconds"),
-        zone=conf.get(SECTION, "time_zone"),
+        overlap=timedelta(seconds=_seconds("delta_overlap_seconds", least=0)),
+        margin=timedelta(seconds=_seconds("delta_margin_seconds", least=0)),
+        send_deadline=_seconds("send_deadline_seconds", least=1),
+        settle=_seconds("settle_seconds", least=0),
+        zone=zone,
     )
+
+
+def _seconds(name: str, *, least: int) -> int:
+    value = conf.getint(SECTION, name)
+    if value < least:
+        raise ConfigurationError(f"[kashoo] {name} is {value}.", remedy=f"Give {least} or more seconds.")
+    return value
 
 
 def open_database() -> Database:

@@ -39,7 +39,7 @@ def open_sync(
     try:
         database.check()
         check_pools(recorded_pools(database))
-        files = Staging(staging_root(), name, run.run_id)
+        root = staging_root()
         try:
             kashoo_hook = KashooHook(kashoo_conn_id)
             kashoo = kashoo_hook.client()
@@ -55,7 +55,7 @@ def open_sync(
             store=SyncStore(database, organization.id, kashoo.business_id),
             budget=kashoo_hook.budget(),
             mappings=mappings,
-            files=files,
+            files=Staging(root, name, f"{organization.id}-{kashoo.business_id}", run.run_id),
             settings=settings(),
             org_currency=organization.currency,
         )

@@ -261,6 +261,8 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
 
     The data interval counts only for scheduled and backfill runs: a manual run's is the last full cron
     period, an event run has none.
+
+    :raises ConfigurationError: for a ``since`` or ``until`` that is no instant.
     """
     from airflow_provider_kashoo.core.window import RunFacts
 
@@ -273,8 +275,8 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
         interval_start=run.data_interval_start if in_interval else None,
         interval_end=run.data_interval_end if in_interval else None,
         first=context["dag"].start_date,
-        since=_instant(params.get("since")),
-        until=_instant(params.get("until")),
+        since=_instant("since", params.get("since")),
+        until=_instant("until", params.get("until")),
         limit=params.get("limit"),
     )
 
@@ -320,7 +322,12 @@ def in_airflow_words() -> Iterator[None]:
         raise AirflowException(str(error)) from None
 
 
-def _instant(text: str | None) -> datetime | None:
+def _instant(name: str, text: str | None) -> datetime | None:
     from airflow_provider_kashoo.core.dates import parse_instant
+    from airflow_provider_kashoo.core.errors import ConfigurationError
 
-    return parse_instant(text) if text else None
+    try:
+        return parse_instant(text) if text else None
+    except (ValueError, OverflowError):
+        remedy = "Trigger the DAG with one such as 2026-01-31T00:00:00Z."
+        raise ConfigurationError(f"The param {name} is no ISO 8601 instant.", remedy=remedy) from None

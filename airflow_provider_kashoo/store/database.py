@@ -111,9 +111,11 @@ class Database:
     def migrate(self) -> None:
         """Create the schema or bring it up to date.
 
-        :raises SyncError: as :meth:`begin`; also when another process holds a lock that it needs for too long.
+        :raises SyncError: as :meth:`begin`; also when another process holds a lock that it needs for too long, and when
+            a newer version or another program made the tables.
         """
         from alembic import command
+        from alembic.migration import MigrationContext
 
         sqlite = self.url.get_backend_name() == "sqlite"
         if sqlite:
@@ -122,7 +124,11 @@ class Database:
             if not sqlite:  # the API server migrates at its start, and must come up
                 connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             self.lock(connection, "migrations")
-            command.upgrade(self._alembic(connection), "head")
+            config = self._alembic(connection)
+            here = MigrationContext.configure(connection).get_current_revision()
+            if here and here not in _revisions(config):
+                raise self._foreign(here)
+            command.upgrade(config, "head")
 
     def check(self) -> None:
         """Refuse a store that is absent, older or newer than this package.
@@ -136,11 +142,19 @@ class Database:
 
         with self.begin() as connection:
             here = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-            head = ScriptDirectory.from_config(self._alembic(connection)).get_current_head()
+            config = self._alembic(connection)
+        head = ScriptDirectory.from_config(config).get_current_head()
+        if here and here not in _revisions(config):
+            raise self._foreign(here)
         if here != head:
             raise ConfigurationError(
                 f"The sync store has schema {here or 'none'}, this version needs {head}.", remedy=INIT
             )
+
+    def _foreign(self, here: str) -> ConfigurationError:
+        what = f"The sync store {shown(self.url)} has schema {here}, which this version does not know."
+        own = f"point connection {self._connection} at a database of its own"
+        return ConfigurationError(what, remedy=f"Install the version that made it, or {own}.")
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -164,6 +178,12 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         return config
+
+
+def _revisions(config: Any) -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -219,9 +239,11 @@ def _postgres_engine(url: URL) -> Engine:
     options = f"{url.query.get('options', '')} -c synchronous_commit=on".strip()
     seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
     connect_args = {"options": options, "connect_timeout": seconds}
+    # What is read after a lock must be from after it, whatever the database's default.
+    isolation: Any = {"isolation_level": "READ COMMITTED", "connect_args": connect_args}
     if url.get_driver_name() != "psycopg":
-        return create_engine(url, pool_pre_ping=True, connect_args=connect_args)
-    engine = create_engine(url, connect_args=connect_args)
+        return create_engine(url, pool_pre_ping=True, **isolation)
+    engine = create_engine(url, **isolation)
 
     @event.listens_for(engine, "checkout")
     def _check(connection: Any, _: Any, __: Any) -> None:
@@ -247,9 +269,11 @@ _SIGNS = (
 )
 _LOCKED = ("is locked by another process", "The task tries again by itself; if it lasts, move the store to PostgreSQL.")
 _AWAY = ("cannot be reached", "Check connection kashoo_store; the task tries again by itself.")
-_PASSING = (("locked", _LOCKED), ("connection", _AWAY), ("resolve host", _AWAY))
+_FULL = ("has no space left", "Make room on its disk; the task tries again by itself.")
+_PASSING = (("locked", _LOCKED), ("is full", _FULL), ("connection", _AWAY), ("resolve host", _AWAY))
 _PASSING_STATES = (
     ("55P03", (_LOCKED[0], "Try again; if it lasts, look in the database for a transaction that hangs.")),
+    ("57014", ("was too slow", "Raise its statement_timeout if this lasts; the task tries again by itself.")),
     ("40", ("ended a transaction that met another one", "The task tries again by itself.")),
     ("08", _AWAY),
     ("57P", _AWAY),
@@ -258,9 +282,14 @@ _PASSING_STATES = (
 """What PostgreSQL calls what may pass, by the beginning of its SQLSTATE; its texts also name a relation at times."""
 
 
+def shown(url: URL) -> str:
+    """Name a store in messages: without its password, and without options, which may hold another one."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
 def _explained(error: DBAPIError, url: URL, connection: str) -> SyncError:
     said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None) or ""
-    name = url.render_as_string(hide_password=True)
+    name = shown(url)
     written = "The step that failed was not recorded."
     passing = next((words for sign, words in _PASSING_STATES if state.startswith(sign)), None)
     lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -126,8 +126,8 @@ class Journal:
         :raises LostLease: when another process took the operation over.
         """
         with self._database.writing(self._scope_id) as transaction:
-            self._move(transaction, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
-            self._written(transaction, sent.row, change, sent.run_id)
+            _, seen = self._move(transaction, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
+            self._written(transaction, sent.row, change, sent.run_id, seen)
             audit.note(transaction, sent.row, sent.row.action.value, reason, sent.run_id, sent.id, change.kashoo_id)
             if review:
                 reviews.open_item(transaction, sent.row, review, change.kashoo_id, sent.run_id)
@@ -190,7 +190,8 @@ class Journal:
                     **({} if state is not State.IN_DOUBT else {"error_class": "in_doubt", "fix": IN_DOUBT_FIX}),
                 },
             )
-            if not moved.rowcount:
+            settled = moved.one_or_none()
+            if settled is None:
                 return False
             audit.note(transaction, row, event.value, reason, operation["run_id"], operation["id"], kashoo_id)
             if event is Event.ABSENT:
@@ -204,7 +205,7 @@ class Journal:
                     expected_total=operation["expected_total"],
                     journal_date=operation["journal_date"],
                 )
-                self._written(transaction, row, change, operation["run_id"])
+                self._written(transaction, row, change, operation["run_id"], settled.seen_read)
             if review:
                 reviews.open_item(transaction, row, review, kashoo_id, operation["run_id"])
             return True
@@ -274,10 +275,11 @@ class Journal:
     def followed(self, row: PlanRow, source_id: str, sale_id: str, run_id: str) -> None:
         """Let a link go on under another record or sale; nothing is sent.
 
-        :raises StaleRow: when the link is not as the plan saw it, or the other one has a link by now.
+        :raises StaleRow: when the link is not as the plan saw it, or the other one has a link by now, or may get one.
         """
         with self._linking(row) as transaction:
-            if not link_rows.holds(transaction, row):
+            _, being_billed = self._open(transaction, replace(row, sale_id=sale_id))
+            if being_billed or not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             link_rows.follow(transaction, row, source_id, sale_id)
             self._close_parked(transaction, row)
@@ -294,9 +296,8 @@ class Journal:
                 self._close_parked(transaction, sent.row)  # one parked row per record, however often it is refused
                 if sent.row.action is Action.WRITE_BACK and sent.attempts > 1:
                     link_rows.write_back(transaction, sent.row, {}, None)  # an earlier try may have been written
-            state = self._move(
-                transaction, sent, event, error_class=problem.error_class, cause=problem.cause, fix=problem.fix
-            )
+            told = {"error_class": problem.error_class, "cause": problem.cause, "fix": problem.fix}
+            state, _ = self._move(transaction, sent, event, **told)
             audit.note(transaction, sent.row, state.value, problem.cause, sent.run_id, sent.id)
             return state
 
@@ -322,6 +323,19 @@ class Journal:
             if not link_rows.is_newer(transaction, row):
                 self._park(transaction, row, CHANGED_MEANWHILE, run_id)
             return True
+
+    def wait(self, row: PlanRow, run_id: str) -> None:
+        """Note that a record was read again while the outcome of its write is not known: nothing is done about it yet.
+
+        Its record is read once more when that is known; if it became known since the plan, by the next run.
+        """
+        names = rows.record(self._scope_id, row)
+        with self._database.writing(self._scope_id) as transaction:
+            if transaction.connection.execute(rows.SEE, {**names, "seen_read": row.source_read}).rowcount:
+                return
+            waits = transaction.connection.execute(rows.WAITING, names).first()
+            if not waits and not link_rows.is_newer(transaction, row):
+                self._park(transaction, row, CHANGED_MEANWHILE, run_id)
 
     def release(self, row: PlanRow) -> None:
         """Close what is parked for a record that needs no write any more."""
@@ -379,15 +393,21 @@ class Journal:
                 raise StaleRow(row.record) from error
             raise
 
-    def _written(self, transaction: Transaction, row: PlanRow, change: LinkChange, run_id: str) -> None:
-        """Make, renew or end the link of what the books confirmed, and close what waited for that."""
+    def _written(
+        self, transaction: Transaction, row: PlanRow, change: LinkChange, run_id: str, seen: str | None
+    ) -> None:
+        """Make, renew or end the link of what the books confirmed, and close what waited for that.
+
+        :param seen: when its source was read last while the outcome was not known.
+        """
         if row.action is Action.VOID:
             overtaken = link_rows.end(transaction, row)
             reviews.close_all(transaction, row, but=[POSSIBLE_DUPLICATE.error_class])  # a copy of it may stand
         else:
             overtaken = link_rows.put(transaction, row, change)
         self._close_parked(transaction, row)
-        if overtaken:  # in flight: the run that read it later saw nothing to write, and would not look again
+        # The run that read it later, while this was in flight or in doubt, did nothing, and would not look again.
+        if overtaken or (seen or "") > row.source_read:
             self._park(transaction, row, CHANGED_MEANWHILE, run_id)
 
     def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
@@ -411,16 +431,19 @@ class Journal:
         values = {"scope_id": self._scope_id, "created_at": transaction.now, **values}
         return int(transaction.connection.execute(rows.INSERT, values).scalar_one())
 
-    def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> State:
-        """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all."""
+    def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> tuple[State, str | None]:
+        """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all.
+
+        :returns: the state, and when its source was read last while the outcome was not known.
+        """
         states = {State.SENT: after(State.SENT, event)}
         if (State.IN_DOUBT, event) in TRANSITIONS:
             states[State.IN_DOUBT] = after(State.IN_DOUBT, event)
         for here, state in states.items():
             names = {"this_id": sent.id, "this_lease": sent.lease, "this_state": here}
             values |= {"state": state, "closed_at": None if state in UNSETTLED else transaction.now}
-            if transaction.connection.execute(rows.UPDATE_HELD, {**names, **values}).rowcount:
-                return state
+            if moved := transaction.connection.execute(rows.SETTLE_HELD, {**names, **values}).one_or_none():
+                return state, moved.seen_read
         raise LostLease(sent.row.record)
 
     def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
@@ -103,6 +103,13 @@ class Link:
     settlement: str | None
     fields: Mapping[str, tuple[str, str]]
     written_back: Mapping[str, str]
+
+    def followed(self, source_id: str, sale_id: str, ended: int) -> Link:
+        """Give this link as it goes on under another record or sale.
+
+        :param ended: version at which the last link of that sale ended, 0 for none: versions of a sale count on.
+        """
+        return replace(self, source_id=source_id, sale_id=sale_id, version=max(self.version, ended) + 1)
 
     def row(self, sync: str, action: Action, reason: str, **more: Any) -> PlanRow:
         """Make a plan row about this link's record.
@@ -320,11 +327,12 @@ def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> N
 def follow(transaction: Transaction, row: PlanRow, source_id: str, sale_id: str) -> None:
     """Let the link of a plan row go on under another record, that its own was merged into, or another sale."""
     was = dict(transaction.connection.execute(_LIVE_ROW, _names(transaction, row)).mappings().one())
-    version = row.link_version + 1
-    values = {"source_id": source_id, "sale_id": sale_id, "version": version, "updated_at": transaction.now}
+    ended = transaction.connection.execute(_LATEST, {**_names(transaction, row), "this_sale": sale_id}).one_or_none()
+    now = _link(was).followed(source_id, sale_id, ended.version if ended else 0)
+    values = {"source_id": source_id, "sale_id": sale_id, "version": now.version, "updated_at": transaction.now}
     transaction.connection.execute(_UPDATE, {**_names(transaction, row), **values})
     del was["id"]
-    transaction.connection.execute(_INSERT, {**was, "state": FOLLOWED, "version": version})
+    transaction.connection.execute(_INSERT, {**was, "state": FOLLOWED, "version": now.version})
 
 
 def write_back(

@@ -31,8 +31,11 @@ OPEN = select(
 ).where(SCOPE, operations.c.state.in_(list(LIVE)), or_(operations.c.key == bindparam("this_key"), OF_SALE))
 INSERT = insert(operations).returning(operations.c.id)
 UPDATE = update(operations).where(operations.c.id == bindparam("this_id"))
-UPDATE_HELD = UPDATE.where(operations.c.lease == bindparam("this_lease"), operations.c.state == bindparam("this_state"))
-SETTLE = UPDATE.where(operations.c.state == bindparam("this_state"))
+IN_STATE = UPDATE.where(operations.c.state == bindparam("this_state"))
+SETTLE = IN_STATE.returning(operations.c.seen_read)
+SETTLE_HELD = IN_STATE.where(operations.c.lease == bindparam("this_lease")).returning(operations.c.seen_read)
+SEE = update(operations).where(*RECORD, operations.c.state.in_([State.SENT, State.IN_DOUBT]))
+WAITING = select(operations.c.id).where(*RECORD, operations.c.state.in_([State.PARKED, State.RETRY]))
 PARKED = select(operations.c.id).where(*RECORD, operations.c.state == State.PARKED)
 CLOSE_PARKED = update(operations).where(
     *RECORD,

@@ -174,6 +174,7 @@ operations = Table(
     Column("link_version", Integer, nullable=False),
     # When its side was read for the plan row that it is, or was parked, for: ISO 8601 UTC.
     Column("source_read", String(40)),
+    Column("seen_read", String(40)),
     Column("error_class", String(64)),
     Column("cause", Text),
     Column("fix", Text),

@@ -28,6 +28,7 @@ from airflow_provider_kashoo.sync import salesforce_delta, salesforce_read
 from airflow_provider_kashoo.sync.books_plan import BooksPlan, Candidate
 from airflow_provider_kashoo.sync.holdings import fields_of
 from airflow_provider_kashoo.sync.preflight import preflight
+from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
 
 PREFLIGHT_REQUESTS = 6
@@ -174,7 +175,7 @@ class _Comparison(BooksPlan):
     """A plan whose rows are findings: it looks for records, and never asks what should be written to one."""
 
     def __init__(self, sync: Sync) -> None:
-        super().__init__(sync)
+        super().__init__(sync, Reads(sync))
         self._report = Report()
         self._customers: dict[str, int] = {}
         self._absent: dict[str, str] = {}

@@ -36,7 +36,7 @@ from airflow_provider_kashoo.sync.books_plan import SWEPT
 from airflow_provider_kashoo.sync.differences import TOTAL_DIFFERS, total_differs
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
-from airflow_provider_kashoo.sync.sales import AGAIN, SALE, TWICE
+from airflow_provider_kashoo.sync.sales import AGAIN, BEING_BILLED, SALE, TWICE
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ GONE_WHEN_UNCHANGED = frozenset(
 )
 """Review items that close by themselves when the record is again as it was written last."""
 
-GONE_WHEN_SKIPPED = frozenset({AGAIN})
+GONE_WHEN_SKIPPED = frozenset({AGAIN, TWICE})
 GONE_WHEN_WRITTEN = GONE_WHEN_UNCHANGED | {"removed_in_books"}
 
 
@@ -120,7 +120,7 @@ class BooksApply:
             case Action.FOLLOW:
                 return self._follow(row)
             case Action.PARK:
-                return self._block(row, row.error_class, row.reason, row.fix)
+                return self._block(row, Problem(row.error_class, row.reason, row.fix))
             case Action.REVIEW:
                 return "stale" if journal.overtaken(row, run_id) else self._review(row, was_parked=was_parked)
             case _:
@@ -133,6 +133,9 @@ class BooksApply:
         return "review"
 
     def _leave(self, row: PlanRow, *, was_parked: bool) -> str:
+        if row.action is Action.WAIT:
+            self.sync.store.journal.wait(row, self.sync.run.run_id)
+            return row.action.value
         if was_parked:
             self.sync.store.journal.release(row)
         self._close_reviews(row, GONE_WHEN_UNCHANGED if row.action is Action.UNCHANGED else GONE_WHEN_SKIPPED)
@@ -144,9 +147,8 @@ class BooksApply:
             self._remember_links([row])
             document = resolve_parents(row.document, self._linked)
         if waiting := _unresolved(document):
-            return self._block(
-                row, "waiting_for_parent", f"its {waiting} is not in the books", f"Settle the {waiting}."
-            )
+            cause = f"its {waiting} is not in the books"
+            return self._block(row, Problem("waiting_for_parent", cause, f"Settle the {waiting}."))
         row = replace(row, document=document, payload=resolve_parents(row.payload, self._linked))
         call = self._prepare(row)
         if call is None:
@@ -157,8 +159,7 @@ class BooksApply:
             return self._stale(row)
         except OpenOperation:
             if (row.target, row.source_id) not in self.sync.store.journal.open_records():
-                cause = "it is sold through another record, whose outcome is not known"
-                self._block(row, "waiting_for_sale", cause, "Nothing: planned again.")
+                self._block(row, BEING_BILLED)
             return "in_doubt"
         except LostLease:
             return "in_doubt"
@@ -201,8 +202,8 @@ class BooksApply:
         self.sync.store.journal.park(row, problem, self.sync.run.run_id)
         return "stale"
 
-    def _block(self, row: PlanRow, error_class: str, cause: str, fix: str) -> str:
-        kept = self.sync.store.journal.park(row, Problem(error_class, cause, fix), self.sync.run.run_id)
+    def _block(self, row: PlanRow, problem: Problem) -> str:
+        kept = self.sync.store.journal.park(row, problem, self.sync.run.run_id)
         return "parked" if kept else "stale"
 
     def _journal(self, row: PlanRow) -> Sent:

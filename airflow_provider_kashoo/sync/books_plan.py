@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.parents import parents_of, resolve_parents
-from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
+from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.totals import expected_total
 from airflow_provider_kashoo.core.transform import Document, Transformed, transform
 from airflow_provider_kashoo.store.links import Link
@@ -29,6 +29,7 @@ from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import INTO, plan_merges
+from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
@@ -39,6 +40,12 @@ BOOKS_OWN = frozenset({"lines", "currency"})
 
 SWEPT = "swept"
 """Staged beside the plan: whether it was made from all that the books hold, because this store did not know them."""
+
+NOT_READABLE = Problem(
+    "not_readable",
+    "it waited to be billed, and Salesforce does not show it any more",
+    "Let the user of the connection read it; nothing, if it was erased.",
+)
 
 NOT_ALONE = frozenset({"contact", "currency"})
 """Fields of an existing invoice that are never changed without a person."""
@@ -58,17 +65,20 @@ class Candidate:
 
 
 class BooksPlan:
-    """Plans one run of ``salesforce_to_kashoo``."""
+    """Plans one run of ``salesforce_to_kashoo``.
 
-    def __init__(self, sync: Sync) -> None:
-        self.sync, self.books = sync, Books.staged(sync)
+    :param reads: reads single records of the books, each once.
+    """
+
+    def __init__(self, sync: Sync, reads: Reads) -> None:
+        self.sync, self.books, self._reads = sync, Books.staged(sync), reads
         self.rows: list[PlanRow] = []
         self.unfit: dict[tuple[str, str], Problem] = {}
         self.linked: dict[tuple[str, str], int] = {}
         self._open = sync.store.journal.open_records()
         reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
         self._read_at = min((str(report["read"]) for report in reports), default="")
-        self._leaving = Leaving(sync)
+        self._leaving = Leaving(sync, reads)
         self._generations = Generations(sync.store.links.ended("invoice"))
         self._holdings = Holdings(sync, self._generations, self._open)
         self._ended = {target: sync.store.links.ended_versions(target) for target in match.RUNGS}
@@ -110,7 +120,8 @@ class BooksPlan:
                 found.append((mapping, _stamps(frame), transform(mapping, frame, lines, self.sync.surroundings)))
             self._plan_deleted(mapping)
         sold = {ident: result.sales[ident] for _, _, result in found for ident in result.documents}
-        sales = Sales(self.sync, sold, self._open)
+        unfit = {ident: result.sales[ident] for _, _, result in found for ident in result.problems}
+        sales = Sales(self.sync, sold, unfit, self._open)
         self.rows += sales.moves(self._read_at)
         for mapping, stamps, result in found:
             yield from self._candidates_of(mapping, stamps, result, sales)
@@ -132,6 +143,7 @@ class BooksPlan:
                 self._leaving.elsewhere(elsewhere)
                 continue
             link = sales.link(row)
+            row = replace(row, sale_id=link.sale_id) if link else row
             resolved = self.books.resolve(document)
             if isinstance(resolved, Problem):
                 self._park(row, resolved)
@@ -237,7 +249,7 @@ class BooksPlan:
         if not diff.changed_fields(document, link.fields, self.sync.store.hashes):
             self._add(row, Action.UNCHANGED, "nothing that is mapped changed")
             return
-        theirs = self.sync.kashoo.read(row.target, link.kashoo_id)
+        theirs = self._reads.read(row.target, link.kashoo_id)
         if theirs is None or is_gone(theirs):
             self.rows.append(removed_in_books(row))
             return
@@ -279,8 +291,11 @@ class BooksPlan:
         gone = {*report.get("deleted", []), *report.get("missing", [])}
         own = self.sync.store.links.of_sources("invoice", gone)
         for ident in sorted(gone & {*own, *self._parked("invoice")}):
-            vanished = ident not in report.get("deleted", [])
-            self._left_out(self._row(mapping, ident, {}), own.get(ident), "deleted in Salesforce", vanished=vanished)
+            row, vanished = self._row(mapping, ident, {}), ident not in report.get("deleted", [])
+            if vanished and ident not in own:
+                self._park(row, NOT_READABLE)  # it may be readable again, and nothing else would show it then
+            else:
+                self._left_out(row, own.get(ident), "deleted in Salesforce", vanished=vanished)
 
     def _left_out(self, row: PlanRow, link: Link | None, reason: str, *, vanished: bool = False) -> None:
         if link is None:
@@ -315,7 +330,7 @@ class BooksPlan:
         if (row.target, row.source_id) not in self._open:
             return False
         self.unfit[row.target, row.source_id] = Problem("in_doubt", "its outcome is not known yet", "")
-        self._add(row, Action.SKIP, "sent before, and its outcome is not known yet")
+        self._add(row, Action.WAIT, OUTCOME_UNKNOWN)
         return True
 
 

@@ -83,14 +83,13 @@ class Holdings:
 
         :param planned: the rows of the plan so far; what one of them writes or asks is not asked again.
         """
-        idle = {Action.SKIP, Action.PARK}
-        seen = {(row.target, row.source_id) for row in planned if row.action not in idle} | {*self._in_doubt}
-        seen |= {(row.target, row.source_id) for row in planned if row.error_class == match.AMBIGUOUS}
-        left_out = {(row.target, row.source_id) for row in planned if row.action is Action.SKIP}
+        seen = {(row.target, row.source_id) for row in planned if not _leaves_alone(row)} | {*self._in_doubt}
+        left_out = {(row.target, row.source_id) for row in planned if row.action in {Action.SKIP, Action.REVIEW}}
         for target, bearers in self._bearers.items():
             sources = {reference.source_id for reference in bearers}
             linked, sales = self._sync.store.links.of_sources(target, sources), self._sales(sources)
             ended, followed = self._sync.store.links.ended_versions(target), self._followed(target)
+            billed = self._billed(target, {*sources, *sales.values()}, planned)
             for reference in sorted(bearers, key=lambda each: -each.generation):
                 record, link = (target, reference.source_id), linked.get(reference.source_id)
                 known = self._generations.knows(reference, link) or record in seen or reference in followed
@@ -98,6 +97,8 @@ class Holdings:
                     continue
                 seen.add(record)
                 sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
+                second = billed.setdefault(sale, reference.source_id) != reference.source_id
+                sale = reference.source_id if second else sale  # the next plan sees two invoices of one sale
                 version = link.version if link else ended.get((sale, reference.part), 0)
                 row = replace(self._row(target, reference, sale), link_version=version)
                 idents = bearers[reference]
@@ -107,8 +108,16 @@ class Holdings:
                     continue
                 reason = "in the books already: our reference"
                 yield replace(row, action=Action.LINK, kashoo_id=idents[0], reason=reason)
-                if record in left_out:
+                if second or record in left_out:
                     yield row.parked(FOUND)
+
+    def _billed(self, target: str, sales: Collection[str], planned: Collection[PlanRow]) -> dict[str, str]:
+        """Say which record bills a sale already, or is linked by the plan."""
+        if target != "invoice":
+            return {}
+        known = {sale: link.source_id for sale, link in self._sync.store.links.of_sales(sales).items()}
+        found = [row for row in planned if row.target == target and row.action is Action.LINK]
+        return known | {row.sale_id: row.source_id for row in found}
 
     def _list(self, target: str) -> list[Document]:
         start, end = None, None
@@ -174,6 +183,13 @@ class Holdings:
                     found = self._sync.salesforce.query(text)
                     sales |= {row["Id"]: row[path] for row in found if row[path]}
         return sales
+
+
+def _leaves_alone(row: PlanRow) -> bool:
+    """Say whether a row neither writes to a record of the books nor asks about one."""
+    if row.action is Action.PARK:
+        return row.error_class != match.AMBIGUOUS
+    return row.action is Action.SKIP or (row.action is Action.REVIEW and row.kashoo_id is None)
 
 
 def fields_of(read: Document) -> Document:

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
-from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.leaving import why_it_stays
-from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.match import AMBIGUOUS
 from airflow_provider_kashoo.core.operations import UNSETTLED
-from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync import removals
+from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
+from airflow_provider_kashoo.sync.sales import records_of
 from airflow_provider_kashoo.sync.sync import Sync
 
 MANY = 10
@@ -32,8 +33,8 @@ BY_HAND = Problem("no_longer_billable", "its invoice stands, but it is {why}", "
 class Leaving:
     """Collects what leaves while the plan goes through its mappings, and decides when all of them were heard."""
 
-    def __init__(self, sync: Sync) -> None:
-        self._sync = sync
+    def __init__(self, sync: Sync, reads: Reads) -> None:
+        self._sync, self._reads = sync, reads
         self._left: dict[str, tuple[PlanRow, Link, str, bool]] = {}
         self._elsewhere: list[PlanRow] = []
         self._billable: set[str] = set()
@@ -63,13 +64,16 @@ class Leaving:
         """
         left = {ident: each for ident, each in self._left.items() if ident not in self._billable}
         too_many = sum(vanished for _, _, _, vanished in left.values()) > MANY
+        removed = removals.named(self._sync)
         doubtful = {ident for target, ident in in_doubt if target == "invoice"}
         voids: list[PlanRow] = []
         for ident, (row, link, reason, vanished) in sorted(left.items()):
-            if not self._voids(row):
+            if ident in removed:
+                yield replace(row, action=Action.SKIP, reason="its invoice was removed in Kashoo")
+            elif not self._voids(row):
                 yield review(_of_link(row, link), reason)
             elif ident in doubtful:
-                yield replace(row, action=Action.SKIP, reason="sent before, and its outcome is not known yet")
+                yield replace(row, action=Action.WAIT, reason=OUTCOME_UNKNOWN)
             elif self._sync.run.limit is not None:
                 yield replace(row, action=Action.SKIP, reason=f"outside the test batch of {self._sync.run.limit}")
             elif vanished and too_many:
@@ -85,7 +89,7 @@ class Leaving:
 
     def _void(self, row: PlanRow, link: Link, reason: str) -> PlanRow:
         hashes, profile = self._sync.store.hashes, self._sync.kashoo.profile
-        theirs = self._sync.kashoo.read(row.target, link.kashoo_id)
+        theirs = self._reads.read(row.target, link.kashoo_id)
         if theirs is None or is_gone(theirs):
             return removed_in_books(row)
         copies = {
@@ -122,18 +126,10 @@ class Leaving:
         yield from (row.parked(WAITING) if row.sale_id in waiting else row for row in self._elsewhere)
         seen = {*self._billable, *self._left, *planned}
         for mapping in self._sync.mappings_to("invoice") if voids else []:
-            for ident, sale in self._of_sales(mapping, {row.sale_id for row in voids}):
+            for ident, sale in records_of(self._sync, mapping, {row.sale_id for row in voids}):
                 if ident not in seen:
                     seen.add(ident)
                     yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale).parked(WAITING)
-
-    def _of_sales(self, mapping: Mapping, sales: set[str]) -> Iterator[tuple[str, str]]:
-        """List the records of one object that belong to sales, each with its sale."""
-        sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or "Id"
-        if path == "Id" or path in self._sync.salesforce.describe(sobject).fields:
-            for text in soql.by_ids(sobject, list(dict.fromkeys(["Id", path])), sorted(sales), key=path):
-                for found in self._sync.salesforce.query(text):
-                    yield found["Id"], found[path]
 
 
 def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:

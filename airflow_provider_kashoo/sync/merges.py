@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping
@@ -29,12 +28,13 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
     report = sync.files.read_json(f"delta.{mapping.from_.object}") or {}
     merged: dict[str, str] = report.get("merged", {})
     links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
+    ended = sync.store.links.ended_versions(mapping.to) if merged else {}
     for loser, survivor in sorted(merged.items()):
         link, other = links.get(loser), links.get(survivor)
         if in_doubt & {(mapping.to, loser), (mapping.to, survivor)}:
             yield _waits(sync, mapping, loser, survivor), None
         elif link and other is None:
-            links[survivor] = replace(link, source_id=survivor, sale_id=survivor, version=link.version + 1)
+            links[survivor] = link.followed(survivor, survivor, ended.get((survivor, link.part), 0))
             reason, payload = f"merged into {survivor}", {INTO: survivor}
             yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, payload=payload), links[survivor]
         elif link and other and other.kashoo_id != link.kashoo_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALE
 
 Operation = Mapping[str, Any]
 
+HIGHEST_ID = 1 << 31
+"""Beyond this no database of ours counts operations."""
+
 SETTLED_BY_ITSELF = {
     Action.VOID: ("void", "Nothing: the next run looks it up by itself."),
     Action.WRITE_BACK: ("write-back", "Nothing: the next run tells Salesforce again by itself."),
@@ -36,14 +40,14 @@ def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
     :raises ConfigurationError: for an id that is not parked; nothing is replayed then.
     """
     chosen = _chosen(sync, idents)
-    outcome: dict[str, int] = {}
+    outcome: Counter[str] = Counter()
     into_books = [row for row in chosen if row["target"] in BOOKS_TARGETS]
     if into_books:
         again = _run_of(sync, TO_KASHOO, frozenset(row["source_id"] for row in into_books))
-        outcome |= _five_steps(again, sorted({row["source_object"] for row in into_books}))
+        outcome += _five_steps(again, sorted({row["source_object"] for row in into_books}))
     if len(into_books) < len(chosen):
-        outcome |= _five_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
-    return outcome
+        outcome += _five_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
+    return dict(outcome)
 
 
 def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
@@ -54,7 +58,7 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
     :raises ConfigurationError: for an unknown id, one that is not in doubt or settles by itself, or a record that is
         not in the books or cannot be the one that was written.
     """
-    operation = sync.store.journal.operation(ident)
+    operation = sync.store.journal.operation(ident) if 0 < ident < HIGHEST_ID else None
     if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
         state = "unknown" if operation is None else operation["state"]
         raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
@@ -126,7 +130,7 @@ def _run_of(sync: Sync, name: str, only: frozenset[str] | None) -> Sync:
     return replace(sync, name=name, run=run, files=sync.files.of_run(name, run_id))
 
 
-def _five_steps(sync: Sync, sources: Iterable[str]) -> dict[str, int]:
+def _five_steps(sync: Sync, sources: Iterable[str]) -> Counter[str]:
     steps.preflight(sync)
     for source in sources:
         steps.extract(sync, source)
@@ -134,4 +138,4 @@ def _five_steps(sync: Sync, sources: Iterable[str]) -> dict[str, int]:
     steps.approve(sync)
     outcome = steps.apply(sync)
     steps.commit(sync)
-    return outcome
+    return Counter(outcome)

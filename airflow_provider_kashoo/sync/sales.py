@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
+from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync import removals
 from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -16,32 +20,76 @@ SALE = "sale"
 
 TWICE, AGAIN = "sale_billed_twice", "second_of_sale"
 
+BEING_BILLED = Problem(
+    "waiting_for_sale", "it is sold through another record, whose outcome is not known", "Nothing: planned again."
+)
+LEFT = replace(BEING_BILLED, cause="the invoice of its sale goes on with another sale")
+JOINED = replace(BEING_BILLED, cause="a record that is billed already became one of its sale")
+
 
 class Sales:
     """What bills the sales of the records in hand: what was linked before, and what this plan bills.
 
-    :param records: source id -> sale, of all objects that become invoices.
+    :param billable: source id -> sale, of all objects that become invoices.
+    :param unfit: the same of what cannot be billed as it is; an invoice it has may go on with another sale nonetheless.
     :param in_doubt: (target, source id) of what was sent before and has no known outcome.
     """
 
-    def __init__(self, sync: Sync, records: Mapping[str, str], in_doubt: set[tuple[str, str]]) -> None:
-        self._sync = sync
-        self._own = sync.store.links.of_sources("invoice", records)
-        self._links = sync.store.links.of_sales(records.values())
+    def __init__(
+        self, sync: Sync, billable: Mapping[str, str], unfit: Mapping[str, str], in_doubt: Collection[tuple[str, str]]
+    ) -> None:
+        self._sync, self._billable, self._records = sync, billable, {**billable, **unfit}
+        self._doubtful = {ident for target, ident in in_doubt if target == "invoice"}
+        self._own = sync.store.links.of_sources("invoice", self._records)
+        self._links = sync.store.links.of_sales(self._records.values())
+        self._being_billed = {
+            operation["sale_id"]: operation["source_id"]
+            for operation in sync.store.journal.unsettled(State.SENT, State.IN_DOUBT)
+            if operation["target"] == "invoice"
+        }
+        self._removed = removals.named(sync)
         self._claimed: dict[str, PlanRow] = {}
-        self._records = {ident: sale for ident, sale in records.items() if ("invoice", ident) not in in_doubt}
+        self._left: set[str] = set()
+        self._joined: set[str] = set()
 
     def moves(self, read_at: str) -> Iterator[PlanRow]:
         """Let the link of each record whose sale is another one by now go on with that, if nothing bills it yet.
 
+        The other records of a sale that a link leaves, and what is billed already and joined a sale that is to be
+        billed, are read by the next run, which knows the outcome.
+
         :param read_at: when the records were read, ISO 8601 UTC.
         """
+        ended = self._sync.store.links.ended_versions("invoice")
         for ident, sale in sorted(self._records.items()):
             own = self._own.get(ident)
-            if own and own.sale_id != sale and sale not in self._links:
-                self._own[ident] = self._links[sale] = replace(own, sale_id=sale, version=own.version + 1)
+            taken = sale in self._links or sale in self._being_billed or ident in self._doubtful
+            if own and own.sale_id != sale and not taken:
+                self._left.add(own.sale_id)
+                self._links.pop(own.sale_id, None)
+                self._own[ident] = self._links[sale] = own.followed(ident, sale, ended.get((sale, own.part), 0))
                 more = {"payload": {INTO: ident, SALE: sale}, "source_read": read_at}
                 yield own.row(self._sync.name, Action.FOLLOW, f"sold as {sale} now", **more)
+        yield from self._left_behind()
+        yield from self._joining()
+
+    def _left_behind(self) -> Iterator[PlanRow]:
+        """Let what is not in hand of each sale that a link leaves be read: it may have to be billed by itself."""
+        for mapping in self._sync.mappings_to("invoice") if self._left else []:
+            for ident, sale in records_of(self._sync, mapping, self._left):
+                if ident not in self._records:
+                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale).parked(LEFT)
+
+    def _joining(self) -> Iterator[PlanRow]:
+        """Let what is billed, and became part of a sale that is about to be, be read: its link goes on with that."""
+        new = {sale for ident, sale in self._billable.items() if ident not in self._own and sale not in self._links}
+        for mapping in self._sync.mappings_to("invoice") if new else []:
+            if mapping.sale is None:
+                continue  # a record that names no sale is one by itself
+            others = {i: sale for i, sale in records_of(self._sync, mapping, new) if i not in self._records}
+            for ident in self._sync.store.links.of_sources("invoice", others):
+                self._joined.add(others[ident])
+                yield PlanRow.of(mapping, self._sync.name, ident, sale_id=others[ident]).parked(JOINED)
 
     def link(self, row: PlanRow) -> Link | None:
         """Give the invoice that is a record's own."""
@@ -50,17 +98,23 @@ class Sales:
     def billed_through(self, row: PlanRow) -> PlanRow | None:
         """Say what becomes of a record whose sale is billed through another one; None for one that bills its sale.
 
-        It is left out, unless two records of one object, or two invoices, make it a person's question.
+        It is left out, unless two records of one object, or two invoices, make it a person's question; it waits while
+        it is not known yet what bills its sale.
         """
-        link = self._links.get(row.sale_id)
+        link, own = self._links.get(row.sale_id), self._own.get(row.source_id)
+        if link is None:
+            if self._being_billed.get(row.sale_id, row.source_id) != row.source_id:
+                return row.parked(BEING_BILLED)
+            if own is None and row.sale_id in self._left | self._joined:
+                return row.parked(LEFT if row.sale_id in self._left else JOINED)
         if link is None or link.source_id == row.source_id:
             other = self._claimed.setdefault(row.sale_id, row)
             sobject, ident = other.source_object, other.source_id
         else:
             sobject, ident = link.source_object, link.source_id
-        if ident == row.source_id:
+        if ident == row.source_id or (own and ident in self._removed):
             return None
-        if own := self._own.get(row.source_id):
+        if own and row.source_id not in self._removed:
             cause = f"{sobject} {ident} bills the same sale with an invoice of its own"
             row = replace(row, sale_id=own.sale_id, kashoo_id=own.kashoo_id, link_version=own.version)
             return row.reviewed(Problem(TWICE, cause, "Void one of the two invoices in Kashoo."))
@@ -68,3 +122,12 @@ class Sales:
             cause = f"its sale is billed through another {sobject}, {ident}"
             return row.reviewed(Problem(AGAIN, cause, "Bill it by hand, or correct its sale."))
         return replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")
+
+
+def records_of(sync: Sync, mapping: FieldMapping, sales: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """List the records of a mapping's object that belong to sales, each with its sale."""
+    sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or "Id"
+    if path == "Id" or path in sync.salesforce.describe(sobject).fields:
+        for text in soql.by_ids(sobject, list(dict.fromkeys(["Id", path])), sorted(sales), key=path):
+            for found in sync.salesforce.query(text):
+                yield found["Id"], found[path]

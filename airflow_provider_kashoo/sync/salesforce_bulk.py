@@ -28,7 +28,7 @@ def in_bulk(
     *,
     deleted: bool = False,
     parent: str | None = None,
-) -> Iterator[pa.Table]:
+) -> Iterator[tuple[str, pa.Table]]:
     """Stage what a query finds as parts, page by page; yields each part, those of an earlier try first.
 
     :param deleted: see records in the recycle bin too.
@@ -46,8 +46,9 @@ def in_bulk(
     else:
         log.info("Bulk job %s goes on after %d records", state["job"], state["records"])
     for number in range(1, state["parts"] + 1):
-        if (part := files.read_table(f"{prefix}.bulk{number:05d}")) is not None:
-            yield part
+        part = f"{prefix}.bulk{number:05d}"
+        if (table := files.read_table(part)) is not None:
+            yield part, table
     if state["complete"]:
         return
     try:
@@ -56,7 +57,8 @@ def in_bulk(
             table = frames.from_csv(page.content, types)
             check_count(page.records, table.num_rows)
             table = frames.with_parent(table, parent)
-            files.write_table(f"{prefix}.bulk{state['parts'] + 1:05d}", table)
+            part = f"{prefix}.bulk{state['parts'] + 1:05d}"
+            files.write_table(part, table)
             state |= {
                 "parts": state["parts"] + 1,
                 "records": state["records"] + table.num_rows,
@@ -66,7 +68,7 @@ def in_bulk(
             if state["complete"]:
                 check_count(total, state["records"])
             files.write_json(name, state)
-            yield table
+            yield part, table
     except ConfigurationError:
         files.remove(f"{name}.json")
         raise

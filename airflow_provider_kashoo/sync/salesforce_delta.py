@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.dates import first_of_week
 from airflow_provider_kashoo.core.window import Window, delta_window
 from airflow_provider_kashoo.sync import salesforce_read
 from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
-from airflow_provider_kashoo.sync.salesforce_read import Shape, shape_of
+from airflow_provider_kashoo.sync.salesforce_read import Part, Shape, shape_of
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -106,23 +106,29 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         # Read by id, what is gone is missed: a list of deleted records may name one that is back.
         dirty.ids |= linked if begun.sweeps else linked & begun.gone
     counts = {"records": 0, "lines": 0}
+    parts: dict[str, int] = {}
     wanted: dict[str, set[str]] = {}
     read: set[str] = set()
     if dirty.mass:
-        for kind, part in _in_bulk(sync, sobject, shape, begun, dirty):
+        for kind, (name, part) in _in_bulk(sync, sobject, shape, begun, dirty):
+            parts[name] = part.num_rows
             counts[kind] += part.num_rows
             _note_parents(sync, sobject, part, wanted)
     dirty.ids -= dirty.deleted
-    for part in salesforce_read.by_id(sync, f"records.{sobject}.{sobject}", sobject, shape, dirty.ids):
+    for name, part in salesforce_read.by_id(sync, f"records.{sobject}.{sobject}", sobject, shape, dirty.ids):
+        parts[name] = part.num_rows
         counts["records"] += part.num_rows
         read.update(part["Id"].to_pylist())
         _note_parents(sync, sobject, part, wanted)
-    for part in salesforce_read.lines_by_parent(sync, sobject, shape, dirty.ids):
+    for name, part in salesforce_read.lines_by_parent(sync, sobject, shape, dirty.ids):
+        parts[name] = part.num_rows
         counts["lines"] += part.num_rows
         _note_parents(sync, sobject, part, wanted)
     for parent, ids in wanted.items():
-        for _ in salesforce_read.by_id(sync, f"records.{sobject}.{parent}", parent, shape_of(sync, parent), ids):
-            pass
+        read_whole = salesforce_read.by_id(sync, f"records.{sobject}.{parent}", parent, shape_of(sync, parent), ids)
+        parts |= {name: part.num_rows for name, part in read_whole}
+    missing = dirty.ids - read
+    dirty.deleted |= missing & begun.gone
     report = {
         "source": _source(sobject),
         "lower": window.lower.isoformat(),
@@ -133,11 +139,11 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         **counts,
         "bulk": dirty.mass,
         "deleted": sorted(dirty.deleted),
-        "missing": sorted(dirty.ids - read),
+        "missing": sorted(missing - dirty.deleted),
         "merged": {loser: dirty.survivor(loser) for loser in dirty.merged},
         "later": sorted(dirty.later),
     }
-    sync.files.write_json(f"delta.{sobject}", report)
+    sync.files.write_json(f"delta.{sobject}", {**report, "parts": parts})
     log.info(
         "%s: %d records in [%s, %s), %d deleted",
         sobject, counts["records"], window.lower, window.upper, len(dirty.deleted),
@@ -211,7 +217,7 @@ def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     dirty.mass = changed.total > BULK_FROM and sold and not shape.picks
     if changed.total > BULK_FROM and not dirty.mass:
         types = {"Id": pa.string(), "IsDeleted": pa.bool_()} | dict.fromkeys(merges, pa.string())
-        for part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.changed", own, types, deleted=True):
+        for _, part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.changed", own, types, deleted=True):
             _note_rows(dirty, part.to_pylist(), matters)
     elif not dirty.mass:
         _note_rows(dirty, changed.records, matters)
@@ -250,16 +256,16 @@ def _dependents(shape: Shape) -> Iterator[tuple[str, str]]:
         yield child, key
 
 
-def _in_bulk(sync: Sync, sobject: str, shape: Shape, begun: Begun, dirty: Dirty) -> Iterator[tuple[str, pa.Table]]:
+def _in_bulk(sync: Sync, sobject: str, shape: Shape, begun: Begun, dirty: Dirty) -> Iterator[tuple[str, Part]]:
     """Read every record of the window and their lines; what comes here need not be read by id."""
     window = begun.window
     types = shape.records | {"IsDeleted": pa.bool_()}
     text = soql.in_window(sobject, list(types), window)
-    for part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.{sobject}", text, types, deleted=True):
+    for name, part in in_bulk(sync.salesforce, sync.files, f"records.{sobject}.{sobject}", text, types, deleted=True):
         gone = part.filter(part["IsDeleted"])["Id"].to_pylist()
         dirty.deleted.update(gone)
         dirty.ids.difference_update(part["Id"].to_pylist())
-        yield "records", part
+        yield "records", (name, part)
     if shape.lines:
         child, key, types = shape.lines
         relationship = sync.salesforce.describe(child).fields[key].relationship

@@ -1,11 +1,13 @@
 """Reading Salesforce records whole, by id, in parts, so that memory stays flat however many there are.
 
 Parts are named ``records.<Object>.<Other>.<part>`` and ``lines.<Object>.<part>``: what the extract of
-``Object`` brought.
+``Object`` brought. Its ``delta.<Object>`` lists them, and exactly those are loaded: a try that was given up and lives
+on, or a file that somebody removed, must not pass for nothing changed.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,9 @@ from airflow_provider_kashoo.sync.sync import Sync
 
 STAMPED: dict[str, pa.DataType] = {"Id": pa.string(), "SystemModstamp": pa.timestamp("us", "UTC")}
 PART_RECORDS = 1_000
+
+Part = tuple[str, pa.Table]
+"""A staged part: its name, and what is in it."""
 
 
 @dataclass
@@ -98,9 +103,9 @@ def _split(mapping: FieldMapping) -> tuple[dict[str, Any], dict[str, dict[str, A
     return own, picked
 
 
-def by_id(sync: Sync, prefix: str, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[pa.Table]:
+def by_id(sync: Sync, prefix: str, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[Part]:
     """Read records by id and stage them as parts; yields each part."""
-    sync.files.remove(f"{prefix}.rest")  # of an earlier try
+    this_try = uuid.uuid4().hex[:8]
     for number, some in enumerate(_batches(ids), start=1):
         picked: dict[str, dict[str, dict[str, Any]]] = {}
         for relationship, (child, key, order, types) in shape.picks.items():
@@ -113,21 +118,23 @@ def by_id(sync: Sync, prefix: str, sobject: str, shape: Shape, ids: Iterable[str
             for record in _found(sync, sobject, list(shape.records), some, "Id", "Id")
         )
         table = frames.to_table(rows, shape.types)
-        sync.files.write_table(f"{prefix}.rest{number:05d}", table)
-        yield table
+        name = f"{prefix}.rest-{this_try}-{number:05d}"
+        sync.files.write_table(name, table)
+        yield name, table
 
 
-def lines_by_parent(sync: Sync, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[pa.Table]:
+def lines_by_parent(sync: Sync, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[Part]:
     """Read all lines of some records and stage them as parts; yields each part."""
     if not shape.lines:
         return
-    sync.files.remove(f"lines.{sobject}.rest")
     child, key, types = shape.lines
+    this_try = uuid.uuid4().hex[:8]
     for number, some in enumerate(_batches(ids), start=1):
         rows = _found(sync, child, list(types), some, key, "Id")
         table = frames.with_parent(frames.to_table(rows, types), key)
-        sync.files.write_table(f"lines.{sobject}.rest{number:05d}", table)
-        yield table
+        name = f"lines.{sobject}.rest-{this_try}-{number:05d}"
+        sync.files.write_table(name, table)
+        yield name, table
 
 
 def _found(
@@ -150,24 +157,35 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
     """Put together every staged record of an object, whichever extract brought it, without deleted ones."""
-    names = [name for name in sync.files.names("records.") if name.split(".")[2] == sobject]
-    tables = [_living(table) for table in _staged(sync, sobject, names, "Id")]
+    tables = [_living(table) for table in _staged(sync, "records.", sobject, "Id")]
     return frames.to_frame(tables) if tables else None
 
 
 def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
     """Give the staged lines of an object, each with the id of its ``parent``."""
-    tables = list(_staged(sync, sobject, sync.files.names(f"lines.{sobject}."), "parent"))
+    tables = list(_staged(sync, f"lines.{sobject}.", sobject, "parent"))
     return frames.to_frame(tables) if tables else None
 
 
-def _staged(sync: Sync, sobject: str, names: Iterable[str], column: str) -> Iterator[pa.Table]:
+def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:
     """Give staged parts without what changed while it was read in bulk: a later window shows that whole."""
     later = (sync.files.read_json(f"delta.{sobject}") or {}).get("later")
-    for name in names:
-        if (table := sync.files.read_table(name)) is not None:
-            bulk = name.split(".")[-1].startswith("bulk")
-            yield table.filter(pc.invert(pc.is_in(table[column], pa.array(later)))) if bulk and later else table
+    for name, count in sorted(_listed(sync, prefix, sobject)):
+        table = sync.files.read_table(name)
+        if table is None or table.num_rows != count:
+            raise ConfigurationError(
+                f"What the extract of {name.split('.')[1]} staged is not there any more.",
+                remedy="Clear that task and what follows.",
+            )
+        bulk = name.split(".")[-1].startswith("bulk")
+        yield table.filter(pc.invert(pc.is_in(table[column], pa.array(later)))) if bulk and later else table
+
+
+def _listed(sync: Sync, prefix: str, sobject: str) -> Iterator[tuple[str, int]]:
+    for delta in sync.files.names("delta."):
+        for name, count in (sync.files.read_json(delta) or {}).get("parts", {}).items():
+            if name.startswith(prefix) and (prefix != "records." or name.split(".")[2] == sobject):
+                yield name, count
 
 
 def _living(table: pa.Table) -> pa.Table:

@@ -10,12 +10,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError
 from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
 from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_back_plan
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
+from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.settle import settle
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
@@ -40,22 +41,34 @@ def extract(sync: Sync, source: str) -> dict[str, Any]:
 def plan(sync: Sync) -> PlanSummary:
     """Look up what got no answer, then work out what would be written; write nothing to either side.
 
-    :raises ConfigurationError: when a delta is missing: what it would have shown must not pass for unchanged.
+    :raises ConfigurationError: when a delta is missing, or was read again meanwhile: what it would have shown must not
+        pass for unchanged.
+    :raises BudgetSpent: when the request budget needs a longer wait; what was read of single records is kept.
     """
     # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
     windows = {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
-    if sync.name == TO_KASHOO:
-        settle(sync)
-        books = BooksPlan(sync)
-        _check_deltas(sync)
-        summary = books.make()
-    else:
-        _check_deltas(sync)
-        summary = write_back_plan.plan(sync)
+    reads = Reads(sync)
+    try:
+        if sync.name == TO_KASHOO:
+            settle(sync)
+            books = BooksPlan(sync, reads)
+            _check_deltas(sync)
+            summary = books.make()
+        else:
+            _check_deltas(sync)
+            summary = write_back_plan.plan(sync, reads)
+    except BudgetSpent:
+        reads.keep()
+        raise
+    if windows != {name: sync.files.read_json(name) for name in sync.files.names("delta.")}:
+        raise ConfigurationError(
+            "An extract of this run read again while the plan was made.", remedy="Clear its task plan and what follows."
+        )
     summary = replace(summary, org_id=sync.store.org_id, business_id=sync.store.business_id)
     # In one file: a step that dies here leaves the digest and the windows of one plan, the older or the newer one.
     sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
+    reads.forget()
     return summary
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.clients.documents import is_gone
+from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.clients.refusals import TRANSIENT
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
-from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta
+from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta, removals
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
@@ -81,17 +81,18 @@ class WriteBack:
         self._close_duplicates()
         differences.close(self.sync)
         contacts.close(self.sync)
+        removals.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
     def _close_duplicates(self) -> None:
-        """Close the review of a second invoice that is gone, lost its reference, or turned out to be the only one."""
+        """Close the review of a second record that is gone, lost its reference, or turned out to be the only one."""
         kashoo, reviews = self.sync.kashoo, self.sync.store.reviews
         for item in reviews.all_open():
-            if item["target"] == "invoice" and item["error_class"] == POSSIBLE_DUPLICATE.error_class:
-                other = kashoo.read("invoice", item["kashoo_id"])
-                marks = Reference.find((other or {}).get(kashoo.profile.reference_field("invoice")))
-                if is_gone(other) or not marks or self._is_single(item):
-                    reviews.close("invoice", item["source_id"], [item["error_class"]])
+            if item["error_class"] == POSSIBLE_DUPLICATE.error_class:
+                target, other = item["target"], kashoo.read(item["target"], item["kashoo_id"])
+                marks = other and to_document(target, other, kashoo.profile)["references"]
+                if is_gone(other) or not marks or (target == "invoice" and self._is_single(item)):
+                    reviews.close(target, item["source_id"], [item["error_class"]])
 
     def _is_single(self, item: Mapping[str, Any]) -> bool:
         """Say whether a possible duplicate is the linked invoice itself, and the week's list shows no other bearer."""

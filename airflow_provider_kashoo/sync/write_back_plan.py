@@ -29,6 +29,7 @@ from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta
+from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -43,8 +44,11 @@ PREPAID = timedelta(days=400)
 """How long before an invoice's date its payments are looked for, when those seen do not explain its balance."""
 
 
-def plan(sync: Sync) -> PlanSummary:
-    """Plan what Salesforce has to be told, stage it, and summarise."""
+def plan(sync: Sync, reads: Reads) -> PlanSummary:
+    """Plan what Salesforce has to be told, stage it, and summarise.
+
+    :param reads: reads single invoices, each once.
+    """
     rows: list[PlanRow] = []
     links = sync.store.links.of_target("invoice")
     invoices = kashoo_delta.staged_invoices(sync)
@@ -53,10 +57,10 @@ def plan(sync: Sync) -> PlanSummary:
         parts[part.invoice_id].append(part)
     untold = sync.store.journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
     waiting = untold | sync.store.journal.open_records(State.PARKED)
-    known = _affected(sync, links, invoices, parts, rows, waiting)
+    known = _affected(sync, reads, links, invoices, parts, rows, waiting)
     rows += _copies(sync, links)
     _complete(sync, known, parts, waiting)
-    known += list(_voided(sync, links, rows))
+    known += list(_voided(sync, reads, links, rows))
     for mapping in sync.mappings.values():
         if not mapping.into_books:
             own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
@@ -73,6 +77,7 @@ def plan(sync: Sync) -> PlanSummary:
 
 def _affected(
     sync: Sync,
+    reads: Reads,
     links: list[Link],
     invoices: dict[int, dict[str, Any]],
     parts: dict[int, list[Allocation]],
@@ -86,7 +91,7 @@ def _affected(
         missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in waiting
         at_rest = link.settlement in {*kashoo_delta.SETTLED, OUT_OF_REACH}
         if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
-            invoice = sync.kashoo.read("invoice", link.kashoo_id)
+            invoice = reads.read("invoice", link.kashoo_id)
             if is_gone(invoice):
                 rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
         if invoice is not None and (missed or link.kashoo_id in parts or not _is_refunded_still(link, invoice)):
@@ -99,7 +104,7 @@ def _is_refunded_still(link: Link, invoice: dict[str, Any]) -> bool:
     return link.settlement == REFUNDED and bool(invoice["balanceDue"] == invoice["totalDue"])
 
 
-def _voided(sync: Sync, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple[Link, dict[str, Any]]]:
+def _voided(sync: Sync, reads: Reads, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple[Link, dict[str, Any]]]:
     """Give what we voided and Salesforce was not told of, unless its record has a later invoice.
 
     Each is read once more: an invoice that stands again, although we removed it, is for a person.
@@ -112,7 +117,7 @@ def _voided(sync: Sync, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple
         untold = link.settlement != "Void" and (again or link.settlement != OUT_OF_REACH)
         if link.source_object not in told or link.source_id in replaced or not untold:
             continue
-        invoice = sync.kashoo.read("invoice", link.kashoo_id)
+        invoice = reads.read("invoice", link.kashoo_id)
         if is_gone(invoice):
             yield link, _void(link, invoice or {})
         else:

@@ -88,6 +88,12 @@ def test_params_become_instants_and_numbers() -> None:
     assert facts.bounded_by_hand
 
 
+@pytest.mark.parametrize("given", [{"since": "yesterday"}, {"until": "9999-12-31T23:59:59-14:00"}])
+def test_a_param_that_is_no_instant_is_refused_by_its_name(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=f"The param {next(iter(given))} is no ISO 8601 instant.*such as 2026"):
+        run_facts(context(**given))
+
+
 def test_empty_params_and_none_at_all_bound_nothing() -> None:
     assert not run_facts(context(since=None, until=None, limit=None)).bounded_by_hand
     assert not run_facts({**context(), "params": None}).bounded_by_hand

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.hooks.settings import open_database, staging_root
+from airflow_provider_kashoo.hooks.settings import open_database, settings, staging_root
 
 LOCAL = "airflow.executors.local_executor.LocalExecutor"
 
@@ -92,3 +92,20 @@ def test_only_what_postgresql_knows_is_taken_from_the_extras_of_the_store(monkey
     given["extra"] = {"sslmode": "", "sslrootcert": None}
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(given))
     assert dict(open_database().url.query) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("settle_seconds", "-1"),
+        ("send_deadline_seconds", "0"),
+        ("delta_overlap_seconds", "-5"),
+        ("time_zone", "Mars/X"),
+    ],
+)
+def test_a_setting_that_undoes_what_it_is_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW__KASHOO__{name.upper()}", value)
+    with pytest.raises(ConfigurationError, match=rf"\[kashoo\] {name} is .*Give "):
+        settings()

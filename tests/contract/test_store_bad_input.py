@@ -289,7 +289,7 @@ def test_a_plan_made_for_another_business_or_org_is_refused_with_both_names(box,
     mine, main = box.org.org_id, str(box.books.main())
     scope = (mine, "4711") if other == "business" else ("00D000000000009EAA", main)
     shutil.copytree(tmp_path / "a" / "staging", tmp_path / "b" / "staging")
-    files = type(sync.files)(tmp_path / "b" / "staging", sync.name, "run")
+    files = type(sync.files)(tmp_path / "b" / "staging", sync.name, f"{mine}-{main}", "run")
     elsewhere = replace(sync, store=SyncStore(drive.database, *scope), files=files)
     with pytest.raises(ConfigurationError) as caught:
         steps.apply(elsewhere)

