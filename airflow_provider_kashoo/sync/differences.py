@@ -1,15 +1,18 @@
-"""An invoice that was written, and whose total in the books is not the one computed before it was sent.
+"""Invoices in the books that are not as they were left: with another total than the one computed, or removed.
 
-It is done all the same, and never made again; a person looks why. The review closes when the books come
-to the expected total: by an update of ours, or by hand.
+They are never made again; a person looks why. Such a question closes when the books answer it: when the total is the
+expected one, by an update of ours or by hand, and when the invoice stands again. A removal answers questions itself.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import kashoo_delta
+from airflow_provider_kashoo.sync.removals import ASK_FOR_REMOVAL, REMOVED_IN_BOOKS
 from airflow_provider_kashoo.sync.sync import Sync
 
 TOTAL_DIFFERS = Problem(
@@ -29,19 +32,30 @@ def total_differs(target: str, expected: int | None, found: Any) -> Problem | No
 
 
 def close(sync: Sync) -> None:
-    """Close the reviews of invoices that the staged listing shows with the total their link expects.
+    """Close the questions about invoices that the staged listing answers.
 
     In the week's first run those that no listing shows, because their date was moved, are read by their id.
     """
-    items = [item for item in sync.store.reviews.all_open() if item["error_class"] == TOTAL_DIFFERS.error_class]
+    classes = {TOTAL_DIFFERS.error_class, REMOVED_IN_BOOKS}
+    found = [item for item in sync.store.reviews.all_open() if item["error_class"] in classes]
+    items = [item for item in found if item["target"] == "invoice"]
     links = sync.store.links.of_sources("invoice", {item["source_id"] for item in items})
     invoices = kashoo_delta.staged_invoices(sync) if items else {}
     for item in items:
-        link = links.get(item["source_id"])
+        source_id, error_class = item["source_id"], item["error_class"]
+        if error_class == REMOVED_IN_BOOKS:
+            sync.store.reviews.close("invoice", source_id, ASK_FOR_REMOVAL)
+        link = links.get(source_id)
         if link is None or item["opened_at"] > kashoo_delta.read_at(sync):
             continue
         invoice = invoices.get(link.kashoo_id)
         if invoice is None and kashoo_delta.swept(sync):
             invoice = sync.kashoo.read("invoice", link.kashoo_id)
-        if invoice is not None and invoice.get("totalDue") == link.expected_total:
-            sync.store.reviews.close("invoice", item["source_id"], [TOTAL_DIFFERS.error_class])
+        if invoice is not None and _answers(error_class, invoice, link):
+            sync.store.reviews.close("invoice", source_id, [error_class])
+
+
+def _answers(error_class: str, invoice: dict[str, Any], link: Link) -> bool:
+    if error_class == REMOVED_IN_BOOKS:
+        return not is_gone(invoice)
+    return bool(invoice.get("totalDue") == link.expected_total)

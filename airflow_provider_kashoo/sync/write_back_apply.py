@@ -22,7 +22,7 @@ from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
-from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta, removals
+from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
 
@@ -81,7 +81,6 @@ class WriteBack:
         self._close_duplicates()
         differences.close(self.sync)
         contacts.close(self.sync)
-        removals.close(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
 
     def _close_duplicates(self) -> None:

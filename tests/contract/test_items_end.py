@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from records import invoice_of
-from rounds import Rounds, bearing, open_items, remove, win
+from rounds import Rounds, bearing, open_items, remove, weeks, win
 from voids import lose
-
-
-def weeks(drive: Rounds, count: int) -> None:
-    for _ in range(count):
-        drive.sandbox.clock.advance(7 * 86400)
-        drive.run()
-        drive.run_back()
 
 
 def test_an_invoice_that_is_back_closes_its_item(drive: Rounds) -> None:

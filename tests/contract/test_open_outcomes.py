@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 from records import add_deal, invoice_of, twins
-from rounds import Rounds, at, bearing, change, fault, moved_on, open_items, operations, states_of, win
+from rounds import (
+    Rounds,
+    at,
+    bearing,
+    change,
+    fault,
+    lock,
+    moved_on,
+    open_items,
+    operations,
+    replay_all,
+    states_of,
+    weeks,
+    win,
+)
 
 from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.books_apply import BooksApply
-from airflow_provider_kashoo.sync.replay import replay, resolve
-
-
-def lock(drive: Rounds, until: str | None) -> None:
-    drive.sandbox.books.lock_until(drive.sandbox.books.main(), until)
-
-
-def replay_all(drive: Rounds) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=drive.sandbox.clock.advance))
-        replay(drive.sync(), None)
-
-
-def weeks(drive: Rounds, count: int) -> None:
-    for _ in range(count):
-        drive.sandbox.clock.advance(7 * 86400)
-        drive.run()
-        drive.run_back()
+from airflow_provider_kashoo.sync.replay import resolve
 
 
 def test_a_create_that_is_refused_while_another_run_plans(drive: Rounds) -> None:

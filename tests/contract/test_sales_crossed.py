@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pytest
 from records import add_account, add_deal, add_line, add_order, invoice_of, today
-from rounds import Rounds, at, backup_of, bearing, change, fault, links, moved_on, open_items, remove, win
+from rounds import (
+    Rounds,
+    at,
+    backup_of,
+    bearing,
+    change,
+    fault,
+    links,
+    lock,
+    moved_on,
+    open_items,
+    remove,
+    replay_all,
+    weeks,
+    win,
+)
 from voids import lose, void_unpaid
-
-from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.books_apply import BooksApply
-from airflow_provider_kashoo.sync.replay import replay
 
 
 def sell_as(drive: Rounds, order: str, deal: str | None) -> None:
     drive.sandbox.org.update("Order", order, {"OpportunityId": deal})
-
-
-def lock(drive: Rounds, until: str | None) -> None:
-    drive.sandbox.books.lock_until(drive.sandbox.books.main(), until)
-
-
-def replay_all(drive: Rounds) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=drive.sandbox.clock.advance))
-        replay(drive.sync(), None)
-
-
-def weeks(drive: Rounds, count: int) -> None:
-    for _ in range(count):
-        drive.sandbox.clock.advance(7 * 86400)
-        drive.run()
-        drive.run_back()
 
 
 def test_an_order_that_gets_a_deal_whose_invoice_was_voided(drive: Rounds) -> None:

@@ -31,6 +31,7 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
+from airflow_provider_kashoo.sync.replay import replay
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
 
@@ -280,6 +281,26 @@ def moved_on(drive: Rounds) -> None:
     for _ in range(2):
         drive.sandbox.clock.advance(3600)
         drive.run()
+
+
+def weeks(drive: Rounds, count: int) -> None:
+    """Let weeks pass, each with one run of both directions."""
+    for _ in range(count):
+        drive.sandbox.clock.advance(7 * 86_400)
+        drive.run()
+        drive.run_back()
+
+
+def lock(drive: Rounds, until: str | None) -> None:
+    """Lock the books up to a date, so that Kashoo refuses what is dated before; None unlocks them."""
+    drive.sandbox.books.lock_until(drive.sandbox.books.main(), until)
+
+
+def replay_all(drive: Rounds) -> None:
+    """Replay everything that is parked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=drive.sandbox.clock.advance))
+        replay(drive.sync(), None)
 
 
 def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
