@@ -31,6 +31,11 @@ def print_status(database: Database, console: Console | None = None) -> None:
     database.check()
     with database.begin() as connection:
         scopes = connection.execute(select(tables.scopes).order_by(tables.scopes.c.id)).all()
+        now = database.now(connection)
+        shut = connection.execute(select(tables.budget_closures.c.until).where(tables.budget_closures.c.until > now))
+        until = max(shut.scalars(), default=None)
+    if until:
+        console.print(Text(f"Kashoo asked for a pause: no request leaves before {_instant(until)} UTC."))
     if not scopes:
         console.print("Nothing was synced yet.")
     for scope in scopes:
@@ -58,9 +63,12 @@ def _watermarks(database: Database, scope_id: int, name: str) -> Table:
     with database.begin() as connection:
         found = connection.execute(mine.order_by(tables.watermarks.c.source)).all()
     for row in found:
-        instant = datetime.fromtimestamp(row.value, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        add_row(table, row.source, instant, row.run_id)
+        add_row(table, row.source, _instant(row.value), row.run_id)
     return table
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _record(row: Mapping[str, Any]) -> tuple[str, str, str]:

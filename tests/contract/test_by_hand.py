@@ -34,6 +34,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.hooks.status import print_status
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync.replay import replay, resolve
@@ -355,3 +356,25 @@ def test_status_says_what_is_in_doubt_and_what_to_do(drive: Rounds) -> None:
 
 def test_status_says_so_when_nothing_waits(drive: Rounds) -> None:
     assert "nothing waits for a person" in status(drive)
+
+
+def test_status_says_until_when_kashoo_asked_for_a_pause(drive: Rounds) -> None:
+    budget = Budget(drive.database, "books", drive.limits)
+    budget.close(90)
+    assert "Kashoo asked for a pause: no request leaves before" in status(drive)
+    drive.sandbox.clock.advance(91)
+    assert "asked for a pause" not in status(drive)
+
+
+def test_replay_counts_both_directions(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    drive.sandbox.org.delete("Opportunity", deal)
+    drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deal)["id"], 100)
+    drive.run_back()
+    lone = add_deal(drive.sandbox, None, "250.00")
+    drive.run()
+    waiting = {ident for ident, _ in open_items(drive)}
+    assert waiting >= {deal, lone}
+    assert replay(drive.sync(), None)["parked"] == 2
