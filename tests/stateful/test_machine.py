@@ -43,6 +43,9 @@ FOUND = Path(__file__).with_name("found")
 LONG_PARTS = 10
 """So that what one of them finds, and how far it got, is known before all are done."""
 ACCOUNTS = 3
+TWICE = {"sale_billed_twice", "no_longer_billable", "possible_duplicate"}
+"""What names a second invoice of one sale."""
+
 LOST = ["drop_before", "drop_after", "cut_body", "error_before", "error_after", "unauthorized_after", "html_after"]
 Row = dict[str, Any]
 pick = st.integers(0, 5)
@@ -62,9 +65,10 @@ class Trade(RuleBasedStateMachine):
         self.main = self.box.books.main()
         self.accounts = [self.start.account, *(add_account(self.box, f"Firm {n}") for n in range(1, ACCOUNTS))]
         self.deals: list[str] = [self.start.deal]
-        self.orders: dict[str, str] = {}  # order -> deal
+        self.orders: dict[str, str | None] = {}  # order -> deal
+        self.moved: set[str] = set()  # sales that an order left or joined
         self.voided: set[str] = set()  # sales
-        self.sales: dict[int, str] = {}  # invoice -> sale, by the reference it was born with
+        self.sources: dict[int, str] = {}  # invoice -> the record whose reference it was born with
         self.edits = 0
         self.note_new_invoices()
 
@@ -110,6 +114,15 @@ class Trade(RuleBasedStateMachine):
         if deal := self.deal(at):
             self.orders[add_order(self.box, self.record(deal)["AccountId"], deal, price)] = deal
 
+    @rule(at=pick, to=pick, alone=st.booleans())
+    @precondition(lambda self: self.orders)
+    def an_order_is_sold_as_something_else(self, at: int, to: int, alone: bool) -> None:
+        order = list(self.orders)[at % len(self.orders)]
+        deal = None if alone else self.deal(to)
+        self.moved |= {self.orders[order] or order, deal or order}
+        self.orders[order] = deal
+        self.box.org.update("Order", order, {"OpportunityId": deal})
+
     @rule(account=st.integers(0, ACCOUNTS - 1), field=st.sampled_from(["Name", "Phone", "BillingCity"]))
     def an_account_is_edited(self, account: int, field: str) -> None:
         self.edits += 1
@@ -143,7 +156,7 @@ class Trade(RuleBasedStateMachine):
         if invoice := self.invoice(at):
             with suppress(KashooError):
                 self.box.books.remove(self.main, "invoices", invoice["id"])
-                self.voided.add(self.sales[invoice["id"]])
+                self.voided.add(self.sale_of(invoice))
 
     @rule(at=pick, keep=st.booleans())
     def a_memo_is_edited(self, at: int, keep: bool) -> None:
@@ -215,17 +228,21 @@ class Trade(RuleBasedStateMachine):
     def check_sales(self) -> None:
         standing: dict[str, list[Row]] = {}
         for row in books_rows(self.box, "invoices"):
-            standing.setdefault(self.sales[row["id"]], []).append(row)
-        named = {ident for ident, _ in open_items(self.drive)}
-        for deal in self.deals:
-            faces = [("Opportunity", deal), *(("Order", order) for order, sold in self.orders.items() if sold == deal)]
-            found, billable = standing.get(deal, []), [face for face in faces if self.billable(*face)]
-            open_item = named & {ident for _, ident in faces}
-            assert len(found) <= 1, f"{deal} is billed {len(found)} times"
-            if billable and deal not in self.voided:
-                assert found or open_item, f"{deal} is not billed, and nobody is told"
+            standing.setdefault(self.sale_of(row), []).append(row)
+        items = open_items(self.drive)
+        named, twice = {ident for ident, _ in items}, {ident for ident, why in items if why in TWICE}
+        sales = {deal: [("Opportunity", deal)] for deal in self.deals}
+        for order, deal in self.orders.items():
+            sales.setdefault(deal or order, []).append(("Order", order))
+        for sale, faces in sales.items():
+            found, billable = standing.get(sale, []), [face for face in faces if self.billable(*face)]
+            idents = {ident for _, ident in faces}
+            open_item = named & idents
+            assert len(found) <= 1 or (sale in self.moved and twice & idents), f"{sale} is billed {len(found)} times"
+            if billable and sale not in self.voided:
+                assert found or open_item, f"{sale} is not billed, and nobody is told"
             if found and not billable:
-                assert open_item, f"{deal} is billed although it is not sold, and nobody is told"
+                assert open_item, f"{sale} is billed although it is not sold, and nobody is told"
             if found and not open_item:
                 linked = [face for face in faces if links(self.drive).get(face[1]) == found[0]["id"]]
                 assert len(linked) == 1
@@ -300,9 +317,12 @@ class Trade(RuleBasedStateMachine):
 
     def note_new_invoices(self) -> None:
         for row in books_rows(self.box, "invoices"):
-            if row["id"] not in self.sales:
-                source = row["memo"].partition("[sf:")[2][:18]
-                self.sales[row["id"]] = self.orders.get(source, source)
+            if row["id"] not in self.sources:
+                self.sources[row["id"]] = row["memo"].partition("[sf:")[2][:18]
+
+    def sale_of(self, invoice: Row) -> str:
+        source = self.sources[invoice["id"]]
+        return self.orders.get(source) or source
 
 
 @pytest.fixture(scope="module")
