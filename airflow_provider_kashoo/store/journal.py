@@ -332,6 +332,7 @@ class Journal:
         names = rows.record(self._scope_id, row)
         with self._database.writing(self._scope_id) as transaction:
             if transaction.connection.execute(rows.SEE, {**names, "seen_read": row.source_read}).rowcount:
+                self._close_parked(transaction, row)  # why it could not be sent before says nothing any more
                 return
             waits = transaction.connection.execute(rows.WAITING, names).first()
             if not waits and not link_rows.is_newer(transaction, row):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from records import add_deal, invoice_of, twins
 from rounds import (
+    CUSTOMERS,
     Rounds,
     at,
     bearing,
@@ -97,3 +98,18 @@ def test_a_parked_deal_that_cannot_be_read_for_a_while(drive: Rounds) -> None:
     drive.sandbox.org.table("Opportunity").rows[deal] = hidden
     weeks(drive, 3)
     assert deal in dict(open_items(drive)) or bearing(drive, deal)
+
+
+def test_what_was_parked_and_is_in_doubt_now_is_named_once(drive: Rounds) -> None:
+    deal = win(drive)
+    fault(drive, "error_after", CUSTOMERS)
+    drive.run()
+    assert states_of(drive, deal) == ["parked"]  # its customer is in doubt
+    fault(drive, "drop_before")
+    drive.look_up()
+    assert states_of(drive, deal) == ["parked", "in_doubt"]
+    drive.run()
+    assert states_of(drive, deal) == ["closed", "in_doubt"]
+    drive.look_up()
+    assert len(bearing(drive, deal)) == 1
+    assert open_items(drive) == []
