@@ -275,11 +275,12 @@ class Journal:
     def followed(self, row: PlanRow, source_id: str, sale_id: str, run_id: str) -> None:
         """Let a link go on under another record or sale; nothing is sent.
 
-        :raises StaleRow: when the link is not as the plan saw it, or the other one has a link by now, or may get one.
+        :raises StaleRow: when the link is not as the plan saw it, the other one has a link by now, or a write to
+            one of the two has no known outcome.
         """
         with self._linking(row) as transaction:
-            _, being_billed = self._open(transaction, replace(row, sale_id=sale_id))
-            if being_billed or not link_rows.holds(transaction, row):
+            both = row, replace(row, sale_id=sale_id)
+            if any(self._open(transaction, each)[1] for each in both) or not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             link_rows.follow(transaction, row, source_id, sale_id)
             self._close_parked(transaction, row)
@@ -331,7 +332,7 @@ class Journal:
         """
         names = rows.record(self._scope_id, row)
         with self._database.writing(self._scope_id) as transaction:
-            if transaction.connection.execute(rows.SEE, {**names, "seen_read": row.source_read}).rowcount:
+            if transaction.connection.execute(rows.SEE, {**names, "this_seen": row.source_read}).rowcount:
                 self._close_parked(transaction, row)  # why it could not be sent before says nothing any more
                 return
             waits = transaction.connection.execute(rows.WAITING, names).first()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 
 from airflow_provider_kashoo.core.operations import LIVE, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
@@ -34,7 +34,12 @@ UPDATE = update(operations).where(operations.c.id == bindparam("this_id"))
 IN_STATE = UPDATE.where(operations.c.state == bindparam("this_state"))
 SETTLE = IN_STATE.returning(operations.c.seen_read)
 SETTLE_HELD = IN_STATE.where(operations.c.lease == bindparam("this_lease")).returning(operations.c.seen_read)
-SEE = update(operations).where(*RECORD, operations.c.state.in_([State.SENT, State.IN_DOUBT]))
+_SEEN: Any = bindparam("this_seen")
+SEE = (
+    update(operations)
+    .where(*RECORD, operations.c.state.in_([State.SENT, State.IN_DOUBT]))
+    .values(seen_read=case((operations.c.seen_read > _SEEN, operations.c.seen_read), else_=_SEEN))
+)
 WAITING = select(operations.c.id).where(*RECORD, operations.c.state.in_([State.PARKED, State.RETRY]))
 PARKED = select(operations.c.id).where(*RECORD, operations.c.state == State.PARKED)
 CLOSE_PARKED = update(operations).where(

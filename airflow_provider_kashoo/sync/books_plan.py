@@ -121,7 +121,8 @@ class BooksPlan:
             self._plan_deleted(mapping)
         sold = {ident: result.sales[ident] for _, _, result in found for ident in result.documents}
         unfit = {ident: result.sales[ident] for _, _, result in found for ident in result.problems}
-        sales = Sales(self.sync, sold, unfit, self._open)
+        left_out = {ident for _, _, result in found for ident in result.excluded}
+        sales = Sales(self.sync, sold, unfit, left_out, self._open)
         self.rows += sales.moves(self._read_at)
         for mapping, stamps, result in found:
             yield from self._candidates_of(mapping, stamps, result, sales)
@@ -130,17 +131,16 @@ class BooksPlan:
     def _candidates_of(
         self, mapping: Mapping, stamps: dict[str, str], result: Transformed, sales: Sales
     ) -> Iterator[Candidate]:
-        own = self.sync.store.links.of_sources("invoice", stamps)
         self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
-            self._left_out(self._row(mapping, source_id, stamps), own.get(source_id), f"not {why}")
+            self._left_out(self._row(mapping, source_id, stamps), sales.own(source_id), f"not {why}")
         for source_id, problem in result.problems.items():
             self._park(self._row(mapping, source_id, stamps), problem)
         for source_id, document in result.documents.items():
             sale = result.sales[source_id]
             row = replace(self._row(mapping, source_id, stamps), sale_id=sale, currency=document["currency"])
             if elsewhere := sales.billed_through(row):
-                self._leaving.elsewhere(elsewhere)
+                self._leaving.elsewhere(elsewhere, sale)
                 continue
             link = sales.link(row)
             row = replace(row, sale_id=link.sale_id) if link else row
@@ -249,7 +249,7 @@ class BooksPlan:
         if not diff.changed_fields(document, link.fields, self.sync.store.hashes):
             self._add(row, Action.UNCHANGED, "nothing that is mapped changed")
             return
-        theirs = self._reads.read(row.target, link.kashoo_id)
+        theirs = self._reads.read(row.target, link.kashoo_id, link.version)
         if theirs is None or is_gone(theirs):
             self.rows.append(removed_in_books(row))
             return

@@ -36,16 +36,16 @@ class Leaving:
     def __init__(self, sync: Sync, reads: Reads) -> None:
         self._sync, self._reads = sync, reads
         self._left: dict[str, tuple[PlanRow, Link, str, bool]] = {}
-        self._elsewhere: list[PlanRow] = []
+        self._elsewhere: list[tuple[PlanRow, str]] = []
         self._billable: set[str] = set()
 
     def billable(self, source_ids: Iterable[str]) -> None:
         """Note records that some mapping would bill: what another mapping leaves out does not leave then."""
         self._billable.update(source_ids)
 
-    def elsewhere(self, row: PlanRow) -> None:
+    def elsewhere(self, row: PlanRow, sale: str) -> None:
         """Note a record whose sale is billed through another one, as the row that it is unless that one leaves."""
-        self._elsewhere.append(row)
+        self._elsewhere.append((row, sale))
 
     def left(self, row: PlanRow, link: Link, reason: str, *, vanished: bool = False) -> None:
         """Note a linked record that a mapping leaves out; where mappings differ, the one that asks a person wins.
@@ -89,7 +89,7 @@ class Leaving:
 
     def _void(self, row: PlanRow, link: Link, reason: str) -> PlanRow:
         hashes, profile = self._sync.store.hashes, self._sync.kashoo.profile
-        theirs = self._reads.read(row.target, link.kashoo_id)
+        theirs = self._reads.read(row.target, link.kashoo_id, link.version)
         if theirs is None or is_gone(theirs):
             return removed_in_books(row)
         copies = {
@@ -123,13 +123,14 @@ class Leaving:
         waiting = {row.sale_id for row in voids} | {
             operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID
         }
-        yield from (row.parked(WAITING) if row.sale_id in waiting else row for row in self._elsewhere)
+        yield from (row.parked(WAITING) if sale in waiting else row for row, sale in self._elsewhere)
         seen = {*self._billable, *self._left, *planned}
         for mapping in self._sync.mappings_to("invoice") if voids else []:
+            read = voids[0].source_read
             for ident, sale in records_of(self._sync, mapping, {row.sale_id for row in voids}):
                 if ident not in seen:
                     seen.add(ident)
-                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale).parked(WAITING)
+                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read).parked(WAITING)
 
 
 def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:

@@ -27,24 +27,25 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
     """
     report = sync.files.read_json(f"delta.{mapping.from_.object}") or {}
     merged: dict[str, str] = report.get("merged", {})
+    read = str(report.get("read", ""))
     links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
     ended = sync.store.links.ended_versions(mapping.to) if merged else {}
     for loser, survivor in sorted(merged.items()):
         link, other = links.get(loser), links.get(survivor)
         if in_doubt & {(mapping.to, loser), (mapping.to, survivor)}:
-            yield _waits(sync, mapping, loser, survivor), None
+            yield _waits(sync, mapping, loser, survivor, read), None
         elif link and other is None:
             links[survivor] = link.followed(survivor, survivor, ended.get((survivor, link.part), 0))
-            reason, payload = f"merged into {survivor}", {INTO: survivor}
-            yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, payload=payload), links[survivor]
+            reason, more = f"merged into {survivor}", {"payload": {INTO: survivor}, "source_read": read}
+            yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, **more), links[survivor]
         elif link and other and other.kashoo_id != link.kashoo_id:
             cause = f"merged into {survivor}, but in Kashoo they are {mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
             problem = {"error_class": "merged_apart", "fix": APART_FIX}
             yield link.row(sync.name, Action.REVIEW, cause, mapping=mapping.name, **problem), None
 
 
-def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str) -> PlanRow:
+def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str, read: str) -> PlanRow:
     """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
     cause = f"merged into {survivor}, and it is not known yet what was written for one of the two"
-    row = PlanRow.of(mapping, sync.name, loser, payload={INTO: survivor})
+    row = PlanRow.of(mapping, sync.name, loser, payload={INTO: survivor}, source_read=read)
     return row.parked(Problem("waiting_for_merge", cause, "Nothing: planned again."))

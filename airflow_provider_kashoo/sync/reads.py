@@ -26,12 +26,13 @@ class Reads:
         self._kept: dict[str, Any] = _decoded(staged["kept"])
         self._before, self._waits = len(self._kept), staged["waits"]
 
-    def read(self, target: str, kashoo_id: int) -> dict[str, Any] | None:
+    def read(self, target: str, kashoo_id: int, version: int) -> dict[str, Any] | None:
         """Read a record of the books, or give what was read of it before the wait; None when it is not there.
 
+        :param version: of its link: what was read before another run wrote it does not fit that.
         :raises BudgetSpent: when the budget needs a longer wait; what was read so far is kept.
         """
-        key = f"{target}/{kashoo_id}"
+        key = f"{target}/{kashoo_id}/{version}"
         if key not in self._kept:
             self._kept[key] = self._sync.kashoo.read(target, kashoo_id)
         return self._kept[key]  # type: ignore[no-any-return]

@@ -32,21 +32,30 @@ class Sales:
 
     :param billable: source id -> sale, of all objects that become invoices.
     :param unfit: the same of what cannot be billed as it is; an invoice it has may go on with another sale nonetheless.
+    :param left_out: source ids of what is in hand, and is not to be billed by some mapping.
     :param in_doubt: (target, source id) of what was sent before and has no known outcome.
     """
 
     def __init__(
-        self, sync: Sync, billable: Mapping[str, str], unfit: Mapping[str, str], in_doubt: Collection[tuple[str, str]]
+        self,
+        sync: Sync,
+        billable: Mapping[str, str],
+        unfit: Mapping[str, str],
+        left_out: Collection[str],
+        in_doubt: Collection[tuple[str, str]],
     ) -> None:
         self._sync, self._billable, self._records = sync, billable, {**billable, **unfit}
         self._doubtful = {ident for target, ident in in_doubt if target == "invoice"}
-        self._own = sync.store.links.of_sources("invoice", self._records)
+        self._left_out = set(left_out) - self._records.keys()
+        self._own = sync.store.links.of_sources("invoice", {*self._records, *self._left_out})
         self._links = sync.store.links.of_sales(self._records.values())
         self._being_billed = {
             operation["sale_id"]: operation["source_id"]
             for operation in sync.store.journal.unsettled(State.SENT, State.IN_DOUBT)
             if operation["target"] == "invoice"
         }
+        for ident in sorted(self._doubtful & self._records.keys()):  # under which sale it was sent does not matter
+            self._being_billed.setdefault(self._records[ident], ident)
         self._removed = removals.named(sync)
         self._claimed: dict[str, PlanRow] = {}
         self._left: set[str] = set()
@@ -61,39 +70,66 @@ class Sales:
         :param read_at: when the records were read, ISO 8601 UTC.
         """
         ended = self._sync.store.links.ended_versions("invoice")
-        for ident, sale in sorted(self._records.items()):
-            own = self._own.get(ident)
-            taken = sale in self._links or sale in self._being_billed or ident in self._doubtful
-            if own and own.sale_id != sale and not taken:
-                self._left.add(own.sale_id)
-                self._links.pop(own.sale_id, None)
-                self._own[ident] = self._links[sale] = own.followed(ident, sale, ended.get((sale, own.part), 0))
-                more = {"payload": {INTO: ident, SALE: sale}, "source_read": read_at}
-                yield own.row(self._sync.name, Action.FOLLOW, f"sold as {sale} now", **more)
-        yield from self._left_behind()
-        yield from self._joining()
+        moved = True
+        while moved:  # one that leaves a sale makes room for the next
+            moved = False
+            for ident, sale in sorted(self._records.items()):
+                own = self._own.get(ident)
+                if (
+                    not own
+                    or own.sale_id == sale
+                    or sale in self._being_billed
+                    or ident in self._doubtful | self._removed
+                ):
+                    continue
+                # Two invoices of one sale: what it was sold as before may have to be billed by itself.
+                into = ident if sale in self._links else sale
+                if own.sale_id != into:
+                    moved = True
+                    yield self._move(own, into, ended, read_at)
+        yield from self._joining(ended, read_at)
+        yield from self._left_behind(read_at)
 
-    def _left_behind(self) -> Iterator[PlanRow]:
+    def _move(self, own: Link, sale: str, ended: Mapping[tuple[str, int], int], read_at: str) -> PlanRow:
+        self._left.add(own.sale_id)
+        self._links.pop(own.sale_id, None)
+        ident = own.source_id
+        self._own[ident] = self._links[sale] = own.followed(ident, sale, ended.get((sale, own.part), 0))
+        more = {"payload": {INTO: ident, SALE: sale}, "source_read": read_at}
+        return own.row(self._sync.name, Action.FOLLOW, f"sold as {sale} now", **more)
+
+    def _left_behind(self, read_at: str) -> Iterator[PlanRow]:
         """Let what is not in hand of each sale that a link leaves be read: it may have to be billed by itself."""
         for mapping in self._sync.mappings_to("invoice") if self._left else []:
             for ident, sale in records_of(self._sync, mapping, self._left):
                 if ident not in self._records:
-                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale).parked(LEFT)
+                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read_at).parked(LEFT)
 
-    def _joining(self) -> Iterator[PlanRow]:
+    def _joining(self, ended: Mapping[tuple[str, int], int], read_at: str) -> Iterator[PlanRow]:
         """Let what is billed, and became part of a sale that is about to be, be read: its link goes on with that."""
         new = {sale for ident, sale in self._billable.items() if ident not in self._own and sale not in self._links}
         for mapping in self._sync.mappings_to("invoice") if new else []:
             if mapping.sale is None:
                 continue  # a record that names no sale is one by itself
             others = {i: sale for i, sale in records_of(self._sync, mapping, new) if i not in self._records}
-            for ident in self._sync.store.links.of_sources("invoice", others):
-                self._joined.add(others[ident])
-                yield PlanRow.of(mapping, self._sync.name, ident, sale_id=others[ident]).parked(JOINED)
+            self._joined.update(sale for ident, sale in others.items() if ident in self._doubtful)
+            for ident, own in self._sync.store.links.of_sources("invoice", others).items():
+                sale = others[ident]
+                if ident in self._removed:
+                    continue  # it bills nothing, and a person was told
+                if ident in self._left_out and ident not in self._doubtful and sale not in self._links:
+                    yield self._move(own, sale, ended, read_at)  # its invoice stands, until it is voided
+                    continue
+                self._joined.add(sale)
+                yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read_at).parked(JOINED)
 
     def link(self, row: PlanRow) -> Link | None:
         """Give the invoice that is a record's own."""
         return self._own.get(row.source_id)
+
+    def own(self, source_id: str) -> Link | None:
+        """Give the same by id."""
+        return self._own.get(source_id)
 
     def billed_through(self, row: PlanRow) -> PlanRow | None:
         """Say what becomes of a record whose sale is billed through another one; None for one that bills its sale.

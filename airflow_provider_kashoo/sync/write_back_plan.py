@@ -91,7 +91,7 @@ def _affected(
         missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in waiting
         at_rest = link.settlement in {*kashoo_delta.SETTLED, OUT_OF_REACH}
         if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
-            invoice = reads.read("invoice", link.kashoo_id)
+            invoice = reads.read("invoice", link.kashoo_id, link.version)
             if is_gone(invoice):
                 rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
         if invoice is not None and (missed or link.kashoo_id in parts or not _is_refunded_still(link, invoice)):
@@ -117,7 +117,7 @@ def _voided(sync: Sync, reads: Reads, live: list[Link], rows: list[PlanRow]) -> 
         untold = link.settlement != "Void" and (again or link.settlement != OUT_OF_REACH)
         if link.source_object not in told or link.source_id in replaced or not untold:
             continue
-        invoice = reads.read("invoice", link.kashoo_id)
+        invoice = reads.read("invoice", link.kashoo_id, link.version)
         if is_gone(invoice):
             yield link, _void(link, invoice or {})
         else:
