@@ -232,17 +232,19 @@ class Journal:
         with self._database.writing(self._scope_id) as transaction:
             self._move(transaction, sent, Event.ANSWERED)
             link_rows.write_back(transaction, sent.row, written, settlement)
+            if link_rows.is_outdated(transaction, sent.row):  # a later reading found nothing to tell meanwhile
+                link_rows.told_unknown(transaction, sent.row)
             self._close_parked(transaction, sent.row)
             action, reason = sent.row.action.value, sent.row.reason
             audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
 
     def written_back_late(self, sent: Sent) -> None:
-        """Record a confirmation that came after another process took the write-back over.
+        """Record what came, or did not come, of a write-back after another process took it over.
 
         Which of the two Salesforce took last is not known: it is told anew.
         """
         with self._database.writing(self._scope_id) as transaction:
-            link_rows.write_back(transaction, sent.row, {}, None)
+            link_rows.told_unknown(transaction, sent.row)
             reason = "taken over by another process"
             audit.note(transaction, sent.row, "late_answer", reason, sent.run_id, sent.id, sent.row.kashoo_id)
 

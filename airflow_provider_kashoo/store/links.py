@@ -58,6 +58,7 @@ _NEWER = select(links.c.id).where(
     ),
 )
 _WRITE_BACK = update(links).where(*_TOLD)
+_TOLD_UNKNOWN = update(links).where(*_OF_RECORD)
 _TELL = _WRITE_BACK.where(or_(links.c.told_read.is_(None), links.c.told_read < bindparam("this_read")))
 _OWN = scopes.alias("own")
 _SAME_BOOKS = (
@@ -345,6 +346,12 @@ def write_back(
     """
     told = {} if written is None else {"written_back": dict(written)}
     transaction.connection.execute(_WRITE_BACK, {**_record(transaction, row), **told, "settlement": settlement})
+
+
+def told_unknown(transaction: Transaction, row: PlanRow) -> None:
+    """Remember that nobody knows what a record of Salesforce holds, whichever of its invoices it was told of last."""
+    names = {"this_scope": transaction.scope_id, "this_source": row.source_id}
+    transaction.connection.execute(_TOLD_UNKNOWN, {**names, "written_back": {}, "settlement": None})
 
 
 def _names(transaction: Transaction, row: PlanRow) -> dict[str, Any]:

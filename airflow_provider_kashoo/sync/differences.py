@@ -12,7 +12,7 @@ from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import kashoo_delta
-from airflow_provider_kashoo.sync.removals import ASK_FOR_REMOVAL, REMOVED_IN_BOOKS
+from airflow_provider_kashoo.sync.removals import ASK_FOR_REMOVAL, REMOVED_IN_BOOKS, STANDS_AGAIN
 from airflow_provider_kashoo.sync.sync import Sync
 
 TOTAL_DIFFERS = Problem(
@@ -36,7 +36,7 @@ def close(sync: Sync) -> None:
 
     In the week's first run those that no listing shows, because their date was moved, are read by their id.
     """
-    classes = {TOTAL_DIFFERS.error_class, REMOVED_IN_BOOKS}
+    classes = {TOTAL_DIFFERS.error_class, REMOVED_IN_BOOKS, STANDS_AGAIN}
     found = [item for item in sync.store.reviews.all_open() if item["error_class"] in classes]
     items = [item for item in found if item["target"] == "invoice"]
     links = sync.store.links.of_sources("invoice", {item["source_id"] for item in items})
@@ -45,6 +45,10 @@ def close(sync: Sync) -> None:
         source_id, error_class = item["source_id"], item["error_class"]
         if error_class == REMOVED_IN_BOOKS:
             sync.store.reviews.close("invoice", source_id, ASK_FOR_REMOVAL)
+        if error_class == STANDS_AGAIN:
+            if kashoo_delta.swept(sync) and is_gone(sync.kashoo.read("invoice", item["kashoo_id"])):
+                sync.store.reviews.close("invoice", source_id, [STANDS_AGAIN])
+            continue
         link = links.get(source_id)
         if link is None or item["opened_at"] > kashoo_delta.read_at(sync):
             continue

@@ -79,6 +79,7 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         "upper": now.isoformat(),
         "moves": not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
         "read": now.isoformat(),
+        "start": start.isoformat() if start else None,
         "note": f"dated {start} or later" if start else "nothing is linked yet",
         "records": len(rows),
         "sweep": sweep,
@@ -122,6 +123,12 @@ def read_at(sync: Sync) -> float:
     """Say when the staged invoices were asked for, epoch seconds; what came up since, they do not tell."""
     report = sync.files.read_json("delta.invoices")
     return datetime.fromisoformat(report["read"]).timestamp() if report else 0.0
+
+
+def payments_since(sync: Sync) -> date | None:
+    """Say since which date the staged payments were listed; None when nothing is linked yet."""
+    start = (sync.files.read_json("delta.payments") or {}).get("start")
+    return date.fromisoformat(start) if start else None
 
 
 def staged_allocations(sync: Sync) -> list[Allocation]:

@@ -1,4 +1,4 @@
-"""What a plan read of single records before it had to wait for its budget.
+"""Waiting for the budget: what a plan read of single records before it had to wait, and when waiting is in vain.
 
 Without it a plan that needs more requests than the budget gives at a time would begin anew after each wait, and never
 end. What is hours old by then is old in the plan alone: a record is read again right before it is written.
@@ -6,10 +6,12 @@ end. What is hours old by then is old in the plan alone: a record is read again 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError
 from airflow_provider_kashoo.sync.sync import Sync
 
 NAME = "reads"
@@ -22,9 +24,8 @@ class Reads:
 
     def __init__(self, sync: Sync) -> None:
         self._sync = sync
-        staged = sync.files.read_json(NAME) or {"kept": {}, "waits": 0}
-        self._kept: dict[str, Any] = _decoded(staged["kept"])
-        self._before, self._waits = len(self._kept), staged["waits"]
+        self._kept: dict[str, Any] = _decoded(sync.files.read_json(NAME) or {})
+        self._before = len(self._kept)
 
     def read(self, target: str, kashoo_id: int, version: int) -> dict[str, Any] | None:
         """Read a record of the books, or give what was read of it before the wait; None when it is not there.
@@ -37,23 +38,38 @@ class Reads:
             self._kept[key] = self._sync.kashoo.read(target, kashoo_id)
         return self._kept[key]  # type: ignore[no-any-return]
 
-    def keep(self) -> None:
-        """Keep what was read for the next try of the plan.
-
-        :raises ConfigurationError: when it waited often and read nothing in between: it would do so for ever.
-        """
-        waits = 0 if len(self._kept) > self._before else self._waits + 1
-        if waits > MOST_WAITS:
-            raise ConfigurationError(
-                f"The plan waited for its request budget {waits} times and got no further: a list of the books is "
-                "longer than the budget gives at once, or others spend it.",
-                remedy="Raise the budget of the connection, or let other DAGs rest; then clear its task plan.",
-            )
-        self._sync.files.write_json(NAME, {"kept": _encoded(self._kept), "waits": waits})
+    def keep(self) -> bool:
+        """Keep what was read for the next try of the plan; says whether that is more than the last one had."""
+        self._sync.files.write_json(NAME, _encoded(self._kept))
+        return len(self._kept) > self._before
 
     def forget(self) -> None:
         """Forget it: the plan is made, and the next one reads afresh."""
         self._sync.files.remove(f"{NAME}.json")
+
+
+@contextmanager
+def waiting(sync: Sync, step: str, keep: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Count how often a step waits for its budget and gets no further, which it would do for ever.
+
+    :param keep: keeps what was read for the next try; says whether the step got on.
+    :raises BudgetSpent: when the budget needs a longer wait.
+    :raises ConfigurationError: when it waited often, and in vain.
+    """
+    name = f"waits.{step}"
+    try:
+        yield
+    except BudgetSpent:
+        waits = 0 if keep() else (sync.files.read_json(name) or {"count": 0})["count"] + 1
+        sync.files.write_json(name, {"count": waits})
+        if waits <= MOST_WAITS:
+            raise
+        raise ConfigurationError(
+            f"The step {step} waited for its request budget {waits} times and got no further: a list of the books is "
+            "longer than the budget gives at once, or others spend it.",
+            remedy="Raise the budget of the connection, or let other DAGs rest; then clear this task.",
+        ) from None
+    sync.files.remove(f"{name}.json")
 
 
 def _encoded(value: Any) -> Any:

@@ -6,7 +6,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.plan import PlanRow
 from airflow_provider_kashoo.sync.sync import Sync
 
-REMOVED_IN_BOOKS = "removed_in_books"
+REMOVED_IN_BOOKS, STANDS_AGAIN = "removed_in_books", "stands_again"
 
 ASK_FOR_REMOVAL = ("no_longer_billable", "sale_billed_twice")
 """Questions that a removal answers."""

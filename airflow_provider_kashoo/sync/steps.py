@@ -10,13 +10,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
 from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_back_plan
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
-from airflow_provider_kashoo.sync.reads import Reads
+from airflow_provider_kashoo.sync.reads import Reads, waiting
 from airflow_provider_kashoo.sync.settle import settle
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
@@ -35,7 +35,8 @@ def extract(sync: Sync, source: str) -> dict[str, Any]:
     """
     if sync.name == TO_KASHOO:
         return salesforce_delta.extract(sync, source)
-    return kashoo_delta.extract(sync, source)
+    with waiting(sync, source):
+        return kashoo_delta.extract(sync, source)
 
 
 def plan(sync: Sync) -> PlanSummary:
@@ -48,7 +49,7 @@ def plan(sync: Sync) -> PlanSummary:
     # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
     windows = {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
     reads = Reads(sync)
-    try:
+    with waiting(sync, "plan", reads.keep):
         if sync.name == TO_KASHOO:
             settle(sync)
             books = BooksPlan(sync, reads)
@@ -57,9 +58,6 @@ def plan(sync: Sync) -> PlanSummary:
         else:
             _check_deltas(sync)
             summary = write_back_plan.plan(sync, reads)
-    except BudgetSpent:
-        reads.keep()
-        raise
     if windows != {name: sync.files.read_json(name) for name in sync.files.names("delta.")}:
         raise ConfigurationError(
             "An extract of this run read again while the plan was made.", remedy="Clear its task plan and what follows."

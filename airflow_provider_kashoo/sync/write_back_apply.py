@@ -10,7 +10,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +22,9 @@ from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta
+from airflow_provider_kashoo.sync.removals import STANDS_AGAIN
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
-from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH, STANDS_AGAIN
+from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH
 
 log = logging.getLogger(__name__)
 
@@ -119,8 +119,10 @@ class WriteBack:
                 answers = self.sync.salesforce.update(records) if records else []
             except SyncError:
                 for each in sent:
-                    with suppress(LostLease):  # whoever took it over tells it
+                    try:
                         self.sync.store.journal.failed(each, Event.TURNED_AWAY, NOT_ANSWERED)
+                    except LostLease:  # whoever took it over told it, perhaps before Salesforce took this one
+                        self.sync.store.journal.written_back_late(each)
                 raise
         again = []
         for each, problem in zip(sent, answers, strict=True):

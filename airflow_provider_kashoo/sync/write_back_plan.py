@@ -28,7 +28,7 @@ from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import contacts, kashoo_delta
+from airflow_provider_kashoo.sync import contacts, kashoo_delta, removals
 from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
@@ -36,7 +36,6 @@ from airflow_provider_kashoo.sync.sync import Sync
 OUT_OF_REACH = "Unreachable"
 """Settlement of a voided invoice whose record in Salesforce is deleted: told once a week, should it come back."""
 
-STANDS_AGAIN = "stands_again"
 NOT_KEPT = frozenset({"number", "due_date"})
 """What nobody knows of an invoice that the books do not show any more."""
 
@@ -60,6 +59,7 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     known = _affected(sync, reads, links, invoices, parts, rows, waiting)
     rows += _copies(sync, links)
     _complete(sync, known, parts, waiting)
+    rows += [_stands_again(sync, link) for link in sync.store.links.ended("invoice") if link.kashoo_id in invoices]
     known += list(_voided(sync, reads, links, rows))
     for mapping in sync.mappings.values():
         if not mapping.into_books:
@@ -85,15 +85,17 @@ def _affected(
     waiting: set[tuple[str, str]],
 ) -> list[tuple[Link, dict[str, Any]]]:
     """Pair each link that may have changed, or whose last write-back is not settled, with its invoice now."""
-    known, swept = [], kashoo_delta.swept(sync)
+    known, swept, removed = [], kashoo_delta.swept(sync), removals.named(sync)
     for link in links:
         invoice = invoices.get(link.kashoo_id)
-        missed = (swept and link.settlement != "Void") or (link.source_object, link.source_id) in waiting
+        due = link.settlement != "Void" or link.source_id in removed  # its question closes when it stands again
+        missed = (swept and due) or (link.source_object, link.source_id) in waiting
         at_rest = link.settlement in {*kashoo_delta.SETTLED, OUT_OF_REACH}
         if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
             invoice = reads.read("invoice", link.kashoo_id, link.version)
             if is_gone(invoice):
                 rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
+                invoice = _void(link, invoice or {})
         if invoice is not None and (missed or link.kashoo_id in parts or not _is_refunded_still(link, invoice)):
             known.append((link, invoice))
     return known
@@ -138,16 +140,19 @@ def _complete(
 ) -> None:
     """Read older payments too, when those seen do not explain a balance to the cent, or what was to be told before."""
     unexplained = [
-        invoice
+        (link, invoice)
         for link, invoice in known
-        if not is_complete(invoice, parts[invoice["id"]])
+        if (not invoice.get("removed") and not is_complete(invoice, parts[invoice["id"]]))
         or (not parts[invoice["id"]] and link.settlement not in {None, OPEN})
         or (not parts[invoice["id"]] and (link.source_object, link.source_id) in waiting)
     ]
     if not unexplained:
         return
     today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
-    start = min(date.fromisoformat(invoice["date"]) for invoice in unexplained) - PREPAID
+    # The date may have been moved far, and the window that was staged must not be lost for the other invoices.
+    dates = [each for link, invoice in unexplained for each in (invoice.get("date"), link.journal_date) if each]
+    start = min([date.fromisoformat(each) for each in dates] or [today]) - PREPAID
+    start = min(start, kashoo_delta.payments_since(sync) or today)
     parts.clear()
     for part in kashoo_delta.read_allocations(sync, start, today):
         parts[part.invoice_id].append(part)
@@ -205,7 +210,7 @@ def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], sta
 def _stands_again(sync: Sync, link: Link) -> PlanRow:
     reason = "its invoice was voided by this sync and stands again in Kashoo"
     fix = "Remove it in Kashoo, or leave it so."
-    return link.row(sync.name, Action.REVIEW, reason, error_class=STANDS_AGAIN, fix=fix)
+    return link.row(sync.name, Action.REVIEW, reason, error_class=removals.STANDS_AGAIN, fix=fix)
 
 
 def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:

@@ -69,7 +69,7 @@ def test_what_changed_in_the_books_during_the_wait_is_not_written_over(drive: Ro
         steps.plan(sync)
     kept = sync.files.read_json("reads")
     assert kept is not None
-    ident = int(next(iter(kept["kept"])).split("/")[1])
+    ident = int(next(iter(kept)).split("/")[1])
     books = drive.sandbox.books
     edit(drive.sandbox, "customers", books.read(books.main(), "customers", ident), notes="Calls back in May.")
     wait(drive, spent.value)
