@@ -133,7 +133,7 @@ class BooksPlan:
     ) -> Iterator[Candidate]:
         self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
-            self._left_out(self._row(mapping, source_id, stamps), sales.own(source_id), f"not {why}")
+            self._left_out(self._row(mapping, source_id, stamps), sales.link(source_id), f"not {why}")
         for source_id, problem in result.problems.items():
             self._park(self._row(mapping, source_id, stamps), problem)
         for source_id, document in result.documents.items():
@@ -142,7 +142,7 @@ class BooksPlan:
             if elsewhere := sales.billed_through(row):
                 self._leaving.elsewhere(elsewhere, sale)
                 continue
-            link = sales.link(row)
+            link = sales.link(source_id)
             row = replace(row, sale_id=link.sale_id) if link else row
             resolved = self.books.resolve(document)
             if isinstance(resolved, Problem):

@@ -57,6 +57,7 @@ class Sales:
         for ident in sorted(self._doubtful & self._records.keys()):  # under which sale it was sent does not matter
             self._being_billed.setdefault(self._records[ident], ident)
         self._removed = removals.named(sync)
+        self._fixed = self._doubtful | self._removed
         self._claimed: dict[str, PlanRow] = {}
         self._left: set[str] = set()
         self._joined: set[str] = set()
@@ -70,25 +71,21 @@ class Sales:
         :param read_at: when the records were read, ISO 8601 UTC.
         """
         ended = self._sync.store.links.ended_versions("invoice")
-        moved = True
-        while moved:  # one that leaves a sale makes room for the next
-            moved = False
-            for ident, sale in sorted(self._records.items()):
-                own = self._own.get(ident)
-                if (
-                    not own
-                    or own.sale_id == sale
-                    or sale in self._being_billed
-                    or ident in self._doubtful | self._removed
-                ):
-                    continue
-                # Two invoices of one sale: what it was sold as before may have to be billed by itself.
-                into = ident if sale in self._links else sale
-                if own.sale_id != into:
-                    moved = True
-                    yield self._move(own, into, ended, read_at)
+        while movable := next(self._movable(), None):  # one that leaves a sale makes room for the next
+            yield self._move(*movable, ended, read_at)
         yield from self._joining(ended, read_at)
         yield from self._left_behind(read_at)
+
+    def _movable(self) -> Iterator[tuple[Link, str]]:
+        """Find what is sold as something else by now, and the sale that its link can go on with."""
+        for ident, sale in sorted(self._records.items()):
+            own = self._own.get(ident)
+            if own and own.sale_id != sale and sale not in self._being_billed and ident not in self._fixed:
+                # Beside another invoice of the same sale it counts for its own record: what it was sold as before may
+                # have to be billed by itself.
+                into = ident if sale in self._links else sale
+                if own.sale_id != into:
+                    yield own, into
 
     def _move(self, own: Link, sale: str, ended: Mapping[tuple[str, int], int], read_at: str) -> PlanRow:
         self._left.add(own.sale_id)
@@ -123,12 +120,8 @@ class Sales:
                 self._joined.add(sale)
                 yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read_at).parked(JOINED)
 
-    def link(self, row: PlanRow) -> Link | None:
-        """Give the invoice that is a record's own."""
-        return self._own.get(row.source_id)
-
-    def own(self, source_id: str) -> Link | None:
-        """Give the same by id."""
+    def link(self, source_id: str) -> Link | None:
+        """Give the invoice that is a record's own, as this plan leaves it."""
         return self._own.get(source_id)
 
     def billed_through(self, row: PlanRow) -> PlanRow | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from driver import SOURCES
-from records import add_account, add_deal, add_order, invoice_of
+from records import add_account, add_deal, add_order, invoice_of, sell_as
 from rounds import (
     Rounds,
     at,
@@ -30,10 +30,6 @@ from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.replay import resolve
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-
-
-def sell_as(drive: Rounds, order: str, deal: str | None) -> None:
-    drive.sandbox.org.update("Order", order, {"OpportunityId": deal})
 
 
 def prospect(drive: Rounds, account: str) -> str:
@@ -68,7 +64,7 @@ def test_an_order_gets_a_deal_while_its_update_is_in_flight(drive: Rounds) -> No
     moved_on(drive)
     drive.sandbox.org.update("Order", order, {"PoNumber": "PO-7"})
     older = drive.prepare()
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     during(drive, f"PUT {invoice_of(drive.sandbox, order)['id']}", older, drive.prepare())
     assert open_items(drive) == []
     assert bearing(drive, order)[0]["poNumber"] == "PO-7"
@@ -83,7 +79,7 @@ def test_an_order_gets_a_deal_while_its_void_is_in_flight(drive: Rounds) -> None
     drive.sandbox.org.update("Order", order, {"Status": "Draft"})
     older = drive.prepare()
     drive.sandbox.org.update("Order", order, {"Status": "Activated"})
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     during(drive, f"DELETE {invoice_of(drive.sandbox, order)['id']}", older, drive.prepare())
     drive.run_back()
     weeks(drive, 2)
@@ -152,7 +148,7 @@ def test_a_deal_is_not_billed_while_its_order_is_in_doubt(drive: Rounds, what: s
         fault(drive, "drop_after")
     drive.run()
     deal = add_deal(drive.sandbox, account)
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     drive.look_up()
     moved_on(drive)
@@ -169,7 +165,7 @@ def test_a_deal_is_not_replayed_while_its_order_is_in_doubt(drive: Rounds) -> No
     table = drive.sandbox.org.table("Opportunity")
     day = table.rows[deal]["CloseDate"]
     drive.sandbox.org._save(table, table.rows[deal] | {"CloseDate": None}, table.rows[deal])
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     drive.sandbox.org.update("Opportunity", deal, {"CloseDate": day})
     replay_all(drive)
@@ -219,7 +215,7 @@ def test_a_removed_invoice_of_an_order_that_is_left_out_keeps_no_deal_waiting(dr
     remove(drive, invoice_of(drive.sandbox, order))
     drive.run_back()
     deal = add_deal(drive.sandbox, account)
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     weeks(drive, 6)
     assert len(bearing(drive, deal)) == 1
@@ -233,7 +229,7 @@ def test_a_standing_invoice_of_an_order_that_is_left_out_bills_the_deal_it_joins
     moved_on(drive)
     drive.sandbox.org.update("Order", order, {"Status": "Draft"})
     deal = add_deal(drive.sandbox, account)
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     weeks(drive, 2)
     assert len(bearing(drive, order)) == 1
@@ -252,7 +248,7 @@ def test_a_deal_that_its_order_leaves_for_a_billed_one_is_billed_by_itself(drive
     drive.run()
     drive.run_back()
     moved_on(drive)
-    sell_as(drive, order, two)
+    sell_as(drive.sandbox, order, two)
     drive.run()
     assert (order, "sale_billed_twice") in open_items(drive)
     remove(drive, invoice_of(drive.sandbox, order if which == "order's" else two))
@@ -269,7 +265,7 @@ def test_orders_that_change_places_keep_their_invoices(drive: Rounds, moves: str
     moved_on(drive)
     made = links(drive)
     for order, sale in zip(orders, (two, None, one) if moves == "chain" else (two, one, None), strict=True):
-        sell_as(drive, order, sale)
+        sell_as(drive.sandbox, order, sale)
     for _ in range(3):
         moved_on(drive)
     assert open_items(drive) == []
@@ -283,7 +279,7 @@ def test_two_invoices_of_a_sale_are_no_question_when_one_is_voided_in_the_same_r
     drive.run()
     moved_on(drive)
     lose(drive, deal)
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     for _ in range(2):
         moved_on(drive)

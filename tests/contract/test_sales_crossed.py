@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, add_line, add_order, invoice_of, today
+from records import add_account, add_deal, add_line, add_order, invoice_of, sell_as, today
 from rounds import (
     Rounds,
     at,
@@ -26,10 +26,6 @@ from rounds import (
 from voids import lose, void_unpaid
 
 
-def sell_as(drive: Rounds, order: str, deal: str | None) -> None:
-    drive.sandbox.org.update("Order", order, {"OpportunityId": deal})
-
-
 def test_an_order_that_gets_a_deal_whose_invoice_was_voided(drive: Rounds) -> None:
     void_unpaid(drive)
     account = add_account(drive.sandbox)
@@ -37,7 +33,7 @@ def test_an_order_that_gets_a_deal_whose_invoice_was_voided(drive: Rounds) -> No
     drive.run()
     lose(drive, deal)
     drive.run()
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     drive.sandbox.org.update("Order", order, {"PoNumber": "PO-7"})
     drive.run()  # IntegrityError after the PUT; and every later run dies in settle()
@@ -50,7 +46,7 @@ def test_two_orders_that_take_turns_with_a_deal(drive: Rounds) -> None:
     deal = add_deal(drive.sandbox, account, StageName="Prospecting")
     drive.run()
     for order, sale in ((first, deal), (first, None), (second, deal)):
-        sell_as(drive, order, sale)
+        sell_as(drive.sandbox, order, sale)
         drive.run()
     drive.sandbox.org.update("Order", second, {"PoNumber": "PO-7"})
     for _ in range(3):
@@ -69,11 +65,11 @@ def test_an_order_gets_a_deal_whose_invoice_is_being_made(drive: Rounds, when: s
     if when == "in doubt":
         fault(drive, "drop_after")
         drive.run()
-        sell_as(drive, order, deal)
+        sell_as(drive.sandbox, order, deal)
         drive.run()
     else:
         older = drive.prepare()
-        sell_as(drive, order, deal)
+        sell_as(drive.sandbox, order, deal)
         newer = drive.prepare()
         at(drive, "received POST records/invoices", lambda: drive.finish(newer))
         drive.finish(older)
@@ -116,7 +112,7 @@ def test_two_invoices_of_one_sale_are_named_by_another_store(drive: Rounds, tmp_
     account = add_account(box)
     order, deal = add_order(box, account, None), add_deal(box, account, "300.00")
     drive.run()
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     assert open_items(drive) == [(order, "sale_billed_twice")]
     box.clock.advance(3600)
@@ -136,7 +132,7 @@ def test_a_deal_whose_order_went_elsewhere_after_a_month(drive: Rounds) -> None:
     drive.run()
     drive.sandbox.clock.advance(36 * 86400)
     drive.run()
-    sell_as(drive, order, None)
+    sell_as(drive.sandbox, order, None)
     weeks(drive, 3)
     assert bearing(drive, deal) or deal in dict(open_items(drive))
 
@@ -152,7 +148,7 @@ def test_a_deal_gets_an_order_that_is_billed_and_not_in_hand(drive: Rounds, why:
     if why == "replay":
         drive.run()  # refused: parked
         lock(drive, None)
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     if why == "unfit":
         table = drive.sandbox.org.table("Order")
         table_row = table.rows[order]
@@ -168,7 +164,7 @@ def test_voiding_one_of_two_invoices_of_a_sale_closes_its_item(drive: Rounds) ->
     account = add_account(drive.sandbox)
     order, deal = add_order(drive.sandbox, account, None), add_deal(drive.sandbox, account, "300.00")
     drive.run()
-    sell_as(drive, order, deal)
+    sell_as(drive.sandbox, order, deal)
     drive.run()
     remove(drive, invoice_of(drive.sandbox, deal))  # "Void one of the two invoices in Kashoo."
     weeks(drive, 2)

@@ -56,6 +56,11 @@ def add_order(box: Sandbox, account: str, deal: str | None, price: str = "250.00
     return order
 
 
+def sell_as(box: Sandbox, order: str, deal: str | None) -> None:
+    """Give an Order another Opportunity, or none."""
+    box.org.update("Order", order, {"OpportunityId": deal})
+
+
 def set_amount(box: Sandbox, deal: str, amount: str) -> None:
     """Make Salesforce say another Amount than its lines add up to, as roll-ups of the org's own may."""
     table = box.org.table("Opportunity")
