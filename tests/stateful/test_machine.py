@@ -222,7 +222,8 @@ class Trade(RuleBasedStateMachine):
 
     def refused(self) -> list[Row]:
         """List what is parked, but for the records whose sale may be billed by a write that is in doubt."""
-        doubtful = {row["sale_id"] for row in operations(self.drive, State.IN_DOUBT)}
+        rows = operations(self.drive, State.IN_DOUBT)
+        doubtful = {row["sale_id"] for row in rows} | {self.orders.get(row["source_id"]) for row in rows}
         parked = operations(self.drive, State.PARKED)
         return [row for row in parked if row["error_class"] != "waiting_for_sale" or row["sale_id"] not in doubtful]
 
