@@ -59,6 +59,7 @@ class Sales:
         self._removed = removals.named(sync)
         self._fixed = self._doubtful | self._removed
         self._claimed: dict[str, PlanRow] = {}
+        self._instead: dict[str, PlanRow] = {}  # where the invoice that is linked to the sale was removed
         self._left: set[str] = set()
         self._joined: set[str] = set()
 
@@ -136,14 +137,18 @@ class Sales:
                 return row.parked(BEING_BILLED)
             if own is None and row.sale_id in self._left | self._joined:
                 return row.parked(LEFT if row.sale_id in self._left else JOINED)
-        if link is None or link.source_id == row.source_id:
+        stands = own is not None and row.source_id not in self._removed
+        if link and stands and link.source_id in self._removed:
+            other = self._instead.setdefault(row.sale_id, row)
+            sobject, ident = other.source_object, other.source_id
+        elif link is None or link.source_id == row.source_id:
             other = self._claimed.setdefault(row.sale_id, row)
             sobject, ident = other.source_object, other.source_id
         else:
             sobject, ident = link.source_object, link.source_id
         if ident == row.source_id or (own and ident in self._removed):
             return None
-        if own and row.source_id not in self._removed:
+        if own and stands:
             cause = f"{sobject} {ident} bills the same sale with an invoice of its own"
             row = replace(row, sale_id=own.sale_id, kashoo_id=own.kashoo_id, link_version=own.version)
             return row.reviewed(Problem(TWICE, cause, "Void one of the two invoices in Kashoo."))

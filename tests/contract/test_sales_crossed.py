@@ -172,3 +172,19 @@ def test_voiding_one_of_two_invoices_of_a_sale_closes_its_item(drive: Rounds) ->
     drive.run()
     assert bearing(drive, order)[0].get("poNumber") == "PO-7"
     assert (order, "sale_billed_twice") not in open_items(drive)
+
+
+def test_two_invoices_of_a_sale_whose_own_was_removed_are_put_to_a_person(drive: Rounds) -> None:
+    account = add_account(drive.sandbox)
+    deal = add_deal(drive.sandbox, account)
+    orders = [add_order(drive.sandbox, account, None, price) for price in ("300.00", "400.00")]
+    drive.run()
+    remove(drive, invoice_of(drive.sandbox, deal))
+    drive.run_back()
+    for order in orders:
+        sell_as(drive.sandbox, order, deal)
+    drive.run()
+    weeks(drive, 2)
+    twice = [ident for ident, why in open_items(drive) if why == "sale_billed_twice"]
+    assert twice == orders[1:]
+    assert (deal, "removed_in_books") in open_items(drive)

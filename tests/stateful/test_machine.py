@@ -44,7 +44,7 @@ LONG_STEPS = 100
 LONG_PARTS = 10
 """So that what one of them finds, and how far it got, is known before all are done."""
 ACCOUNTS = 3
-TWICE = {"sale_billed_twice", "no_longer_billable", "possible_duplicate"}
+TWICE = {"sale_billed_twice", "no_longer_billable", "possible_duplicate", "in_doubt", "no_answer"}
 """What names a second invoice of one sale."""
 
 LOST = ["drop_before", "drop_after", "cut_body", "error_before", "error_after", "unauthorized_after", "html_after"]
