@@ -24,7 +24,7 @@ class Reads:
 
     def __init__(self, sync: Sync) -> None:
         self._sync = sync
-        self._kept: dict[str, Any] = _decoded(sync.files.read_json(NAME) or {})
+        self._kept: dict[str, dict[str, Any] | None] = _decoded(sync.files.read_json(NAME) or {})
         self._before = len(self._kept)
 
     def read(self, target: str, kashoo_id: int, version: int) -> dict[str, Any] | None:
@@ -36,7 +36,7 @@ class Reads:
         key = f"{target}/{kashoo_id}/{version}"
         if key not in self._kept:
             self._kept[key] = self._sync.kashoo.read(target, kashoo_id)
-        return self._kept[key]  # type: ignore[no-any-return]
+        return self._kept[key]
 
     def keep(self) -> bool:
         """Keep what was read for the next try of the plan; says whether that is more than the last one had."""

@@ -45,6 +45,16 @@ def extracted(drive: Rounds) -> Sync:
     return sync
 
 
+def customer_and_account(drive: Rounds) -> tuple[str, str]:
+    """Add two Accounts, the first of which has a customer."""
+    first = add_account(drive.sandbox, "Loser", "loser@customer.example")
+    second = add_account(drive.sandbox, "Survivor", "survivor@customer.example")
+    add_deal(drive.sandbox, first)
+    drive.run()
+    moved_on(drive)
+    return first, second
+
+
 def during(drive: Rounds, request: str, older: Sync, newer: Sync) -> None:
     """Apply the older plan, and the newer one in the middle of its request."""
     at(drive, f"received {request}", lambda: drive.finish(newer))
@@ -89,11 +99,7 @@ def test_an_order_gets_a_deal_while_its_void_is_in_flight(drive: Rounds) -> None
 
 def test_an_account_is_merged_while_its_update_is_in_flight(drive: Rounds) -> None:
     box = drive.sandbox
-    loser = add_account(box, "Loser", "loser@customer.example")
-    survivor = add_account(box, "Survivor", "survivor@customer.example")
-    add_deal(box, loser)
-    drive.run()
-    moved_on(drive)
+    loser, survivor = customer_and_account(drive)
     box.org.update("Account", loser, {"Name": "Loser renamed"})
     older = drive.prepare()
     box.org.merge("Account", survivor, [loser])
@@ -107,11 +113,7 @@ def test_an_account_is_merged_while_its_update_is_in_flight(drive: Rounds) -> No
 
 def test_a_merge_is_not_forgotten_with_the_write_it_waits_for(drive: Rounds) -> None:
     box = drive.sandbox
-    loser = add_account(box, "Loser", "loser@customer.example")
-    survivor = add_account(box, "Survivor", "survivor@customer.example")
-    add_deal(box, loser)
-    drive.run()
-    moved_on(drive)
+    loser, survivor = customer_and_account(drive)
     (customer,) = bearing(drive, loser, "customers")
     box.org.update("Account", loser, {"Name": "Loser renamed"})
     writer = drive.prepare()

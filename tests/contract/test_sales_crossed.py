@@ -26,6 +26,14 @@ from rounds import (
 from voids import lose, void_unpaid
 
 
+def another_store(drive: Rounds, folders: Any, kind: str) -> Rounds:
+    """Give a store on the same business: a new one, or this one as it is now, to be restored later."""
+    folder = folders.mktemp("other")
+    other = backup_of(drive, folder) if kind == "restored" else Rounds(drive.sandbox, folder)
+    other.runs = 500
+    return other
+
+
 def test_an_order_that_gets_a_deal_whose_invoice_was_voided(drive: Rounds) -> None:
     void_unpaid(drive)
     account = add_account(drive.sandbox)
@@ -84,9 +92,7 @@ def test_an_order_gets_a_deal_whose_invoice_is_being_made(drive: Rounds, when: s
 
 @pytest.mark.parametrize("store", ["new", "restored"])
 def test_a_second_order_is_not_billed_by_another_store(drive: Rounds, tmp_path_factory: Any, store: str) -> None:
-    box, folder = drive.sandbox, tmp_path_factory.mktemp("other")
-    other = backup_of(drive, folder) if store == "restored" else Rounds(box, folder)
-    other.runs = 500
+    box, other = drive.sandbox, another_store(drive, tmp_path_factory, store)
     account = add_account(box)
     deal = add_deal(box, account, StageName="Prospecting")
     draft = {"AccountId": account, "OpportunityId": deal, "Status": "Draft", "EffectiveDate": today(box)}
@@ -106,9 +112,7 @@ def test_a_second_order_is_not_billed_by_another_store(drive: Rounds, tmp_path_f
 
 @pytest.mark.parametrize("store", ["new", "restored"])
 def test_two_invoices_of_one_sale_are_named_by_another_store(drive: Rounds, tmp_path_factory: Any, store: str) -> None:
-    box, folder = drive.sandbox, tmp_path_factory.mktemp("other")
-    other = backup_of(drive, folder) if store == "restored" else Rounds(box, folder)
-    other.runs = 500
+    box, other = drive.sandbox, another_store(drive, tmp_path_factory, store)
     account = add_account(box)
     order, deal = add_order(box, account, None), add_deal(box, account, "300.00")
     drive.run()
