@@ -28,8 +28,8 @@ from airflow_provider_kashoo.sync import salesforce_delta, salesforce_read
 from airflow_provider_kashoo.sync.books_plan import BooksPlan, Candidate
 from airflow_provider_kashoo.sync.holdings import fields_of
 from airflow_provider_kashoo.sync.preflight import preflight
-from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.waits import Reads
 
 PREFLIGHT_REQUESTS = 6
 """A token, the businesses, and the two short lists that the mappings name codes of."""

@@ -29,11 +29,11 @@ from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import INTO, plan_merges
-from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.waits import Reads
 
 BOOKS_OWN = frozenset({"lines", "currency"})
 """Fields in which the books win when both sides changed; in all others Salesforce does."""

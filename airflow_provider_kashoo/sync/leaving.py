@@ -18,10 +18,10 @@ from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, Action, PlanRow
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import removals
-from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sales import records_of
 from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.waits import Reads
 
 MANY = 10
 """More records than this do not vanish at once: rather, the user may not read them any more."""

@@ -16,9 +16,9 @@ from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_b
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
-from airflow_provider_kashoo.sync.reads import Reads, waiting
 from airflow_provider_kashoo.sync.settle import settle
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.waits import Reads, waiting
 from airflow_provider_kashoo.sync.write_back_apply import WriteBack
 
 
@@ -47,7 +47,7 @@ def plan(sync: Sync) -> PlanSummary:
     :raises BudgetSpent: when the request budget needs a longer wait; what was read of single records is kept.
     """
     # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
-    windows = {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
+    windows = _windows(sync)
     reads = Reads(sync)
     with waiting(sync, "plan", reads.keep):
         if sync.name == TO_KASHOO:
@@ -58,7 +58,7 @@ def plan(sync: Sync) -> PlanSummary:
         else:
             _check_deltas(sync)
             summary = write_back_plan.plan(sync, reads)
-    if windows != {name: sync.files.read_json(name) for name in sync.files.names("delta.")}:
+    if windows != _windows(sync):
         raise ConfigurationError(
             "An extract of this run read again while the plan was made.", remedy="Clear its task plan and what follows."
         )
@@ -121,6 +121,10 @@ def commit(sync: Sync) -> dict[str, str]:
                 moved[source] = report["upper"]
     sync.store.finish_run(sync.name, sync.run.run_id)
     return moved
+
+
+def _windows(sync: Sync) -> dict[str, Any]:
+    return {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
 
 
 def _check_deltas(sync: Sync) -> None:

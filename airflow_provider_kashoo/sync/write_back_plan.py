@@ -29,9 +29,9 @@ from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta, removals
-from airflow_provider_kashoo.sync.reads import Reads
 from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.waits import Reads
 
 OUT_OF_REACH = "Unreachable"
 """Settlement of a voided invoice whose record in Salesforce is deleted: told once a week, should it come back."""
