@@ -173,3 +173,16 @@ def test_a_password_in_the_url_is_in_no_message() -> None:
         database.check()
     assert "hunter2" not in str(caught.value)
     assert "cannot be reached" in str(caught.value)
+
+
+def test_a_full_disk_is_tried_again(sqlite_database) -> None:
+    def fill() -> None:
+        with sqlite_database.begin() as connection:
+            connection.execute(text("PRAGMA max_page_count = 1"))  # SQLite takes as many as there are
+            for number in range(1000):
+                connection.execute(tables.pools.insert().values(name=f"{number}" * 50, slots=1, recorded_at=0))
+
+    with pytest.raises(UnreachableError, match=r"has no space left.*Make room on its disk"):
+        fill()
+    with sqlite_database.begin() as connection:
+        assert connection.execute(tables.pools.select()).all() == []
