@@ -7,7 +7,7 @@ secret: they end in task logs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class SyncError(Exception):
@@ -98,3 +98,7 @@ class Problem:
     error_class: str
     cause: str
     fix: str
+
+    def of(self, **words: str) -> Problem:
+        """Fill in the words that its cause leaves open."""
+        return replace(self, cause=self.cause.format(**words))

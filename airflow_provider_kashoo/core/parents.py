@@ -10,6 +10,9 @@ Document = Mapping[str, Any]
 Parent = tuple[str, str]
 """Target and Salesforce id, such as ``("customer", "001...")``."""
 
+WAITING_FOR_PARENT = "waiting_for_parent"
+"""Error class of a record whose customer or item is not in the books."""
+
 
 def symbolic(parent: Parent) -> dict[str, list[str]]:
     """Write a link as it stands in a document, and in the staged files."""

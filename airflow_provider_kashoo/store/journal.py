@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.store import audit, reviews
 from airflow_provider_kashoo.store import links as link_rows
@@ -458,16 +459,6 @@ class Journal:
         )
 
 
-POSSIBLE_DUPLICATE = Problem(
-    "possible_duplicate",
-    "an answer came after the write was taken for lost: the books may hold it twice",
-    "Compare in Kashoo and remove one by hand.",
-)
-LATE_UPDATE = Problem(
-    "late_update",
-    "an update was answered after it was taken for lost: an older value may stand in the books",
-    "Nothing: its record is read and written afresh by the next run.",
-)
 NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
 

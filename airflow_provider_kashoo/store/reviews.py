@@ -45,6 +45,15 @@ class Reviews:
         with self._database.writing(self._scope_id) as transaction:
             transaction.connection.execute(_CLOSE, {**names, "closed_at": transaction.now})
 
+    def sources(self, target: str, question: Problem) -> set[str]:
+        """List the Salesforce records of which a question is open."""
+        items = self.all_open()
+        return {
+            item["source_id"]
+            for item in items
+            if item["target"] == target and item["error_class"] == question.error_class
+        }
+
     def all_open(self) -> list[Mapping[str, Any]]:
         """List open items, oldest first."""
         with self._database.begin() as connection:

@@ -27,38 +27,28 @@ from airflow_provider_kashoo.clients.outcomes import (
 from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem, StoppedError, UnreachableError
 from airflow_provider_kashoo.core.operations import Event, State
-from airflow_provider_kashoo.core.parents import parents_of, resolve_parents
+from airflow_provider_kashoo.core.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
+from airflow_provider_kashoo.core.questions import (
+    CLOSED_BY_SKIPPED,
+    CLOSED_BY_UNCHANGED,
+    CLOSED_BY_WRITTEN,
+    TOTAL_DIFFERS,
+    total_differs,
+)
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.books_plan import SWEPT
-from airflow_provider_kashoo.sync.differences import TOTAL_DIFFERS, total_differs
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.merges import INTO
-from airflow_provider_kashoo.sync.sales import AGAIN, BEING_BILLED, SALE, TWICE
+from airflow_provider_kashoo.sync.sales import BEING_BILLED, SALE
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 
 log = logging.getLogger(__name__)
 
 SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
-
-GONE_WHEN_UNCHANGED = frozenset(
-    {
-        "no_longer_billable",
-        "changed_on_both_sides",
-        "identity_changed",
-        "paid_invoice_changed",
-        "late_update",
-        TWICE,
-        AGAIN,
-    }
-)
-"""Review items that close by themselves when the record is again as it was written last."""
-
-GONE_WHEN_SKIPPED = frozenset({AGAIN, TWICE})
-GONE_WHEN_WRITTEN = GONE_WHEN_UNCHANGED | {"removed_in_books"}
 
 
 class BooksApply:
@@ -138,7 +128,7 @@ class BooksApply:
             return row.action.value
         if was_parked:
             self.sync.store.journal.release(row)
-        self._close_reviews(row, GONE_WHEN_UNCHANGED if row.action is Action.UNCHANGED else GONE_WHEN_SKIPPED)
+        self._close_reviews(row, CLOSED_BY_UNCHANGED if row.action is Action.UNCHANGED else CLOSED_BY_SKIPPED)
         return row.action.value
 
     def _write(self, row: PlanRow) -> str:
@@ -148,7 +138,7 @@ class BooksApply:
             document = resolve_parents(row.document, self._linked)
         if waiting := _unresolved(document):
             cause = f"its {waiting} is not in the books"
-            return self._block(row, Problem("waiting_for_parent", cause, f"Settle the {waiting}."))
+            return self._block(row, Problem(WAITING_FOR_PARENT, cause, f"Settle the {waiting}."))
         row = replace(row, document=document, payload=resolve_parents(row.payload, self._linked))
         call = self._prepare(row)
         if call is None:
@@ -274,7 +264,7 @@ class BooksApply:
         except LostLease:
             return self._late(sent, change)
         self._linked[row.target, row.source_id] = written.id
-        self._close_reviews(row, GONE_WHEN_WRITTEN if review else GONE_WHEN_WRITTEN | {TOTAL_DIFFERS.error_class})
+        self._close_reviews(row, CLOSED_BY_WRITTEN if review else CLOSED_BY_WRITTEN | {TOTAL_DIFFERS.error_class})
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
         return _PAST[row.action]
 
@@ -351,7 +341,7 @@ class BooksApply:
                 return "linked"  # by an earlier try of this run
             return self._stale(row)
         self._linked[row.target, row.source_id] = change.kashoo_id
-        self._close_reviews(row, GONE_WHEN_WRITTEN)
+        self._close_reviews(row, CLOSED_BY_WRITTEN)
         return "linked"
 
     def _follow(self, row: PlanRow) -> str:

@@ -19,8 +19,14 @@ from airflow_provider_kashoo.core import diff, match
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.core.parents import parents_of, resolve_parents
+from airflow_provider_kashoo.core.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, Action, PlanRow, PlanSummary, in_order, summarise
+from airflow_provider_kashoo.core.questions import (
+    CHANGED_ON_BOTH_SIDES,
+    IDENTITY_CHANGED,
+    PAID_INVOICE_CHANGED,
+    removed_in_books,
+)
 from airflow_provider_kashoo.core.totals import expected_total
 from airflow_provider_kashoo.core.transform import Document, Transformed, transform
 from airflow_provider_kashoo.store.links import Link
@@ -29,7 +35,6 @@ from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
 from airflow_provider_kashoo.sync.merges import INTO, plan_merges
-from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
@@ -47,7 +52,7 @@ NOT_READABLE = Problem(
     "Let the user of the connection read it; nothing, if it was erased.",
 )
 
-NOT_ALONE = frozenset({"contact", "currency"})
+ONLY_BY_A_PERSON = frozenset({"contact", "currency"})
 """Fields of an existing invoice that are never changed without a person."""
 
 
@@ -224,7 +229,7 @@ class BooksPlan:
             return
         for kind, ident in [] if candidate.at_rest else parents_of(document):
             if (kind, ident) in self.unfit:
-                self._park(row, Problem("waiting_for_parent", f"its {kind} is parked", f"Settle the {kind} first."))
+                self._park(row, Problem(WAITING_FOR_PARENT, f"its {kind} is parked", f"Settle the {kind} first."))
                 return
         document = resolve_parents(document, self.linked)
         if candidate.link:
@@ -259,12 +264,11 @@ class BooksPlan:
             if name == self.sync.kashoo.profile.reference_field(row.target):
                 continue  # what a person wrote beside our reference stays
             if name in BOOKS_OWN:
-                self._review(
-                    row, "changed_on_both_sides", f"{name} changed on both sides; the books win", "Compare them."
-                )
+                self.rows.append(row.reviewed(CHANGED_ON_BOTH_SIDES.of(field=name)))
             else:
                 merged.write[name] = document.get(name)
-        if row.target == "invoice" and not self._may_change(row, theirs, merged.write):
+        if row.target == "invoice" and (question := _question_of(theirs, merged.write)):
+            self.rows.append(row.reviewed(question))
             return
         row = replace(row, payload=merged.write, base=self.sync.store.hashes.of(theirs))
         if merged.write:
@@ -274,17 +278,6 @@ class BooksPlan:
             self._add(replace(row, payload=read), Action.LINK, "the books say the same already")
         else:
             self._add(row, Action.UNCHANGED, "the books win")
-
-    def _may_change(self, row: PlanRow, theirs: dict[str, Any], write: dict[str, Any]) -> bool:
-        """Say whether an invoice may be changed without a person; otherwise open a review item."""
-        alone = sorted(NOT_ALONE & set(write))
-        if alone:
-            self._review(row, "identity_changed", f"{', '.join(alone)} changed after billing", "Decide in Kashoo.")
-        elif "lines" in write and theirs["balanceDue"] != theirs["totalDue"]:
-            self._review(row, "paid_invoice_changed", "the deal changed after money came in", "Correct it in Kashoo.")
-        else:
-            return True
-        return False
 
     def _plan_deleted(self, mapping: Mapping) -> None:
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
@@ -315,9 +308,6 @@ class BooksPlan:
         self.unfit[row.target, row.source_id] = problem
         self.rows.append(row.parked(problem))
 
-    def _review(self, row: PlanRow, error_class: str, cause: str, fix: str) -> None:
-        self.rows.append(row.reviewed(Problem(error_class, cause, fix)))
-
     def _add(self, row: PlanRow, action: Action, reason: str) -> None:
         self.rows.append(replace(row, action=action, reason=reason))
 
@@ -332,6 +322,18 @@ class BooksPlan:
         self.unfit[row.target, row.source_id] = Problem("in_doubt", "its outcome is not known yet", "")
         self._add(row, Action.WAIT, OUTCOME_UNKNOWN)
         return True
+
+
+def _question_of(invoice: dict[str, Any], write: dict[str, Any]) -> Problem | None:
+    """Ask a person before an invoice gets another customer or currency, or other lines after money came in.
+
+    :param write: the fields that would be changed.
+    """
+    if fields := sorted(ONLY_BY_A_PERSON & write.keys()):
+        return IDENTITY_CHANGED.of(fields=", ".join(fields))
+    if "lines" in write and invoice["balanceDue"] != invoice["totalDue"]:
+        return PAID_INVOICE_CHANGED
+    return None
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

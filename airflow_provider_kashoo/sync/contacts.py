@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.sync.removals import REMOVED_IN_BOOKS, removed_in_books
+from airflow_provider_kashoo.core.questions import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
 
 TARGETS = ("customer", "item")
@@ -61,13 +61,10 @@ def notes(sync: Sync) -> list[str]:
     ]
 
 
-def close(sync: Sync) -> None:
-    """Close the reviews of records that are in the books again, or were linked to one that is."""
+def standing(sync: Sync) -> set[tuple[str, str]]:
+    """List (target, source id) of what is linked to a record that stands in the books."""
     staged = sync.files.read_json("contacts.standing") or {}
-    standing = {(target, source_id) for target, source_id in staged.get("records", [])}
-    for item in sync.store.reviews.all_open():
-        if item["error_class"] == REMOVED_IN_BOOKS and (item["target"], item["source_id"]) in standing:
-            sync.store.reviews.close(item["target"], item["source_id"], [REMOVED_IN_BOOKS])
+    return {(target, source_id) for target, source_id in staged.get("records", [])}
 
 
 def _staged(sync: Sync) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from airflow_provider_kashoo.core import match, soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.transform import Document
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.sync import Sync
 

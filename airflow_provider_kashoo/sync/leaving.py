@@ -15,10 +15,13 @@ from airflow_provider_kashoo.core.leaving import why_it_stays
 from airflow_provider_kashoo.core.match import AMBIGUOUS
 from airflow_provider_kashoo.core.operations import UNSETTLED
 from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, Action, PlanRow
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.core.questions import (
+    NO_LONGER_BILLABLE,
+    POSSIBLE_DUPLICATE,
+    REMOVED_IN_BOOKS,
+    removed_in_books,
+)
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import removals
-from airflow_provider_kashoo.sync.removals import removed_in_books
 from airflow_provider_kashoo.sync.sales import records_of
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.waits import Reads
@@ -27,7 +30,6 @@ MANY = 10
 """More records than this do not vanish at once: rather, the user may not read them any more."""
 
 WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided", "Nothing: planned again.")
-BY_HAND = Problem("no_longer_billable", "its invoice stands, but it is {why}", "Void the invoice or win the deal.")
 
 
 class Leaving:
@@ -64,7 +66,7 @@ class Leaving:
         """
         left = {ident: each for ident, each in self._left.items() if ident not in self._billable}
         too_many = sum(vanished for _, _, _, vanished in left.values()) > MANY
-        removed = removals.named(self._sync)
+        removed = self._sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
         doubtful = {ident for target, ident in in_doubt if target == "invoice"}
         voids: list[PlanRow] = []
         for ident, (row, link, reason, vanished) in sorted(left.items()):
@@ -92,11 +94,7 @@ class Leaving:
         theirs = self._reads.read(row.target, link.kashoo_id, link.version)
         if theirs is None or is_gone(theirs):
             return removed_in_books(row)
-        copies = {
-            item["source_id"]
-            for item in self._sync.store.reviews.all_open()
-            if item["target"] == row.target and item["error_class"] == POSSIBLE_DUPLICATE.error_class
-        }
+        copies = self._sync.store.reviews.sources(row.target, POSSIBLE_DUPLICATE)
         why = why_it_stays(
             theirs,
             to_document(row.target, theirs, profile),
@@ -139,13 +137,12 @@ def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:
     :param reason: why it is no longer to be billed.
     :param why: why its invoice was not voided; empty when nobody asked for that.
     """
-    cause = BY_HAND.cause.format(why=reason) + (f"; it was not voided: {why}" if why else "")
-    return row.reviewed(replace(BY_HAND, cause=cause))
+    return row.reviewed(NO_LONGER_BILLABLE.of(why=reason + (f"; it was not voided: {why}" if why else "")))
 
 
 def not_voided(row: PlanRow, why: str) -> Problem:
     """Say to a person that Kashoo did not void what was planned to be."""
-    return Problem(BY_HAND.error_class, f"{row.reason}; it was not voided: {why}", BY_HAND.fix)
+    return replace(NO_LONGER_BILLABLE, cause=f"{row.reason}; it was not voided: {why}")
 
 
 def returned() -> Problem:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.questions import MERGED_APART
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.sync import Sync
 
 INTO = "into"
 """Key of a row's payload: the record that the link goes on with."""
-
-APART_FIX = "Merge the two in Kashoo; new invoices go to the survivor's."
 
 
 def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) -> Iterator[tuple[PlanRow, Link | None]]:
@@ -39,9 +38,9 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
             reason, more = f"merged into {survivor}", {"payload": {INTO: survivor}, "source_read": read}
             yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, **more), links[survivor]
         elif link and other and other.kashoo_id != link.kashoo_id:
-            cause = f"merged into {survivor}, but in Kashoo they are {mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
-            problem = {"error_class": "merged_apart", "fix": APART_FIX}
-            yield link.row(sync.name, Action.REVIEW, cause, mapping=mapping.name, **problem), None
+            both = f"{mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
+            row = link.row(sync.name, Action.REVIEW, "", mapping=mapping.name)
+            yield row.reviewed(MERGED_APART.of(survivor=survivor, both=both)), None
 
 
 def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str, read: str) -> PlanRow:

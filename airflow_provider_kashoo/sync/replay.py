@@ -11,11 +11,12 @@ from typing import Any
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.operations import Event, State
+from airflow_provider_kashoo.core.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.plan import Action
+from airflow_provider_kashoo.core.questions import total_differs
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.differences import total_differs
 from airflow_provider_kashoo.sync.settle import reference_of
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
@@ -120,7 +121,7 @@ def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Operation]:
         raise ConfigurationError(f"No parked operation has the id {unknown[0]}.", remedy="See: airflow kashoo status")
     rows = [parked[ident] for ident in sorted(chosen)]
     if any(row["target"] in {"customer", "item"} for row in rows):
-        rows += [row for row in parked.values() if row["error_class"] == "waiting_for_parent" and row not in rows]
+        rows += [row for row in parked.values() if row["error_class"] == WAITING_FOR_PARENT and row not in rows]
     return rows
 
 

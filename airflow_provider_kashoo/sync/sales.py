@@ -10,15 +10,13 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.questions import REMOVED_IN_BOOKS, SALE_BILLED_TWICE, SECOND_OF_SALE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import removals
 from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
 
 SALE = "sale"
 """Key of a row's payload: the sale that the link goes on with."""
-
-TWICE, AGAIN = "sale_billed_twice", "second_of_sale"
 
 BEING_BILLED = Problem(
     "waiting_for_sale", "it is sold through another record, whose outcome is not known", "Nothing: planned again."
@@ -56,7 +54,7 @@ class Sales:
         }
         for ident in sorted(self._doubtful & self._records.keys()):  # under which sale it was sent does not matter
             self._being_billed.setdefault(self._records[ident], ident)
-        self._removed = removals.named(sync)
+        self._removed = sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
         self._fixed = self._doubtful | self._removed
         self._claimed: dict[str, PlanRow] = {}
         self._instead: dict[str, PlanRow] = {}  # where the invoice that is linked to the sale was removed
@@ -149,12 +147,10 @@ class Sales:
         if ident == row.source_id or (own and ident in self._removed):
             return None
         if own and stands:
-            cause = f"{sobject} {ident} bills the same sale with an invoice of its own"
             row = replace(row, sale_id=own.sale_id, kashoo_id=own.kashoo_id, link_version=own.version)
-            return row.reviewed(Problem(TWICE, cause, "Void one of the two invoices in Kashoo."))
+            return row.reviewed(SALE_BILLED_TWICE.of(other=f"{sobject} {ident}"))
         if sobject == row.source_object:
-            cause = f"its sale is billed through another {sobject}, {ident}"
-            return row.reviewed(Problem(AGAIN, cause, "Bill it by hand, or correct its sale."))
+            return row.reviewed(SECOND_OF_SALE.of(other=f"{sobject}, {ident}"))
         return replace(row, action=Action.SKIP, reason=f"its sale is billed through its {sobject}")
 
 

@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
-from airflow_provider_kashoo.sync.differences import total_differs
+from airflow_provider_kashoo.core.questions import total_differs
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)

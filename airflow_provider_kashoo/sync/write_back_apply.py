@@ -9,20 +9,18 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.clients.refusals import TRANSIENT
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
-from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
-from airflow_provider_kashoo.sync import contacts, differences, kashoo_delta
-from airflow_provider_kashoo.sync.removals import STANDS_AGAIN
+from airflow_provider_kashoo.core.questions import STANDS_AGAIN
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.sync.close_questions import close_questions
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 from airflow_provider_kashoo.sync.write_back_plan import OUT_OF_REACH
 
@@ -78,30 +76,8 @@ class WriteBack:
             if self._stopping():
                 raise StoppedError
             self._send(batch[start : start + MAX_COLLECTION])
-        self._close_duplicates()
-        differences.close(self.sync)
-        contacts.close(self.sync)
+        close_questions(self.sync)
         return {outcome: count for outcome, count in self.counts.items() if count}
-
-    def _close_duplicates(self) -> None:
-        """Close the review of a second record that is gone, lost its reference, or turned out to be the only one."""
-        kashoo, reviews = self.sync.kashoo, self.sync.store.reviews
-        for item in reviews.all_open():
-            if item["error_class"] == POSSIBLE_DUPLICATE.error_class:
-                target, other = item["target"], kashoo.read(item["target"], item["kashoo_id"])
-                marks = other and to_document(target, other, kashoo.profile)["references"]
-                if is_gone(other) or not marks or (target == "invoice" and self._is_single(item)):
-                    reviews.close(target, item["source_id"], [item["error_class"]])
-
-    def _is_single(self, item: Mapping[str, Any]) -> bool:
-        """Say whether a possible duplicate is the linked invoice itself, and the week's list shows no other bearer."""
-        link = self.sync.store.links.of_sources("invoice", [item["source_id"]]).get(item["source_id"])
-        if link is None or link.kashoo_id != item["kashoo_id"]:
-            return False
-        reference = str(Reference(link.source_id, link.part, link.generation))
-        bearers = kashoo_delta.staged_bearers(self.sync).get(reference)
-        since = item["opened_at"] < kashoo_delta.read_at(self.sync)
-        return since and kashoo_delta.swept(self.sync) and bearers == [link.kashoo_id]
 
     def _send(self, rows: list[PlanRow]) -> None:
         """Send a collection; what was turned away for a moment, such as by a row lock, twice more after a pause."""
@@ -143,7 +119,7 @@ class WriteBack:
             told = self.sync.store.hashes.fields(sent.row.document)
             self.sync.store.journal.written_back(sent, told, sent.row.base)
             if sent.row.base == "Void":
-                self.sync.store.reviews.close("invoice", sent.row.source_id, [STANDS_AGAIN])
+                self.sync.store.reviews.close("invoice", sent.row.source_id, [STANDS_AGAIN.error_class])
             self.counts["written_back"] += 1
             return
         if sent.row.base == "Void" and problem.error_class in DELETED:

@@ -23,13 +23,17 @@ from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.money import CENTS
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
+from airflow_provider_kashoo.core.questions import (
+    POSSIBLE_DUPLICATE,
+    REMOVED_IN_BOOKS,
+    STANDS_AGAIN,
+    removed_in_books,
+)
 from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, Allocation, is_complete, settle
 from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync import contacts, kashoo_delta, removals
-from airflow_provider_kashoo.sync.removals import removed_in_books
+from airflow_provider_kashoo.sync import contacts, kashoo_delta
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.waits import Reads
 
@@ -59,7 +63,8 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     known = _affected(sync, reads, links, invoices, parts, rows, waiting)
     rows += _copies(sync, links)
     _complete(sync, known, parts, waiting)
-    rows += [_stands_again(sync, link) for link in sync.store.links.ended("invoice") if link.kashoo_id in invoices]
+    voided = [link for link in sync.store.links.ended("invoice") if link.kashoo_id in invoices]
+    rows += [link.row(sync.name, Action.REVIEW, "").reviewed(STANDS_AGAIN) for link in voided]
     known += list(_voided(sync, reads, links, rows))
     for mapping in sync.mappings.values():
         if not mapping.into_books:
@@ -85,7 +90,8 @@ def _affected(
     waiting: set[tuple[str, str]],
 ) -> list[tuple[Link, dict[str, Any]]]:
     """Pair each link that may have changed, or whose last write-back is not settled, with its invoice now."""
-    known, swept, removed = [], kashoo_delta.swept(sync), removals.named(sync)
+    known, swept = [], kashoo_delta.swept(sync)
+    removed = sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
     for link in links:
         invoice = invoices.get(link.kashoo_id)
         due = link.settlement != "Void" or link.source_id in removed  # its question closes when it stands again
@@ -123,7 +129,7 @@ def _voided(sync: Sync, reads: Reads, live: list[Link], rows: list[PlanRow]) -> 
         if is_gone(invoice):
             yield link, _void(link, invoice or {})
         else:
-            rows.append(_stands_again(sync, link))
+            rows.append(link.row(sync.name, Action.REVIEW, "").reviewed(STANDS_AGAIN))
 
 
 def _void(link: Link, invoice: dict[str, Any]) -> dict[str, Any]:
@@ -207,21 +213,14 @@ def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], sta
     return replace(row, payload=changed)
 
 
-def _stands_again(sync: Sync, link: Link) -> PlanRow:
-    reason = "its invoice was voided by this sync and stands again in Kashoo"
-    fix = "Remove it in Kashoo, or leave it so."
-    return link.row(sync.name, Action.REVIEW, reason, error_class=removals.STANDS_AGAIN, fix=fix)
-
-
 def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:
     """Name every invoice that carries the reference of another one, which is linked."""
     bearers = kashoo_delta.staged_bearers(sync)
     for link in links:
         found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
         if others := [ident for ident in found if ident != link.kashoo_id]:
-            reason = f"{len(others)} more invoices carry its reference"
-            problem = {"error_class": POSSIBLE_DUPLICATE.error_class, "fix": POSSIBLE_DUPLICATE.fix}
-            yield link.row(sync.name, Action.REVIEW, reason, kashoo_id=others[0], **problem)
+            problem = replace(POSSIBLE_DUPLICATE, cause=f"{len(others)} more invoices carry its reference")
+            yield link.row(sync.name, Action.REVIEW, "", kashoo_id=others[0]).reviewed(problem)
 
 
 def _value(value: Any, is_money: bool) -> Any:

@@ -14,9 +14,10 @@ from threads import at_once
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.operations import LIVE, Event, ForbiddenTransition, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import POSSIBLE_DUPLICATE, LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.store.journal import LATE_UPDATE, POSSIBLE_DUPLICATE, Sent, StaleRow
+from airflow_provider_kashoo.core.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.store.journal import Sent, StaleRow
 from airflow_provider_kashoo.store.links import UNKNOWN, Link, LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 
