@@ -11,8 +11,9 @@ from typing import Any
 
 from airflow_provider_kashoo.core.diff import BaseHashes
 from airflow_provider_kashoo.core.ids import KeyedHash
+from airflow_provider_kashoo.core.settlement import OPEN
 
-UNTOUCHED = frozenset({None, "Open"})
+UNTOUCHED = frozenset({None, OPEN})
 """Settlements under which no payment was ever seen: one that came and was refunded leaves the balance whole."""
 
 

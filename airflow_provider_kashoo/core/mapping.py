@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -199,18 +198,14 @@ def load_mapping(text: str, file: str) -> Mapping:
     return mapping
 
 
-def load_mappings(directory: Path) -> dict[str, Mapping]:
-    """Read every ``*.yaml`` of a directory and check that links point to mappings that exist.
+def together(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
+    """Check that mappings fit together: each has its own name, and links point to ones that exist.
 
-    :returns: mapping name -> mapping, in file order.
-    :raises ConfigurationError: for a missing or empty directory, a faulty file, or a doubled name.
+    :returns: mapping name -> mapping, in the order given.
+    :raises ConfigurationError: naming file and line.
     """
-    files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
-    if not files:
-        raise ConfigurationError(f"No mapping files in {directory}.", remedy="Run: airflow kashoo init")
     mappings: dict[str, Mapping] = {}
-    for file in files:
-        mapping = load_mapping(file.read_text("utf-8"), str(file))
+    for mapping in loaded:
         if mapping.name in mappings:
             raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
         mappings[mapping.name] = mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kashoo.core.ids import Reference
@@ -25,14 +25,12 @@ class Match:
 
     :param kashoo_id: the one record that matches; None when there is none or more than one.
     :param evidence: which rung, in words for the plan.
-    :param candidates: how many records stand on that rung.
-    :param idents: which ones.
+    :param candidates: every record on that rung.
     """
 
     kashoo_id: int | None
     evidence: str
-    candidates: int = 0
-    idents: tuple[int, ...] = field(default=(), compare=False)
+    candidates: tuple[int, ...] = ()
 
 
 def fold(text: str | None) -> str:
@@ -95,4 +93,4 @@ def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _match(found: list[int], evidence: str) -> Match:
-    return Match(found[0] if len(found) == 1 else None, evidence, len(found), tuple(found))
+    return Match(found[0] if len(found) == 1 else None, evidence, tuple(sorted(found)))

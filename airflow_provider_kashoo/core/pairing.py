@@ -37,7 +37,7 @@ class Deal:
 
 
 @dataclass(frozen=True)
-class Bill:
+class FreeInvoice:
     """An invoice that is nobody's: it carries no reference of ours and is not linked.
 
     :param ident: Kashoo id.
@@ -56,15 +56,15 @@ class Bill:
 class Verdict:
     """What the rungs say of one deal.
 
-    :param bill: its invoice; None when there is none, or when it is in question.
+    :param invoice: its invoice; None when there is none, or when it is in question.
     :param evidence: the rung that spoke.
-    :param bills: every invoice that stands on that rung for this deal.
+    :param invoices: every invoice that stands on that rung for this deal.
     :param rivals: other deals that one of these invoices could belong to.
     """
 
-    bill: int | None
+    invoice: int | None
     evidence: str
-    bills: tuple[int, ...]
+    invoices: tuple[int, ...]
     rivals: tuple[str, ...] = ()
 
 
@@ -73,13 +73,13 @@ class Rung:
     """One kind of evidence, always of the same customer and in the same currency.
 
     :param of_deal: what a deal shows.
-    :param of_bill: what an invoice shows; one thing in common is enough.
+    :param of_invoice: what an invoice shows; one thing in common is enough.
     :param near: whether their dates must also lie within :data:`NEAR`.
     """
 
     name: str
     of_deal: Callable[[Deal], Iterable[Hashable]]
-    of_bill: Callable[[Bill], Iterable[Hashable]]
+    of_invoice: Callable[[FreeInvoice], Iterable[Hashable]]
     near: bool = False
 
 
@@ -91,28 +91,28 @@ RUNGS = (
     Rung(
         "number or PO number",
         lambda deal: filter(None, [_plain(deal.po_number)]),
-        lambda bill: filter(None, map(_plain, bill.numbers)),
+        lambda invoice: filter(None, map(_plain, invoice.numbers)),
     ),
     Rung(
         "customer, currency, total and date",
         lambda deal: [(deal.total, deal.date)],
-        lambda bill: [(bill.total, bill.date)],
+        lambda invoice: [(invoice.total, invoice.date)],
     ),
     Rung(
         f"customer, currency and total, within {NEAR.days} days",
         lambda deal: [deal.total],
-        lambda bill: [bill.total],
+        lambda invoice: [invoice.total],
         near=True,
     ),
 )
 
 
-def pair(deals: Iterable[Deal], bills: Iterable[Bill]) -> dict[str, Verdict]:
+def pair(deals: Iterable[Deal], invoices: Iterable[FreeInvoice]) -> dict[str, Verdict]:
     """Find the invoice of each deal.
 
     :returns: deal -> verdict; a deal on which no rung speaks is left out.
     """
-    unbilled, free = {deal.ident: deal for deal in deals}, {bill.ident: bill for bill in bills}
+    unbilled, free = {deal.ident: deal for deal in deals}, {invoice.ident: invoice for invoice in invoices}
     verdicts: dict[str, Verdict] = {}
     doubtful = {deal.ident for deal in unbilled.values() if deal.blocked}
     askers: dict[int, set[str]] = defaultdict(set)
@@ -120,39 +120,39 @@ def pair(deals: Iterable[Deal], bills: Iterable[Bill]) -> dict[str, Verdict]:
         seen = _meetings(rung, unbilled, free)
         claims: dict[int, set[str]] = defaultdict(set)
         for ident, found in seen.items():
-            for bill in found:
-                claims[bill].add(ident)
+            for invoice in found:
+                claims[invoice].add(ident)
         certain = {
             ident: found[0]
             for ident, found in seen.items()
             if ident not in doubtful and len(found) == 1 and len(claims[found[0]]) == 1 and not askers[found[0]]
         }
         for ident, found in seen.items():
-            rivals = set().union(*(claims[bill] | askers[bill] for bill in found)) - {ident}
+            rivals = set().union(*(claims[invoice] | askers[invoice] for invoice in found)) - {ident}
             verdict = Verdict(certain.get(ident), rung.name, tuple(found), tuple(sorted(rivals)))
             verdicts.setdefault(ident, verdict)
         for ident in seen.keys() - certain.keys():
             doubtful.add(ident)
-            for bill in seen[ident]:
-                askers[bill].add(ident)
-        for ident, bill in certain.items():
-            del unbilled[ident], free[bill]
+            for invoice in seen[ident]:
+                askers[invoice].add(ident)
+        for ident, invoice in certain.items():
+            del unbilled[ident], free[invoice]
     return verdicts
 
 
-def _meetings(rung: Rung, deals: dict[str, Deal], bills: dict[int, Bill]) -> dict[str, list[int]]:
+def _meetings(rung: Rung, deals: dict[str, Deal], invoices: dict[int, FreeInvoice]) -> dict[str, list[int]]:
     """List which invoices each deal meets on a rung; a deal that meets none is left out."""
-    shown: dict[Hashable, list[Bill]] = defaultdict(list)
-    for bill in bills.values():
-        for key in rung.of_bill(bill):
-            shown[bill.customer, bill.currency, key].append(bill)
+    shown: dict[Hashable, list[FreeInvoice]] = defaultdict(list)
+    for invoice in invoices.values():
+        for key in rung.of_invoice(invoice):
+            shown[invoice.customer, invoice.currency, key].append(invoice)
     met = {}
     for deal in deals.values():
         found = {
-            bill.ident
+            invoice.ident
             for key in rung.of_deal(deal)
-            for bill in shown.get((deal.customer, deal.currency, key), [])
-            if not rung.near or abs(bill.date - deal.date) <= NEAR
+            for invoice in shown.get((deal.customer, deal.currency, key), [])
+            if not rung.near or abs(invoice.date - deal.date) <= NEAR
         }
         if found:
             met[deal.ident] = sorted(found)

@@ -1,6 +1,6 @@
 """The plan: one row per record that was looked at, and per write that is intended, with its reason.
 
-A person approves the digest of a plan; exactly the rows behind that digest are executed.
+The step approve pins the digest of a plan; exactly the rows behind that digest are executed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Action(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
-    FOLLOW = "follow"  # its source was merged into another record: the link goes on with that one
+    FOLLOW = "follow"  # its source was merged into another record, or sold as another sale: the link goes on with that
     VOID = "void"
     LINK = "link"  # it stands in the books already: remember, write nothing
     WRITE_BACK = "write_back"
@@ -45,15 +45,18 @@ class PlanRow:
     """One row.
 
     :param target: ``customer``, ``item``, ``invoice``, or the Salesforce object of a write-back.
-    :param source_stamp: SystemModstamp the row was made from, ISO 8601 UTC.
     :param source_read: when Salesforce, or for a write-back the books, were asked for it, ISO 8601 UTC; the row is
         stale once what was read later was held against its link, or told.
     :param sale_id: names the sale; for all but invoices the record itself.
     :param link_version: version of the link when the row was made, of the last one when none is live; 0 when there
         never was one.
-    :param payload: the document, or the changed fields of an update; links still symbolic.
+    :param payload: what is sent: the document, or the changed fields of an update; links still symbolic. Of a row that
+        links, what the books say of the record.
     :param document: the whole document as the mapping makes it, for the hashes of the link.
-    :param base: hash of what the books (or Salesforce) held when the row was made; updates and voids only.
+    :param base: hash of what the books held when the row was made; updates and voids only.
+    :param follow_into: the record that a link goes on with; rows that follow only.
+    :param follow_sale: the sale that it goes on with.
+    :param settlement: status of the invoice, see :mod:`.settlement`; write-backs only.
     :param total: expected total, minor units; invoices only.
     :param requests: how many requests the row needs.
     """
@@ -65,7 +68,6 @@ class PlanRow:
     source_id: str
     reason: str
     sync: str = "salesforce_to_kashoo"
-    source_stamp: str = ""
     source_read: str = ""
     sale_id: str = ""
     part: int = 1
@@ -75,6 +77,9 @@ class PlanRow:
     payload: dict[str, Any] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
     base: str = ""
+    follow_into: str = ""
+    follow_sale: str = ""
+    settlement: str = ""
     currency: str | None = None
     total: int | None = None
     error_class: str = ""
@@ -102,6 +107,11 @@ class PlanRow:
 
     def _for_person(self, action: Action, problem: Problem) -> PlanRow:
         return replace(self, action=action, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
+
+    @property
+    def problem(self) -> Problem:
+        """Why it is parked, or put to a person."""
+        return Problem(self.error_class, self.reason, self.fix)
 
     @property
     def key(self) -> str:
@@ -154,7 +164,7 @@ def in_order(rows: Iterable[PlanRow]) -> list[PlanRow]:
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """What a person reads before approving.
+    """What a person reads of a plan before it is executed.
 
     :param digest: SHA-256 over the rows that write or change the store.
     :param actions: target -> action -> rows.

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-OPEN, REFUNDED = "Open", "Refunded"
-STATUSES = (OPEN, "Partly Paid", "Paid", "Overpaid", REFUNDED, "Void")
+OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID = "Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void"
+"""The statuses of an invoice."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def is_complete(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> bool
     return sum(part.amount for part in parts) == int(invoice["totalDue"] - invoice["balanceDue"])
 
 
-def settle(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str, Any]:
+def settlement_of(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str, Any]:
     """Describe an invoice with its payments in the words of ``SETTLEMENT_SOURCE``.
 
     :param invoice: as read from the books, amounts in minor units.
@@ -70,11 +70,11 @@ def settle(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str,
 
 def _status(invoice: Mapping[str, Any], parts: list[Allocation], paid: int) -> str:
     if invoice.get("removed"):
-        return "Void"
+        return VOID
     if invoice["balanceDue"] < 0 or (invoice["balanceDue"] == 0 and any(part.credit > 0 for part in parts)):
-        return "Overpaid"
+        return OVERPAID
     if invoice["balanceDue"] == 0 and paid:
-        return "Paid"
+        return PAID
     if paid > 0:
-        return "Partly Paid"
+        return PARTLY_PAID
     return REFUNDED if any(part.amount < 0 for part in parts) else OPEN

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook
 from airflow_provider_kashoo.hooks.settings import mappings_dir, open_database, settings, staging_root
 from airflow_provider_kashoo.store.store import SyncStore, recorded_pools
+from airflow_provider_kashoo.sync.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.preflight import check_pools
 from airflow_provider_kashoo.sync.staging import Staging
 from airflow_provider_kashoo.sync.sync import Sync

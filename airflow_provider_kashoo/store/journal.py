@@ -275,17 +275,17 @@ class Journal:
             self._close_parked(transaction, row)
             audit.note(transaction, row, "link", row.reason, run_id, None, change.kashoo_id)
 
-    def followed(self, row: PlanRow, source_id: str, sale_id: str, run_id: str) -> None:
+    def followed(self, row: PlanRow, run_id: str) -> None:
         """Let a link go on under another record or sale; nothing is sent.
 
         :raises StaleRow: when the link is not as the plan saw it, the other one has a link by now, or a write to
             one of the two has no known outcome.
         """
         with self._linking(row) as transaction:
-            both = row, replace(row, sale_id=sale_id)
+            both = row, replace(row, sale_id=row.follow_sale)
             if any(self._open(transaction, each)[1] for each in both) or not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
-            link_rows.follow(transaction, row, source_id, sale_id)
+            link_rows.follow(transaction, row)
             self._close_parked(transaction, row)
             audit.note(transaction, row, "follow", row.reason, run_id, None, row.kashoo_id)
 
@@ -316,10 +316,10 @@ class Journal:
             self._park(transaction, row, problem, run_id)
             return True
 
-    def overtaken(self, row: PlanRow, run_id: str) -> bool:
-        """Say whether a row that writes nothing does not hold any more.
+    def park_if_overtaken(self, row: PlanRow, run_id: str) -> bool:
+        """Park a row that writes nothing when it does not hold any more, so that the next run reads its record.
 
-        Its record goes on waiting then, so that the next run reads it, unless a later reading was acted on meanwhile.
+        :returns: whether it does not hold; it is not parked where a later reading was acted on meanwhile.
         """
         with self._database.writing(self._scope_id) as transaction:
             if row.link_version == 0 or link_rows.holds(transaction, row):

@@ -68,7 +68,7 @@ _SAME_BOOKS = (
 )
 _HELD = select(links.c.kashoo_id).where(
     links.c.scope_id.in_(_SAME_BOOKS),
-    links.c.state == "live",
+    links.c.state == LIVE,
     links.c.target == bindparam("this_target"),
 )
 
@@ -161,11 +161,11 @@ class Links:
 
     def of_target(self, target: str) -> list[Link]:
         """List every live link of one target."""
-        return list(self._select(links.c.target == target))
+        return self._select(links.c.target == target)
 
     def ended(self, target: str) -> list[Link]:
         """List every link of one target that ended because we voided its record."""
-        return list(self._select(links.c.target == target, state=VOIDED))
+        return self._select(links.c.target == target, state=VOIDED)
 
     def of_kashoo(self, target: str, kashoo_ids: Iterable[int]) -> dict[int, Link]:
         """Kashoo id -> its link."""
@@ -325,8 +325,9 @@ def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> N
     put(transaction, row, LinkChange(change.kashoo_id, fields))
 
 
-def follow(transaction: Transaction, row: PlanRow, source_id: str, sale_id: str) -> None:
+def follow(transaction: Transaction, row: PlanRow) -> None:
     """Let the link of a plan row go on under another record, that its own was merged into, or another sale."""
+    source_id, sale_id = row.follow_into, row.follow_sale
     was = dict(transaction.connection.execute(_LIVE_ROW, _names(transaction, row)).mappings().one())
     ended = transaction.connection.execute(_LATEST, {**_names(transaction, row), "this_sale": sale_id}).one_or_none()
     now = _link(was).followed(source_id, sale_id, ended.version if ended else 0)

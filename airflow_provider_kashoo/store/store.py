@@ -41,11 +41,11 @@ class SyncStore:
         self.watermarks = Watermarks(database, self.scope_id)
 
     @property
-    def swept(self) -> bool:
+    def knows_books(self) -> bool:
         """Say whether the books were searched whole for references of ours since this store exists."""
         return self._scope_row().swept_at is not None
 
-    def mark_swept(self) -> None:
+    def mark_books_known(self) -> None:
         """Note that everything that carries a reference of ours is linked now."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
@@ -54,7 +54,7 @@ class SyncStore:
                 update(tables.scopes).where(mine, tables.scopes.c.swept_at.is_(None)).values(swept_at=now)
             )
 
-    def forget_sweep(self) -> None:
+    def forget_books(self) -> None:
         """Note that the books hold what this store does not know: they are searched whole again."""
         with self.database.begin() as connection:
             mine = tables.scopes.c.id == self.scope_id

@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.diff import base_hashes
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.money import format_minor
 from airflow_provider_kashoo.core.parents import parents_of
-from airflow_provider_kashoo.core.plan import TARGET_ORDER, Action, PlanRow
+from airflow_provider_kashoo.core.plan import OUTCOME_UNKNOWN, TARGET_ORDER, Action, PlanRow
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.journal import StaleRow
@@ -202,7 +202,7 @@ class _Comparison(BooksPlan):
             self._report.known[row.target] += 1
             return
         if self._is_open(row):
-            self._note(Result.UNFIT, row, "sent before, and its outcome is not known yet")
+            self._note(Result.UNFIT, row, OUTCOME_UNKNOWN)
             return
         resolved = self.books.resolve(document)
         if isinstance(resolved, Problem):
@@ -214,8 +214,8 @@ class _Comparison(BooksPlan):
             if row.target == "customer":
                 self._customers[row.source_id] = found.kashoo_id
         elif found.candidates:
-            why = f"{found.candidates} {row.target}s of the books have the {found.evidence}"
-            self._note(Result.AMBIGUOUS, row, why, candidates=found.idents)
+            why = f"{len(found.candidates)} {row.target}s of the books have the {found.evidence}"
+            self._note(Result.AMBIGUOUS, row, why, candidates=found.candidates)
         else:
             self._note(Result.NO_MATCH, row, f"no {row.target} of the books has its {_OR_ITS[row.target]}")
 
@@ -232,19 +232,19 @@ class _Comparison(BooksPlan):
                 deals[deal.ident] = each, deal
             else:
                 self._note(Result.NO_MATCH, each.row, deal)
-        verdicts = pairing.pair((deal for _, deal in deals.values()), self._lists.bills.values())
+        verdicts = pairing.pair((deal for _, deal in deals.values()), self._lists.free.values())
         for verdict in verdicts.values():
-            self._lists.bills.pop(verdict.bill or 0, None)
+            self._lists.free.pop(verdict.invoice or 0, None)
         for ident, (candidate, deal) in deals.items():
             self._judge(candidate, deal, verdicts.get(ident))
 
     def _marked_ours(self, candidate: Candidate, found: match.Match) -> None:
         if found.kashoo_id is None:
-            why = f"{found.candidates} invoices carry our reference to it"
-            self._note(Result.AMBIGUOUS, candidate.row, why, candidates=found.idents)
+            why = f"{len(found.candidates)} invoices carry our reference to it"
+            self._note(Result.AMBIGUOUS, candidate.row, why, candidates=found.candidates)
         elif found.kashoo_id in self._held:
             why = "the invoice with our reference to it is linked to another record"
-            self._note(Result.AMBIGUOUS, candidate.row, why, candidates=found.idents)
+            self._note(Result.AMBIGUOUS, candidate.row, why, candidates=found.candidates)
         else:
             self._match(replace(candidate.row, document=candidate.document), found.kashoo_id, found.evidence)
 
@@ -267,21 +267,20 @@ class _Comparison(BooksPlan):
     def _judge(self, candidate: Candidate, deal: pairing.Deal, verdict: pairing.Verdict | None) -> None:
         row = candidate.row
         if deal.blocked:
-            why = "sent before, and its outcome is not known yet"
-            self._note(Result.UNFIT, row, why, candidates=verdict.bills if verdict else ())
+            self._note(Result.UNFIT, row, OUTCOME_UNKNOWN, candidates=verdict.invoices if verdict else ())
         elif verdict is None:
             self._note(Result.NO_MATCH, row, self._why_none(deal))
-        elif verdict.bill is None:
-            self._note(Result.AMBIGUOUS, row, _why_not_one(verdict), candidates=verdict.bills)
+        elif verdict.invoice is None:
+            self._note(Result.AMBIGUOUS, row, _why_not_one(verdict), candidates=verdict.invoices)
         else:
             row = replace(row, document=candidate.document)
-            self._match(row, verdict.bill, f"same {verdict.evidence}", customer=deal.customer)
+            self._match(row, verdict.invoice, f"same {verdict.evidence}", customer=deal.customer)
 
     def _why_none(self, deal: pairing.Deal) -> str:
-        own = [bill for bill in self._lists.bills.values() if bill.customer == deal.customer]
-        same = [bill for bill in own if (bill.currency, bill.total) == (deal.currency, deal.total)]
+        own = [invoice for invoice in self._lists.free.values() if invoice.customer == deal.customer]
+        same = [invoice for invoice in own if (invoice.currency, invoice.total) == (deal.currency, deal.total)]
         if same:
-            nearest = min(same, key=lambda bill: abs(bill.date - deal.date))
+            nearest = min(same, key=lambda invoice: abs(invoice.date - deal.date))
             return (
                 f"the nearest invoice of that total, {nearest.ident}, is {abs(nearest.date - deal.date).days} days off"
             )
@@ -325,7 +324,7 @@ class _Lists:
         self.fields: dict[tuple[str, int], Document] = {}
         self.labels: dict[tuple[str, int], str] = {}
         self.totals: dict[int, int] = {}
-        self.bills: dict[int, pairing.Bill] = {}
+        self.free: dict[int, pairing.FreeInvoice] = {}
 
     def ladder(self, target: str) -> match.Ladder:
         if target not in self._ladders:
@@ -341,20 +340,20 @@ class _Lists:
             if target == "invoice":
                 self.totals[ident] = listed["totalDue"]
                 if not document["references"] and ident not in self._held:
-                    self.bills |= _bill(listed)
+                    self.free |= _free_invoice(listed)
             yield document
 
 
 _OR_ITS = {"customer": "e-mail, or name and postal code", "item": "code or name"}
 
 
-def _bill(listed: Json) -> dict[int, pairing.Bill]:
+def _free_invoice(listed: Json) -> dict[int, pairing.FreeInvoice]:
     """Make an invoice comparable; one that lacks what every invoice has is no evidence for anything."""
     ident, customer, currency, day = (listed.get(name) for name in ("id", "contact", "currency", "date"))
     if not (ident and customer and currency and day):
         return {}
     numbers = tuple(str(listed[name]) for name in ("number", "poNumber") if listed.get(name))
-    return {ident: pairing.Bill(ident, customer, currency, listed["totalDue"], date.fromisoformat(day), numbers)}
+    return {ident: pairing.FreeInvoice(ident, customer, currency, listed["totalDue"], date.fromisoformat(day), numbers)}
 
 
 def _customer_of(document: Document) -> str:
@@ -362,7 +361,7 @@ def _customer_of(document: Document) -> str:
 
 
 def _why_not_one(verdict: pairing.Verdict) -> str:
-    count = len(verdict.bills)
+    count = len(verdict.invoices)
     what = f"{count} invoices have" if count > 1 else "an invoice has"
     others = f", which {' and '.join(verdict.rivals)} may be billed by too" if verdict.rivals else ""
     return f"{what} the same {verdict.evidence}{others}"

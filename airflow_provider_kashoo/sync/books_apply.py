@@ -39,10 +39,9 @@ from airflow_provider_kashoo.core.questions import (
 from airflow_provider_kashoo.core.transform import Document
 from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.books_plan import SWEPT
+from airflow_provider_kashoo.sync.books_plan import BOOKS_SEARCHED
 from airflow_provider_kashoo.sync.leaving import not_voided
-from airflow_provider_kashoo.sync.merges import INTO
-from airflow_provider_kashoo.sync.sales import BEING_BILLED, SALE
+from airflow_provider_kashoo.sync.sales import BEING_BILLED
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 
 log = logging.getLogger(__name__)
@@ -80,15 +79,15 @@ class BooksApply:
         :raises ConfigurationError: when the user may not write.
         :raises StoppedError: when it was asked to stop.
         """
-        rows = self.sync.files.read_plan()
-        self._done = self.sync.store.journal.done_by(self.sync.run.run_id)
+        rows, journal, run_id = self.sync.files.read_plan(), self.sync.store.journal, self.sync.run.run_id
+        self._done = journal.done_by(run_id)
         self._remember_links(rows)
         self._remember_reviews(rows)
         self._wanted = {(row.target, row.source_id) for row in rows if row.action in WRITES | {Action.PARK}}
         # A test batch ends no waiting: what it leaves out may have to be written.
-        parked = self.sync.store.journal.open_records(State.PARKED, State.RETRY) if not self.sync.run.limit else set()
+        parked = journal.open_records(State.PARKED, State.RETRY) if not self.sync.run.limit else set()
         unheld = self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
-        self._overtaken = {row.write for row in unheld if self.sync.store.journal.overtaken(row, self.sync.run.run_id)}
+        self._overtaken = {row.write for row in unheld if journal.park_if_overtaken(row, run_id)}
         for done, row in enumerate(rows, start=1):
             if self._stopping():
                 raise StoppedError
@@ -96,8 +95,8 @@ class BooksApply:
             self.counts[outcome] += 1
             if row.requests and done % 25 == 0:
                 log.info("%d of %d rows: %s", done, len(rows), dict(self.counts))
-        if (self.sync.files.read_json(SWEPT) or {}).get("whole"):
-            self.sync.store.mark_swept()
+        if (self.sync.files.read_json(BOOKS_SEARCHED) or {}).get("whole"):
+            self.sync.store.mark_books_known()
         return dict(self.counts)
 
     def _row(self, row: PlanRow, *, was_parked: bool) -> str:
@@ -110,14 +109,14 @@ class BooksApply:
             case Action.FOLLOW:
                 return self._follow(row)
             case Action.PARK:
-                return self._block(row, Problem(row.error_class, row.reason, row.fix))
+                return self._block(row, row.problem)
             case Action.REVIEW:
-                return "stale" if journal.overtaken(row, run_id) else self._review(row, was_parked=was_parked)
+                return "stale" if journal.park_if_overtaken(row, run_id) else self._review(row, was_parked=was_parked)
             case _:
                 return "stale" if row.write in self._overtaken else self._leave(row, was_parked=was_parked)
 
     def _review(self, row: PlanRow, *, was_parked: bool) -> str:
-        self.sync.store.reviews.open(row, Problem(row.error_class, row.reason, row.fix), self.sync.run.run_id)
+        self.sync.store.reviews.open(row, row.problem, self.sync.run.run_id)
         if was_parked and (row.target, row.source_id) not in self._wanted:
             self.sync.store.journal.release(row)  # it waits for a person now, not for another try
         return "review"
@@ -179,7 +178,7 @@ class BooksApply:
                 try:
                     written = call()
                 except WriteFailed as failure:
-                    if self._again(sent, failure, attempt):
+                    if self._not_confirmed(sent, failure, attempt):
                         continue
                     if row.action is Action.VOID and failure.outcome.event is Event.REFUSED:
                         return self._not_voided(sent, failure.outcome.problem)
@@ -207,7 +206,7 @@ class BooksApply:
             contact_id=row.document.get("contact"),
         )
 
-    def _again(self, sent: Sent, failure: WriteFailed, attempt: int) -> bool:
+    def _not_confirmed(self, sent: Sent, failure: WriteFailed, attempt: int) -> bool:
         """Journal a write that was not confirmed; say whether to send it once more in this run."""
         outcome = failure.outcome
         last = outcome.event is Event.TURNED_AWAY and attempt == TRIES and not outcome.stop
@@ -346,8 +345,7 @@ class BooksApply:
 
     def _follow(self, row: PlanRow) -> str:
         try:
-            into, sale = row.payload[INTO], row.payload.get(SALE, row.payload[INTO])
-            self.sync.store.journal.followed(row, into, sale, self.sync.run.run_id)
+            self.sync.store.journal.followed(row, self.sync.run.run_id)
         except StaleRow:
             return self._stale(row)
         return "followed"

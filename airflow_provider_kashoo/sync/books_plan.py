@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import pandas as pd
-
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core import diff, match
 from airflow_provider_kashoo.core.errors import Problem
@@ -34,7 +32,7 @@ from airflow_provider_kashoo.sync.books import Books
 from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
-from airflow_provider_kashoo.sync.merges import INTO, plan_merges
+from airflow_provider_kashoo.sync.merges import plan_merges
 from airflow_provider_kashoo.sync.sales import Sales
 from airflow_provider_kashoo.sync.salesforce_read import load_lines, load_records
 from airflow_provider_kashoo.sync.sync import Sync
@@ -43,7 +41,7 @@ from airflow_provider_kashoo.sync.waits import Reads
 BOOKS_OWN = frozenset({"lines", "currency"})
 """Fields in which the books win when both sides changed; in all others Salesforce does."""
 
-SWEPT = "swept"
+BOOKS_SEARCHED = "books_searched"
 """Staged beside the plan: whether it was made from all that the books hold, because this store did not know them."""
 
 NOT_READABLE = Problem(
@@ -108,43 +106,41 @@ class BooksPlan:
 
     def _look_around(self) -> None:
         """Put to a person what stands in the books twice; a store that does not know them links what is its own."""
-        whole = not self.sync.store.swept
+        whole = not self.sync.store.knows_books
         for target in match.RUNGS if whole else ():
             self._holdings.ladder(target)
         self.rows += self._holdings.copies()
         if whole:
             self.rows += self._holdings.unknown(list(self.rows))
-        self.sync.files.write_json(SWEPT, {"whole": whole})
+        self.sync.files.write_json(BOOKS_SEARCHED, {"whole": whole})
 
     def _candidates(self) -> Iterator[Candidate]:
-        found: list[tuple[Mapping, dict[str, str], Transformed]] = []
+        found: list[tuple[Mapping, Transformed]] = []
         for mapping in self.sync.mappings_to("invoice"):
             frame = load_records(self.sync, mapping.from_.object)
             if frame is not None:
                 lines = load_lines(self.sync, mapping.from_.object)
-                found.append((mapping, _stamps(frame), transform(mapping, frame, lines, self.sync.surroundings)))
+                found.append((mapping, transform(mapping, frame, lines, self.sync.surroundings)))
             self._plan_deleted(mapping)
-        sold = {ident: result.sales[ident] for _, _, result in found for ident in result.documents}
-        unfit = {ident: result.sales[ident] for _, _, result in found for ident in result.problems}
-        left_out = {ident for _, _, result in found for ident in result.excluded}
+        sold = {ident: result.sales[ident] for _, result in found for ident in result.documents}
+        unfit = {ident: result.sales[ident] for _, result in found for ident in result.problems}
+        left_out = {ident for _, result in found for ident in result.excluded}
         sales = Sales(self.sync, sold, unfit, left_out, self._open)
         self.rows += sales.moves(self._read_at)
-        for mapping, stamps, result in found:
-            yield from self._candidates_of(mapping, stamps, result, sales)
+        for mapping, result in found:
+            yield from self._candidates_of(mapping, result, sales)
         self.rows += self._leaving.rows(self._open, list(self.rows))
 
-    def _candidates_of(
-        self, mapping: Mapping, stamps: dict[str, str], result: Transformed, sales: Sales
-    ) -> Iterator[Candidate]:
+    def _candidates_of(self, mapping: Mapping, result: Transformed, sales: Sales) -> Iterator[Candidate]:
         self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
-            self._left_out(self._row(mapping, source_id, stamps), sales.link(source_id), f"not {why}")
+            self._left_out(self._row(mapping, source_id), sales.link(source_id), f"not {why}")
         for source_id, problem in result.problems.items():
-            self._park(self._row(mapping, source_id, stamps), problem)
+            self._park(self._row(mapping, source_id), problem)
         for source_id, document in result.documents.items():
             sale = result.sales[source_id]
-            row = replace(self._row(mapping, source_id, stamps), sale_id=sale, currency=document["currency"])
-            if elsewhere := sales.billed_through(row):
+            row = replace(self._row(mapping, source_id), sale_id=sale, currency=document["currency"])
+            if elsewhere := sales.claim(row):
                 self._leaving.elsewhere(elsewhere, sale)
                 continue
             link = sales.link(source_id)
@@ -176,24 +172,24 @@ class BooksPlan:
 
     def _plan_parents(self, mapping: Mapping, needed: set[str]) -> None:
         frame = load_records(self.sync, mapping.from_.object)
-        stamps = _stamps(frame) if frame is not None else {}
-        links = self.sync.store.links.of_sources(mapping.to, {*stamps, *needed})
+        read = set() if frame is None else set(frame["Id"])
+        links = self.sync.store.links.of_sources(mapping.to, read | needed)
         merged: set[str] = set()
         for row, link in plan_merges(self.sync, mapping, self._open):
             self.rows.append(row)
             merged.add(row.source_id)
-            if link and link.source_id in {*stamps, *needed}:
+            if link and link.source_id in read | needed:
                 links[link.source_id] = link
             elif row.action is Action.PARK:
-                self.unfit[mapping.to, row.payload[INTO]] = Problem(row.error_class, row.reason, row.fix)
+                self.unfit[mapping.to, row.follow_into] = row.problem
         self.linked |= {(mapping.to, ident): link.kashoo_id for ident, link in links.items()}
         result = None
         if frame is not None:
             result = transform(mapping, frame[frame["Id"].isin({*links, *needed})], None, self.sync.surroundings)
-        for ident in sorted({*needed, *links} & {*stamps, *needed}):
+        for ident in sorted({*needed, *links} & (read | needed)):
             if (mapping.to, ident) in self.unfit:
                 continue
-            row = replace(self._row(mapping, ident, stamps), link_version=self._ended_version(mapping.to, ident))
+            row = replace(self._row(mapping, ident), link_version=self._ended_version(mapping.to, ident))
             document = result.documents.get(ident) if result else None
             if document is not None:
                 self._plan_parent(row, document, links.get(ident))
@@ -201,12 +197,13 @@ class BooksPlan:
                 problem = (result.problems.get(ident) if result else None) or _not_for_books(mapping)
                 self._park(row, problem)
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-        seen = {*stamps, *report.get("missing", []), *report.get("deleted", [])}
+        seen = {*read, *report.get("missing", []), *report.get("deleted", [])}
         for ident in sorted(seen & self._parked(mapping.to) - {*needed, *links, *merged}):
-            self._add(self._row(mapping, ident, stamps), Action.SKIP, "nothing that is sold needs it")
+            self._add(self._row(mapping, ident), Action.SKIP, "nothing that is sold needs it")
 
     def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:
         if self._is_open(row):
+            self._wait(row)
             return
         resolved = self.books.resolve(document)
         if isinstance(resolved, Problem):
@@ -215,8 +212,8 @@ class BooksPlan:
             self._plan_update(row, resolved, link)
         else:
             found = self._holdings.ladder(row.target).find(resolved, row.reference)
-            if found.candidates > 1:
-                cause = f"{found.candidates} records of the books have the {found.evidence}"
+            if len(found.candidates) > 1:
+                cause = f"{len(found.candidates)} records of the books have the {found.evidence}"
                 self._park(row, Problem(match.AMBIGUOUS, cause, "Merge or rename them in Kashoo."))
             elif found.kashoo_id is not None:
                 self._link(row, resolved, found)
@@ -226,6 +223,7 @@ class BooksPlan:
     def _plan_invoice(self, candidate: Candidate) -> None:
         row, document = candidate.row, candidate.document
         if self._is_open(row):
+            self._wait(row)
             return
         for kind, ident in [] if candidate.at_rest else parents_of(document):
             if (kind, ident) in self.unfit:
@@ -241,8 +239,8 @@ class BooksPlan:
         found = ladder.find({}, row.reference)
         if self._generations.stands_again(row):
             self._park(row, returned())
-        elif found.candidates > 1:
-            self._park(row, copied(found.candidates))
+        elif len(found.candidates) > 1:
+            self._park(row, copied(len(found.candidates)))
         elif found.kashoo_id is not None:
             self._link(row, document, found)
         else:
@@ -284,7 +282,7 @@ class BooksPlan:
         gone = {*report.get("deleted", []), *report.get("missing", [])}
         own = self.sync.store.links.of_sources("invoice", gone)
         for ident in sorted(gone & {*own, *self._parked("invoice")}):
-            row, vanished = self._row(mapping, ident, {}), ident not in report.get("deleted", [])
+            row, vanished = self._row(mapping, ident), ident not in report.get("deleted", [])
             if vanished and ident not in own:
                 self._park(row, NOT_READABLE)  # it may be readable again, and nothing else would show it then
             else:
@@ -311,17 +309,16 @@ class BooksPlan:
     def _add(self, row: PlanRow, action: Action, reason: str) -> None:
         self.rows.append(replace(row, action=action, reason=reason))
 
-    def _row(self, mapping: Mapping, source_id: str, stamps: dict[str, str]) -> PlanRow:
-        stamp = stamps.get(source_id, "")
-        return PlanRow.of(mapping, self.sync.name, source_id, source_stamp=stamp, source_read=self._read_at)
+    def _row(self, mapping: Mapping, source_id: str) -> PlanRow:
+        return PlanRow.of(mapping, self.sync.name, source_id, source_read=self._read_at)
 
     def _is_open(self, row: PlanRow) -> bool:
-        """Leave out what was sent before and has no known outcome yet."""
-        if (row.target, row.source_id) not in self._open:
-            return False
-        self.unfit[row.target, row.source_id] = Problem("in_doubt", "its outcome is not known yet", "")
+        """Say whether its record was sent before, and the outcome is not known yet."""
+        return (row.target, row.source_id) in self._open
+
+    def _wait(self, row: PlanRow) -> None:
+        self.unfit[row.target, row.source_id] = Problem("in_doubt", OUTCOME_UNKNOWN, "")
         self._add(row, Action.WAIT, OUTCOME_UNKNOWN)
-        return True
 
 
 def _question_of(invoice: dict[str, Any], write: dict[str, Any]) -> Problem | None:
@@ -343,8 +340,3 @@ def _not_for_books(mapping: Mapping) -> Problem:
         f"its {name} is not readable or does not match `when` of {mapping.name}",
         f"Correct the {name}.",
     )
-
-
-def _stamps(frame: pd.DataFrame) -> dict[str, str]:
-    stamps = (value.isoformat() for value in frame["SystemModstamp"])
-    return dict(zip(frame["Id"], stamps, strict=True))

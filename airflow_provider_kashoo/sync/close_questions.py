@@ -37,7 +37,7 @@ class _Answers:
         self._sync = sync
         self._links = sync.store.links.of_sources("invoice", source_ids)
         self._invoices = kashoo_delta.staged_invoices(sync)
-        self._read_at, self._whole = kashoo_delta.read_at(sync), kashoo_delta.swept(sync)
+        self._read_at, self._whole = kashoo_delta.read_at(sync), kashoo_delta.lists_all(sync)
         self._standing = contacts.standing(sync)
 
     def close(self, item: Item) -> bool:

@@ -53,8 +53,8 @@ class Holdings:
         """Give what a target's new records are looked up in."""
         if target not in self._ladders:
             rows = self._list(target)
-            if self._sync.store.swept and self._strangers(target):
-                self._sync.store.forget_sweep()
+            if self._sync.store.knows_books and self._strangers(target):
+                self._sync.store.forget_books()
                 rows = self._list(target)
             self._fields |= {(target, row["id"]): fields_of(row) for row in rows}
             self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
@@ -121,14 +121,14 @@ class Holdings:
 
     def _list(self, target: str) -> list[Document]:
         start, end = None, None
-        if target == "invoice" and self._sync.store.swept and self._dates:
+        if target == "invoice" and self._sync.store.knows_books and self._dates:
             start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
         rows = []
         for listed in self._sync.kashoo.listing(target, start=start, end=end, removed=True):
             document = to_document(target, listed, self._sync.kashoo.profile)
             if not is_gone(listed):
                 rows.append(document)
-            elif target == "invoice" and not self._sync.store.swept:
+            elif target == "invoice" and not self._sync.store.knows_books:
                 self._generations.removed(document["references"])  # voided by a store that this one does not know
         if any(row["references"] for row in rows):
             self._sync.store.saw_reference(target)

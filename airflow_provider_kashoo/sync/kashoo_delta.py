@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.dates import business_date, first_of_week
 from airflow_provider_kashoo.core.ids import Reference
-from airflow_provider_kashoo.core.settlement import Allocation, allocations
+from airflow_provider_kashoo.core.settlement import PAID, REFUNDED, VOID, Allocation, allocations
 from airflow_provider_kashoo.sync import contacts
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -25,7 +25,7 @@ PAYMENT_OVERLAP = timedelta(days=7)
 """Payments are often booked some days late."""
 
 FUTURE = timedelta(days=400)
-SETTLED = frozenset({"Paid", "Refunded", "Void"})
+SETTLED = frozenset({PAID, REFUNDED, VOID})
 
 INVOICE = pa.schema(
     [
@@ -114,7 +114,7 @@ def staged_bearers(sync: Sync) -> dict[str, list[int]]:
     return sync.files.read_json("references") or {}
 
 
-def swept(sync: Sync) -> bool:
+def lists_all(sync: Sync) -> bool:
     """Say whether the staged invoices are all that are listed, so that one which is missing was moved or removed."""
     return bool((sync.files.read_json("delta.invoices") or {}).get("sweep"))
 

@@ -11,9 +11,6 @@ from airflow_provider_kashoo.core.questions import MERGED_APART
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.sync import Sync
 
-INTO = "into"
-"""Key of a row's payload: the record that the link goes on with."""
-
 
 def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) -> Iterator[tuple[PlanRow, Link | None]]:
     """Plan what becomes of the links of merged records.
@@ -35,8 +32,8 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
             yield _waits(sync, mapping, loser, survivor, read), None
         elif link and other is None:
             links[survivor] = link.followed(survivor, survivor, ended.get((survivor, link.part), 0))
-            reason, more = f"merged into {survivor}", {"payload": {INTO: survivor}, "source_read": read}
-            yield link.row(sync.name, Action.FOLLOW, reason, mapping=mapping.name, **more), links[survivor]
+            more = {"follow_into": survivor, "follow_sale": survivor, "mapping": mapping.name, "source_read": read}
+            yield link.row(sync.name, Action.FOLLOW, f"merged into {survivor}", **more), links[survivor]
         elif link and other and other.kashoo_id != link.kashoo_id:
             both = f"{mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
             row = link.row(sync.name, Action.REVIEW, "", mapping=mapping.name)
@@ -46,5 +43,5 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
 def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str, read: str) -> PlanRow:
     """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
     cause = f"merged into {survivor}, and it is not known yet what was written for one of the two"
-    row = PlanRow.of(mapping, sync.name, loser, payload={INTO: survivor}, source_read=read)
+    row = PlanRow.of(mapping, sync.name, loser, follow_into=survivor, source_read=read)
     return row.parked(Problem("waiting_for_merge", cause, "Nothing: planned again."))

@@ -17,7 +17,7 @@ from airflow_provider_kashoo.core.questions import total_differs
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.settle import reference_of
+from airflow_provider_kashoo.sync.look_up import reference_of
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
 Operation = Mapping[str, Any]
@@ -45,9 +45,9 @@ def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
     into_books = [row for row in chosen if row["target"] in BOOKS_TARGETS]
     if into_books:
         again = _run_of(sync, TO_KASHOO, frozenset(row["source_id"] for row in into_books))
-        outcome += _five_steps(again, sorted({row["source_object"] for row in into_books}))
+        outcome += _run_steps(again, sorted({row["source_object"] for row in into_books}))
     if len(into_books) < len(chosen):
-        outcome += _five_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
+        outcome += _run_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
     return dict(outcome)
 
 
@@ -131,7 +131,7 @@ def _run_of(sync: Sync, name: str, only: frozenset[str] | None) -> Sync:
     return replace(sync, name=name, run=run, files=sync.files.of_run(name, run_id))
 
 
-def _five_steps(sync: Sync, sources: Iterable[str]) -> Counter[str]:
+def _run_steps(sync: Sync, sources: Iterable[str]) -> Counter[str]:
     steps.preflight(sync)
     for source in sources:
         steps.extract(sync, source)

@@ -12,11 +12,7 @@ from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import REMOVED_IN_BOOKS, SALE_BILLED_TWICE, SECOND_OF_SALE
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync.merges import INTO
 from airflow_provider_kashoo.sync.sync import Sync
-
-SALE = "sale"
-"""Key of a row's payload: the sale that the link goes on with."""
 
 BEING_BILLED = Problem(
     "waiting_for_sale", "it is sold through another record, whose outcome is not known", "Nothing: planned again."
@@ -91,7 +87,7 @@ class Sales:
         self._links.pop(own.sale_id, None)
         ident = own.source_id
         self._own[ident] = self._links[sale] = own.followed(ident, sale, ended.get((sale, own.part), 0))
-        more = {"payload": {INTO: ident, SALE: sale}, "source_read": read_at}
+        more = {"follow_into": ident, "follow_sale": sale, "source_read": read_at}
         return own.row(self._sync.name, Action.FOLLOW, f"sold as {sale} now", **more)
 
     def _left_behind(self, read_at: str) -> Iterator[PlanRow]:
@@ -123,11 +119,11 @@ class Sales:
         """Give the invoice that is a record's own, as this plan leaves it."""
         return self._own.get(source_id)
 
-    def billed_through(self, row: PlanRow) -> PlanRow | None:
-        """Say what becomes of a record whose sale is billed through another one; None for one that bills its sale.
+    def claim(self, row: PlanRow) -> PlanRow | None:
+        """Claim the sale of a record for it: the first one in hand bills a sale that has no invoice.
 
-        It is left out, unless two records of one object, or two invoices, make it a person's question; it waits while
-        it is not known yet what bills its sale.
+        :returns: None when it bills its sale; otherwise what becomes of it: it is left out, unless two records of one
+            object, or two invoices, make it a person's question, and waits while it is not known what bills its sale.
         """
         link, own = self._links.get(row.sale_id), self._own.get(row.source_id)
         if link is None:

@@ -1,4 +1,4 @@
-"""The five steps of both syncs, behind one door: what the operators call, and what plain Python can call.
+"""The steps of both syncs, behind one door: what the operators call, and what plain Python can call.
 
 Every step may run twice. What one hands to the next lies in files; what must survive lies in the store.
 """
@@ -12,14 +12,15 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
-from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta, write_back_plan
+from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
+from airflow_provider_kashoo.sync.look_up import look_up
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
-from airflow_provider_kashoo.sync.settle import settle
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.waits import Reads, waiting
-from airflow_provider_kashoo.sync.write_back_apply import WriteBack
+from airflow_provider_kashoo.sync.write_back_apply import WriteBackApply
+from airflow_provider_kashoo.sync.write_back_plan import WriteBackPlan
 
 
 def preflight(sync: Sync) -> None:
@@ -51,13 +52,13 @@ def plan(sync: Sync) -> PlanSummary:
     reads = Reads(sync)
     with waiting(sync, "plan", reads.keep):
         if sync.name == TO_KASHOO:
-            settle(sync)
+            look_up(sync)
             books = BooksPlan(sync, reads)
             _check_deltas(sync)
             summary = books.make()
         else:
             _check_deltas(sync)
-            summary = write_back_plan.plan(sync, reads)
+            summary = WriteBackPlan(sync, reads).make()
     if windows != _windows(sync):
         raise ConfigurationError(
             "An extract of this run read again while the plan was made.", remedy="Clear its task plan and what follows."
@@ -96,7 +97,7 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
         raise ConfigurationError(
             "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
         )
-    outcome = BooksApply(sync, stopping).run() if sync.name == TO_KASHOO else WriteBack(sync, stopping).run()
+    outcome = BooksApply(sync, stopping).run() if sync.name == TO_KASHOO else WriteBackApply(sync, stopping).run()
     sync.files.write_json("applied", {"digest": approved["digest"], "outcome": outcome})
     return outcome
 

@@ -19,6 +19,7 @@ from airflow_provider_kashoo.core.errors import Problem, StoppedError, SyncError
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import STANDS_AGAIN
+from airflow_provider_kashoo.core.settlement import VOID
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync.close_questions import close_questions
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
@@ -33,7 +34,7 @@ DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_fo
 NUMBERS = frozenset({"currency", "double", "percent", "int"})
 
 
-class WriteBack:
+class WriteBackApply:
     """Applies the plan of one run of ``kashoo_to_salesforce``.
 
     :param stopping: asked before each collection; True ends the step there.
@@ -60,17 +61,16 @@ class WriteBack:
         rows = self.sync.files.read_plan()
         self.sync.store.links.told([row for row in rows if row.action is Action.UNCHANGED])
         for row in rows:
-            problem = Problem(row.error_class, row.reason, row.fix)
             if row.action is Action.WRITE_BACK and row.write in done:
                 self.counts["done before"] += 1
             elif row.action is Action.WRITE_BACK:
                 batch.append(row)
             elif row.action is Action.PARK:
-                journal.park(row, problem, run_id)
+                journal.park(row, row.problem, run_id)
             elif row.action is Action.UNCHANGED and (row.target, row.source_id) in parked:
                 journal.release(row)  # what was refused is not to be told any more
             elif row.action is Action.REVIEW:
-                self.sync.store.reviews.open(row, problem, run_id)
+                self.sync.store.reviews.open(row, row.problem, run_id)
             self.counts[row.action.value] += row.action is not Action.WRITE_BACK
         for start in range(0, len(batch), MAX_COLLECTION):
             if self._stopping():
@@ -117,12 +117,12 @@ class WriteBack:
     def _settle(self, sent: Sent, problem: Problem | None) -> None:
         if problem is None:
             told = self.sync.store.hashes.fields(sent.row.document)
-            self.sync.store.journal.written_back(sent, told, sent.row.base)
-            if sent.row.base == "Void":
+            self.sync.store.journal.written_back(sent, told, sent.row.settlement)
+            if sent.row.settlement == VOID:
                 self.sync.store.reviews.close("invoice", sent.row.source_id, [STANDS_AGAIN.error_class])
             self.counts["written_back"] += 1
             return
-        if sent.row.base == "Void" and problem.error_class in DELETED:
+        if sent.row.settlement == VOID and problem.error_class in DELETED:
             self.sync.store.journal.out_of_reach(sent, problem, OUT_OF_REACH)
             self.counts["skip"] += 1
             return

@@ -5,8 +5,7 @@ The state written is computed from what the books hold now, never added up from 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +28,7 @@ from airflow_provider_kashoo.core.questions import (
     STANDS_AGAIN,
     removed_in_books,
 )
-from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, Allocation, is_complete, settle
+from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, VOID, Allocation, is_complete, settlement_of
 from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.transform import evaluate
 from airflow_provider_kashoo.store.links import Link
@@ -46,181 +45,173 @@ NOT_KEPT = frozenset({"number", "due_date"})
 PREPAID = timedelta(days=400)
 """How long before an invoice's date its payments are looked for, when those seen do not explain its balance."""
 
+Invoice = dict[str, Any]
+Known = tuple[Link, Invoice]
+"""A link, and what the books say of its invoice."""
 
-def plan(sync: Sync, reads: Reads) -> PlanSummary:
-    """Plan what Salesforce has to be told, stage it, and summarise.
+
+class WriteBackPlan:
+    """Plans one run of ``kashoo_to_salesforce``.
 
     :param reads: reads single invoices, each once.
     """
-    rows: list[PlanRow] = []
-    links = sync.store.links.of_target("invoice")
-    invoices = kashoo_delta.staged_invoices(sync)
-    parts: dict[int, list[Allocation]] = defaultdict(list)
-    for part in kashoo_delta.staged_allocations(sync):
-        parts[part.invoice_id].append(part)
-    untold = sync.store.journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
-    waiting = untold | sync.store.journal.open_records(State.PARKED)
-    known = _affected(sync, reads, links, invoices, parts, rows, waiting)
-    rows += _copies(sync, links)
-    _complete(sync, known, parts, waiting)
-    voided = [link for link in sync.store.links.ended("invoice") if link.kashoo_id in invoices]
-    rows += [link.row(sync.name, Action.REVIEW, "").reviewed(STANDS_AGAIN) for link in voided]
-    known += list(_voided(sync, reads, links, rows))
-    for mapping in sync.mappings.values():
-        if not mapping.into_books:
-            own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
-            rows += _rows_of(sync, mapping, own, parts, untold)
-    rows += contacts.plan(sync)
-    reports = [sync.files.read_json(name) or {} for name in sync.files.names("delta.")]
-    read = min((str(report["read"]) for report in reports), default="")
-    rows = in_order(replace(row, source_read=read) for row in rows)
-    sync.files.write_plan(rows)
-    notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
-    notes += contacts.notes(sync)
-    return summarise(rows, seconds_for=lambda _: 0.0, notes=notes)
 
+    def __init__(self, sync: Sync, reads: Reads) -> None:
+        self.sync, self._reads = sync, reads
+        self.rows: list[PlanRow] = []
+        self._links = sync.store.links.of_target("invoice")
+        self._voided = sync.store.links.ended("invoice")
+        self._invoices = kashoo_delta.staged_invoices(sync)
+        self._weekly = kashoo_delta.lists_all(sync)
+        journal = sync.store.journal
+        self._unanswered = journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
+        self._unsettled = self._unanswered | journal.open_records(State.PARKED)
+        self._parts: dict[int, list[Allocation]] = _by_invoice(kashoo_delta.staged_allocations(sync))
 
-def _affected(
-    sync: Sync,
-    reads: Reads,
-    links: list[Link],
-    invoices: dict[int, dict[str, Any]],
-    parts: dict[int, list[Allocation]],
-    rows: list[PlanRow],
-    waiting: set[tuple[str, str]],
-) -> list[tuple[Link, dict[str, Any]]]:
-    """Pair each link that may have changed, or whose last write-back is not settled, with its invoice now."""
-    known, swept = [], kashoo_delta.swept(sync)
-    removed = sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
-    for link in links:
-        invoice = invoices.get(link.kashoo_id)
-        due = link.settlement != "Void" or link.source_id in removed  # its question closes when it stands again
-        missed = (swept and due) or (link.source_object, link.source_id) in waiting
-        at_rest = link.settlement in {*kashoo_delta.SETTLED, OUT_OF_REACH}
-        if invoice is None and (missed or link.kashoo_id in parts or not at_rest):
-            invoice = reads.read("invoice", link.kashoo_id, link.version)
+    def make(self) -> PlanSummary:
+        """Plan what Salesforce has to be told, stage it, and summarise."""
+        known = list(self._affected())
+        self.rows += self._copies()
+        self._complete_payments(known)
+        standing = [link for link in self._voided if link.kashoo_id in self._invoices]
+        self.rows += [self._question(link, STANDS_AGAIN) for link in standing]
+        known += list(self._untold_voids())
+        for mapping in self.sync.mappings.values():
+            if not mapping.into_books:
+                own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
+                self.rows += self._rows_of(mapping, own)
+        self.rows += contacts.plan(self.sync)
+        reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
+        read = min((str(report["read"]) for report in reports), default="")
+        self.rows = in_order(replace(row, source_read=read) for row in self.rows)
+        self.sync.files.write_plan(self.rows)
+        notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
+        notes += contacts.notes(self.sync)
+        return summarise(self.rows, seconds_for=lambda _: 0.0, notes=notes)
+
+    def _affected(self) -> Iterator[Known]:
+        """Pair each link that may have changed, or whose last write-back is not settled, with its invoice now."""
+        removed = self.sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
+        for link in self._links:
+            invoice = self._invoices.get(link.kashoo_id)
+            due = link.settlement != VOID or link.source_id in removed  # its question closes when it stands again
+            missed = (self._weekly and due) or (link.source_object, link.source_id) in self._unsettled
+            paid = missed or link.kashoo_id in self._parts
+            if invoice is None and (paid or link.settlement not in {*kashoo_delta.SETTLED, OUT_OF_REACH}):
+                invoice = self._reads.read("invoice", link.kashoo_id, link.version)
+                if is_gone(invoice):
+                    self.rows.append(removed_in_books(link.row(self.sync.name, Action.REVIEW, "")))
+                    invoice = _void(link, invoice or {})
+            if invoice is not None and (paid or not _is_refunded_still(link, invoice)):
+                yield link, invoice
+
+    def _untold_voids(self) -> Iterator[Known]:
+        """Give what we voided and Salesforce was not told of, unless its record has a later invoice.
+
+        Each is read once more: an invoice that stands again, although we removed it, is for a person.
+        """
+        told = {mapping.to for mapping in self.sync.mappings.values() if not mapping.into_books}
+        latest = {link.source_id: link for link in self._voided}
+        replaced = {link.source_id for link in self._links}
+        for link in latest.values():
+            untold = link.settlement != VOID and (self._weekly or link.settlement != OUT_OF_REACH)
+            if link.source_object not in told or link.source_id in replaced or not untold:
+                continue
+            invoice = self._reads.read("invoice", link.kashoo_id, link.version)
             if is_gone(invoice):
-                rows.append(removed_in_books(link.row(sync.name, Action.REVIEW, "")))
-                invoice = _void(link, invoice or {})
-        if invoice is not None and (missed or link.kashoo_id in parts or not _is_refunded_still(link, invoice)):
-            known.append((link, invoice))
-    return known
+                yield link, _void(link, invoice or {})
+            else:
+                self.rows.append(self._question(link, STANDS_AGAIN))
+
+    def _complete_payments(self, known: list[Known]) -> None:
+        """Read older payments too, when those seen do not explain a balance to the cent, or what was told before."""
+        unexplained = [(link, invoice) for link, invoice in known if not self._is_explained(link, invoice)]
+        if not unexplained:
+            return
+        today = business_date(datetime.fromtimestamp(self.sync.store.now(), UTC), self.sync.settings.zone)
+        # The date may have been moved far, and the window that was staged must not be lost for the other invoices.
+        dates = [each for link, invoice in unexplained for each in (invoice.get("date"), link.journal_date) if each]
+        start = min([date.fromisoformat(each) for each in dates] or [today]) - PREPAID
+        start = min(start, kashoo_delta.payments_since(self.sync) or today)
+        self._parts = _by_invoice(kashoo_delta.read_allocations(self.sync, start, today))
+
+    def _is_explained(self, link: Link, invoice: Invoice) -> bool:
+        seen = self._parts.get(invoice["id"], [])
+        if not invoice.get("removed") and not is_complete(invoice, seen):
+            return False
+        told_more = link.settlement not in {None, OPEN} or (link.source_object, link.source_id) in self._unsettled
+        return bool(seen) or not told_more
+
+    def _rows_of(self, mapping: Mapping, known: list[Known]) -> Iterator[PlanRow]:
+        if not known:
+            return
+        settled = [settlement_of(invoice, self._parts.get(invoice["id"], [])) for _, invoice in known]
+        types = {name: pa.int64() if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
+        table = pa.Table.from_pylist(settled, schema=pa.schema(list(types.items())))
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        columns = {
+            name: evaluate(field, frame, "text", self.sync.surroundings) for name, field in mapping.fields.items()
+        }
+        money = {name for name, field in mapping.fields.items() if SETTLEMENT_SOURCE.get(field.from_ or "") == "money"}
+        forgotten = {name for name, field in mapping.fields.items() if NOT_KEPT & {path for path, _ in field.paths()}}
+        for number, (link, invoice) in enumerate(known):
+            document = {
+                name: _value(values[number], name in money)
+                for name, values in columns.items()
+                if "number" in invoice or name not in forgotten
+            }
+            yield self._row(mapping, link, document, settled[number]["status"])
+
+    def _row(self, mapping: Mapping, link: Link, document: dict[str, Any], status: str) -> PlanRow:
+        row = link.row(
+            self.sync.name,
+            Action.WRITE_BACK,
+            f"its invoice is {status}",
+            mapping=mapping.name,
+            target=mapping.to,
+            generation=1,  # one key for all invoices that a record ever had: two of them are never told at once
+            document=document,
+            settlement=status,
+        )
+        if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
+            return replace(row, document={}).parked(problem)
+        # What Salesforce holds is not known where an answer is missing: it may be what was true then.
+        told = {} if (mapping.to, link.source_id) in self._unanswered else link.written_back
+        now = self.sync.store.hashes.fields(document)
+        changed = {name: value for name, value in document.items() if now[name] != told.get(name)}
+        if not changed:
+            return replace(row, action=Action.UNCHANGED, reason="Salesforce was told so already")
+        return replace(row, payload=changed)
+
+    def _copies(self) -> Iterator[PlanRow]:
+        """Name every invoice that carries the reference of another one, which is linked."""
+        bearers = kashoo_delta.staged_bearers(self.sync)
+        for link in self._links:
+            found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
+            if others := [ident for ident in found if ident != link.kashoo_id]:
+                problem = replace(POSSIBLE_DUPLICATE, cause=f"{len(others)} more invoices carry its reference")
+                yield replace(self._question(link, problem), kashoo_id=others[0])
+
+    def _question(self, link: Link, problem: Problem) -> PlanRow:
+        return link.row(self.sync.name, Action.REVIEW, "").reviewed(problem)
 
 
-def _is_refunded_still(link: Link, invoice: dict[str, Any]) -> bool:
+def _by_invoice(found: Iterable[Allocation]) -> dict[int, list[Allocation]]:
+    parts: dict[int, list[Allocation]] = {}
+    for part in found:
+        parts.setdefault(part.invoice_id, []).append(part)
+    return parts
+
+
+def _is_refunded_still(link: Link, invoice: Invoice) -> bool:
     """Say whether nothing speaks against a refund that was told: its payments add up to nothing, seen or not."""
     return link.settlement == REFUNDED and bool(invoice["balanceDue"] == invoice["totalDue"])
 
 
-def _voided(sync: Sync, reads: Reads, live: list[Link], rows: list[PlanRow]) -> Iterator[tuple[Link, dict[str, Any]]]:
-    """Give what we voided and Salesforce was not told of, unless its record has a later invoice.
-
-    Each is read once more: an invoice that stands again, although we removed it, is for a person.
-    """
-    told = {mapping.to for mapping in sync.mappings.values() if not mapping.into_books}
-    latest = {link.source_id: link for link in sync.store.links.ended("invoice")}
-    replaced = {link.source_id for link in live}
-    again = kashoo_delta.swept(sync)
-    for link in latest.values():
-        untold = link.settlement != "Void" and (again or link.settlement != OUT_OF_REACH)
-        if link.source_object not in told or link.source_id in replaced or not untold:
-            continue
-        invoice = reads.read("invoice", link.kashoo_id, link.version)
-        if is_gone(invoice):
-            yield link, _void(link, invoice or {})
-        else:
-            rows.append(link.row(sync.name, Action.REVIEW, "").reviewed(STANDS_AGAIN))
-
-
-def _void(link: Link, invoice: dict[str, Any]) -> dict[str, Any]:
+def _void(link: Link, invoice: Invoice) -> Invoice:
     """Describe a voided invoice, of which the books may say nothing any more: it owes nothing."""
     known = {"id": link.kashoo_id, "currency": link.currency, "totalDue": link.expected_total or 0}
     return {**known, **invoice, "removed": True, "balanceDue": 0}
-
-
-def _complete(
-    sync: Sync,
-    known: list[tuple[Link, dict[str, Any]]],
-    parts: dict[int, list[Allocation]],
-    waiting: set[tuple[str, str]],
-) -> None:
-    """Read older payments too, when those seen do not explain a balance to the cent, or what was to be told before."""
-    unexplained = [
-        (link, invoice)
-        for link, invoice in known
-        if (not invoice.get("removed") and not is_complete(invoice, parts[invoice["id"]]))
-        or (not parts[invoice["id"]] and link.settlement not in {None, OPEN})
-        or (not parts[invoice["id"]] and (link.source_object, link.source_id) in waiting)
-    ]
-    if not unexplained:
-        return
-    today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
-    # The date may have been moved far, and the window that was staged must not be lost for the other invoices.
-    dates = [each for link, invoice in unexplained for each in (invoice.get("date"), link.journal_date) if each]
-    start = min([date.fromisoformat(each) for each in dates] or [today]) - PREPAID
-    start = min(start, kashoo_delta.payments_since(sync) or today)
-    parts.clear()
-    for part in kashoo_delta.read_allocations(sync, start, today):
-        parts[part.invoice_id].append(part)
-
-
-def _rows_of(
-    sync: Sync,
-    mapping: Mapping,
-    known: list[tuple[Link, dict[str, Any]]],
-    parts: dict[int, list[Allocation]],
-    untold: set[tuple[str, str]],
-) -> list[PlanRow]:
-    if not known:
-        return []
-    settled = [settle(invoice, parts[invoice["id"]]) for _, invoice in known]
-    types = {name: pa.int64() if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
-    table = pa.Table.from_pylist(settled, schema=pa.schema(list(types.items())))
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    forgotten = [number for number, (_, invoice) in enumerate(known) if "number" not in invoice]
-    columns = {name: evaluate(field, frame, "text", sync.surroundings) for name, field in mapping.fields.items()}
-    money = {name for name, field in mapping.fields.items() if SETTLEMENT_SOURCE.get(field.from_ or "") == "money"}
-    rows = []
-    for number, (link, _) in enumerate(known):
-        document = {
-            name: _value(values[number], name in money)
-            for name, values in columns.items()
-            if number not in forgotten or not NOT_KEPT & {path for path, _ in mapping.fields[name].paths()}
-        }
-        # What Salesforce holds is not known where an answer is missing: it may be what was true then.
-        told = {} if (mapping.to, link.source_id) in untold else link.written_back
-        rows.append(_row(sync, mapping, replace(link, written_back=told), document, settled[number]["status"]))
-    return rows
-
-
-def _row(sync: Sync, mapping: Mapping, link: Link, document: dict[str, Any], status: str) -> PlanRow:
-    row = link.row(
-        sync.name,
-        Action.WRITE_BACK,
-        f"its invoice is {status}",
-        mapping=mapping.name,
-        target=mapping.to,
-        generation=1,  # one key for all invoices that a record ever had: two of them are never told at once
-        document=document,
-        base=status,
-    )
-    if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
-        return replace(row, document={}).parked(problem)
-    now = sync.store.hashes.fields(document)
-    changed = {name: value for name, value in document.items() if now[name] != link.written_back.get(name)}
-    if not changed:
-        return replace(row, action=Action.UNCHANGED, reason="Salesforce was told so already")
-    return replace(row, payload=changed)
-
-
-def _copies(sync: Sync, links: list[Link]) -> Iterator[PlanRow]:
-    """Name every invoice that carries the reference of another one, which is linked."""
-    bearers = kashoo_delta.staged_bearers(sync)
-    for link in links:
-        found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
-        if others := [ident for ident in found if ident != link.kashoo_id]:
-            problem = replace(POSSIBLE_DUPLICATE, cause=f"{len(others)} more invoices carry its reference")
-            yield link.row(sync.name, Action.REVIEW, "", kashoo_id=others[0]).reviewed(problem)
 
 
 def _value(value: Any, is_money: bool) -> Any:

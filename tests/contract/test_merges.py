@@ -52,7 +52,7 @@ def test_a_merged_customer_bears_two_references_and_is_no_stranger(drive: Rounds
     win(drive)  # to a new customer, so that the books are searched
     drive.run()
     assert loser not in links(drive, "customer")
-    assert drive.store.swept
+    assert drive.store.knows_books
 
 
 def test_the_survivor_of_a_merge_is_read_even_when_no_deal_moved_with_it(drive: Rounds) -> None:

@@ -153,9 +153,9 @@ def test_a_search_of_the_books_ends_only_with_the_plan_that_was_made_from_it(dri
     win(drive)
     drive.prepare()  # it finds the stranger, searches whole, and is killed before its apply
     drive.finish(older)
-    assert not drive.store.swept
+    assert not drive.store.knows_books
     drive.run()
-    assert drive.store.swept
+    assert drive.store.knows_books
 
 
 def test_a_run_that_is_cleared_and_planned_afresh_writes_what_changed_since(drive: Rounds, deal: str) -> None:

@@ -13,7 +13,6 @@ import requests
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
-from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
@@ -22,6 +21,7 @@ from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.staging import Staging
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE, Settings, Sync
 

@@ -22,7 +22,6 @@ from records import add_account, add_deal, add_line, books_rows, today, writes
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.mapping import load_mappings
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import PlanRow, digest_of
 from airflow_provider_kashoo.sandbox.clock import Clock
@@ -31,9 +30,10 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.books_apply import BooksApply
+from airflow_provider_kashoo.sync.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.replay import replay
 from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-from airflow_provider_kashoo.sync.write_back_apply import WriteBack
+from airflow_provider_kashoo.sync.write_back_apply import WriteBackApply
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"
@@ -92,7 +92,7 @@ class Rounds(InProcessDriver):
     def apply(self, sync: Sync) -> dict[str, int]:
         """Apply what was prepared."""
         with pytest.MonkeyPatch.context() as patch:
-            for apply in (BooksApply, WriteBack):
+            for apply in (BooksApply, WriteBackApply):
                 patch.setattr(steps, apply.__name__, partial(apply, sleep=self.sandbox.clock.advance))
             return steps.apply(sync)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping import load_mapping, load_mappings
+from airflow_provider_kashoo.core.mapping import load_mapping
+from airflow_provider_kashoo.sync.mapping_files import load_mappings
 
 SHIPPED = Path(__file__).parents[2] / "include" / "mappings"
 CUSTOMER = """\

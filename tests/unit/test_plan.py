@@ -93,7 +93,7 @@ def test_the_digest_covers_every_field_of_every_row_that_does_something(action, 
 
 @pytest.mark.parametrize("action", [Action.SKIP, Action.UNCHANGED])
 def test_rows_that_do_nothing_leave_the_digest_alone(action):
-    assert digest_of(row(), row(action, reason="today's reason", source_stamp="now")) == digest_of(row())
+    assert digest_of(row(), row(action, reason="today's reason", source_read="now")) == digest_of(row())
     assert digest_of(row(action)) == digest_of()
 
 

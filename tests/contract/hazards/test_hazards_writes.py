@@ -282,7 +282,7 @@ def test_w15_a_backup_finds_what_was_made_since_although_the_accountant_moved_it
     drive.run()
     drive.run_back()
     edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), date=moved_by(drive, days))
-    assert restored.store.swept
+    assert restored.store.knows_books
     restored.run()
     assert links(restored)[deal] == links(drive)[deal]
     assert len(bearing(drive, deal)) == 1

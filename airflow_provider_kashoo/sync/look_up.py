@@ -32,7 +32,7 @@ CLOCK_SKEW = 300.0
 """Seconds by which Kashoo's clock may differ from ours."""
 
 
-def settle(sync: Sync) -> dict[str, int]:
+def look_up(sync: Sync) -> dict[str, int]:
     """Look up every write that got no answer and is old enough to be looked up.
 
     :returns: outcome -> operations.
@@ -44,19 +44,19 @@ def settle(sync: Sync) -> dict[str, int]:
         if operation["action"] == Action.WRITE_BACK or operation["deadline"] > cutoff:
             continue
         if operation["action"] == Action.UPDATE:
-            outcomes[_settle_update(sync, operation)] += 1
+            outcomes[_look_up_update(sync, operation)] += 1
         elif operation["action"] == Action.VOID:
-            outcomes[_settle_void(sync, operation)] += 1
+            outcomes[_look_up_void(sync, operation)] += 1
         else:
             due[operation["target"]].append(operation)
     for target, operations in due.items():
-        outcomes.update(_Sweep(sync, target, operations).settle())
+        outcomes.update(_Creates(sync, target, operations).settle())
     if outcomes:
         log.info("Looked up what was sent without an answer: %s", dict(outcomes))
     return dict(outcomes)
 
 
-def _settle_update(sync: Sync, operation: Operation) -> str:
+def _look_up_update(sync: Sync, operation: Operation) -> str:
     """Take an update for found when the record now says what was sent; otherwise it is planned afresh."""
     target, ident = operation["target"], operation["kashoo_id"]
     entity = sync.kashoo.read(target, ident)
@@ -69,7 +69,7 @@ def _settle_update(sync: Sync, operation: Operation) -> str:
     return _book(sync, operation, Event.ABSENT, "the record does not say what was sent; it is planned afresh")
 
 
-def _settle_void(sync: Sync, operation: Operation) -> str:
+def _look_up_void(sync: Sync, operation: Operation) -> str:
     """Take a void for done when the record is gone, whoever removed it; one that stands may be voided again."""
     if is_gone(sync.kashoo.read(operation["target"], operation["kashoo_id"])):
         return _book(sync, operation, Event.FOUND, "the record is removed", operation["kashoo_id"])
@@ -81,8 +81,8 @@ def reference_of(operation: Operation) -> Reference:
     return Reference(operation["source_id"], operation["part"], operation["generation"])
 
 
-class _Sweep:
-    """The unanswered creates of one target, held against the books."""
+class _Creates:
+    """The unanswered creates of one target, looked up in one listing."""
 
     def __init__(self, sync: Sync, target: str, operations: list[Operation]) -> None:
         self.sync, self.target, self.operations = sync, target, operations
