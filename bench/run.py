@@ -80,7 +80,7 @@ def _bookkeeping(database: Any) -> list[float]:
         ident = f"006{number:012d}AAA"
         row = PlanRow(Action.CREATE, "m", "invoice", "Opportunity", ident, "won", sale_id=ident, total=100)
         begun = time.perf_counter()
-        slot = budget.acquire(60)
+        (slot,) = budget.acquire(60)
         sent = store.journal.send(
             row, run_id="r", lease="l", deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
         )

@@ -16,14 +16,20 @@ import requests
 from airflow_provider_kashoo.clients import outcomes
 from airflow_provider_kashoo.clients.outcomes import Outcome, WriteFailed
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.clients.transport import TooLate, TryAgain, adapter_of, read_with_retries
-from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.clients.transport import NotServed, TooLate, TryAgain, adapter_of, read_with_retries
+from airflow_provider_kashoo.core.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    UnreachableError,
+    UnreadableError,
+)
 from airflow_provider_kashoo.core.operations import Event
 
 MAX_PAGES = 10_000
 OVERLAP = 10
 """Each page reads the last tenth of the one before again."""
 
+MOST_UNREADABLE = 3
 RENEW_BEFORE_SECONDS = 120
 Json = dict[str, Any]
 _URL = re.compile(r"[^\s\"'{}<>]+")
@@ -71,19 +77,28 @@ class KashooClient:
         self.business_id, self.profile = business_id, profile or Profile()
         self._clock, self._sleep = clock, sleep
         self._authorization, self._expires = "", 0.0
+        self._unreadable = 0
 
     @property
     def requests_sent(self) -> int:
         """How many requests left this session, tokens included."""
         return adapter_of(self._session).requests_sent
 
-    def ready(self) -> AbstractContextManager[None]:
+    def ready(self, prepare: Callable[[], None] = lambda: None, reads: int = 0) -> AbstractContextManager[None]:
         """Make sure of a fresh token, then take a budget slot for the one request that follows.
 
         The token is looked at again when the slot is there, because that may have been long waited for.
+
+        :param prepare: reads what the request rests on, see :meth:`.transport.MeteredAdapter.ready`.
+        :param reads: how many requests it needs for that.
         """
         self._ensure_token()
-        return adapter_of(self._session).ready(self._ensure_token)
+
+        def with_token() -> None:
+            self._ensure_token()
+            prepare()
+
+        return adapter_of(self._session).ready(with_token, reads)
 
     def businesses(self) -> list[Json]:
         """List the businesses the user may see."""
@@ -122,10 +137,21 @@ class KashooClient:
         raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
 
     def read(self, resource: str, ident: int) -> Json | None:
-        """Read one record; None when it is not there (404)."""
+        """Read one record; None when it is not there (404, or 410).
+
+        :raises UnreadableError: when Kashoo answers, but does not give this one; the third in a row is taken for Kashoo
+            being down.
+        """
         if resource in self.profile.only_listed:
             return next((row for row in self.listing(resource) if row["id"] == ident), None)
-        found = self._read(self.profile.entity(resource, self.business_id, ident), {})
+        try:
+            found = self._read(self.profile.entity(resource, self.business_id, ident), {})
+        except NotServed as error:
+            self._unreadable += 1
+            if self._unreadable >= MOST_UNREADABLE:
+                raise
+            raise UnreadableError(error.what, remedy=error.remedy, record=f"Kashoo's {resource} {ident}") from None
+        self._unreadable = 0
         if found is not None and not (isinstance(found, dict) and found.get("id") == ident):
             raise UnreachableError("Kashoo answered with something that is not the record it was asked for.")
         return found
@@ -263,7 +289,7 @@ class KashooClient:
             if parsed is None:
                 raise TryAgain("it answered, but not with JSON")
             return parsed
-        if status == 404:
+        if status in {404, 410}:
             return None
         if status == 401:
             raise self._bad_credentials()
@@ -288,7 +314,7 @@ class KashooClient:
         """Get a token: HTTP Basic, answered by an object or by bare text (both evidenced)."""
         response = self._session.post(
             self._base + self.profile.token,
-            auth=(self._login, self._password),
+            auth=(self._login.encode(), self._password.encode()),  # type: ignore[arg-type]  # UTF-8, not Latin-1 (assumed)
             headers={"Accept": "application/json"},
             data={"duration": self.profile.token_duration_ms},
             allow_redirects=False,

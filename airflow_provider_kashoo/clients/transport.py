@@ -33,8 +33,8 @@ LONGEST_CLOSURE = 86_400.0
 class Budget(Protocol):
     """What this room needs of a budget; the store implements it."""
 
-    def acquire(self, deadline_seconds: float) -> int:
-        """Take a slot, waiting if that is short."""
+    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:
+        """Take a slot, or several at once, waiting if that is short."""
 
     def release(self, slot: int) -> None:
         """Book that the slot's request was answered."""
@@ -46,9 +46,9 @@ class Budget(Protocol):
 class Unlimited:
     """A budget without limits, for the side that needs none."""
 
-    def acquire(self, deadline_seconds: float) -> int:  # noqa: ARG002
-        """Give a slot; there is always one."""
-        return 0
+    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:  # noqa: ARG002
+        """Give slots; there are always some."""
+        return [0] * wanted
 
     def release(self, slot: int) -> None:
         """Do nothing."""
@@ -76,32 +76,30 @@ class MeteredAdapter(HTTPAdapter):
 
     @property
     def is_ready(self) -> bool:
-        """Whether this thread holds the slot of a request that was made ready and is not sent yet."""
-        return getattr(self._held, "slot", None) is not None
+        """Whether this thread has made a request ready, and did not send it yet."""
+        return self._deadline is not None and bool(self._slots)
 
     @contextmanager
-    def ready(self, prepare: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def ready(self, prepare: Callable[[], None] = lambda: None, reads: int = 0) -> Iterator[None]:
         """Take a slot now for the next request of this thread, so that a wait comes before the journal.
 
         What is journalled and sent in here has one deadline, which begins now: a process that was paused since
         does not send any more what another one may have looked up and settled meanwhile.
 
-        :param prepare: called between slot and deadline, because what the request needs may have ended while the
-            slot was waited for; what it sends takes slots of its own.
+        :param prepare: called between slot and deadline, because what the request needs may have ended, or changed,
+            while the slot was waited for. The one slot of the request itself is kept.
+        :param reads: how many requests of ``prepare`` have slots taken together with that one, so that nothing is
+            waited for between them, unless a window of the budget has fewer.
         """
-        slot = self.budget.acquire(self.deadline_seconds)
+        self._held.slots = self.budget.acquire(self.deadline_seconds, 1 + reads)
         try:
             prepare()
-        except BaseException:
-            self.budget.release(slot)
-            raise
-        self._held.slot, self._held.until = slot, self.clock() + self.deadline_seconds
-        try:
+            self._held.until = self.clock() + self.deadline_seconds
             yield
         finally:
-            self._held.until = None
-            if (unused := self._take_slot()) is not None:
-                self.budget.release(unused)
+            unused, self._held.slots, self._held.until = self._slots, [], None
+            for slot in unused:
+                self.budget.release(slot)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         """Send one request; see :meth:`requests.adapters.HTTPAdapter.send`.
@@ -109,10 +107,8 @@ class MeteredAdapter(HTTPAdapter):
         :raises TooLate: when nothing was sent, see :meth:`ready`.
         """
         slot = self._take_slot()
-        if slot is None:
-            slot = self.budget.acquire(self.deadline_seconds)
         try:
-            until = getattr(self._held, "until", None) or self.clock() + self.deadline_seconds
+            until = self._deadline or self.clock() + self.deadline_seconds
             left = until - self.clock()
             if left <= 0:
                 raise TooLate("the deadline passed before it was sent")
@@ -125,10 +121,17 @@ class MeteredAdapter(HTTPAdapter):
             self.budget.close(retry_after(response) or DEFAULT_CLOSURE)
         return response
 
-    def _take_slot(self) -> int | None:
-        slot = getattr(self._held, "slot", None)
-        self._held.slot = None
-        return slot
+    @property
+    def _slots(self) -> list[int]:
+        return getattr(self._held, "slots", [])
+
+    @property
+    def _deadline(self) -> float | None:
+        return getattr(self._held, "until", None)
+
+    def _take_slot(self) -> int:
+        kept = 1 if self._deadline is None else 0  # the last one is for what is made ready
+        return self._slots.pop() if len(self._slots) > kept else self.budget.acquire(self.deadline_seconds)[0]
 
     def _read(self, response: requests.Response, deadline: float) -> None:
         """Read a body; one that came whole is taken however late it is, because what it says of a write is true."""
@@ -181,7 +184,11 @@ def _utc(moment: datetime) -> datetime:
 
 
 class TryAgain(Exception):
-    """A read was not served this time."""
+    """A read was answered, and not served this time."""
+
+
+class NotServed(UnreachableError):
+    """A read was answered every time, and never served."""
 
 
 T = TypeVar("T")
@@ -209,7 +216,8 @@ def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float],
 def unreachable(side: str, error: Exception) -> UnreachableError:
     """Say that a side cannot be reached, without the URL's query or any body."""
     cause = str(error) if isinstance(error, TryAgain) else type(error).__name__
-    return UnreachableError(
+    kind = NotServed if isinstance(error, TryAgain) else UnreachableError
+    return kind(
         f"{side} cannot be reached ({cause}).",
         remedy=f"Check the host of the {side} connection and the network; the task tries again by itself.",
     )

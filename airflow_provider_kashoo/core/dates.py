@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -35,8 +35,3 @@ def business_date(value: datetime, zone: str) -> date:
 def first_of_week(earlier: datetime, now: datetime, zone: str) -> bool:
     """Say whether a calendar week of the books began between two instants: whatever runs weekly is due."""
     return business_date(earlier, zone).isocalendar()[:2] != business_date(now, zone).isocalendar()[:2]
-
-
-def add_days(value: date, days: int) -> date:
-    """Move a date by whole days."""
-    return value + timedelta(days=days)

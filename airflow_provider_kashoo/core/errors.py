@@ -47,6 +47,16 @@ class UnreachableError(SyncError):
     """A side did not answer, or answered that it cannot serve now. The task is tried again."""
 
 
+class UnreadableError(UnreachableError):
+    """Kashoo answers, but does not give one record. That record waits, the others go on."""
+
+    @property
+    def problem(self) -> Problem:
+        """Why the record is parked."""
+        cause = "Kashoo answers, but does not give its record"
+        return Problem("unreadable", cause, "Open it in Kashoo; it is tried again by every run.")
+
+
 class RefusedError(SyncError):
     """A request was answered with a status that is no yes; unless ``written`` says otherwise, it was refused for good.
 

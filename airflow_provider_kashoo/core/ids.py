@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_REFERENCE = re.compile(r"\[sf:([A-Za-z0-9]{18}):(\d+):(\d+)\]")
+_REFERENCE = re.compile(r"\[sf:([A-Za-z0-9]{18}):(\d{1,9}):(\d{1,9})\]")
 
 
 def to_18(record_id: str) -> str:
@@ -28,6 +28,14 @@ def to_18(record_id: str) -> str:
     return record_id + "".join(
         SUFFIX_ALPHABET[sum(1 << place for place, letter in enumerate(chunk) if letter.isupper())] for chunk in chunks
     )
+
+
+def is_record_id(text: str) -> bool:
+    """Say whether a text is the id of a record: Salesforce refuses a whole query for one whose suffix is wrong."""
+    try:
+        return to_18(text[:15]) == to_18(text)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,9 @@ class Reference:
 
     @classmethod
     def find(cls, text: Any) -> list[Reference]:
-        """List every reference that stands in a text field of the books; in what is no text stands none."""
+        """List every reference that stands in a text field of the books; one that was mistyped is none."""
         found = _REFERENCE.findall(text) if isinstance(text, str) else []
-        return [cls(each[0], int(each[1]), int(each[2])) for each in found]
+        return [cls(ident, int(part), int(generation)) for ident, part, generation in found if is_record_id(ident)]
 
     @staticmethod
     def without(text: str) -> str:

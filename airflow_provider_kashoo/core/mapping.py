@@ -209,7 +209,11 @@ def together(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
         if mapping.name in mappings:
             raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
         mappings[mapping.name] = mapping
+    told: dict[str, str] = {}
     for mapping in mappings.values():
+        if not mapping.into_books and (other := told.setdefault(mapping.to, mapping.name)) != mapping.name:
+            fault = f"{other} writes back to {mapping.to} too, and each would undo what the other told"
+            raise _wrong(mapping.place("to"), fault, "Put their fields into one mapping.")
         for where, field in mapping.placed_links():
             if field.mapping not in mappings:
                 near = nearest(str(field.mapping), mappings)

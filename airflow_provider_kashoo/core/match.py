@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +49,26 @@ class Ladder:
 
     :param rows: documents as read back, each with ``id``, ``references`` and the target's fields.
     :param rungs: words for the plan -> the fields that must all agree, strongest first.
+    :param apart: the field that tells two records apart, however alike the rest of them is.
+    :param linked: which of the rows are linked to Salesforce records; what bears a reference is one's own, too.
     """
 
-    def __init__(self, rows: Iterable[Row], rungs: Mapping[str, tuple[str, ...]]) -> None:
-        self._rungs = rungs
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        rungs: Mapping[str, tuple[str, ...]],
+        apart: str | None = None,
+        linked: Collection[int] = (),
+    ) -> None:
+        self._rungs, self._apart = rungs, apart
+        self._others: dict[int, str] = {}
         self._by_reference: dict[Reference, list[int]] = defaultdict(list)
         self._by_rung: dict[str, dict[tuple[str, ...], list[int]]] = {rung: defaultdict(list) for rung in rungs}
         for row in rows:
             for reference in row["references"]:
                 self._by_reference[reference].append(row["id"])
+            if apart and (row["references"] or row["id"] in linked):
+                self._others[row["id"]] = fold(row.get(apart))
             for rung, fields in rungs.items():
                 if key := _key(row, fields):
                     self._by_rung[rung][key].append(row["id"])
@@ -71,9 +82,14 @@ class Ladder:
             return _match(found, "our reference")
         for rung, fields in self._rungs.items():
             key = _key(document, fields)
-            if key and (found := self._by_rung[rung].get(key)):
+            if key and (found := [each for each in self._by_rung[rung].get(key, []) if self._may_be(each, document)]):
                 return _match(found, rung)
         return Match(None, "not in the books")
+
+    def _may_be(self, ident: int, document: Row) -> bool:
+        """Say whether a record that looks alike is not surely another one: somebody else's, under another name."""
+        theirs = self._others.get(ident)
+        return not theirs or theirs == fold(document.get(self._apart or ""))
 
 
 RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -82,6 +98,10 @@ RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
     "invoice": {},
 }
 """An invoice is known by our reference alone: two sales to one customer may look the same."""
+
+
+APART = {"customer": "name", "item": "code", "invoice": None}
+"""Two Accounts with one e-mail are two customers when they have two names; so are two products with two codes."""
 
 
 def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:

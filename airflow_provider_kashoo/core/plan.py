@@ -140,11 +140,15 @@ ORDER = {
     Action.FOLLOW: -1,
     Action.LINK: 0,
     Action.CREATE: 1,
-    Action.UPDATE: 2,
-    Action.WRITE_BACK: 3,
+    Action.REVIEW: 2,
+    Action.UPDATE: 3,
+    Action.WRITE_BACK: 4,
     Action.VOID: 10,
 }
-"""Voids come last: what waits for one is parked by then, so that a crash in between loses nothing."""
+"""A question about a record comes before its update, which changes its link and would make the question stale.
+
+Voids come last: what waits for one is parked by then, so that a crash in between loses nothing.
+"""
 TARGET_ORDER = {"customer": 0, "item": 1, "invoice": 2}
 
 

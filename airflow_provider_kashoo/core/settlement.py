@@ -45,7 +45,7 @@ def is_complete(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> bool
 
 
 def settlement_of(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str, Any]:
-    """Describe an invoice with its payments in the words of ``SETTLEMENT_SOURCE``.
+    """Describe an invoice with its payments in the words of ``SETTLEMENT_SOURCE``; what nobody knows is left out.
 
     :param invoice: as read from the books, amounts in minor units.
     :param parts: every allocation to it.
@@ -55,17 +55,16 @@ def settlement_of(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> di
     # What a removed invoice still says of its balance is not known: only payments that stand were paid.
     seen = sum(part.amount for part in own)
     paid = seen if invoice.get("removed") else invoice["totalDue"] - invoice["balanceDue"]
+    kept = {"number": invoice["number"], "due_date": invoice.get("dueDate")} if "number" in invoice else {}
     return {
         "invoice_id": str(invoice["id"]),
-        "number": invoice.get("number"),
         "status": _status(invoice, own, paid),
         "currency": invoice["currency"],
-        "due_date": invoice.get("dueDate"),
         "total": invoice["totalDue"],
         "paid": paid,
         "balance": invoice["balanceDue"],
         "last_payment_date": received[-1].date if received else None,
-    }
+    } | kept
 
 
 def _status(invoice: Mapping[str, Any], parts: list[Allocation], paid: int) -> str:
@@ -73,7 +72,7 @@ def _status(invoice: Mapping[str, Any], parts: list[Allocation], paid: int) -> s
         return VOID
     if invoice["balanceDue"] < 0 or (invoice["balanceDue"] == 0 and any(part.credit > 0 for part in parts)):
         return OVERPAID
-    if invoice["balanceDue"] == 0 and paid:
+    if invoice["balanceDue"] == 0 and (paid or not invoice["totalDue"]):
         return PAID
     if paid > 0:
         return PARTLY_PAID

@@ -11,19 +11,23 @@ import string
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from airflow_provider_kashoo.core import money
-from airflow_provider_kashoo.core.dates import add_days, business_date
+from airflow_provider_kashoo.core.dates import business_date
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.ids import Reference, to_18
 from airflow_provider_kashoo.core.mapping import Field, Mapping
 from airflow_provider_kashoo.core.parents import symbolic
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
+from airflow_provider_kashoo.core.totals import net_total
+
+FIRST_YEAR, LAST_YEAR = 1700, 4000
+"""What a date field of Salesforce can hold (evidenced)."""
 
 MAX_DIGITS = 15
 """More digits than a JSON number carries safely."""
@@ -161,8 +165,11 @@ def _convert(value: Any, kind: FieldType, zone: str) -> Any:
 
 def _to_date(value: Any, zone: str) -> str:
     if isinstance(value, datetime):
-        return business_date(value, zone).isoformat()
-    return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
+        value = business_date(value, zone)
+    day = value if isinstance(value, date) else date.fromisoformat(value)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError
+    return day.isoformat()
 
 
 def _to_text(value: Any, _: str) -> str:
@@ -214,8 +221,8 @@ def _moved(value: Any, days: Any) -> Any:
     if isinstance(days, Problem) or Decimal(days) != int(Decimal(days)):
         return Problem("wrong_type", "the number of days is no whole number", "Correct it in Salesforce.")
     try:
-        return add_days(date.fromisoformat(value), int(Decimal(days))).isoformat()
-    except OverflowError:
+        return _to_date(date.fromisoformat(value) + timedelta(days=int(Decimal(days))), "")
+    except (OverflowError, ValueError):
         return Problem("wrong_type", "the number of days leads out of the calendar", "Correct it in Salesforce.")
 
 
@@ -316,8 +323,7 @@ def _complete(mapping: Mapping, document: Document, total: int | None) -> Proble
     for line in document["lines"]:
         quantity, rate = money.rate_of(line.pop("amount"), Decimal(line.get("quantity", "1")))
         line["quantity"], line["rate"] = format(quantity.normalize(), "f"), rate
-    added = sum(money.line_total(Decimal(line["quantity"]), line["rate"]) for line in document["lines"])
-    if mapping.total and added != total:
+    if mapping.total and net_total(document) != total:
         fix = f"Compare the sum of its lines with {_origin(mapping.total)} in Salesforce, and correct one of them."
         return Problem("lines_do_not_add_up", "its lines do not add up to its total", fix)
     return None

@@ -32,6 +32,9 @@ _FORGET = delete(budget_slots).where(
 PATIENCE = 30.0
 """Seconds that are slept through; a longer wait gives the worker and the pool slot back."""
 
+MOST_TOGETHER = 2
+"""Slots: a read, and the write that rests on it."""
+
 USEFUL_BATCH = 25
 """A long wait ends when this many slots are free, not one."""
 
@@ -64,21 +67,25 @@ class Budget:
         self._database, self._name, self.limits = database, name, tuple(limits)
         self._patience, self._sleep = patience, sleep
         self._longest = max(limit.seconds for limit in limits)
-        self._next, self._batch = _when_free(self.limits, 1), _when_free(self.limits, USEFUL_BATCH)
+        most = min(limit.requests for limit in limits)
+        self._when_free = {count: _when_free(self.limits, count) for count in range(1, min(most, MOST_TOGETHER) + 1)}
+        self._batch = _when_free(self.limits, USEFUL_BATCH)
 
-    def acquire(self, deadline_seconds: float) -> int:
-        """Take a slot, sleeping through a short wait.
+    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:
+        """Take a slot, or several for requests that must follow each other at once, sleeping through a short wait.
 
-        :param deadline_seconds: how long the slot is held if no answer is ever booked.
-        :returns: the slot, for :meth:`release`.
+        :param deadline_seconds: how long a slot is held if no answer is ever booked.
+        :param wanted: how many slots, at most :data:`MOST_TOGETHER`; fewer are given where a window has fewer.
+        :returns: the slots, for :meth:`release`.
         :raises BudgetSpent: when the wait is longer than a worker should be kept for.
         """
+        count = min(wanted, len(self._when_free))
         while True:
             with self._database.begin() as connection:
                 now = self._database.lock(connection, self._name)
-                free_at = self._free_at(connection, self._next)
+                free_at = self._free_at(connection, self._when_free[count])
                 if free_at <= now:
-                    return self._take(connection, now, deadline_seconds)
+                    return [self._take(connection, now, deadline_seconds) for _ in range(count)]
                 if free_at - now > self._patience:
                     raise BudgetSpent(self._free_at(connection, self._batch))
             self._sleep(free_at - now)

@@ -146,17 +146,18 @@ class Journal:
                     operations.c.id == sent.id
                 )
             ).one()
-            reason = f"came in state {here.state}"
+            reason, row = f"came in state {here.state}", sent.row
             audit.note(transaction, sent.row, "late_answer", reason, here.run_id, sent.id, change.kashoo_id)
             if here.kashoo_id != change.kashoo_id:
                 late = POSSIBLE_DUPLICATE
             elif sent.row.action is Action.UPDATE and here.state != State.DONE:
                 late = LATE_UPDATE
-                link_rows.overwritten(transaction, sent.row, change)
-                self._park(transaction, sent.row, late, here.run_id)
+                row = link_rows.followed_since(transaction, row, change.kashoo_id)
+                link_rows.overwritten(transaction, row, change)
+                self._park(transaction, row, late, here.run_id)
             else:
                 return None
-            reviews.open_item(transaction, sent.row, late, change.kashoo_id, here.run_id)
+            reviews.open_item(transaction, row, late, change.kashoo_id, here.run_id)
             return late
 
     def settle(

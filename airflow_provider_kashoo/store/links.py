@@ -311,6 +311,17 @@ def put(transaction: Transaction, row: PlanRow, change: LinkChange) -> bool:
     return _is_newer(last, row)
 
 
+def followed_since(transaction: Transaction, row: PlanRow, kashoo_id: int) -> PlanRow:
+    """Give a plan row as one of the record and sale that its link went on with since it was sent."""
+    linked = (_SCOPE, links.c.target == row.target, links.c.kashoo_id == kashoo_id, links.c.state == LIVE)
+    query = select(links).where(*linked).order_by(links.c.id)
+    found = [_link(each) for each in transaction.connection.execute(query, _names(transaction, row)).mappings()]
+    if not found or any(each.sale_id == (row.sale_id or row.source_id) for each in found):
+        return row
+    now = found[0]
+    return replace(row, source_object=now.source_object, source_id=now.source_id, sale_id=now.sale_id)
+
+
 def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> None:
     """Note on the live link of a plan row that a write taken for lost, older than what the link says, came through.
 

@@ -191,8 +191,7 @@ class _Comparison(BooksPlan):
         self._report.left_out = sum(row.target == "invoice" and row.action is Action.SKIP for row in self.rows)
         for target in ("customer", "item"):
             needed = {ident for each in candidates for kind, ident in parents_of(each.document) if kind == target}
-            for mapping in self.sync.mappings_to(target):
-                self._plan_parents(mapping, needed)
+            self.plan_parents(target, needed)
         self._customers |= {ident: known for (kind, ident), known in self.linked.items() if kind == "customer"}
         self._compare_invoices([each for each in candidates if each.link is None])
         return self._report
@@ -328,7 +327,9 @@ class _Lists:
 
     def ladder(self, target: str) -> match.Ladder:
         if target not in self._ladders:
-            self._ladders[target] = match.Ladder(list(self._read(target)), match.RUNGS[target])
+            linked = self._sync.store.links.held(target)
+            rows = list(self._read(target))
+            self._ladders[target] = match.Ladder(rows, match.RUNGS[target], match.APART[target], linked)
         return self._ladders[target]
 
     def _read(self, target: str) -> Iterator[Document]:

@@ -31,12 +31,12 @@ class Books:
     def read(cls, sync: Sync) -> Books:
         """Read both lists from Kashoo: two short listings."""
         accounts: dict[str, int] = {}
-        income: list[tuple[str, int]] = []
+        income: list[tuple[tuple[bool, int, str], int]] = []
         for row in sync.kashoo.listing("accounts"):
             accounts.setdefault(str(row.get("name")), row["id"])
             accounts[str(row.get("number"))] = row["id"]
             if row.get("type") == sync.kashoo.profile.income_type:
-                income.append((str(row.get("number")), row["id"]))
+                income.append((_by_number(row.get("number")), row["id"]))
         if income:
             accounts[FIRST_INCOME] = min(income)[1]
         rates = {str(row["abbreviation"]): Decimal(str(row["rate"])) for row in sync.kashoo.listing("taxes")}
@@ -86,6 +86,12 @@ class Books:
             lines.append(line if code is None else line | {"account": self.accounts[code]})
         resolved: dict[str, Any] = lines[0]
         return resolved | {"lines": lines[1:]} if "lines" in document else resolved
+
+
+def _by_number(number: Any) -> tuple[bool, int, str]:
+    """Order accounts by their numbers; what has none, or one with other letters, comes last."""
+    text = str(number or "")
+    return not text.isdecimal(), int(text) if text.isdecimal() else 0, text
 
 
 def _constants(field: Field) -> Iterator[str]:

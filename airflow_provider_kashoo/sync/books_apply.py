@@ -25,7 +25,14 @@ from airflow_provider_kashoo.clients.outcomes import (
     WriteFailed,
 )
 from airflow_provider_kashoo.core.diff import base_hashes
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem, StoppedError, UnreachableError
+from airflow_provider_kashoo.core.errors import (
+    BudgetSpent,
+    ConfigurationError,
+    Problem,
+    StoppedError,
+    UnreachableError,
+    UnreadableError,
+)
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.core.plan import WRITES, Action, PlanRow
@@ -45,6 +52,8 @@ from airflow_provider_kashoo.sync.sales import BEING_BILLED
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
 
 log = logging.getLogger(__name__)
+
+CHANGED_IN_BOOKS = replace(CHANGED_MEANWHILE, cause="it changed in the books since the plan")
 
 SILENCES = 3
 """After this many unanswered writes in a row the other side is taken to be down."""
@@ -87,6 +96,7 @@ class BooksApply:
         # A test batch ends no waiting: what it leaves out may have to be written.
         parked = journal.open_records(State.PARKED, State.RETRY) if not self.sync.run.limit else set()
         unheld = self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
+        self.sync.store.links.saw([row for row in rows if row.action is Action.REVIEW])
         self._overtaken = {row.write for row in unheld if journal.park_if_overtaken(row, run_id)}
         for done, row in enumerate(rows, start=1):
             if self._stopping():
@@ -139,11 +149,8 @@ class BooksApply:
             cause = f"its {waiting} is not in the books"
             return self._block(row, Problem(WAITING_FOR_PARENT, cause, f"Settle the {waiting}."))
         row = replace(row, document=document, payload=resolve_parents(row.payload, self._linked))
-        call = self._prepare(row)
-        if call is None:
-            return self._stale(row, replace(CHANGED_MEANWHILE, cause="it changed in the books since the plan"))
         try:
-            return self._send(row, call)
+            return self._send(row)
         except StaleRow:
             return self._stale(row)
         except OpenOperation:
@@ -154,10 +161,10 @@ class BooksApply:
             return "in_doubt"
 
     def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
-        """Make the request of a row; None when the books are not as the plan saw them.
+        """Make the request of a row, right before it is sent; None when the books are not as the plan saw them.
 
         An update is read whole, changed, and written whole (assumed to be what Kashoo needs); what is to be voided
-        is read once more, so that money that came in since the plan keeps it.
+        is read once more, so that money that came in since the plan keeps it. So does every further try.
         """
         kashoo = self.sync.kashoo
         if row.action is Action.CREATE:
@@ -171,9 +178,23 @@ class BooksApply:
         body = to_json(row.target, row.payload, row.reference, kashoo.profile, base=theirs)
         return lambda: kashoo.update(row.target, row.kashoo_id or 0, body)
 
-    def _send(self, row: PlanRow, call: Callable[[], Written]) -> str:
+    def _send(self, row: PlanRow) -> str:
+        call: Callable[[], Written] | None = None
+        unreadable: Problem | None = None
+
+        def prepare() -> None:
+            nonlocal call, unreadable
+            try:
+                call = self._prepare(row)
+            except UnreadableError as error:
+                unreadable = error.problem
+
         for attempt in range(1, TRIES + 1):
-            with self.sync.kashoo.ready():
+            with self.sync.kashoo.ready(prepare, reads=0 if row.action is Action.CREATE else 1):
+                if unreadable:
+                    return self._block(row, unreadable)
+                if call is None:
+                    return self._stale(row, CHANGED_IN_BOOKS)
                 sent = self._journal(row)
                 try:
                     written = call()
@@ -252,7 +273,7 @@ class BooksApply:
         read = to_document(row.target, entity, self.sync.kashoo.profile)
         change = LinkChange(
             kashoo_id=written.id,
-            fields=base_hashes(row.document, read, self.sync.store.hashes),
+            fields=base_hashes(row.payload, read, self.sync.store.hashes),
             currency=row.currency,
             expected_total=row.total,
             journal_date=row.document.get("date"),
@@ -261,7 +282,7 @@ class BooksApply:
         try:
             self.sync.store.journal.answered(sent, change, row.reason, review)
         except LostLease:
-            return self._late(sent, change)
+            return self._late(sent, replace(change, fields=base_hashes(row.document, read, self.sync.store.hashes)))
         self._linked[row.target, row.source_id] = written.id
         self._close_reviews(row, CLOSED_BY_WRITTEN if review else CLOSED_BY_WRITTEN | {TOTAL_DIFFERS.error_class})
         log.info("%s: %s %s in Kashoo as %d", row.record, row.target, _PAST[row.action], written.id)
@@ -286,7 +307,8 @@ class BooksApply:
         try:
             self.sync.store.journal.failed(sent, Event.SILENCE, problem)
         except LostLease:
-            return self._late(sent, LinkChange(kashoo_id, {}))
+            said = self.sync.store.hashes.fields(sent.row.document)  # what it says now is not known: as it was sent
+            return self._late(sent, LinkChange(kashoo_id, {name: (value, value) for name, value in said.items()}))
         log.warning("%s: %s", sent.row.record, problem.cause)
         return self._settled_without_answer(WriteFailed(Outcome(Event.SILENCE, problem)))
 

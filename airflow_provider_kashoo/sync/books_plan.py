@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core import diff, match
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
@@ -50,6 +50,12 @@ NOT_READABLE = Problem(
     "Let the user of the connection read it; nothing, if it was erased.",
 )
 
+NOT_FOR_BOOKS = "parent_left_out"
+
+DIFFERS_FROM_BOOKS = Problem(
+    "differs_from_books", "the books hold its invoice with other contents", "Nothing: the next run compares the two."
+)
+
 ONLY_BY_A_PERSON = frozenset({"contact", "currency"})
 """Fields of an existing invoice that are never changed without a person."""
 
@@ -78,6 +84,7 @@ class BooksPlan:
         self.rows: list[PlanRow] = []
         self.unfit: dict[tuple[str, str], Problem] = {}
         self.linked: dict[tuple[str, str], int] = {}
+        self._made: set[tuple[str, str]] = set()
         self._open = sync.store.journal.open_records()
         reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
         self._read_at = min((str(report["read"]) for report in reports), default="")
@@ -92,8 +99,7 @@ class BooksPlan:
         for target in ("customer", "item"):
             needing = [each for each in candidates if not each.at_rest]
             needed = {ident for each in needing for kind, ident in parents_of(each.document) if kind == target}
-            for mapping in self.sync.mappings_to(target):
-                self._plan_parents(mapping, needed)
+            self.plan_parents(target, needed)
         self._holdings.around(date.fromisoformat(each.document["date"]) for each in candidates if not each.link)
         for each in candidates:
             self._plan_invoice(each)
@@ -122,6 +128,7 @@ class BooksPlan:
                 lines = load_lines(self.sync, mapping.from_.object)
                 found.append((mapping, transform(mapping, frame, lines, self.sync.surroundings)))
             self._plan_deleted(mapping)
+        _bill_once(found)
         sold = {ident: result.sales[ident] for _, result in found for ident in result.documents}
         unfit = {ident: result.sales[ident] for _, result in found for ident in result.problems}
         left_out = {ident for _, result in found for ident in result.excluded}
@@ -170,7 +177,23 @@ class BooksPlan:
             self._add(each.row, Action.SKIP, f"outside the test batch of {limit}")
         return candidates[:limit]
 
-    def _plan_parents(self, mapping: Mapping, needed: set[str]) -> None:
+    def plan_parents(self, target: str, needed: set[str]) -> None:
+        """Plan the customers or items that are needed or linked; of several mappings, the first that fits makes one."""
+        refused: dict[str, PlanRow] = {}
+        for mapping in self.sync.mappings_to(target):
+            made = {ident for kind, ident in self._made if kind == target}
+            for row in self._plan_parents(mapping, needed, made):
+                if row.source_id not in refused or refused[row.source_id].error_class == NOT_FOR_BOOKS:
+                    refused[row.source_id] = row
+        for ident, row in refused.items():
+            if (target, ident) not in self._made:
+                self._park(row, row.problem)
+
+    def _plan_parents(self, mapping: Mapping, needed: set[str], made: set[str]) -> Iterator[PlanRow]:
+        """Plan the parents that one mapping makes; give those that it cannot, with the reason.
+
+        :param made: by another mapping.
+        """
         frame = load_records(self.sync, mapping.from_.object)
         read = set() if frame is None else set(frame["Id"])
         links = self.sync.store.links.of_sources(mapping.to, read | needed)
@@ -187,18 +210,18 @@ class BooksPlan:
         if frame is not None:
             result = transform(mapping, frame[frame["Id"].isin({*links, *needed})], None, self.sync.surroundings)
         for ident in sorted({*needed, *links} & (read | needed)):
-            if (mapping.to, ident) in self.unfit:
+            if (mapping.to, ident) in self.unfit or ident in made:
                 continue
             row = replace(self._row(mapping, ident), link_version=self._ended_version(mapping.to, ident))
             document = result.documents.get(ident) if result else None
             if document is not None:
+                self._made.add((mapping.to, ident))
                 self._plan_parent(row, document, links.get(ident))
             elif ident in needed and ident not in links:
-                problem = (result.problems.get(ident) if result else None) or _not_for_books(mapping)
-                self._park(row, problem)
+                yield row.parked((result.problems.get(ident) if result else None) or _not_for_books(mapping))
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
         seen = {*read, *report.get("missing", []), *report.get("deleted", [])}
-        for ident in sorted(seen & self._parked(mapping.to) - {*needed, *links, *merged}):
+        for ident in sorted(seen & self._parked(mapping.to) - {*needed, *links, *merged, *made}):
             self._add(self._row(mapping, ident), Action.SKIP, "nothing that is sold needs it")
 
     def _plan_parent(self, row: PlanRow, document: Document, link: Link | None) -> None:
@@ -242,9 +265,17 @@ class BooksPlan:
         elif len(found.candidates) > 1:
             self._park(row, copied(len(found.candidates)))
         elif found.kashoo_id is not None:
-            self._link(row, document, found)
+            self._adopt(row, document, found)
         else:
             self._create(row, document, "won and not billed yet")
+
+    def _adopt(self, row: PlanRow, document: Document, found: match.Match) -> None:
+        """Link an invoice that bears the record's reference; where it says something else, the next run compares."""
+        read = self._holdings.fields("invoice", found.kashoo_id or 0)
+        differing = diff.merge(document, read, {}, self.sync.store.hashes).conflicts
+        self._link(row, {name: value for name, value in document.items() if name not in differing}, found)
+        if differing:
+            self.rows.append(row.parked(DIFFERS_FROM_BOOKS))
 
     def _plan_update(self, row: PlanRow, document: Document, link: Link) -> None:
         row = replace(row, kashoo_id=link.kashoo_id, link_version=link.version, document=document)
@@ -252,7 +283,11 @@ class BooksPlan:
         if not diff.changed_fields(document, link.fields, self.sync.store.hashes):
             self._add(row, Action.UNCHANGED, "nothing that is mapped changed")
             return
-        theirs = self._reads.read(row.target, link.kashoo_id, link.version)
+        try:
+            theirs = self._reads.read(row.target, link.kashoo_id, link.version)
+        except UnreadableError as error:
+            self._park(row, error.problem)
+            return
         if theirs is None or is_gone(theirs):
             self.rows.append(removed_in_books(row))
             return
@@ -273,7 +308,9 @@ class BooksPlan:
             reason = f"changed in Salesforce: {', '.join(sorted(merged.write))}"
             self._add(replace(row, requests=2), Action.UPDATE, reason)
         elif not merged.conflicts:
-            self._add(replace(row, payload=read), Action.LINK, "the books say the same already")
+            # What only the books changed keeps its base: linked as it is now, that edit would be forgotten.
+            same = {name: document.get(name) for name in {*document, *link.fields} - {*merged.kept}}
+            self._add(replace(row, payload=read, document=same), Action.LINK, "the books say the same already")
         else:
             self._add(row, Action.UNCHANGED, "the books win")
 
@@ -281,15 +318,18 @@ class BooksPlan:
         report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
         gone = {*report.get("deleted", []), *report.get("missing", [])}
         own = self.sync.store.links.of_sources("invoice", gone)
-        for ident in sorted(gone & {*own, *self._parked("invoice")}):
+        doubtful = {ident for target, ident in self._open if target == "invoice"}
+        for ident in sorted(gone & {*own, *doubtful, *self._parked("invoice")}):
             row, vanished = self._row(mapping, ident), ident not in report.get("deleted", [])
-            if vanished and ident not in own:
+            if vanished and ident not in {*own, *doubtful}:
                 self._park(row, NOT_READABLE)  # it may be readable again, and nothing else would show it then
             else:
                 self._left_out(row, own.get(ident), "deleted in Salesforce", vanished=vanished)
 
     def _left_out(self, row: PlanRow, link: Link | None, reason: str, *, vanished: bool = False) -> None:
-        if link is None:
+        if link is None and self._is_open(row):
+            self._add(row, Action.WAIT, OUTCOME_UNKNOWN)
+        elif link is None:
             self._add(row, Action.SKIP, reason)
         else:
             self._leaving.left(row, link, reason, vanished=vanished)
@@ -333,10 +373,25 @@ def _question_of(invoice: dict[str, Any], write: dict[str, Any]) -> Problem | No
     return None
 
 
+def _bill_once(found: list[tuple[Mapping, Transformed]]) -> None:
+    """Bill nothing that several mappings would bill: each would rewrite the invoice of the other in turns."""
+    billing: dict[str, list[str]] = {}
+    for mapping, result in found:
+        for ident in result.documents:
+            billing.setdefault(ident, []).append(mapping.name)
+    for ident, names in billing.items():
+        if len(names) > 1:
+            cause = f"{' and '.join(names)} would both bill it"
+            problem = Problem("billed_by_two_mappings", cause, "Let their `when` exclude each other.")
+            for _, result in found:
+                if result.documents.pop(ident, None) is not None:
+                    result.problems[ident] = problem
+
+
 def _not_for_books(mapping: Mapping) -> Problem:
     name = mapping.from_.object
     return Problem(
-        "parent_left_out",
+        NOT_FOR_BOOKS,
         f"its {name} is not readable or does not match `when` of {mapping.name}",
         f"Correct the {name}.",
     )

@@ -6,10 +6,12 @@ What no listing of the week's first run shows, because its date was moved, is re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core import questions
+from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta
@@ -26,8 +28,9 @@ def close_questions(sync: Sync) -> None:
         target, source_id, error_class = item["target"], item["source_id"], item["error_class"]
         if target == "invoice" and error_class == questions.REMOVED_IN_BOOKS.error_class:
             sync.store.reviews.close(target, source_id, questions.CLOSED_BY_REMOVAL)
-        if answers and answers.close(item):
-            sync.store.reviews.close(target, source_id, [error_class])
+        with suppress(UnreadableError):
+            if answers and answers.close(item):
+                sync.store.reviews.close(target, source_id, [error_class])
 
 
 class _Answers:

@@ -8,9 +8,11 @@ it is; the three-way comparison sees it when its record in Salesforce changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone
+from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import removed_in_books
 from airflow_provider_kashoo.sync.sync import Sync
@@ -40,7 +42,8 @@ def plan(sync: Sync) -> Iterator[PlanRow]:
     for target, found in _staged(sync).items():
         gone, here = set(found["removed"]), set(found["standing"])
         for ident in found["absent"] if target not in sync.kashoo.profile.only_listed else []:
-            (gone if is_gone(sync.kashoo.read(target, ident)) else here).add(ident)
+            with suppress(UnreadableError):
+                (gone if is_gone(sync.kashoo.read(target, ident)) else here).add(ident)
         named: set[int] = set()
         for link in sync.store.links.of_target(target):
             if link.kashoo_id in here:

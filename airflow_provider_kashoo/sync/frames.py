@@ -20,7 +20,9 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping import Where, nearest
 
-NUMBER = pa.decimal128(38, 10)
+NUMBER = pa.decimal256(76, 38)
+"""The API gives more decimals of a number than describe says (evidenced); what money cannot hold parks its record."""
+
 _ARROW = {
     "currency": NUMBER,
     "double": NUMBER,
@@ -156,4 +158,4 @@ def _cell(row: Mapping[str, Any], path: str, kind: pa.DataType) -> Any:
         return date.fromisoformat(value)
     if pa.types.is_boolean(kind):
         return value is True or value == "true"
-    return str(value)
+    return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair is in no text that can be staged

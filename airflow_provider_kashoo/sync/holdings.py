@@ -57,7 +57,8 @@ class Holdings:
                 self._sync.store.forget_books()
                 rows = self._list(target)
             self._fields |= {(target, row["id"]): fields_of(row) for row in rows}
-            self._ladders[target] = match.Ladder(rows, match.RUNGS[target])
+            linked = self._sync.store.links.held(target)
+            self._ladders[target] = match.Ladder(rows, match.RUNGS[target], match.APART[target], linked)
         return self._ladders[target]
 
     def fields(self, target: str, kashoo_id: int) -> Document:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.leaving import why_it_stays
 from airflow_provider_kashoo.core.match import AMBIGUOUS
 from airflow_provider_kashoo.core.operations import UNSETTLED
@@ -91,7 +91,10 @@ class Leaving:
 
     def _void(self, row: PlanRow, link: Link, reason: str) -> PlanRow:
         hashes, profile = self._sync.store.hashes, self._sync.kashoo.profile
-        theirs = self._reads.read(row.target, link.kashoo_id, link.version)
+        try:
+            theirs = self._reads.read(row.target, link.kashoo_id, link.version)
+        except UnreadableError as error:
+            return row.parked(error.problem)
         if theirs is None or is_gone(theirs):
             return removed_in_books(row)
         copies = self._sync.store.reviews.sources(row.target, POSSIBLE_DUPLICATE)

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from airflow_provider_kashoo.clients.documents import is_gone, to_document
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action
@@ -43,10 +43,12 @@ def look_up(sync: Sync) -> dict[str, int]:
     for operation in sync.store.journal.unsettled(State.SENT, State.IN_DOUBT):
         if operation["action"] == Action.WRITE_BACK or operation["deadline"] > cutoff:
             continue
-        if operation["action"] == Action.UPDATE:
-            outcomes[_look_up_update(sync, operation)] += 1
-        elif operation["action"] == Action.VOID:
-            outcomes[_look_up_void(sync, operation)] += 1
+        if operation["action"] in _BY_ID:
+            try:
+                outcomes[_BY_ID[operation["action"]](sync, operation)] += 1
+            except UnreadableError as error:
+                log.warning("%s", error)
+                outcomes["unreadable"] += 1
         else:
             due[operation["target"]].append(operation)
     for target, operations in due.items():
@@ -74,6 +76,9 @@ def _look_up_void(sync: Sync, operation: Operation) -> str:
     if is_gone(sync.kashoo.read(operation["target"], operation["kashoo_id"])):
         return _book(sync, operation, Event.FOUND, "the record is removed", operation["kashoo_id"])
     return _book(sync, operation, Event.ABSENT, "the record still stands; its deal is planned afresh")
+
+
+_BY_ID = {Action.UPDATE: _look_up_update, Action.VOID: _look_up_void}
 
 
 def reference_of(operation: Operation) -> Reference:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.dates import first_of_week
+from airflow_provider_kashoo.core.ids import is_record_id
 from airflow_provider_kashoo.core.window import Window, delta_window
 from airflow_provider_kashoo.sync import salesforce_read
 from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
@@ -284,4 +285,5 @@ def _note_parents(sync: Sync, sobject: str, part: pa.Table, wanted: dict[str, se
         for link in mapping.links():
             if link.link in part.column_names:
                 parent = sync.mappings[str(link.mapping)].from_.object
-                wanted.setdefault(parent, set()).update(filter(None, part[link.link].unique().to_pylist()))
+                named = filter(None, part[link.link].unique().to_pylist())
+                wanted.setdefault(parent, set()).update(filter(is_record_id, named))

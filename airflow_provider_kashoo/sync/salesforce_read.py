@@ -164,7 +164,8 @@ def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
 def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
     """Give the staged lines of an object, each with the id of its ``parent``."""
     tables = list(_staged(sync, f"lines.{sobject}.", sobject, "parent"))
-    return frames.to_frame(tables) if tables else None
+    # A bulk job gives them in any order (evidenced), and their order must not pass for a change of the invoice.
+    return frames.to_frame(tables).sort_values("Id", kind="stable", ignore_index=True) if tables else None
 
 
 def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:

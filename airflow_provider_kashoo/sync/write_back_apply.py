@@ -20,6 +20,7 @@ from airflow_provider_kashoo.core.operations import Event, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import STANDS_AGAIN
 from airflow_provider_kashoo.core.settlement import VOID
+from airflow_provider_kashoo.core.write_back import NUMBER_FIELDS
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.sync.close_questions import close_questions
 from airflow_provider_kashoo.sync.sync import BACKOFF_SECONDS, TRIES, Sync
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing: it is sent again by itself.")
 DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_found"})
 """What Salesforce says of a record that is not there: its invoice was voided because of that, and nobody is to look."""
-
-NUMBERS = frozenset({"currency", "double", "percent", "int"})
 
 
 class WriteBackApply:
@@ -149,6 +148,6 @@ class WriteBackApply:
         """Give numbers to number fields: a plan keeps amounts as text so that no digit moves."""
         fields = self.sync.salesforce.describe(row.target).fields
         return {
-            name: Decimal(value) if value is not None and fields[name].type in NUMBERS else value
+            name: Decimal(value) if value is not None and fields[name].type in NUMBER_FIELDS else value
             for name, value in row.payload.items()
         }

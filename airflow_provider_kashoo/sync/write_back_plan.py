@@ -6,20 +6,17 @@ The state written is computed from what the books hold now, never added up from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-
 from airflow_provider_kashoo.clients.documents import is_gone
+from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.dates import business_date
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.mapping import Mapping
-from airflow_provider_kashoo.core.money import CENTS
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.core.plan import Action, PlanRow, PlanSummary, in_order, summarise
 from airflow_provider_kashoo.core.questions import (
@@ -29,8 +26,13 @@ from airflow_provider_kashoo.core.questions import (
     removed_in_books,
 )
 from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, VOID, Allocation, is_complete, settlement_of
-from airflow_provider_kashoo.core.targets import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.transform import evaluate
+from airflow_provider_kashoo.core.write_back import (
+    NUMBER_FIELDS,
+    as_told,
+    documents,
+    is_number,
+    told_by_the_invoice,
+)
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta
 from airflow_provider_kashoo.sync.sync import Sync
@@ -39,13 +41,13 @@ from airflow_provider_kashoo.sync.waits import Reads
 OUT_OF_REACH = "Unreachable"
 """Settlement of a voided invoice whose record in Salesforce is deleted: told once a week, should it come back."""
 
-NOT_KEPT = frozenset({"number", "due_date"})
-"""What nobody knows of an invoice that the books do not show any more."""
+TOLD_SO_ALREADY = "Salesforce was told so already"
 
 PREPAID = timedelta(days=400)
 """How long before an invoice's date its payments are looked for, when those seen do not explain its balance."""
 
 Invoice = dict[str, Any]
+HashedFields = MappingType[str, str]
 Known = tuple[Link, Invoice]
 """A link, and what the books say of its invoice."""
 
@@ -72,14 +74,13 @@ class WriteBackPlan:
         """Plan what Salesforce has to be told, stage it, and summarise."""
         known = list(self._affected())
         self.rows += self._copies()
+        at_rest = self._at_rest(known)
+        known = [(link, invoice) for link, invoice in known if link.id not in at_rest]
         self._complete_payments(known)
         standing = [link for link in self._voided if link.kashoo_id in self._invoices]
         self.rows += [self._question(link, STANDS_AGAIN) for link in standing]
-        known += list(self._untold_voids())
-        for mapping in self.sync.mappings.values():
-            if not mapping.into_books:
-                own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
-                self.rows += self._rows_of(mapping, own)
+        for mapping, own in self._by_mapping(known + list(self._untold_voids())):
+            self.rows += self._rows_of(mapping, own)
         self.rows += contacts.plan(self.sync)
         reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
         read = min((str(report["read"]) for report in reports), default="")
@@ -98,7 +99,12 @@ class WriteBackPlan:
             missed = (self._weekly and due) or (link.source_object, link.source_id) in self._unsettled
             paid = missed or link.kashoo_id in self._parts
             if invoice is None and (paid or link.settlement not in {*kashoo_delta.SETTLED, OUT_OF_REACH}):
-                invoice = self._reads.read("invoice", link.kashoo_id, link.version)
+                try:
+                    invoice = self._reads.read("invoice", link.kashoo_id, link.version)
+                except UnreadableError as error:
+                    own = link.row(self.sync.name, Action.PARK, "", target=link.source_object, generation=1)
+                    self.rows.append(own.parked(error.problem))
+                    continue
                 if is_gone(invoice):
                     self.rows.append(removed_in_books(link.row(self.sync.name, Action.REVIEW, "")))
                     invoice = _void(link, invoice or {})
@@ -117,11 +123,38 @@ class WriteBackPlan:
             untold = link.settlement != VOID and (self._weekly or link.settlement != OUT_OF_REACH)
             if link.source_object not in told or link.source_id in replaced or not untold:
                 continue
-            invoice = self._reads.read("invoice", link.kashoo_id, link.version)
+            try:
+                invoice = self._reads.read("invoice", link.kashoo_id, link.version)
+            except UnreadableError:
+                continue  # every run asks again
             if is_gone(invoice):
                 yield link, _void(link, invoice or {})
             else:
                 self.rows.append(self._question(link, STANDS_AGAIN))
+
+    def _at_rest(self, known: list[Known]) -> set[int]:
+        """Find the links of whose invoices Salesforce was told all that they say, and to which no payment came since.
+
+        Payments of long ago need not be listed again for them; the week's first run does.
+
+        :returns: their ids; each has its row.
+        """
+        quiet = [
+            (link, invoice)
+            for link, invoice in known
+            if link.settlement and not invoice.get("removed") and link.kashoo_id not in self._parts
+            if not self._weekly and (link.source_object, link.source_id) not in self._unsettled
+        ]
+        found = set()
+        for mapping, own in self._by_mapping(quiet):
+            names = told_by_the_invoice(mapping)
+            for (link, _), document in zip(own, self._documents(mapping, own), strict=True):
+                now = self.sync.store.hashes.fields({name: document.get(name) for name in names})
+                if names and all(link.written_back.get(name) == value for name, value in now.items()):
+                    found.add(link.id)
+                    row = self._told(mapping, link)
+                    self.rows.append(replace(row, action=Action.UNCHANGED, reason=TOLD_SO_ALREADY))
+        return found
 
     def _complete_payments(self, known: list[Known]) -> None:
         """Read older payments too, when those seen do not explain a balance to the cent, or what was told before."""
@@ -142,46 +175,67 @@ class WriteBackPlan:
         told_more = link.settlement not in {None, OPEN} or (link.source_object, link.source_id) in self._unsettled
         return bool(seen) or not told_more
 
-    def _rows_of(self, mapping: Mapping, known: list[Known]) -> Iterator[PlanRow]:
-        if not known:
-            return
-        settled = [settlement_of(invoice, self._parts.get(invoice["id"], [])) for _, invoice in known]
-        types = {name: pa.int64() if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
-        table = pa.Table.from_pylist(settled, schema=pa.schema(list(types.items())))
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        columns = {
-            name: evaluate(field, frame, "text", self.sync.surroundings) for name, field in mapping.fields.items()
-        }
-        money = {name for name, field in mapping.fields.items() if SETTLEMENT_SOURCE.get(field.from_ or "") == "money"}
-        forgotten = {name for name, field in mapping.fields.items() if NOT_KEPT & {path for path, _ in field.paths()}}
-        for number, (link, invoice) in enumerate(known):
-            document = {
-                name: _value(values[number], name in money)
-                for name, values in columns.items()
-                if "number" in invoice or name not in forgotten
-            }
-            yield self._row(mapping, link, document, settled[number]["status"])
+    def _by_mapping(self, known: list[Known]) -> Iterator[tuple[Mapping, list[Known]]]:
+        for mapping in self.sync.mappings.values():
+            own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
+            if own and not mapping.into_books:
+                yield mapping, own
 
-    def _row(self, mapping: Mapping, link: Link, document: dict[str, Any], status: str) -> PlanRow:
-        row = link.row(
-            self.sync.name,
-            Action.WRITE_BACK,
-            f"its invoice is {status}",
-            mapping=mapping.name,
-            target=mapping.to,
-            generation=1,  # one key for all invoices that a record ever had: two of them are never told at once
-            document=document,
-            settlement=status,
-        )
-        if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
+    def _settlements(self, known: list[Known]) -> list[dict[str, Any]]:
+        return [settlement_of(invoice, self._parts.get(invoice["id"], [])) for _, invoice in known]
+
+    def _documents(self, mapping: Mapping, known: list[Known]) -> list[dict[str, Any]]:
+        return documents(mapping, self._settlements(known), self.sync.surroundings)
+
+    def _rows_of(self, mapping: Mapping, known: list[Known]) -> Iterator[PlanRow]:
+        held = self._held(mapping, known) if self._weekly else {}
+        settlements = self._settlements(known)
+        for (link, _), settlement, document in zip(known, settlements, self._documents(mapping, known), strict=True):
+            row = replace(self._told(mapping, link), document=document, settlement=settlement["status"])
+            yield self._row(row, link, held.get(link.source_id, link.written_back))
+
+    def _held(self, mapping: Mapping, known: list[Known]) -> dict[str, dict[str, str]]:
+        """Read what Salesforce holds: a person may have edited it there, or this store not know what was told last.
+
+        :returns: Salesforce id -> field -> hash.
+        """
+        ids, fields = sorted({link.source_id for link, _ in known}), list(mapping.fields)
+        found = {}
+        for text in soql.by_ids(mapping.to, ["Id", *fields], ids):
+            for record in self.sync.salesforce.query(text):
+                values = {name: as_told(record[name]) for name in fields}
+                found[record["Id"]] = self.sync.store.hashes.fields(values)
+        return found
+
+    def _told(self, mapping: Mapping, link: Link) -> PlanRow:
+        """Begin the row that tells a record of its invoice.
+
+        All invoices that a record ever had share one key, generation 1: two of them are never told at once.
+        """
+        more = {"mapping": mapping.name, "target": mapping.to, "generation": 1}
+        return link.row(self.sync.name, Action.WRITE_BACK, "", **more)
+
+    def _row(self, row: PlanRow, link: Link, told: HashedFields) -> PlanRow:
+        row = replace(row, reason=f"its invoice is {row.settlement}")
+        if problem := self._problem(row):
             return replace(row, document={}).parked(problem)
         # What Salesforce holds is not known where an answer is missing: it may be what was true then.
-        told = {} if (mapping.to, link.source_id) in self._unanswered else link.written_back
-        now = self.sync.store.hashes.fields(document)
-        changed = {name: value for name, value in document.items() if now[name] != told.get(name)}
+        told = {} if (row.target, link.source_id) in self._unanswered else told
+        now = self.sync.store.hashes.fields(row.document)
+        changed = {name: value for name, value in row.document.items() if now[name] != told.get(name)}
         if not changed:
-            return replace(row, action=Action.UNCHANGED, reason="Salesforce was told so already")
+            return replace(row, action=Action.UNCHANGED, reason=TOLD_SO_ALREADY)
         return replace(row, payload=changed)
+
+    def _problem(self, row: PlanRow) -> Problem | None:
+        fields = self.sync.salesforce.describe(row.target).fields
+        for name, value in row.document.items():
+            if isinstance(value, Problem):
+                return value
+            if value is not None and fields[name].type in NUMBER_FIELDS and not is_number(value):
+                fix = f"Map {name} to something that is always a number, or make it a text field."
+                return Problem("not_a_number", f"{name} takes numbers, and what it would get is none", fix)
+        return None
 
     def _copies(self) -> Iterator[PlanRow]:
         """Name every invoice that carries the reference of another one, which is linked."""
@@ -212,8 +266,3 @@ def _void(link: Link, invoice: Invoice) -> Invoice:
     """Describe a voided invoice, of which the books may say nothing any more: it owes nothing."""
     known = {"id": link.kashoo_id, "currency": link.currency, "totalDue": link.expected_total or 0}
     return {**known, **invoice, "removed": True, "balanceDue": 0}
-
-
-def _value(value: Any, is_money: bool) -> Any:
-    """Write an amount in major units, as Salesforce holds it; kept as text so that no digit moves."""
-    return str(Decimal(value) / CENTS) if is_money and isinstance(value, str) else value

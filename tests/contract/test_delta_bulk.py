@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, add_line
-from rounds import Killed, Rounds, bearing, billed_once, change, quiet, states_of, win
+from records import add_account, add_deal, add_line, invoice_of
+from rounds import Killed, Rounds, bearing, billed_once, change, quiet, reviews, states_of, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.faults import Fault
+from airflow_provider_kashoo.sandbox.salesforce import bulk
 from airflow_provider_kashoo.sync import salesforce_delta, steps
 from airflow_provider_kashoo.sync.sync import Sync
 
@@ -199,3 +201,29 @@ def test_a_backfill_in_bulk_leaves_out_only_what_changed_while_it_was_read(drive
     assert bearing(drive, elsewhere) == []
     assert bearing(drive, deals[0]) == []
     assert all(len(bearing(drive, deal)) == 1 for deal in [*deals[1:], waiting])
+
+
+def test_lines_read_in_bulk_and_by_rest_are_in_one_order(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 3)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    step = bulk._step
+
+    def unordered(org: Any, job: Any) -> Any:
+        """Salesforce splits the work of a query without ORDER BY: its rows come in any order."""
+        done = step(org, job)
+        return replace(done, rows=done.rows[::-1]) if done.state != job.state and done.rows else done
+
+    monkeypatch.setattr(bulk, "_step", unordered)
+    account = add_account(drive.sandbox)
+    deals = [add_deal(drive.sandbox, account, None) for _ in range(5)]
+    for deal in deals:
+        add_line(drive.sandbox, deal, "250.00")
+        add_line(drive.sandbox, deal, "95.00", product="SV-200")
+    assert drive.run().report("Opportunity")["bulk"]
+    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 2000)
+    drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deals[0])["id"], 34500)
+    drive.run_back()
+    for deal in deals:
+        change(drive, deal, Description="called")  # nothing that is mapped
+    done = drive.run()
+    assert (reviews(drive), done.outcome.get("updated", 0)) == ([], 0)

@@ -7,13 +7,15 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
-from records import edit, invoice_of, writes
+from answers import says
+from records import add_account, add_deal, add_order, edit, invoice_of, sell_as, writes
 from rounds import (
     LOOK_UP_AFTER,
     Rounds,
     at,
     billed_once,
     change,
+    fault,
     links,
     moved_on,
     open_items,
@@ -21,10 +23,12 @@ from rounds import (
     quiet,
     reviews,
     states_of,
+    weeks,
     win,
 )
 
 RAISED = "late_update"
+ONE_INVOICE = r"records/invoices/\d+$"
 
 
 @pytest.fixture
@@ -130,3 +134,44 @@ def test_a_plan_from_before_it_came_through_is_stale(drive: Rounds, deal: str) -
     held_back(drive, deal, meanwhile)
     assert drive.finish(plans[0])["stale"] == 1
     billed_once(drive, deal, 25000)
+
+
+def test_a_late_update_that_cannot_be_read_back(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = win(drive)
+    drive.run()
+    price(drive, deal, "300.00")
+
+    def meanwhile() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        price(drive, deal, "400.00")
+        drive.look_up()  # finds the update absent and writes 400
+        assert invoice_of(drive.sandbox, deal)["totalDue"] == 40000
+        fault(drive, "error_before", ONE_INVOICE, "GET", times=4)
+
+    says(monkeypatch, "PUT", ONE_INVOICE, None, does_it=True)  # 200 without a body: it has to be read back
+    at(drive, f"received PUT invoices/{links(drive)[deal]}", meanwhile)
+    drive.run()
+    assert (deal, "late_update") in open_items(drive)
+    weeks(drive, 3)
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 40000 or deal in dict(open_items(drive))
+
+
+def test_a_late_update_of_an_invoice_whose_sale_became_another(drive: Rounds) -> None:
+    account = add_account(drive.sandbox)
+    order = add_order(drive.sandbox, account, None)
+    drive.run()
+    drive.sandbox.org.update("Order", order, {"PoNumber": "P-2"})
+
+    def meanwhile() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        drive.sandbox.org.update("Order", order, {"PoNumber": "P-3"})
+        drive.look_up()
+        assert invoice_of(drive.sandbox, order)["poNumber"] == "P-3"
+        sell_as(drive.sandbox, order, add_deal(drive.sandbox, account, "400.00", StageName="Prospecting"))
+        drive.run()  # the link follows
+
+    at(drive, f"received PUT invoices/{links(drive)[order]}", meanwhile)
+    drive.run()
+    assert (order, "late_update") in open_items(drive)
+    weeks(drive, 3)
+    assert invoice_of(drive.sandbox, order)["poNumber"] == "P-3" or order in dict(open_items(drive))

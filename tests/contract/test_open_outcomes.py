@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from records import add_deal, invoice_of, twins
+from records import add_deal, edit, invoice_of, twins
 from rounds import (
     CUSTOMERS,
     Rounds,
@@ -11,6 +11,7 @@ from rounds import (
     bearing,
     change,
     fault,
+    in_doubt,
     lock,
     moved_on,
     open_items,
@@ -20,6 +21,7 @@ from rounds import (
     weeks,
     win,
 )
+from voids import lose
 
 from airflow_provider_kashoo.core.operations import State
 from airflow_provider_kashoo.sync.replay import resolve
@@ -113,3 +115,20 @@ def test_what_was_parked_and_is_in_doubt_now_is_named_once(drive: Rounds) -> Non
     drive.look_up()
     assert len(bearing(drive, deal)) == 1
     assert open_items(drive) == []
+
+
+@pytest.mark.parametrize("how", ["lost", "deleted"])
+def test_a_deal_that_is_read_as_lost_while_its_create_is_in_doubt_is_read_again(drive: Rounds, how: str) -> None:
+    deal = win(drive)
+    in_doubt(drive, deal)
+    cleared = edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), memo="")
+    (operation,) = operations(drive, State.IN_DOUBT)
+    if how == "lost":
+        lose(drive, deal)
+    else:
+        drive.sandbox.org.delete("Opportunity", deal)
+    drive.run()
+    moved_on(drive)
+    resolve(drive.sync(), operation["id"], cleared["id"])
+    moved_on(drive)
+    assert (deal, "no_longer_billable") in open_items(drive)

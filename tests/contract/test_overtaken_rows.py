@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from records import add_account, add_deal, books_rows, invoice_of, remove_a_twin, twins
 from rounds import Rounds, at, bearing, billed_once, change, fault, links, moved_on, open_items, quiet, states_of, win
+from voids import lose
 
 from airflow_provider_kashoo.sync import steps
 
@@ -212,3 +213,21 @@ def test_a_merge_into_an_account_that_got_a_customer_meanwhile_is_put_to_a_perso
     quiet(drive, writes_nothing=False)
     assert len(bearing(drive, deal)) == 1
     assert (loser, "merged_apart") in open_items(drive)
+
+
+def test_an_older_plan_does_not_close_what_a_newer_run_put_to_a_person(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    moved_on(drive)
+    change(drive, deal, Description="touched")
+    older = drive.prepare()  # waits for its budget; to it the deal is unchanged
+    drive.sandbox.clock.advance(3600)
+    lose(drive, deal)
+    drive.sandbox.clock.advance(1800)
+    drive.run()
+    assert (deal, "no_longer_billable") in open_items(drive)
+    drive.finish(older)
+    moved_on(drive)
+    quiet(drive)
+    assert (deal, "no_longer_billable") in open_items(drive)

@@ -22,12 +22,12 @@ class Late(Budget):
     drive: Rounds
     due = True
 
-    def acquire(self, deadline_seconds: float) -> int:
+    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:
         assert operations(self.drive, State.SENT) == []
         if self.due:
             self.due = False
             self.drive.sandbox.clock.advance(26 * 3600)
-        return super().acquire(deadline_seconds)
+        return super().acquire(deadline_seconds, wanted)
 
 
 @pytest.fixture

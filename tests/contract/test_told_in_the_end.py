@@ -207,3 +207,22 @@ def test_an_extract_that_needs_more_than_the_budget_gives_says_so(drive: Rounds)
 
     with pytest.raises(ConfigurationError, match=r"The step invoices waited .* 25 times and got no further"):
         wait_for_ever()
+
+
+def test_a_part_payment_older_than_a_week_costs_nothing_more(drive: Rounds) -> None:
+    deal, other = win(drive), win(drive, "100000.00")
+    drive.run()
+    pay(drive, deal, 5000)
+    for _ in range(450):
+        pay(drive, other, 100)
+    drive.run_back()
+    drive.sandbox.clock.advance(10 * 86_400)
+    drive.run_back()
+    drive.run_back()
+    counts = []
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.sandbox.logs["kashoo"].clear()
+        assert set(drive.run_back().outcome) == {"unchanged"}
+        counts.append(sum("invoicePayments" in seen["path"] for seen in drive.sandbox.logs["kashoo"].entries()))
+    assert counts[-1] <= 2, counts

@@ -177,7 +177,7 @@ def race_on_a_budget(url: URL, clock: Any, rounds: int) -> None:
         slots = []
         try:
             while True:
-                slots.append(mine.acquire(60))
+                slots += mine.acquire(60)
         except BudgetSpent:
             for slot in slots:
                 mine.release(slot)

@@ -29,7 +29,7 @@ def budget(database: Database, clock: Any) -> Callable[..., Budget]:
 
 def spend(budget: Budget, requests: int) -> None:
     for _ in range(requests):
-        budget.release(budget.acquire(60))
+        budget.release(*budget.acquire(60))
 
 
 # -- no window ever holds too much
@@ -78,7 +78,7 @@ def test_no_window_ever_holds_more_than_allowed_and_no_free_slot_is_withheld(bud
             free = all(used[limit] < limit.requests for limit in limits)
             assert [one.used(limit.seconds) for limit in limits] == [used[limit] for limit in limits]
             if free:
-                sent.append(Request(one.acquire(value), clock.now, clock.now + value))
+                sent.append(Request(one.acquire(value)[0], clock.now, clock.now + value))
             else:
                 with pytest.raises(BudgetSpent) as spent:
                     one.acquire(value)
@@ -89,7 +89,7 @@ def test_no_window_ever_holds_more_than_allowed_and_no_free_slot_is_withheld(bud
 
 def test_a_slot_is_free_again_its_window_after_the_answer_not_after_the_sending(budget, clock) -> None:
     one = budget(Limit(1, 100), patience=0)
-    start, slot = clock.now, one.acquire(60)
+    start, slot = clock.now, one.acquire(60)[0]
     clock.now += 50
     one.release(slot)
     with pytest.raises(BudgetSpent) as spent:
@@ -120,7 +120,7 @@ def test_a_short_wait_is_slept_through_to_the_second(budget, clock) -> None:
     one = budget(HOUR, SECOND)
     start = clock.now
     for _ in range(11):
-        one.release(one.acquire(60))
+        one.release(*one.acquire(60))
     assert clock.now == start + 2
 
 
@@ -198,7 +198,7 @@ def test_two_threads_with_their_own_connections_never_take_more_than_there_is(da
         for _ in range(20):
             together.wait()
             try:
-                taken[me].append(mine.acquire(60))
+                taken[me] += mine.acquire(60)
             except BudgetSpent:
                 refused[me] += 1
 

@@ -1,0 +1,160 @@
+"""One value, mark or record that nobody can read parks what is its own; all else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import rounds
+from records import (
+    add_account,
+    add_deal,
+    books_rows,
+    invoice_of,
+    today,
+)
+from rounds import (
+    Rounds,
+    Start,
+    bearing,
+    fault,
+    links,
+    open_items,
+    price,
+    sold,
+    weeks,
+    win,
+)
+from voids import told
+
+from airflow_provider_kashoo.sync import salesforce_delta
+
+
+@pytest.fixture(scope="module")
+def start(fixed_weeks: Start) -> Start:
+    return fixed_weeks
+
+
+def remap(drive: Rounds, name: str, old: str, new: str) -> None:
+    """Edit a mapping file."""
+    path = drive.mappings / f"{name}.yaml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    rounds._mappings.cache_clear()
+
+
+def force(drive: Rounds, sobject: str, ident: str, **fields: Any) -> None:
+    table = drive.sandbox.org.table(sobject)
+    drive.sandbox.org._save(table, table.rows[ident] | fields, table.rows[ident])
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["[sf:006010000000001AAB:1:1]", "[sf:801010000000001AAB:1:1]", "[sf:006010000000009AAA:1:99999999999999999999]"],
+)
+def test_a_mistyped_mark_in_a_memo_stops_nothing(drive: Rounds, mark: str) -> None:
+    box = drive.sandbox
+    known = books_rows(box, "invoices")[0]
+    line = {**known["lineItems"][0], "rate": 5000}
+    body = {"type": "invoice", "contact": known["contact"], "date": today(box), "currency": "USD", "memo": mark}
+    box.books.create(box.books.main(), "invoices", {**body, "lineItems": [line]})
+    for _ in range(2):
+        deal = win(drive)
+        drive.run()
+        assert invoice_of(box, deal)["totalDue"] == 25000
+        weeks(drive, 1)
+
+
+def fine_amount(drive: Rounds) -> str:
+    deal = win(drive)
+    force(drive, "Opportunity", deal, Amount=Decimal("250.123456789012"))
+    return deal
+
+
+def fine_quantity(drive: Rounds) -> str:
+    deal = sold(drive)
+    (line,) = [row for row in drive.sandbox.org.rows("OpportunityLineItem") if row["OpportunityId"] == deal]
+    force(drive, "OpportunityLineItem", line["Id"], Quantity=Decimal("0.333333333333"))
+    return deal
+
+
+@pytest.mark.parametrize("bad", [fine_amount, fine_quantity])
+@pytest.mark.parametrize("bulk_from", [2000, 1])
+def test_a_number_finer_than_ten_decimals_stops_no_other(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch, bad: Callable[[Rounds], str], bulk_from: int
+) -> None:
+    monkeypatch.setattr(salesforce_delta, "BULK_FROM", bulk_from)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    good = win(drive)
+    bad(drive)
+    drive.run()
+    assert invoice_of(drive.sandbox, good)["totalDue"] == 25000
+
+
+@pytest.mark.parametrize("text", ["see Bob", "tbd"])
+def test_a_link_that_is_no_id_stops_no_other(drive: Rounds, text: str) -> None:
+    remap(drive, "invoice_from_opportunity", "contact: {link: AccountId,", "contact: {link: Description,")
+    account = add_account(drive.sandbox)
+    good = add_deal(drive.sandbox, account, Description=account)
+    bad = add_deal(drive.sandbox, account, Description=text)
+    drive.run()
+    assert invoice_of(drive.sandbox, good)["totalDue"] == 25000
+    assert open_items(drive) == [(bad, "wrong_type")]
+
+
+def test_half_a_surrogate_in_a_text_stops_no_other(drive: Rounds) -> None:
+    good, bad = win(drive), win(drive)
+    force(drive, "Opportunity", bad, Name="Deal \ud83d")
+    drive.run()
+    assert invoice_of(drive.sandbox, good)["totalDue"] == 25000
+
+
+def test_a_date_beyond_those_of_salesforce_stops_no_other(drive: Rounds) -> None:
+    due = (
+        "  dueDate:\n    from: CloseDate\n    add_days: {from: Account.Payment_Terms__c, optional: true, default: 30}\n"
+    )
+    remap(drive, "invoice_from_opportunity", due, "")
+    good, bad = win(drive), win(drive)
+    force(drive, "Opportunity", bad, CloseDate="9999-12-31")
+    drive.run()
+    assert invoice_of(drive.sandbox, good)["totalDue"] == 25000
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_one_invoice_that_cannot_be_read_does_not_stop_the_others(drive: Rounds, status: int) -> None:
+    deal = win(drive)
+    drive.run()
+    path = f"records/invoices/{links(drive)[deal]}$"
+    fault(drive, "error_before", path, "GET", status=status, times=None)
+    price(drive, deal, "300.00")
+    other = win(drive)
+    said = []
+    for _ in range(5):
+        drive.sandbox.clock.advance(86_400)
+        try:
+            drive.run()
+        except Exception as error:  # noqa: BLE001
+            said.append(f"{type(error).__name__}: {error}")
+    assert bearing(drive, other), said
+
+
+def test_one_number_that_is_no_number_does_not_stop_the_write_backs(drive: Rounds) -> None:
+    """A field that takes numbers gets the invoice's number, and somebody calls one invoice 1001-A in Kashoo."""
+    remap(drive, "payment_to_opportunity", "Kashoo_Paid__c: {from: paid}", "Kashoo_Paid__c: {from: number}")
+    deal, other = win(drive), win(drive)
+    drive.run()
+    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
+    table.put({**invoice_of(drive.sandbox, deal), "number": "1001-A"})
+    drive.run_back()
+    assert told(drive, other)[0] == "Open"
+    assert open_items(drive) == [(deal, "not_a_number")]
+
+
+def test_a_password_may_hold_any_character(drive: Rounds) -> None:
+    drive.sandbox.books.password = drive.password = "pass\u20acw\u0142rd"
+    deal = win(drive)
+    drive.run()
+    assert bearing(drive, deal)
