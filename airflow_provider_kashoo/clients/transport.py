@@ -108,8 +108,9 @@ class MeteredAdapter(HTTPAdapter):
         """
         slot = self._take_slot()
         try:
-            until = self._deadline or self.clock() + self.deadline_seconds
-            left = until - self.clock()
+            now = self.clock()
+            until = self._deadline or now + self.deadline_seconds
+            left = until - now
             if left <= 0:
                 raise TooLate("the deadline passed before it was sent")
             self.requests_sent += 1

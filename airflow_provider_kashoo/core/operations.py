@@ -1,4 +1,4 @@
-"""The life of one write, in one table. The store enforces it; nothing else knows the states.
+"""The life of one write, in one table. Only the store changes a state, and only as the table says.
 
 An operation is one intended write, journalled before it is sent. ``PARKED`` always means *not
 written*: what was written but differs from what we expected is ``DONE`` with a review item beside it.

@@ -32,7 +32,7 @@ class RunFacts:
     """What Airflow says of a run, in plain types.
 
     :param run_id: Airflow's run id, or any name that is new for each run.
-    :param run_type: ``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``.
+    :param run_type: ``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``; ours are ``replay`` and ``adopt``.
     :param interval_start: UTC; read only for scheduled and backfill runs, because a manual run's
         interval is the last full cron period and an event run has none.
     :param interval_end: UTC, exclusive.

@@ -160,7 +160,7 @@ class KashooSyncPlanOperator(_StepOperator):
             minor units by currency, requests and seconds needed, digest.
         :raises AirflowFailException: when a delta of this run is missing, or the books do not fit the mappings.
         :raises AirflowException: when a side or the store does not answer.
-        :raises AirflowRescheduleException: when the budget is spent; it plans from the beginning then.
+        :raises AirflowRescheduleException: when the budget is spent; what was read of single records is kept.
         """
         from dataclasses import asdict
 

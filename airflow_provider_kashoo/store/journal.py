@@ -378,7 +378,7 @@ class Journal:
             }
 
     def _open(self, transaction: Transaction, row: PlanRow) -> tuple[Any, bool]:
-        """Find the open operation of a row's key; say whether its sale may be billed by another one, sent before."""
+        """Find the open operation of a row's key, and say whether another one of the same sale was sent."""
         names = {**rows.record(self._scope_id, row), "this_sale": row.sale_id or row.source_id, "this_key": row.key}
         found = transaction.connection.execute(rows.OPEN, names).all()
         own = next((each for each in found if each.key == row.key), None)

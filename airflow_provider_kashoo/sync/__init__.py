@@ -1,1 +1,1 @@
-"""The five steps (delta, plan, approve, apply, commit), callable from plain Python."""
+"""The steps (preflight, extract, plan, approve, apply, commit), callable from plain Python."""

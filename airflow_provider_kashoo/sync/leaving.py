@@ -46,7 +46,7 @@ class Leaving:
         self._billable.update(source_ids)
 
     def elsewhere(self, row: PlanRow, sale: str) -> None:
-        """Note a record whose sale is billed through another one, as the row that it is unless that one leaves."""
+        """Note a record whose sale another record bills. Its row is used as it is, unless that invoice is voided."""
         self._elsewhere.append((row, sale))
 
     def left(self, row: PlanRow, link: Link, reason: str, *, vanished: bool = False) -> None:

@@ -25,7 +25,7 @@ class Sales:
     """What bills the sales of the records in hand: what was linked before, and what this plan bills.
 
     :param billable: source id -> sale, of all objects that become invoices.
-    :param unfit: the same of what cannot be billed as it is; an invoice it has may go on with another sale nonetheless.
+    :param unfit: the same of what cannot be billed now; an invoice it has may still move to another sale.
     :param left_out: source ids of what is in hand, and is not to be billed by some mapping.
     :param in_doubt: (target, source id) of what was sent before and has no known outcome.
     """
@@ -76,8 +76,8 @@ class Sales:
         for ident, sale in sorted(self._records.items()):
             own = self._own.get(ident)
             if own and own.sale_id != sale and sale not in self._being_billed and ident not in self._fixed:
-                # Beside another invoice of the same sale it counts for its own record: what it was sold as before may
-                # have to be billed by itself.
+                # If the sale has an invoice already, this one is filed under its own record: the sale that it leaves
+                # is then free to be billed.
                 into = ident if sale in self._links else sale
                 if own.sale_id != into:
                     yield own, into
@@ -98,7 +98,11 @@ class Sales:
                     yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read_at).parked(LEFT)
 
     def _joining(self, ended: Mapping[tuple[str, int], int], read_at: str) -> Iterator[PlanRow]:
-        """Let what is billed, and became part of a sale that is about to be, be read: its link goes on with that."""
+        """Look for billed records that joined a sale which is about to get its first invoice.
+
+        Such an invoice becomes the sale's: where its record is not in hand, the next run reads it and moves the link,
+        and until then nothing is billed.
+        """
         new = {sale for ident, sale in self._billable.items() if ident not in self._own and sale not in self._links}
         for mapping in self._sync.mappings_to("invoice") if new else []:
             if mapping.sale is None:

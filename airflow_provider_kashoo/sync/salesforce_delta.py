@@ -104,7 +104,7 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
     dirty = _dirty(sync, sobject, shape, window)
     if sync.run.only is None:
         linked = _linked(sync, sobject)
-        # Read by id, what is gone is missed: a list of deleted records may name one that is back.
+        # Salesforce's list of what was deleted may name a record that was restored: linked ones are read by id to see.
         dirty.ids |= linked if begun.sweeps else linked & begun.gone
     counts = {"records": 0, "lines": 0}
     parts: dict[str, int] = {}
