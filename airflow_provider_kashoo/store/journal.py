@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
-from airflow_provider_kashoo.store import audit, reviews
+from airflow_provider_kashoo.store import audit, reviews, waiting
 from airflow_provider_kashoo.store import links as link_rows
 from airflow_provider_kashoo.store import operation_rows as rows
 from airflow_provider_kashoo.store.database import Database, Transaction
@@ -119,7 +119,7 @@ class Journal:
             if earlier:
                 transaction.connection.execute(rows.UPDATE, {"this_id": earlier.id, **values})
                 return Sent(earlier.id, row, lease, attempts, run_id)
-            return Sent(self._insert(transaction, values), row, lease, attempts, run_id)
+            return Sent(rows.new(transaction, values), row, lease, attempts, run_id)
 
     def answered(self, sent: Sent, change: LinkChange, reason: str, review: Problem | None = None) -> None:
         """Settle a write that the books confirmed: state, link, audit and review item in one transaction.
@@ -154,7 +154,7 @@ class Journal:
                 late = LATE_UPDATE
                 row = link_rows.followed_since(transaction, row, change.kashoo_id)
                 link_rows.overwritten(transaction, row, change)
-                self._park(transaction, row, late, here.run_id)
+                waiting.park(transaction, row, late, here.run_id)
             else:
                 return None
             reviews.open_item(transaction, row, late, change.kashoo_id, here.run_id)
@@ -197,7 +197,7 @@ class Journal:
                 return False
             audit.note(transaction, row, event.value, reason, operation["run_id"], operation["id"], kashoo_id)
             if event is Event.ABSENT:
-                self._park(transaction, row, NOT_WRITTEN, operation["run_id"])  # read again in every run till then
+                waiting.park(transaction, row, NOT_WRITTEN, operation["run_id"])  # read again in every run till then
             if event is Event.FOUND and kashoo_id is not None:
                 sent = operation["fields"] or {}
                 change = LinkChange(
@@ -236,7 +236,7 @@ class Journal:
             link_rows.write_back(transaction, sent.row, written, settlement)
             if link_rows.is_outdated(transaction, sent.row):  # a later reading found nothing to tell meanwhile
                 link_rows.told_unknown(transaction, sent.row)
-            self._close_parked(transaction, sent.row)
+            waiting.close(transaction, sent.row)
             action, reason = sent.row.action.value, sent.row.reason
             audit.note(transaction, sent.row, action, reason, sent.run_id, sent.id, sent.row.kashoo_id)
 
@@ -254,7 +254,7 @@ class Journal:
         """Settle a write-back to a record that Salesforce does not have any more; nobody has to look at it."""
         with self._database.writing(self._scope_id) as transaction:
             self._move(transaction, sent, Event.REFUSED, error_class=problem.error_class, cause=problem.cause)
-            self._close_parked(transaction, sent.row)
+            waiting.close(transaction, sent.row)
             link_rows.write_back(transaction, sent.row, None, settlement)
             audit.note(transaction, sent.row, "skip", problem.cause, sent.run_id, sent.id, sent.row.kashoo_id)
 
@@ -273,7 +273,7 @@ class Journal:
             ):
                 raise StaleRow(row.record)
             link_rows.put(transaction, row, change)
-            self._close_parked(transaction, row)
+            waiting.close(transaction, row)
             audit.note(transaction, row, "link", row.reason, run_id, None, change.kashoo_id)
 
     def followed(self, row: PlanRow, run_id: str) -> None:
@@ -287,7 +287,7 @@ class Journal:
             if any(self._open(transaction, each)[1] for each in both) or not link_rows.holds(transaction, row):
                 raise StaleRow(row.record)
             link_rows.follow(transaction, row)
-            self._close_parked(transaction, row)
+            waiting.close(transaction, row)
             audit.note(transaction, row, "follow", row.reason, run_id, None, row.kashoo_id)
 
     def failed(self, sent: Sent, event: Event, problem: Problem) -> State:
@@ -298,69 +298,13 @@ class Journal:
         """
         with self._database.writing(self._scope_id) as transaction:
             if event is Event.REFUSED:
-                self._close_parked(transaction, sent.row)  # one parked row per record, however often it is refused
+                waiting.close(transaction, sent.row)  # one parked row per record, however often it is refused
                 if sent.row.action is Action.WRITE_BACK and sent.attempts > 1:
                     link_rows.write_back(transaction, sent.row, {}, None)  # an earlier try may have been written
             told = {"error_class": problem.error_class, "cause": problem.cause, "fix": problem.fix}
             state, _ = self._move(transaction, sent, event, **told)
             audit.note(transaction, sent.row, state.value, problem.cause, sent.run_id, sent.id)
             return state
-
-    def park(self, row: PlanRow, problem: Problem, run_id: str) -> bool:
-        """Keep a record that cannot be sent, with its cause and fix; a second call renews them.
-
-        :returns: False when a later reading of the record was acted on meanwhile, and counts instead.
-        """
-        with self._database.writing(self._scope_id) as transaction:
-            if row.target in BOOKS_TARGETS and link_rows.is_newer(transaction, row):
-                return False
-            self._park(transaction, row, problem, run_id)
-            return True
-
-    def park_if_overtaken(self, row: PlanRow, run_id: str) -> bool:
-        """Park a row that writes nothing when it does not hold any more, so that the next run reads its record.
-
-        :returns: whether it does not hold; it is not parked where a later reading was acted on meanwhile.
-        """
-        with self._database.writing(self._scope_id) as transaction:
-            if row.link_version == 0 or link_rows.holds(transaction, row):
-                return link_rows.is_newer(transaction, row)
-            if not link_rows.is_newer(transaction, row):
-                self._park(transaction, row, CHANGED_MEANWHILE, run_id)
-            return True
-
-    def wait(self, row: PlanRow, run_id: str) -> None:
-        """Note that a record was read again while the outcome of its write is not known: nothing is done about it yet.
-
-        Its record is read once more when that is known; if it became known since the plan, by the next run.
-        """
-        names = rows.record(self._scope_id, row)
-        with self._database.writing(self._scope_id) as transaction:
-            if transaction.connection.execute(rows.SEE, {**names, "this_seen": row.source_read}).rowcount:
-                self._close_parked(transaction, row)  # why it could not be sent before says nothing any more
-                return
-            waits = transaction.connection.execute(rows.WAITING, names).first()
-            if not waits and not link_rows.is_newer(transaction, row):
-                self._park(transaction, row, CHANGED_MEANWHILE, run_id)
-
-    def release(self, row: PlanRow) -> None:
-        """Close what is parked for a record that needs no write any more."""
-        with self._database.writing(self._scope_id) as transaction:
-            self._close_parked(transaction, row)
-
-    def unsettled_sources(self, source_object: str) -> list[str]:
-        """List the records of one object that are read again in every run."""
-        with self._database.begin() as connection:
-            found = connection.execute(
-                select(operations.c.source_id)
-                .where(
-                    self._mine,
-                    operations.c.source_object == source_object,
-                    operations.c.state.in_([state.value for state in UNSETTLED]),
-                )
-                .distinct()
-            )
-            return sorted(found.scalars())
 
     def unsettled(self, *states: State) -> list[Mapping[str, Any]]:
         """List operations in some states, oldest first."""
@@ -411,31 +355,10 @@ class Journal:
             reviews.close_all(transaction, row, but=[POSSIBLE_DUPLICATE.error_class])  # a copy of it may stand
         else:
             overtaken = link_rows.put(transaction, row, change)
-        self._close_parked(transaction, row)
+        waiting.close(transaction, row)
         # The run that read it later, while this was in flight or in doubt, did nothing, and would not look again.
         if overtaken or (seen or "") > row.source_read:
-            self._park(transaction, row, CHANGED_MEANWHILE, run_id)
-
-    def _park(self, transaction: Transaction, row: PlanRow, problem: Problem, run_id: str) -> None:
-        parked = transaction.connection.execute(rows.PARKED, rows.record(self._scope_id, row)).scalar()
-        values = {
-            **rows.identity(row),
-            "run_id": run_id,
-            "state": after(State.PARKED if parked else None, Event.BLOCKED),
-            "link_version": row.link_version,
-            "error_class": problem.error_class,
-            "cause": problem.cause,
-            "fix": problem.fix,
-        }
-        if parked:
-            transaction.connection.execute(rows.UPDATE, {"this_id": parked, **values})
-            return
-        ident = self._insert(transaction, {**values, "attempts": 0})
-        audit.note(transaction, row, State.PARKED.value, problem.cause, run_id, ident)
-
-    def _insert(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
-        values = {"scope_id": self._scope_id, "created_at": transaction.now, **values}
-        return int(transaction.connection.execute(rows.INSERT, values).scalar_one())
+            waiting.park(transaction, row, waiting.CHANGED_MEANWHILE, run_id)
 
     def _move(self, transaction: Transaction, sent: Sent, event: Event, **values: Any) -> tuple[State, str | None]:
         """Change an operation's state, if it is still its sender's: sent, or in doubt and answered after all.
@@ -452,19 +375,6 @@ class Journal:
                 return state, moved.seen_read
         raise LostLease(sent.row.record)
 
-    def _close_parked(self, transaction: Transaction, row: PlanRow) -> None:
-        closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": transaction.now}
-        read = row.source_read or _ANY_TIME
-        transaction.connection.execute(
-            rows.CLOSE_PARKED, {**rows.record(self._scope_id, row), **closed, "this_read": read}
-        )
-
 
 NOT_WRITTEN = Problem("not_written", "it was sent, but not written", "Nothing: it is planned again by itself.")
 IN_DOUBT_FIX = "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent."
-
-CHANGED_MEANWHILE = Problem(
-    "changed_meanwhile", "another run wrote it since the plan", "Nothing: it is planned again by itself."
-)
-
-_ANY_TIME = "9999"

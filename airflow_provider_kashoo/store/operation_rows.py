@@ -12,6 +12,7 @@ from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 
 from airflow_provider_kashoo.core.operations import LIVE, State
 from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.store.database import Transaction
 from airflow_provider_kashoo.store.tables import operations
 
 SCOPE = operations.c.scope_id == bindparam("this_scope")
@@ -53,6 +54,12 @@ IN_STATES = (
     .where(SCOPE, operations.c.state.in_(bindparam("these_states", expanding=True)))
     .order_by(operations.c.id)
 )
+
+
+def new(transaction: Transaction, values: Mapping[str, Any]) -> int:
+    """Make a new operation of these columns; give its id."""
+    values = {"scope_id": transaction.scope_id, "created_at": transaction.now, **values}
+    return int(transaction.connection.execute(INSERT, values).scalar_one())
 
 
 def record(scope_id: int, row: PlanRow) -> dict[str, Any]:

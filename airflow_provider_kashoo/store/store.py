@@ -16,6 +16,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.links import Links
 from airflow_provider_kashoo.store.reviews import Reviews
+from airflow_provider_kashoo.store.waiting import Waiting
 from airflow_provider_kashoo.store.watermarks import Watermarks
 
 HASH_KEY = "hash_key"
@@ -37,6 +38,7 @@ class SyncStore:
             self.hashes = _hashes(connection)
         self.links = Links(database, self.scope_id)
         self.journal = Journal(database, self.scope_id)
+        self.waiting = Waiting(database, self.scope_id)
         self.reviews = Reviews(database, self.scope_id)
         self.watermarks = Watermarks(database, self.scope_id)
 

@@ -44,8 +44,9 @@ from airflow_provider_kashoo.core.questions import (
     total_differs,
 )
 from airflow_provider_kashoo.core.transform import Document
-from airflow_provider_kashoo.store.journal import CHANGED_MEANWHILE, Done, LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation, Sent, StaleRow
 from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
 from airflow_provider_kashoo.sync.books_plan import BOOKS_SEARCHED
 from airflow_provider_kashoo.sync.leaving import not_voided
 from airflow_provider_kashoo.sync.sales import BEING_BILLED
@@ -97,7 +98,7 @@ class BooksApply:
         parked = journal.open_records(State.PARKED, State.RETRY) if not self.sync.run.limit else set()
         unheld = self.sync.store.links.saw([row for row in rows if row.action is Action.UNCHANGED])
         self.sync.store.links.saw([row for row in rows if row.action is Action.REVIEW])
-        self._overtaken = {row.write for row in unheld if journal.park_if_overtaken(row, run_id)}
+        self._overtaken = {row.write for row in unheld if self.sync.store.waiting.park_if_overtaken(row, run_id)}
         for done, row in enumerate(rows, start=1):
             if self._stopping():
                 raise StoppedError
@@ -110,7 +111,6 @@ class BooksApply:
         return dict(self.counts)
 
     def _row(self, row: PlanRow, *, was_parked: bool) -> str:
-        journal, run_id = self.sync.store.journal, self.sync.run.run_id
         match row.action:
             case Action.CREATE | Action.UPDATE | Action.VOID:
                 return "done before" if row.write in self._done else self._write(row)
@@ -121,22 +121,24 @@ class BooksApply:
             case Action.PARK:
                 return self._block(row, row.problem)
             case Action.REVIEW:
-                return "stale" if journal.park_if_overtaken(row, run_id) else self._review(row, was_parked=was_parked)
+                return self._review(row, was_parked=was_parked)
             case _:
                 return "stale" if row.write in self._overtaken else self._leave(row, was_parked=was_parked)
 
     def _review(self, row: PlanRow, *, was_parked: bool) -> str:
+        if self.sync.store.waiting.park_if_overtaken(row, self.sync.run.run_id):
+            return "stale"
         self.sync.store.reviews.open(row, row.problem, self.sync.run.run_id)
         if was_parked and (row.target, row.source_id) not in self._wanted:
-            self.sync.store.journal.release(row)  # it waits for a person now, not for another try
+            self.sync.store.waiting.release(row)  # it waits for a person now, not for another try
         return "review"
 
     def _leave(self, row: PlanRow, *, was_parked: bool) -> str:
         if row.action is Action.WAIT:
-            self.sync.store.journal.wait(row, self.sync.run.run_id)
+            self.sync.store.waiting.wait(row, self.sync.run.run_id)
             return row.action.value
         if was_parked:
-            self.sync.store.journal.release(row)
+            self.sync.store.waiting.release(row)
         self._close_reviews(row, CLOSED_BY_UNCHANGED if row.action is Action.UNCHANGED else CLOSED_BY_SKIPPED)
         return row.action.value
 
@@ -209,11 +211,11 @@ class BooksApply:
 
     def _stale(self, row: PlanRow, problem: Problem = CHANGED_MEANWHILE) -> str:
         """Keep a row that does not hold any more, so that the next run reads its record whatever its window is."""
-        self.sync.store.journal.park(row, problem, self.sync.run.run_id)
+        self.sync.store.waiting.park(row, problem, self.sync.run.run_id)
         return "stale"
 
     def _block(self, row: PlanRow, problem: Problem) -> str:
-        kept = self.sync.store.journal.park(row, problem, self.sync.run.run_id)
+        kept = self.sync.store.waiting.park(row, problem, self.sync.run.run_id)
         return "parked" if kept else "stale"
 
     def _journal(self, row: PlanRow) -> Sent:
@@ -343,7 +345,7 @@ class BooksApply:
     def _not_voided(self, sent: Sent, problem: Problem) -> str:
         """Put an invoice to a person that Kashoo would not remove: it is not tried again while nothing changes."""
         self.sync.store.reviews.open(sent.row, not_voided(sent.row, problem.cause), self.sync.run.run_id)
-        self.sync.store.journal.release(sent.row)
+        self.sync.store.waiting.release(sent.row)
         return "review"
 
     def _link(self, row: PlanRow) -> str:

@@ -43,7 +43,7 @@ class Generations:
         return reference.generation <= max(voided, link.generation if link else 0)
 
     def next(self, row: PlanRow) -> PlanRow:
-        """Set the generation of a new invoice: that of one standing in the books, else one above the last that ended."""
+        """Set the generation of a new invoice: that of one in the books, else one above the last that ended."""
         record = row.source_id, row.part
         generation = max(self._voided[record] + 1, self._standing[record] or self._removed[record] + 1)
         return replace(row, generation=generation)

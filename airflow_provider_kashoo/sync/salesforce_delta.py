@@ -199,7 +199,7 @@ def _linked(sync: Sync, sobject: str) -> set[str]:
 
 
 def _dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
-    unsettled = set(sync.store.journal.unsettled_sources(sobject))
+    unsettled = set(sync.store.waiting.sources(sobject))
     if sync.run.only is not None:
         return Dirty(ids=unsettled & sync.run.only)
     dirty = Dirty(ids=unsettled)

@@ -53,7 +53,7 @@ class WriteBackApply:
         :returns: outcome -> rows.
         :raises UnreachableError: when Salesforce stopped answering; run it again then.
         """
-        journal, run_id = self.sync.store.journal, self.sync.run.run_id
+        journal, waiting, run_id = self.sync.store.journal, self.sync.store.waiting, self.sync.run.run_id
         done = journal.done_by(run_id)
         parked = journal.open_records(State.PARKED, State.RETRY)
         batch: list[PlanRow] = []
@@ -65,9 +65,9 @@ class WriteBackApply:
             elif row.action is Action.WRITE_BACK:
                 batch.append(row)
             elif row.action is Action.PARK:
-                journal.park(row, row.problem, run_id)
+                waiting.park(row, row.problem, run_id)
             elif row.action is Action.UNCHANGED and (row.target, row.source_id) in parked:
-                journal.release(row)  # what was refused is not to be told any more
+                waiting.release(row)  # what was refused is not to be told any more
             elif row.action is Action.REVIEW:
                 self.sync.store.reviews.open(row, row.problem, run_id)
             self.counts[row.action.value] += row.action is not Action.WRITE_BACK

@@ -198,7 +198,7 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     upper = datetime(2026, 3, 2, 1, 55, 7, tzinfo=UTC)
     store.watermarks.move("salesforce.Order", lower=upper, upper=upper, run_id="scheduled__2026")
     order = PlanRow(Action.CREATE, "m", "invoice", "Order", "801000000000001AAA", "sold")
-    store.journal.park(order, Problem("x", "it carries [sf:006...] already", "remove [/x] [bold]"), "r")
+    store.waiting.park(order, Problem("x", "it carries [sf:006...] already", "remove [/x] [bold]"), "r")
     deal = PlanRow(Action.REVIEW, "m", "invoice", "Opportunity", "006000000000001AAA", "copied", kashoo_id=4711)
     store.reviews.open(deal, POSSIBLE_DUPLICATE, "r")
     monkeypatch.setenv("COLUMNS", "300")

@@ -230,7 +230,7 @@ MOMENTS = ["UPDATE operations", "INSERT INTO links", "INSERT INTO audit", "INSER
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_failure_inside_the_settling_transaction_keeps_nothing_of_it(store, database, moment) -> None:
-    store.journal.park(ROW, REFUSED, "run0")
+    store.waiting.park(ROW, REFUSED, "run0")
     sent = send(store)
     before = everything(store)
     with failing(database, moment), pytest.raises(ConnectionResetError):
@@ -284,8 +284,8 @@ def test_a_write_without_a_yes_keeps_its_cause_and_stays_open(store, happened, s
     assert (row["closed_at"] is not None) == closed
     assert audited(store) == [(state, "run1", None)]
     assert store.links.of_sources("invoice", [DEAL]) == {}
-    assert store.journal.unsettled_sources("Opportunity") == [DEAL]
-    assert store.journal.unsettled_sources("Order") == []
+    assert store.waiting.sources("Opportunity") == [DEAL]
+    assert store.waiting.sources("Order") == []
 
 
 def test_an_event_outside_the_table_changes_nothing(store) -> None:
@@ -396,8 +396,8 @@ def test_a_write_to_the_books_is_not_repeated_after_its_deadline(store, clock, a
 
 
 def test_a_record_parked_again_stays_one_row_with_the_newest_cause(store) -> None:
-    store.journal.park(ROW, BUSY, "run1")
-    store.journal.park(ROW, REFUSED, "run2")
+    store.waiting.park(ROW, BUSY, "run1")
+    store.waiting.park(ROW, REFUSED, "run2")
     [row] = operations(store)
     assert (row["state"], row["cause"], row["fix"], row["run_id"], row["attempts"]) == (
         "parked", REFUSED.cause, REFUSED.fix, "run2", 0,
@@ -406,7 +406,7 @@ def test_a_record_parked_again_stays_one_row_with_the_newest_cause(store) -> Non
 
 
 def test_a_record_refused_run_after_run_is_parked_once(store) -> None:
-    store.journal.park(ROW, BUSY, "run0")
+    store.waiting.park(ROW, BUSY, "run0")
     for run in ("run1", "run2", "run3"):
         store.journal.failed(send(store, run_id=run), Event.REFUSED, REFUSED)
     [parked] = store.journal.unsettled(State.PARKED)
@@ -415,16 +415,16 @@ def test_a_record_refused_run_after_run_is_parked_once(store) -> None:
 
 @pytest.mark.parametrize("later", ["answered", "linked", "release"])
 def test_what_is_parked_closes_itself_when_the_record_is_settled_later(store, later) -> None:
-    store.journal.park(ROW, REFUSED, "run1")
+    store.waiting.park(ROW, REFUSED, "run1")
     neighbour = replace(ROW, source_id="006000000000002AAA", sale_id="006000000000002AAA")
     for row in (neighbour, replace(ROW, part=2), replace(ROW, target="customer")):
-        store.journal.park(row, REFUSED, "run1")
+        store.waiting.park(row, REFUSED, "run1")
     if later == "answered":
         store.journal.answered(send(store), CHANGE, "won")
     elif later == "linked":
         store.journal.linked(ROW, CHANGE, "run2")
     else:
-        store.journal.release(ROW)
+        store.waiting.release(ROW)
     first, *others = [row for row in operations(store) if row["action"] == "create" and row["state"] != "done"]
     assert (first["source_id"], first["state"]) == (DEAL, "closed")
     assert first["closed_at"] is not None
@@ -434,7 +434,7 @@ def test_what_is_parked_closes_itself_when_the_record_is_settled_later(store, la
 @pytest.mark.parametrize("later", ["linked", "release"])
 def test_what_was_turned_away_is_not_sent_again_when_the_record_is_settled_without_it(store, later) -> None:
     store.journal.failed(send(store), Event.TURNED_AWAY, BUSY)
-    store.journal.linked(ROW, CHANGE, "run2") if later == "linked" else store.journal.release(ROW)
+    store.journal.linked(ROW, CHANGE, "run2") if later == "linked" else store.waiting.release(ROW)
     assert states(store) == ["closed"]
 
 
@@ -448,8 +448,8 @@ def test_a_void_ends_every_question_but_whether_a_copy_of_it_stands(store) -> No
 
 def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> None:
     store.journal.linked(ROW, CHANGE, "run0")
-    store.journal.park(BACK, REFUSED, "run1")
-    store.journal.park(ROW, REFUSED, "run1")
+    store.waiting.park(BACK, REFUSED, "run1")
+    store.waiting.park(ROW, REFUSED, "run1")
     store.journal.written_back(send(store, BACK), {}, "Paid")
     assert [(row["target"], row["state"]) for row in operations(store)] == [
         ("Opportunity", "closed"), ("invoice", "parked"), ("Opportunity", "done"),

@@ -145,7 +145,7 @@ def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for
 def fill(store: SyncStore) -> None:
     store.journal.linked(ROW, CHANGE, "r1")
     parked = replace(ROW, source_id="006000000000002AAA")
-    store.journal.park(parked, PROBLEM, "r1")
+    store.waiting.park(parked, PROBLEM, "r1")
     store.reviews.open(parked, PROBLEM, "r1")
     sent = store.journal.send(
         replace(ROW, source_id="006000000000003AAA"),
@@ -167,7 +167,7 @@ def seen(store: SyncStore) -> tuple[object, ...]:
         sorted(store.links.of_sales([ROW.source_id])),
         sorted(store.links.of_kashoo("invoice", [501])),
         [row["state"] for row in store.journal.unsettled(*State)],
-        store.journal.unsettled_sources("Opportunity"),
+        store.waiting.sources("Opportunity"),
         [item["error_class"] for item in store.reviews.all_open()],
         len(store.journal.done_by("r1")),
         store.watermarks.get("s"),
@@ -187,7 +187,7 @@ def test_two_businesses_or_orgs_never_see_each_others_rows(store, database, neig
     other = SyncStore(database, *neighbour)
     fill(store)
     assert (seen(store), seen(other)) == (FULL, EMPTY)
-    other.journal.release(replace(ROW, source_id="006000000000002AAA"))
+    other.waiting.release(replace(ROW, source_id="006000000000002AAA"))
     other.watermarks.move("s", lower=at(0), upper=at(5000), run_id="r9")
     assert (other.watermarks.get("s"), seen(store)) == (at(5000), FULL)
 

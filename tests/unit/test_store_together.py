@@ -133,7 +133,7 @@ def test_references_seen_by_two_runs_at_once_are_both_remembered(together) -> No
 
 def test_a_record_parked_by_two_runs_at_once_is_parked_once(together) -> None:
     one, two = together.stores()
-    together.run(lambda: one.journal.park(ROW, REFUSED, "r1"), lambda: two.journal.park(ROW, REFUSED, "r2"))
+    together.run(lambda: one.waiting.park(ROW, REFUSED, "r1"), lambda: two.waiting.park(ROW, REFUSED, "r2"))
     assert together.outcomes == ["True", "True"]
     assert [row["state"] for row in one.journal.unsettled(*State)] == [State.PARKED]
 
