@@ -103,8 +103,8 @@ class SalesforceDeltaOperator(_StepOperator):
 
     default_pool = SALESFORCE_POOL
 
-    def __init__(self, *, sobject: str, sync: str = "salesforce_to_kashoo", **kwargs: Any) -> None:
-        super().__init__(sync=sync, **kwargs)
+    def __init__(self, *, sobject: str, **kwargs: Any) -> None:
+        super().__init__(sync="salesforce_to_kashoo", **kwargs)
         self.sobject = sobject
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -117,8 +117,7 @@ class SalesforceDeltaOperator(_StepOperator):
         """
         from airflow_provider_kashoo.sync import steps
 
-        report: dict[str, Any] = self._run(context, lambda sync: steps.extract(sync, self.sobject))
-        return {name: len(value) if isinstance(value, list | dict) else value for name, value in report.items()}
+        return _counted(self._run(context, lambda sync: steps.extract(sync, self.sobject)))
 
 
 class KashooDeltaOperator(_StepOperator):
@@ -129,8 +128,8 @@ class KashooDeltaOperator(_StepOperator):
 
     default_pool = KASHOO_POOL
 
-    def __init__(self, *, resource: str, sync: str = "kashoo_to_salesforce", **kwargs: Any) -> None:
-        super().__init__(sync=sync, **kwargs)
+    def __init__(self, *, resource: str, **kwargs: Any) -> None:
+        super().__init__(sync="kashoo_to_salesforce", **kwargs)
         self.resource = resource
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -144,8 +143,7 @@ class KashooDeltaOperator(_StepOperator):
         """
         from airflow_provider_kashoo.sync import steps
 
-        report: dict[str, Any] = self._run(context, lambda sync: steps.extract(sync, self.resource))
-        return report
+        return _counted(self._run(context, lambda sync: steps.extract(sync, self.resource)))
 
 
 class KashooSyncPlanOperator(_StepOperator):
@@ -331,3 +329,8 @@ def _instant(name: str, text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         remedy = "Trigger the DAG with one such as 2026-01-31T00:00:00Z."
         raise ConfigurationError(f"The param {name} is no ISO 8601 instant.", remedy=remedy) from None
+
+
+def _counted(delta: Any) -> dict[str, Any]:
+    """Write a :class:`~airflow_provider_kashoo.sync.delta.Delta` for XCom, with counts in place of ids."""
+    return {name: len(value) if isinstance(value, list | dict) else value for name, value in vars(delta).items()}

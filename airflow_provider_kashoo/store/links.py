@@ -196,11 +196,14 @@ class Links:
                     overtaken.append(row)
         return overtaken
 
-    def told(self, rows: Iterable[PlanRow]) -> None:
-        """Note that some invoices were read, and that Salesforce was told of each what it says."""
+    def told(self, rows: Iterable[tuple[PlanRow, Mapping[str, str]]]) -> None:
+        """Note that some invoices were read, and that Salesforce holds of each what it says.
+
+        :param rows: each with Salesforce field -> hash of what it holds, where that was looked at.
+        """
         with self._database.writing(self._scope_id) as transaction:
-            for row in rows:
-                tell(transaction, row)
+            for row, held in rows:
+                tell(transaction, row, **({"written_back": dict(held), "settlement": row.settlement} if held else {}))
 
     def _in(self, target: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
         wanted = sorted(set(values))
@@ -251,9 +254,9 @@ def is_outdated(transaction: Transaction, row: PlanRow) -> bool:
     return transaction.connection.execute(_NEWER, names).first() is not None
 
 
-def tell(transaction: Transaction, row: PlanRow) -> None:
+def tell(transaction: Transaction, row: PlanRow, **told: Any) -> None:
     """Note that a write-back is about to be sent, or that Salesforce was told the same already."""
-    names = {**_record(transaction, row), "this_read": row.source_read, "told_read": row.source_read}
+    names = {**_record(transaction, row), "this_read": row.source_read, "told_read": row.source_read, **told}
     transaction.connection.execute(_TELL, names)
 
 

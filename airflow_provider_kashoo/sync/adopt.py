@@ -327,7 +327,7 @@ class _Lists:
 
     def ladder(self, target: str) -> match.Ladder:
         if target not in self._ladders:
-            linked = self._sync.store.links.held(target)
+            linked = {link.kashoo_id for link in self._sync.store.links.of_target(target)}
             rows = list(self._read(target))
             self._ladders[target] = match.Ladder(rows, match.RUNGS[target], match.APART[target], linked)
         return self._ladders[target]

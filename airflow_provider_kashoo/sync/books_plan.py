@@ -29,6 +29,7 @@ from airflow_provider_kashoo.core.totals import expected_total
 from airflow_provider_kashoo.core.transform import Document, Transformed, transform
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.books import Books
+from airflow_provider_kashoo.sync.delta import all_staged, earliest_read, gone
 from airflow_provider_kashoo.sync.generations import Generations
 from airflow_provider_kashoo.sync.holdings import Holdings, copied, fields_of
 from airflow_provider_kashoo.sync.leaving import Leaving, returned
@@ -39,7 +40,10 @@ from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.waits import Reads
 
 BOOKS_OWN = frozenset({"lines", "currency"})
-"""Fields in which the books win when both sides changed; in all others Salesforce does."""
+"""Fields in which the books win when both sides changed; in all others Salesforce does.
+
+In an invoice's fields of which nobody knows what was written last, the books win too: a person is asked.
+"""
 
 BOOKS_SEARCHED = "books_searched"
 """Staged beside the plan: whether it was made from all that the books hold, because this store did not know them."""
@@ -85,9 +89,10 @@ class BooksPlan:
         self.unfit: dict[tuple[str, str], Problem] = {}
         self.linked: dict[tuple[str, str], int] = {}
         self._made: set[tuple[str, str]] = set()
+        self._found: dict[tuple[str, str], int] = {}
         self._open = sync.store.journal.open_records()
-        reports = (sync.files.read_json(name) or {} for name in sync.files.names("delta."))
-        self._read_at = min((str(report["read"]) for report in reports), default="")
+        self._deltas = all_staged(sync.files)
+        self._read_at = earliest_read(self._deltas.values())
         self._leaving = Leaving(sync, reads)
         self._generations = Generations(sync.store.links.ended("invoice"))
         self._holdings = Holdings(sync, self._generations, self._open)
@@ -106,8 +111,8 @@ class BooksPlan:
         self._look_around()
         self.rows = in_order(self.rows)
         self.sync.files.write_plan(self.rows)
-        reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
-        notes = [f"{r['source']}: {r['records']} records in [{r['lower']}, {r['upper']}), {r['note']}" for r in reports]
+        deltas = self._deltas.values()
+        notes = [f"{d.source}: {d.records} records in [{d.lower}, {d.upper}), {d.note}" for d in deltas]
         return summarise(self.rows, seconds_for=self.sync.budget.seconds_for, notes=notes)
 
     def _look_around(self) -> None:
@@ -219,8 +224,7 @@ class BooksPlan:
                 self._plan_parent(row, document, links.get(ident))
             elif ident in needed and ident not in links:
                 yield row.parked((result.problems.get(ident) if result else None) or _not_for_books(mapping))
-        report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-        seen = {*read, *report.get("missing", []), *report.get("deleted", [])}
+        seen = read | gone(self._deltas.get(mapping.from_.object)).keys()
         for ident in sorted(seen & self._parked(mapping.to) - {*needed, *links, *merged, *made}):
             self._add(self._row(mapping, ident), Action.SKIP, "nothing that is sold needs it")
 
@@ -272,7 +276,8 @@ class BooksPlan:
     def _adopt(self, row: PlanRow, document: Document, found: match.Match) -> None:
         """Link an invoice that bears the record's reference; where it says something else, the next run compares."""
         read = self._holdings.fields("invoice", found.kashoo_id or 0)
-        differing = diff.merge(document, read, {}, self.sync.store.hashes).conflicts
+        known = resolve_parents(document, self._found)
+        differing = diff.merge(known, read, {}, self.sync.store.hashes).conflicts
         self._link(row, {name: value for name, value in document.items() if name not in differing}, found)
         if differing:
             self.rows.append(row.parked(DIFFERS_FROM_BOOKS))
@@ -296,7 +301,7 @@ class BooksPlan:
         for name in merged.conflicts:
             if name == self.sync.kashoo.profile.reference_field(row.target):
                 continue  # what a person wrote beside our reference stays
-            if name in BOOKS_OWN:
+            if name in BOOKS_OWN or (row.target == "invoice" and name not in link.fields):
                 self.rows.append(row.reviewed(CHANGED_ON_BOTH_SIDES.of(field=name)))
             else:
                 merged.write[name] = document.get(name)
@@ -315,16 +320,15 @@ class BooksPlan:
             self._add(row, Action.UNCHANGED, "the books win")
 
     def _plan_deleted(self, mapping: Mapping) -> None:
-        report = self.sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-        gone = {*report.get("deleted", []), *report.get("missing", [])}
-        own = self.sync.store.links.of_sources("invoice", gone)
+        vanished = gone(self._deltas.get(mapping.from_.object))
+        own = self.sync.store.links.of_sources("invoice", vanished)
         doubtful = {ident for target, ident in self._open if target == "invoice"}
-        for ident in sorted(gone & {*own, *doubtful, *self._parked("invoice")}):
-            row, vanished = self._row(mapping, ident), ident not in report.get("deleted", [])
-            if vanished and ident not in {*own, *doubtful}:
+        for ident in sorted(vanished.keys() & {*own, *doubtful, *self._parked("invoice")}):
+            row = self._row(mapping, ident)
+            if vanished[ident] and ident not in {*own, *doubtful}:
                 self._park(row, NOT_READABLE)  # it may be readable again, and nothing else would show it then
             else:
-                self._left_out(row, own.get(ident), "deleted in Salesforce", vanished=vanished)
+                self._left_out(row, own.get(ident), "deleted in Salesforce", vanished=vanished[ident])
 
     def _left_out(self, row: PlanRow, link: Link | None, reason: str, *, vanished: bool = False) -> None:
         if link is None and self._is_open(row):
@@ -335,8 +339,8 @@ class BooksPlan:
             self._leaving.left(row, link, reason, vanished=vanished)
 
     def _link(self, row: PlanRow, document: Document, found: match.Match) -> None:
-        read = self._holdings.fields(row.target, found.kashoo_id or 0)
-        row = replace(row, kashoo_id=found.kashoo_id, document=document, payload=read)
+        ident = self._found[row.target, row.source_id] = found.kashoo_id or 0
+        row = replace(row, kashoo_id=ident, document=document, payload=self._holdings.fields(row.target, ident))
         self._add(row, Action.LINK, f"in the books already: {found.evidence}")
 
     def _create(self, row: PlanRow, document: Document, reason: str) -> None:

@@ -57,7 +57,7 @@ class Holdings:
                 self._sync.store.forget_books()
                 rows = self._list(target)
             self._fields |= {(target, row["id"]): fields_of(row) for row in rows}
-            linked = self._sync.store.links.held(target)
+            linked = {link.kashoo_id for link in self._sync.store.links.of_target(target)}
             self._ladders[target] = match.Ladder(rows, match.RUNGS[target], match.APART[target], linked)
         return self._ladders[target]
 

@@ -17,6 +17,7 @@ from airflow_provider_kashoo.core.dates import business_date, first_of_week
 from airflow_provider_kashoo.core.ids import Reference
 from airflow_provider_kashoo.core.settlement import PAID, REFUNDED, VOID, Allocation, allocations
 from airflow_provider_kashoo.sync import contacts
+from airflow_provider_kashoo.sync.delta import Delta, staged
 from airflow_provider_kashoo.sync.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,10 @@ ALLOCATION = pa.schema(
 )
 
 
-def extract(sync: Sync, resource: str) -> dict[str, Any]:
+def extract(sync: Sync, resource: str) -> Delta:
     """Stage ``invoices`` or ``payments``.
 
-    :returns: the report that is also staged.
+    :returns: what is also staged, last.
     """
     now = datetime.fromtimestamp(sync.store.now(), UTC)
     today = business_date(now, sync.settings.zone)
@@ -73,20 +74,20 @@ def extract(sync: Sync, resource: str) -> dict[str, Any]:
         rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
         sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION))
     lower = watermark or datetime.combine(start or today, time.min, UTC)
-    report = {
-        "source": source,
-        "lower": lower.isoformat(),
-        "upper": now.isoformat(),
-        "moves": not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
-        "read": now.isoformat(),
-        "start": start.isoformat() if start else None,
-        "note": f"dated {start} or later" if start else "nothing is linked yet",
-        "records": len(rows),
-        "sweep": sweep,
-    }
-    sync.files.write_json(f"delta.{resource}", report)
-    log.info("Kashoo %s: %d, %s", resource, len(rows), report["note"])
-    return report
+    delta = Delta(
+        source=source,
+        lower=lower.isoformat(),
+        upper=now.isoformat(),
+        moves=not sync.run.bounded_by_hand and sync.run.run_type not in {"backfill", "replay"},
+        note=f"dated {start} or later" if start else "nothing is linked yet",
+        read=now.isoformat(),
+        records=len(rows),
+        start=start.isoformat() if start else None,
+        sweep=sweep,
+    )
+    delta.stage(sync.files, resource)
+    log.info("Kashoo %s: %d, %s", resource, delta.records, delta.note)
+    return delta
 
 
 def read_allocations(sync: Sync, start: date, today: date) -> Iterator[Allocation]:
@@ -116,19 +117,20 @@ def staged_bearers(sync: Sync) -> dict[str, list[int]]:
 
 def lists_all(sync: Sync) -> bool:
     """Say whether the staged invoices are all that are listed, so that one which is missing was moved or removed."""
-    return bool((sync.files.read_json("delta.invoices") or {}).get("sweep"))
+    delta = staged(sync.files, "invoices")
+    return delta is not None and delta.sweep
 
 
 def read_at(sync: Sync) -> float:
     """Say when the staged invoices were asked for, epoch seconds; what came up since, they do not tell."""
-    report = sync.files.read_json("delta.invoices")
-    return datetime.fromisoformat(report["read"]).timestamp() if report else 0.0
+    delta = staged(sync.files, "invoices")
+    return datetime.fromisoformat(delta.read).timestamp() if delta else 0.0
 
 
 def payments_since(sync: Sync) -> date | None:
     """Say since which date the staged payments were listed; None when nothing is linked yet."""
-    start = (sync.files.read_json("delta.payments") or {}).get("start")
-    return date.fromisoformat(start) if start else None
+    delta = staged(sync.files, "payments")
+    return date.fromisoformat(delta.start) if delta and delta.start else None
 
 
 def staged_allocations(sync: Sync) -> list[Allocation]:

@@ -9,6 +9,7 @@ from airflow_provider_kashoo.core.mapping import Mapping
 from airflow_provider_kashoo.core.plan import Action, PlanRow
 from airflow_provider_kashoo.core.questions import MERGED_APART
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.delta import staged
 from airflow_provider_kashoo.sync.sync import Sync
 
 
@@ -21,9 +22,8 @@ def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) ->
     :returns: a row each, and the link as it will be; None for what waits, and for two customers that only a person
         can merge.
     """
-    report = sync.files.read_json(f"delta.{mapping.from_.object}") or {}
-    merged: dict[str, str] = report.get("merged", {})
-    read = str(report.get("read", ""))
+    delta = staged(sync.files, mapping.from_.object)
+    merged, read = (delta.merged, delta.read) if delta else ({}, "")
     links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
     ended = sync.store.links.ended_versions(mapping.to) if merged else {}
     for loser, survivor in sorted(merged.items()):

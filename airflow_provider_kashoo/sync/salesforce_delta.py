@@ -22,6 +22,7 @@ from airflow_provider_kashoo.core.dates import first_of_week
 from airflow_provider_kashoo.core.ids import is_record_id
 from airflow_provider_kashoo.core.window import Window, delta_window
 from airflow_provider_kashoo.sync import salesforce_read
+from airflow_provider_kashoo.sync.delta import Delta, staged
 from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
 from airflow_provider_kashoo.sync.salesforce_read import Part, Shape, shape_of
 from airflow_provider_kashoo.sync.sync import Sync
@@ -91,10 +92,10 @@ class Begun:
     gone: frozenset[str]
 
 
-def extract(sync: Sync, sobject: str) -> dict[str, Any]:
+def extract(sync: Sync, sobject: str) -> Delta:
     """Stage the delta of one object.
 
-    :returns: the report that is also staged: window and counts.
+    :returns: what is also staged, last.
     :raises ConfigurationError: for a mapping that reads what the org does not have.
     """
     sync.salesforce.recall(sync.files.read_json("described") or {})
@@ -130,26 +131,28 @@ def extract(sync: Sync, sobject: str) -> dict[str, Any]:
         parts |= {name: part.num_rows for name, part in read_whole}
     missing = dirty.ids - read
     dirty.deleted |= missing & begun.gone
-    report = {
-        "source": _source(sobject),
-        "lower": window.lower.isoformat(),
-        "upper": window.upper.isoformat(),
-        "moves": window.moves,
-        "note": window.note,
-        "read": begun.read,
-        **counts,
-        "bulk": dirty.mass,
-        "deleted": sorted(dirty.deleted),
-        "missing": sorted(missing - dirty.deleted),
-        "merged": {loser: dirty.survivor(loser) for loser in dirty.merged},
-        "later": sorted(dirty.later),
-    }
-    sync.files.write_json(f"delta.{sobject}", {**report, "parts": parts})
+    delta = Delta(
+        source=_source(sobject),
+        lower=window.lower.isoformat(),
+        upper=window.upper.isoformat(),
+        moves=window.moves,
+        note=window.note,
+        read=begun.read,
+        records=counts["records"],
+        lines=counts["lines"],
+        bulk=dirty.mass,
+        deleted=sorted(dirty.deleted),
+        missing=sorted(missing - dirty.deleted),
+        merged={loser: dirty.survivor(loser) for loser in dirty.merged},
+        later=sorted(dirty.later),
+        parts=parts,
+    )
+    delta.stage(sync.files, sobject)
     log.info(
         "%s: %d records in [%s, %s), %d deleted",
         sobject, counts["records"], window.lower, window.upper, len(dirty.deleted),
     )  # fmt: skip
-    return report
+    return delta
 
 
 def _source(sobject: str) -> str:
@@ -159,7 +162,7 @@ def _source(sobject: str) -> str:
 def _begun(sync: Sync, sobject: str) -> Begun:
     """Choose the window, once for all tries of the task: what one try staged must fit what the next one adds."""
     files, name = sync.files, f"window.{sobject}"
-    if files.read_json(f"delta.{sobject}") is not None:  # it was read to its end, and is to be read afresh
+    if staged(files, sobject) is not None:  # it was read to its end, and is to be read afresh
         files.remove(f"delta.{sobject}.json")
         files.remove(f"{name}.json")
         for kind in ("bulk.records", "bulk.lines", "records", "lines"):

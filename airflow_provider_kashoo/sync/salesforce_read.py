@@ -21,6 +21,7 @@ from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
 from airflow_provider_kashoo.sync import frames
+from airflow_provider_kashoo.sync.delta import all_staged, staged
 from airflow_provider_kashoo.sync.sync import Sync
 
 STAMPED: dict[str, pa.DataType] = {"Id": pa.string(), "SystemModstamp": pa.timestamp("us", "UTC")}
@@ -170,7 +171,8 @@ def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
 
 def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:
     """Give staged parts without what changed while it was read in bulk: a later window shows that whole."""
-    later = (sync.files.read_json(f"delta.{sobject}") or {}).get("later")
+    delta = staged(sync.files, sobject)
+    later = delta.later if delta else []
     for name, count in sorted(_listed(sync, prefix, sobject)):
         table = sync.files.read_table(name)
         if table is None or table.num_rows != count:
@@ -183,8 +185,8 @@ def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.T
 
 
 def _listed(sync: Sync, prefix: str, sobject: str) -> Iterator[tuple[str, int]]:
-    for delta in sync.files.names("delta."):
-        for name, count in (sync.files.read_json(delta) or {}).get("parts", {}).items():
+    for delta in all_staged(sync.files).values():
+        for name, count in delta.parts.items():
             if name.startswith(prefix) and (prefix != "records." or name.split(".")[2] == sobject):
                 yield name, count
 

@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
 from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta
 from airflow_provider_kashoo.sync.books_apply import BooksApply
 from airflow_provider_kashoo.sync.books_plan import BooksPlan
+from airflow_provider_kashoo.sync.delta import Delta, all_staged
 from airflow_provider_kashoo.sync.look_up import look_up
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
@@ -29,11 +30,8 @@ def preflight(sync: Sync) -> None:
     sync.store.start_run(sync.name, sync.run.run_id)
 
 
-def extract(sync: Sync, source: str) -> dict[str, Any]:
-    """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``.
-
-    :returns: window and counts.
-    """
+def extract(sync: Sync, source: str) -> Delta:
+    """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``."""
     if sync.name == TO_KASHOO:
         return salesforce_delta.extract(sync, source)
     with waiting(sync, source):
@@ -125,14 +123,14 @@ def commit(sync: Sync) -> dict[str, str]:
 
 
 def _windows(sync: Sync) -> dict[str, Any]:
-    return {name: sync.files.read_json(name) for name in sync.files.names("delta.")}
+    return {name: asdict(delta) for name, delta in all_staged(sync.files).items()}
 
 
 def _check_deltas(sync: Sync) -> None:
     if sync.run.only is not None:
         return
     wanted = sync.sources if sync.name == TO_KASHOO else KASHOO_SOURCES
-    if missing := sorted(set(wanted) - {name.removeprefix("delta.") for name in sync.files.names("delta.")}):
+    if missing := sorted(set(wanted) - all_staged(sync.files).keys()):
         raise ConfigurationError(
             f"No delta of {', '.join(missing)} was staged in this run.",
             remedy="Let the DAG extract each object that a mapping reads, and every worker see the staging folder.",

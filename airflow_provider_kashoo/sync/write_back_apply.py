@@ -58,7 +58,8 @@ class WriteBackApply:
         parked = journal.open_records(State.PARKED, State.RETRY)
         batch: list[PlanRow] = []
         rows = self.sync.files.read_plan()
-        self.sync.store.links.told([row for row in rows if row.action is Action.UNCHANGED])
+        unchanged = [row for row in rows if row.action is Action.UNCHANGED]
+        self.sync.store.links.told((row, self.sync.store.hashes.fields(row.document)) for row in unchanged)
         for row in rows:
             if row.action is Action.WRITE_BACK and row.write in done:
                 self.counts["done before"] += 1

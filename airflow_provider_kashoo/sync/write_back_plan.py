@@ -35,6 +35,7 @@ from airflow_provider_kashoo.core.write_back import (
 )
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync import contacts, kashoo_delta
+from airflow_provider_kashoo.sync.delta import all_staged, earliest_read
 from airflow_provider_kashoo.sync.sync import Sync
 from airflow_provider_kashoo.sync.waits import Reads
 
@@ -82,11 +83,10 @@ class WriteBackPlan:
         for mapping, own in self._by_mapping(known + list(self._untold_voids())):
             self.rows += self._rows_of(mapping, own)
         self.rows += contacts.plan(self.sync)
-        reports = [self.sync.files.read_json(name) or {} for name in self.sync.files.names("delta.")]
-        read = min((str(report["read"]) for report in reports), default="")
-        self.rows = in_order(replace(row, source_read=read) for row in self.rows)
+        deltas = all_staged(self.sync.files).values()
+        self.rows = in_order(replace(row, source_read=earliest_read(deltas)) for row in self.rows)
         self.sync.files.write_plan(self.rows)
-        notes = [f"{report['source']}: {report['records']} records, {report['note']}" for report in reports]
+        notes = [f"{delta.source}: {delta.records} records, {delta.note}" for delta in deltas]
         notes += contacts.notes(self.sync)
         return summarise(self.rows, seconds_for=lambda _: 0.0, notes=notes)
 

@@ -140,7 +140,7 @@ def test_a_customer_that_is_not_there_at_all_is_named(drive: Rounds) -> None:
 
 def test_two_accounts_of_one_customer_ask_a_person_once(drive: Rounds) -> None:
     first = add_account(drive.sandbox, "Shared", "shared@customer.example")
-    second = add_account(drive.sandbox, "Shared too", "shared@customer.example")
+    second = add_account(drive.sandbox, "SHARED", "shared@customer.example")
     for account in (first, second):
         add_deal(drive.sandbox, account)
         drive.run()

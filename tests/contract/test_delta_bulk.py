@@ -104,7 +104,7 @@ def test_a_worker_that_dies_between_two_pages_goes_on_without_a_second_job(drive
     late = win(drive, "400.00")  # the window is that of the first try
     report = steps.extract(sync, "Opportunity")
     assert jobs(drive) == 2  # one for deals, one for lines
-    assert report["records"] == 7
+    assert report.records == 7
     goes_on(drive, sync)
     assert all(len(bearing(drive, deal)) == 1 for deal in deals)
     drive.run_back()
@@ -161,7 +161,7 @@ def test_a_staged_page_that_is_lost_is_read_again(drive: Rounds) -> None:
     deals = many(drive)
     sync = dies_between_pages(drive)
     sync.files.remove("records.Opportunity.Opportunity.bulk00001")
-    assert steps.extract(sync, "Opportunity")["records"] == 7
+    assert steps.extract(sync, "Opportunity").records == 7
     goes_on(drive, sync)
     assert all(len(bearing(drive, deal)) == 1 for deal in deals)
 

@@ -314,13 +314,13 @@ def quiet(drive: Rounds, *, writes_nothing: bool = True) -> None:
     assert operations(drive, State.SENT) == []
 
 
-def billed_once(drive: Rounds, deal: str, total: int = 25000) -> dict[str, Any]:
-    """One invoice, the one that is linked, of this total; nothing waits for a person."""
+def billed_once(drive: Rounds, deal: str, total: int = 25000, asked: str | None = None) -> dict[str, Any]:
+    """One invoice, the one that is linked, of this total; nothing waits for a person but one question about it."""
     quiet(drive)
     (invoice,) = bearing(drive, deal)
     assert invoice["totalDue"] == total
     assert links(drive)[deal] == invoice["id"]
-    assert open_items(drive) == []
+    assert open_items(drive) == ([(deal, asked)] if asked else [])
     assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Invoice__c"] == invoice["number"]
     return invoice
 

@@ -79,7 +79,7 @@ def part(amount: int, date: str = "2026-03-01", payment: int = 1, credit: int = 
         (invoice(10000), [part(10000), part(-10000, payment=2)], "Refunded"),
         (invoice(7000), [part(10000), part(-7000, payment=2)], "Partly Paid"),
         (invoice(0), [part(10000), part(-10000, payment=2), part(10000, payment=3)], "Paid"),
-        (invoice(0, totalDue=0), [], "Open"),
+        (invoice(0, totalDue=0), [], "Paid"),
         (invoice(0, removed=True), [part(10000)], "Void"),
         (invoice(10000, removed=True), [], "Void"),
     ],
