@@ -29,7 +29,7 @@ def close_questions(sync: Sync) -> None:
         if target == "invoice" and error_class == questions.REMOVED_IN_BOOKS.error_class:
             sync.store.reviews.close(target, source_id, questions.CLOSED_BY_REMOVAL)
         with suppress(UnreadableError):
-            if answers and answers.close(item):
+            if answers and answers.settle(item):
                 sync.store.reviews.close(target, source_id, [error_class])
 
 
@@ -43,7 +43,7 @@ class _Answers:
         self._read_at, self._whole = kashoo_delta.read_at(sync), kashoo_delta.lists_all(sync)
         self._standing = contacts.standing(sync)
 
-    def close(self, item: Item) -> bool:
+    def settle(self, item: Item) -> bool:
         """Say whether the cause of an item is gone."""
         match item["error_class"]:
             case questions.POSSIBLE_DUPLICATE.error_class:

@@ -71,6 +71,20 @@ def test_lines_edited_by_hand_stay_so_after_an_update_of_the_memo(drive: Rounds)
     assert invoice_of(drive.sandbox, deal)["lineItems"][1]["description"] == "by hand"
 
 
+def test_lines_edited_by_hand_stay_so_after_the_same_was_typed_on_both_sides(drive: Rounds) -> None:
+    deal = sold(drive)
+    drive.run()
+    split_by_hand(drive, deal)
+    made = invoice_of(drive.sandbox, deal)
+    edit(drive.sandbox, "invoices", made, memo=made["memo"].replace("Deal", "Renamed"))
+    change(drive, deal, Name="Renamed")
+    assert drive.run().outcome["linked"] == 1
+    add_line(drive.sandbox, deal, "10.00")
+    drive.run()
+    assert reviews(drive) == [(deal, "changed_on_both_sides")]
+    assert invoice_of(drive.sandbox, deal)["lineItems"][1]["description"] == "by hand"
+
+
 def test_an_invoice_edited_by_hand_is_not_voided_after_an_update_of_the_memo(drive: Rounds) -> None:
     void_unpaid(drive)
     deal = sold(drive)
