@@ -87,17 +87,20 @@ class MeteredAdapter(HTTPAdapter):
         does not send any more what another one may have looked up and settled meanwhile.
 
         :param prepare: called between slot and deadline, because what the request needs may have ended, or changed,
-            while the slot was waited for. The one slot of the request itself is kept.
+            while the slot was waited for. The slot of the request itself is kept.
         :param reads: how many requests of ``prepare`` have slots taken together with that one, so that nothing is
-            waited for between them, unless a window of the budget has fewer.
+            waited for between them. Where a window of the budget has fewer, they take theirs one by one.
         """
         self._held.slots = self.budget.acquire(self.deadline_seconds, 1 + reads)
+        self._held.kept = 1 if len(self._slots) > reads else 0
         try:
             prepare()
+            if not self._slots:
+                self._held.slots = self.budget.acquire(self.deadline_seconds)
             self._held.until = self.clock() + self.deadline_seconds
             yield
         finally:
-            unused, self._held.slots, self._held.until = self._slots, [], None
+            unused, self._held.slots, self._held.until, self._held.kept = self._slots, [], None, 0
             for slot in unused:
                 self.budget.release(slot)
 
@@ -131,7 +134,7 @@ class MeteredAdapter(HTTPAdapter):
         return getattr(self._held, "until", None)
 
     def _take_slot(self) -> int:
-        kept = 1 if self._deadline is None else 0  # the last one is for what is made ready
+        kept = self._held.kept if self._slots and self._deadline is None else 0  # for what is made ready
         return self._slots.pop() if len(self._slots) > kept else self.budget.acquire(self.deadline_seconds)[0]
 
     def _read(self, response: requests.Response, deadline: float) -> None:

@@ -24,6 +24,7 @@ from rounds import (
     fault,
     links,
     open_items,
+    price,
     quiet,
     reviews,
     sold,
@@ -119,6 +120,7 @@ def test_the_question_about_the_lines_is_asked_when_another_field_is_written(dri
     drive.sandbox.org.update("OpportunityLineItem", line["Id"], {"Description": "Lamp, red"})
     change(drive, deal, Name="Renamed")  # without this line the test passes
     drive.run()
+    assert open_items(drive) == [(deal, "changed_on_both_sides")]
     quiet(drive)
     assert open_items(drive) == [(deal, "changed_on_both_sides")]
 
@@ -200,6 +202,18 @@ def test_an_edit_while_an_update_waits_for_its_slot_stays(drive: Rounds) -> None
     quiet(drive)
     invoice = invoice_of(drive.sandbox, deal)
     assert (invoice["totalDue"], invoice.get("terms")) == (24000, "by the accountant")
+
+
+def test_an_update_gets_through_a_budget_that_never_has_room_for_two(drive: Rounds) -> None:
+    """There, the read and the write take their slots one by one."""
+    deal = win(drive)
+    drive.run()
+    price(drive, deal, "300.00")
+    sync = drive.prepare()
+    drive.sandbox.clock.advance(60)
+    budget = Budget(drive.database, "books", (Limit(1, 1),), sleep=drive.sandbox.clock.advance)
+    drive.finish(replace(sync, budget=budget, kashoo=drive.kashoo(budget)))
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 30000
 
 
 def test_an_invoice_that_is_edited_between_two_tries_of_its_void_stands(drive: Rounds) -> None:

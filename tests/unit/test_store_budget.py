@@ -102,6 +102,19 @@ def test_a_slot_is_free_again_its_window_after_the_answer_not_after_the_sending(
     one.acquire(60)
 
 
+def test_slots_that_are_wanted_together_are_taken_together_or_not_at_all(budget) -> None:
+    one = budget(Limit(3, 100), patience=0)
+    assert len(set(one.acquire(60, 2))) == 2
+    with pytest.raises(BudgetSpent):
+        one.acquire(60, 2)
+    assert one.used(100) == 2
+    assert len(one.acquire(60)) == 1
+
+
+def test_a_window_of_one_request_gives_one_slot_to_whoever_wants_two(budget) -> None:
+    assert len(budget(Limit(1, 100), Limit(5, 1000)).acquire(60, 2)) == 1
+
+
 def test_a_slot_whose_worker_died_is_free_again_its_window_after_the_deadline(budget, clock) -> None:
     one = budget(Limit(1, 100), patience=0)
     one.acquire(60)
