@@ -72,6 +72,24 @@ def test_two_mappings_of_accounts_that_exclude_each_other_make_all_customers(dri
     assert open_items(drive) == []
 
 
+def test_of_two_mappings_that_fit_an_account_the_first_makes_its_customer(drive: Rounds) -> None:
+    text = (drive.mappings / "customer_from_account.yaml").read_text("utf-8")
+    other = text.replace("name: customer_from_account", "name: second").replace(
+        "{from: Name}", '{text: "Second {Name}"}'
+    )
+    (drive.mappings / "second.yaml").write_text(other, "utf-8")
+    rounds._mappings.cache_clear()
+    deal = win(drive)
+    account = drive.sandbox.org.get("Opportunity", deal)["AccountId"]
+    drive.run()
+    for city in ("Bonn", "Linz"):
+        drive.sandbox.org.update("Account", account, {"BillingCity": city})
+        drive.run()
+        invoice = invoice_of(drive.sandbox, deal)
+        assert invoice["contactName"] == drive.sandbox.org.get("Account", account)["Name"]
+    quiet(drive)
+
+
 def test_two_mappings_that_would_bill_one_deal_bill_it_not_at_all(drive: Rounds) -> None:
     """Each would rewrite the invoice of the other, in turns."""
     text = (drive.mappings / "invoice_from_opportunity.yaml").read_text("utf-8")
