@@ -77,7 +77,7 @@ class KashooClient:
         self.business_id, self.profile = business_id, profile or Profile()
         self._clock, self._sleep = clock, sleep
         self._authorization, self._expires = "", 0.0
-        self._unreadable = 0
+        self._unreadable: set[tuple[str, int]] = set()  # since the last one that was read
 
     @property
     def requests_sent(self) -> int:
@@ -139,19 +139,19 @@ class KashooClient:
     def read(self, resource: str, ident: int) -> Json | None:
         """Read one record; None when it is not there (404, or 410).
 
-        :raises UnreadableError: when Kashoo answers, but does not give this one; the third in a row is taken for Kashoo
-            being down.
+        :raises UnreadableError: when Kashoo answers, but does not give this one; the third one in a row is taken for
+            Kashoo being down.
         """
         if resource in self.profile.only_listed:
             return next((row for row in self.listing(resource) if row["id"] == ident), None)
         try:
             found = self._read(self.profile.entity(resource, self.business_id, ident), {})
         except NotServed as error:
-            self._unreadable += 1
-            if self._unreadable >= MOST_UNREADABLE:
+            self._unreadable.add((resource, ident))
+            if len(self._unreadable) >= MOST_UNREADABLE:
                 raise
             raise UnreadableError(error.what, remedy=error.remedy, record=f"Kashoo's {resource} {ident}") from None
-        self._unreadable = 0
+        self._unreadable.clear()
         if found is not None and not (isinstance(found, dict) and found.get("id") == ident):
             raise UnreachableError("Kashoo answered with something that is not the record it was asked for.")
         return found

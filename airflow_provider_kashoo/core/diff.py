@@ -77,6 +77,17 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, 
     return result
 
 
+def written_base(
+    written: Mapping[str, Any], ours: Mapping[str, Any], read: Mapping[str, Any], hashes: KeyedHash
+) -> dict[str, tuple[str, str]]:
+    """Make the new base after an update: of what was written, and of what both sides say alike by now.
+
+    The base of the other fields stays: what somebody edited in them stays an edit.
+    """
+    alike = {name for name, value in ours.items() if hashes.of(value) == hashes.of(read.get(name))}
+    return base_hashes({**ours, **written}, read, hashes, {*written, *alike})
+
+
 def base_hashes(
     sent: Mapping[str, Any], read: Mapping[str, Any], hashes: KeyedHash, fields: Iterable[str] | None = None
 ) -> dict[str, tuple[str, str]]:

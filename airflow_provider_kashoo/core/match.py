@@ -68,7 +68,7 @@ class Ladder:
             for reference in row["references"]:
                 self._by_reference[reference].append(row["id"])
             if apart and (row["references"] or row["id"] in linked):
-                self._others[row["id"]] = fold(row.get(apart))
+                self._others[row["id"]] = _plain(row.get(apart), folded=apart == "name")
             for rung, fields in rungs.items():
                 if key := _key(row, fields):
                     self._by_rung[rung][key].append(row["id"])
@@ -89,7 +89,7 @@ class Ladder:
     def _may_be(self, ident: int, document: Row) -> bool:
         """Say whether a record that looks alike is not surely another one: somebody else's, under another name."""
         theirs = self._others.get(ident)
-        return not theirs or theirs == fold(document.get(self._apart or ""))
+        return not theirs or theirs == _plain(document.get(self._apart or ""), folded=self._apart == "name")
 
 
 RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -105,11 +105,12 @@ APART = {"customer": "name", "item": "code", "invoice": None}
 
 
 def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:
-    key = tuple(
-        fold(row.get(field)) if fields in FOLDED else " ".join((row.get(field) or "").casefold().split())
-        for field in fields
-    )
+    key = tuple(_plain(row.get(field), folded=fields in FOLDED) for field in fields)
     return key if all(key) else None
+
+
+def _plain(text: str | None, *, folded: bool) -> str:
+    return fold(text) if folded else " ".join((text or "").casefold().split())
 
 
 def _match(found: list[int], evidence: str) -> Match:

@@ -71,8 +71,11 @@ CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
 CLOSED_BY_WRITTEN = CLOSED_BY_UNCHANGED | _classes(REMOVED_IN_BOOKS)
 """Closed when the record is written or linked; *total differs* too, when the total is the expected one by then."""
 
-CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE)
-"""Closed when somebody removed the invoice in Kashoo: that is what they asked for."""
+CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS)
+"""Closed when somebody removed the invoice in Kashoo: that is what they asked for, or leaves nothing to compare."""
+
+OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED)
+"""Asked of a deal that is to be billed: each closes *no longer billable*."""
 
 
 def removed_in_books(row: PlanRow) -> PlanRow:

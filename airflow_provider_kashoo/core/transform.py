@@ -20,7 +20,7 @@ import pandas as pd
 from airflow_provider_kashoo.core import money
 from airflow_provider_kashoo.core.dates import business_date
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.ids import Reference, to_18
+from airflow_provider_kashoo.core.ids import Reference, is_record_id, to_18
 from airflow_provider_kashoo.core.mapping import Field, Mapping
 from airflow_provider_kashoo.core.parents import symbolic
 from airflow_provider_kashoo.core.targets import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
@@ -193,9 +193,13 @@ def _record_id(value: Any) -> str | Problem | None:
     if value is None or isinstance(value, Problem):
         return value
     try:
-        return to_18(str(value))
+        ident = to_18(str(value))
     except ValueError as error:
         return Problem("wrong_type", str(error), "Correct the field in Salesforce or the mapping.")
+    if is_record_id(ident):
+        return ident
+    cause = "the last three characters of a Salesforce id check the others, and do not fit"
+    return Problem("wrong_type", cause, "Correct the field in Salesforce or the mapping.")
 
 
 def _to_number(value: Any, _: str) -> str:

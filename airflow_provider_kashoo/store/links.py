@@ -335,7 +335,9 @@ def overwritten(transaction: Transaction, row: PlanRow, change: LinkChange) -> N
     if known is None or known.state != LIVE or known.kashoo_id != change.kashoo_id:
         return
     same = {name for name, (sent, _) in change.fields.items() if known.fields.get(name, [""])[0] == sent}
-    fields = {name: (sent if name in same else UNKNOWN, read) for name, (sent, read) in change.fields.items()}
+    # An edit by hand in what the late write did not send stays one.
+    touched = {name: pair for name, pair in change.fields.items() if name not in same or name in row.payload}
+    fields = {name: (sent if name in same else UNKNOWN, read) for name, (sent, read) in touched.items()}
     put(transaction, row, LinkChange(change.kashoo_id, fields))
 
 

@@ -24,7 +24,7 @@ from airflow_provider_kashoo.clients.outcomes import (
     Outcome,
     WriteFailed,
 )
-from airflow_provider_kashoo.core.diff import base_hashes
+from airflow_provider_kashoo.core.diff import base_hashes, written_base
 from airflow_provider_kashoo.core.errors import (
     BudgetSpent,
     ConfigurationError,
@@ -40,6 +40,8 @@ from airflow_provider_kashoo.core.questions import (
     CLOSED_BY_SKIPPED,
     CLOSED_BY_UNCHANGED,
     CLOSED_BY_WRITTEN,
+    NO_LONGER_BILLABLE,
+    OF_BILLABLE,
     TOTAL_DIFFERS,
     total_differs,
 )
@@ -129,6 +131,8 @@ class BooksApply:
         if self.sync.store.waiting.park_if_overtaken(row, self.sync.run.run_id):
             return "stale"
         self.sync.store.reviews.open(row, row.problem, self.sync.run.run_id)
+        if row.error_class in OF_BILLABLE:
+            self._close_reviews(row, frozenset({NO_LONGER_BILLABLE.error_class}))
         if was_parked and (row.target, row.source_id) not in self._wanted:
             self.sync.store.waiting.release(row)  # it waits for a person now, not for another try
         return "review"
@@ -275,7 +279,7 @@ class BooksApply:
         read = to_document(row.target, entity, self.sync.kashoo.profile)
         change = LinkChange(
             kashoo_id=written.id,
-            fields=base_hashes(row.payload, read, self.sync.store.hashes),
+            fields=written_base(row.payload, row.document, read, self.sync.store.hashes),
             currency=row.currency,
             expected_total=row.total,
             journal_date=row.document.get("date"),
@@ -325,7 +329,10 @@ class BooksApply:
         :param known: False when the books answered that they do not have it.
         """
         journal, row = self.sync.store.journal, sent.row
-        gone = is_gone(self.sync.kashoo.read(row.target, row.kashoo_id or 0))
+        try:
+            gone = is_gone(self.sync.kashoo.read(row.target, row.kashoo_id or 0))
+        except (UnreachableError, BudgetSpent):
+            return self._unread(sent, row.kashoo_id or 0)
         try:
             if gone:
                 journal.answered(sent, LinkChange(row.kashoo_id or 0, {}), row.reason)

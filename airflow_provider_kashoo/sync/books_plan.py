@@ -140,13 +140,20 @@ class BooksPlan:
         sales = Sales(self.sync, sold, unfit, left_out, self._open)
         self.rows += sales.moves(self._read_at)
         for mapping, result in found:
-            yield from self._candidates_of(mapping, result, sales)
+            yield from self._candidates_of(mapping, result, sales, {*sold, *unfit})
         self.rows += self._leaving.rows(self._open, list(self.rows))
 
-    def _candidates_of(self, mapping: Mapping, result: Transformed, sales: Sales) -> Iterator[Candidate]:
+    def _candidates_of(
+        self, mapping: Mapping, result: Transformed, sales: Sales, in_hand: set[str]
+    ) -> Iterator[Candidate]:
+        """Give what one mapping bills.
+
+        :param in_hand: source ids of what some mapping would bill: another one leaves nothing of it out.
+        """
         self._leaving.billable([*result.documents, *result.problems])
         for source_id, why in result.excluded.items():
-            self._left_out(self._row(mapping, source_id), sales.link(source_id), f"not {why}")
+            if source_id not in in_hand:
+                self._left_out(self._row(mapping, source_id), sales.link(source_id), f"not {why}")
         for source_id, problem in result.problems.items():
             self._park(self._row(mapping, source_id), problem)
         for source_id, document in result.documents.items():
@@ -277,7 +284,8 @@ class BooksPlan:
         """Link an invoice that bears the record's reference; where it says something else, the next run compares."""
         read = self._holdings.fields("invoice", found.kashoo_id or 0)
         known = resolve_parents(document, self._found)
-        differing = diff.merge(known, read, {}, self.sync.store.hashes).conflicts
+        same = diff.written_base({}, known, read, self.sync.store.hashes)
+        differing = known.keys() - same.keys()
         self._link(row, {name: value for name, value in document.items() if name not in differing}, found)
         if differing:
             self.rows.append(row.parked(DIFFERS_FROM_BOOKS))

@@ -27,10 +27,10 @@ from airflow_provider_kashoo.core.questions import (
 )
 from airflow_provider_kashoo.core.settlement import OPEN, REFUNDED, VOID, Allocation, is_complete, settlement_of
 from airflow_provider_kashoo.core.write_back import (
+    NOT_A_NUMBER,
     NUMBER_FIELDS,
     as_told,
     documents,
-    is_number,
     told_by_the_invoice,
 )
 from airflow_provider_kashoo.store.links import Link
@@ -66,9 +66,13 @@ class WriteBackPlan:
         self._voided = sync.store.links.ended("invoice")
         self._invoices = kashoo_delta.staged_invoices(sync)
         self._weekly = kashoo_delta.lists_all(sync)
+        self._told = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
         journal = sync.store.journal
         self._unanswered = journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
-        self._unsettled = self._unanswered | journal.open_records(State.PARKED)
+        parked = journal.unsettled(State.PARKED)
+        self._unsettled = self._unanswered | {
+            (each["target"], each["source_id"]) for each in parked if each["error_class"] != NOT_A_NUMBER
+        }
         self._parts: dict[int, list[Allocation]] = _by_invoice(kashoo_delta.staged_allocations(sync))
 
     def make(self) -> PlanSummary:
@@ -102,6 +106,8 @@ class WriteBackPlan:
                 try:
                     invoice = self._reads.read("invoice", link.kashoo_id, link.version)
                 except UnreadableError as error:
+                    if link.source_object not in self._told:
+                        continue
                     own = link.row(self.sync.name, Action.PARK, "", target=link.source_object, generation=1)
                     self.rows.append(own.parked(error.problem))
                     continue
@@ -116,12 +122,11 @@ class WriteBackPlan:
 
         Each is read once more: an invoice that stands again, although we removed it, is for a person.
         """
-        told = {mapping.to for mapping in self.sync.mappings.values() if not mapping.into_books}
         latest = {link.source_id: link for link in self._voided}
         replaced = {link.source_id for link in self._links}
         for link in latest.values():
             untold = link.settlement != VOID and (self._weekly or link.settlement != OUT_OF_REACH)
-            if link.source_object not in told or link.source_id in replaced or not untold:
+            if link.source_object not in self._told or link.source_id in replaced or not untold:
                 continue
             try:
                 invoice = self._reads.read("invoice", link.kashoo_id, link.version)
@@ -142,7 +147,7 @@ class WriteBackPlan:
         quiet = [
             (link, invoice)
             for link, invoice in known
-            if link.settlement and not invoice.get("removed") and link.kashoo_id not in self._parts
+            if link.settlement not in {None, VOID} and not invoice.get("removed") and link.kashoo_id not in self._parts
             if not self._weekly and (link.source_object, link.source_id) not in self._unsettled
         ]
         found = set()
@@ -152,7 +157,7 @@ class WriteBackPlan:
                 now = self.sync.store.hashes.fields({name: document.get(name) for name in names})
                 if names and all(link.written_back.get(name) == value for name, value in now.items()):
                     found.add(link.id)
-                    row = self._told(mapping, link)
+                    row = self._begin(mapping, link)
                     self.rows.append(replace(row, action=Action.UNCHANGED, reason=TOLD_SO_ALREADY))
         return found
 
@@ -176,22 +181,23 @@ class WriteBackPlan:
         return bool(seen) or not told_more
 
     def _by_mapping(self, known: list[Known]) -> Iterator[tuple[Mapping, list[Known]]]:
-        for mapping in self.sync.mappings.values():
-            own = [(link, invoice) for link, invoice in known if link.source_object == mapping.to]
-            if own and not mapping.into_books:
+        for sobject, mapping in self._told.items():
+            if own := [(link, invoice) for link, invoice in known if link.source_object == sobject]:
                 yield mapping, own
 
     def _settlements(self, known: list[Known]) -> list[dict[str, Any]]:
         return [settlement_of(invoice, self._parts.get(invoice["id"], [])) for _, invoice in known]
 
     def _documents(self, mapping: Mapping, known: list[Known]) -> list[dict[str, Any]]:
-        return documents(mapping, self._settlements(known), self.sync.surroundings)
+        types = self.sync.salesforce.describe(mapping.to).fields
+        numbers = {name for name in mapping.fields if types[name].type in NUMBER_FIELDS}
+        return documents(mapping, self._settlements(known), numbers, self.sync.surroundings)
 
     def _rows_of(self, mapping: Mapping, known: list[Known]) -> Iterator[PlanRow]:
         held = self._held(mapping, known) if self._weekly else {}
         settlements = self._settlements(known)
         for (link, _), settlement, document in zip(known, settlements, self._documents(mapping, known), strict=True):
-            row = replace(self._told(mapping, link), document=document, settlement=settlement["status"])
+            row = replace(self._begin(mapping, link), document=document, settlement=settlement["status"])
             yield self._row(row, link, held.get(link.source_id, link.written_back))
 
     def _held(self, mapping: Mapping, known: list[Known]) -> dict[str, dict[str, str]]:
@@ -207,7 +213,7 @@ class WriteBackPlan:
                 found[record["Id"]] = self.sync.store.hashes.fields(values)
         return found
 
-    def _told(self, mapping: Mapping, link: Link) -> PlanRow:
+    def _begin(self, mapping: Mapping, link: Link) -> PlanRow:
         """Begin the row that tells a record of its invoice.
 
         All invoices that a record ever had share one key, generation 1: two of them are never told at once.
@@ -217,7 +223,7 @@ class WriteBackPlan:
 
     def _row(self, row: PlanRow, link: Link, told: HashedFields) -> PlanRow:
         row = replace(row, reason=f"its invoice is {row.settlement}")
-        if problem := self._problem(row):
+        if problem := next((value for value in row.document.values() if isinstance(value, Problem)), None):
             return replace(row, document={}).parked(problem)
         # What Salesforce holds is not known where an answer is missing: it may be what was true then.
         told = {} if (row.target, link.source_id) in self._unanswered else told
@@ -226,16 +232,6 @@ class WriteBackPlan:
         if not changed:
             return replace(row, action=Action.UNCHANGED, reason=TOLD_SO_ALREADY)
         return replace(row, payload=changed)
-
-    def _problem(self, row: PlanRow) -> Problem | None:
-        fields = self.sync.salesforce.describe(row.target).fields
-        for name, value in row.document.items():
-            if isinstance(value, Problem):
-                return value
-            if value is not None and fields[name].type in NUMBER_FIELDS and not is_number(value):
-                fix = f"Map {name} to something that is always a number, or make it a text field."
-                return Problem("not_a_number", f"{name} takes numbers, and what it would get is none", fix)
-        return None
 
     def _copies(self) -> Iterator[PlanRow]:
         """Name every invoice that carries the reference of another one, which is linked."""

@@ -6,7 +6,22 @@ from typing import Any
 
 import pytest
 from records import edit, invoice_of
-from rounds import Rounds, bearing, change, crash, fault, moved_by, price, quiet, reviews, states_of, win
+from rounds import (
+    Rounds,
+    bearing,
+    change,
+    crash,
+    fault,
+    moved_by,
+    price,
+    quiet,
+    remove,
+    reviews,
+    sold,
+    states_of,
+    weeks,
+    win,
+)
 
 from airflow_provider_kashoo.sync.sync import TO_SALESFORCE
 
@@ -120,3 +135,15 @@ def test_it_is_not_closed_by_what_was_read_before_it_was_opened(drive: Rounds) -
     drive.finish(sync)
     drive.apply(back)
     assert reviews(drive) == [(deal, "total_differs")]
+
+
+def test_a_wrong_total_of_an_invoice_that_was_removed_is_asked_no_more(drive: Rounds) -> None:
+    deal = sold(drive)
+    drive.run()
+    made = invoice_of(drive.sandbox, deal)
+    edit(drive.sandbox, "invoices", made, lineItems=[{**made["lineItems"][0], "rate": 24000}])
+    change(drive, deal, Name="Renamed")
+    drive.run()
+    remove(drive, made)
+    weeks(drive, 2)
+    assert reviews(drive) == [(deal, "removed_in_books")]

@@ -6,15 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from records import (
-    add_account,
-    add_deal,
-    add_line,
-    add_order,
-    books_rows,
-    edit,
-    invoice_of,
-)
+from records import add_account, add_deal, add_line, add_order, books_rows, edit, invoice_of
 from rounds import (
     Rounds,
     Start,
@@ -23,7 +15,9 @@ from rounds import (
     change,
     fault,
     links,
+    moved_by,
     open_items,
+    order_with,
     price,
     quiet,
     reviews,
@@ -226,3 +220,85 @@ def test_an_invoice_that_is_edited_between_two_tries_of_its_void_stands(drive: R
     drive.run()
     drive.sandbox.faults["kashoo"].hook = None
     assert bearing(drive, deal)
+
+
+def po(drive: Rounds, order: str, number: str | None) -> None:
+    drive.sandbox.org.update("Order", order, {"PoNumber": number})
+
+
+def test_a_field_that_converged_beside_an_update_and_was_edited_since_stays(drive: Rounds) -> None:
+    order = order_with(drive, PoNumber="A-1")
+    drive.run()
+    edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, order), poNumber="B-2")  # the customer called ...
+    po(drive, order, "B-2")  # ... and Salesforce was told, too
+    drive.sandbox.org.update("Order", order, {"EffectiveDate": moved_by(drive, 1)})
+    drive.run()
+    edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, order), poNumber="C-3")
+    weeks(drive, 1)
+    assert invoice_of(drive.sandbox, order)["poNumber"] == "C-3"
+
+
+def test_a_field_that_an_adopted_invoice_lacks_is_written_or_asked(
+    drive: Rounds, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    order = order_with(drive)
+    drive.run()
+    po(drive, order, "A-1")
+    second = Rounds(drive.sandbox, tmp_path_factory.mktemp("second"))
+    drive.sandbox.clock.advance(3600)
+    second.runs = 300
+    second.run()
+    second.run()
+    weeks(second, 2)
+    assert invoice_of(drive.sandbox, order).get("poNumber") == "A-1" or open_items(second) != []
+
+
+def test_lines_edited_by_hand_stay_so_after_a_late_update_of_the_memo(drive: Rounds) -> None:
+    deal = sold(drive)
+    drive.run()
+    made = invoice_of(drive.sandbox, deal)
+    line = made["lineItems"][0]
+    split = [{**line, "rate": 20000}, {**line, "rate": 5000, "description": "by hand"}]
+    edit(drive.sandbox, "invoices", made, lineItems=split)
+    change(drive, deal, Name="Renamed")
+
+    def happens() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        change(drive, deal, Name="Renamed again")
+        drive.look_up()
+
+    at(drive, f"received PUT invoices/{links(drive)[deal]}", happens)
+    drive.run()
+    assert (deal, "late_update") in open_items(drive)
+    quiet(drive)
+    assert invoice_of(drive.sandbox, deal)["lineItems"][1]["description"] == "by hand"
+    add_line(drive.sandbox, deal, "10.00")
+    drive.run()
+    quiet(drive)
+    lines = invoice_of(drive.sandbox, deal)["lineItems"]
+    assert lines[1]["description"] == "by hand"
+    assert (deal, "changed_on_both_sides") in reviews(drive)
+
+
+def test_an_invoice_edited_by_hand_is_not_voided_after_a_late_update(drive: Rounds) -> None:
+    void_unpaid(drive)
+    deal = sold(drive)
+    drive.run()
+    made = invoice_of(drive.sandbox, deal)
+    line = made["lineItems"][0]
+    split = [{**line, "rate": 20000}, {**line, "rate": 5000, "description": "by hand"}]
+    edit(drive.sandbox, "invoices", made, lineItems=split)
+    change(drive, deal, Name="Renamed")
+
+    def happens() -> None:
+        drive.sandbox.faults["kashoo"].hook = None
+        change(drive, deal, Name="Renamed again")
+        drive.look_up()
+
+    at(drive, f"received PUT invoices/{links(drive)[deal]}", happens)
+    drive.run()
+    assert (deal, "late_update") in open_items(drive)
+    quiet(drive)
+    lose(drive, deal)
+    drive.run()
+    assert standing(drive, deal) == [f"[sf:{deal}:1:1]"]

@@ -5,14 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from records import (
-    add_account,
-    add_deal,
-    add_line,
-    books_rows,
-    invoice_of,
-    invoices_of,
-)
+from records import add_account, add_deal, add_line, books_rows, invoice_of, invoices_of
 from rounds import (
     Rounds,
     Start,
@@ -61,3 +54,23 @@ def test_products_of_one_name_and_two_codes_are_two_items(drive: Rounds) -> None
     drive.run()
     codes = {row["id"]: row.get("code") for row in books_rows(box, "items")}
     assert codes[invoice_of(box, deal)["lineItems"][0]["item"]] == "HW-999"
+
+
+@pytest.mark.parametrize(("one", "two"), [("M-1.5", "M-15"), ("C++", "C#")])
+def test_two_codes_that_differ_in_punctuation_are_two_items(drive: Rounds, one: str, two: str) -> None:
+    box = drive.sandbox
+    book = next(row["Id"] for row in box.org.rows("Pricebook2") if row["IsStandard"])
+
+    def sell(code: str) -> str:
+        item = box.org.insert("Product2", {"Name": "Lamp of both", "ProductCode": code, "IsActive": True})
+        given = {"Pricebook2Id": book, "Product2Id": item, "UnitPrice": Decimal(1), "IsActive": True}
+        box.org.insert("PricebookEntry", given | {"CurrencyIsoCode": "USD"})
+        deal = add_deal(box, add_account(box), None)
+        add_line(box, deal, "250.00", product=code)
+        drive.run()
+        return deal
+
+    sell(one)
+    deal = sell(two)
+    codes = {row["id"]: row.get("code") for row in books_rows(box, "items")}
+    assert codes[invoice_of(box, deal)["lineItems"][0]["item"]] == two

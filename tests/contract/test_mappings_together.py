@@ -5,15 +5,17 @@ from __future__ import annotations
 import driver as driver_module
 import pytest
 import rounds
-from records import (
-    invoice_of,
-    invoices_of,
-)
+from records import add_account, add_deal, invoice_of, invoices_of
 from rounds import (
     Rounds,
     Start,
+    links,
+    lock,
+    moved_by,
     open_items,
     quiet,
+    remap,
+    weeks,
     win,
 )
 
@@ -35,15 +37,6 @@ fields:
 @pytest.fixture(scope="module")
 def start(fixed_weeks: Start) -> Start:
     return fixed_weeks
-
-
-def remap(drive: Rounds, name: str, old: str, new: str) -> None:
-    """Edit a mapping file."""
-    path = drive.mappings / f"{name}.yaml"
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-    rounds._mappings.cache_clear()
 
 
 def test_customers_come_from_accounts_and_from_contacts(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,3 +138,60 @@ def test_two_write_backs_to_one_object_are_refused_by_file_and_line(drive: Round
     fault = "payment_to_opportunity writes back to Opportunity too, and each would undo what the other told"
     with pytest.raises(ConfigurationError, match=f"payment_too.yaml:[0-9]+: {fault}"):
         load_mappings(drive.mappings)
+
+
+def split_mappings(drive: Rounds, first: str = "IsWon and", *, name: str = "invoice_a_small") -> None:
+    path = drive.mappings / "invoice_from_opportunity.yaml"
+    text = path.read_text("utf-8")
+    small = text.replace("name: invoice_from_opportunity", f"name: {name}").replace("Amount >= 100", "Amount < 100")
+    (drive.mappings / f"{name}.yaml").write_text(small, "utf-8")
+    rounds._mappings.cache_clear()
+
+
+@pytest.mark.parametrize("name", [None, "invoice_a_small", "invoice_z_small"])  # None: a control, it passes
+def test_a_refused_deal_is_billed_in_the_end_beside_a_mapping_that_leaves_it_out(
+    drive: Rounds, name: str | None
+) -> None:
+    if name:
+        split_mappings(drive, name=name)
+    lock(drive, moved_by(drive, 1))
+    deal = win(drive)
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+    weeks(drive, 7)
+    waiting = open_items(drive)
+    lock(drive, None)
+    weeks(drive, 3)
+    assert [row["totalDue"] for row in invoices_of(drive.sandbox, deal)] == [25000], waiting
+
+
+@pytest.mark.parametrize("name", ["invoice_a_small", "invoice_z_small"])
+def test_an_unfit_deal_goes_on_waiting_beside_a_mapping_that_leaves_it_out(drive: Rounds, name: str) -> None:
+    split_mappings(drive, name=name)
+    account = add_account(drive.sandbox)
+    add_deal(drive.sandbox, account, CurrencyIsoCode="JPY")
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+    assert open_items(drive) != []
+
+
+def test_a_merge_with_two_mappings_of_accounts(drive: Rounds) -> None:
+    text = (drive.mappings / "customer_from_account.yaml").read_text("utf-8")
+    other = text.replace("name: customer_from_account", "name: a_customer_from_abroad")
+    other = other.replace("to: customer\n", 'to: customer\nwhen:\n  - BillingCountry == "FR"\n')
+    (drive.mappings / "a_customer_from_abroad.yaml").write_text(other, "utf-8")
+    rounds._mappings.cache_clear()
+    deal = win(drive)
+    drive.run()
+    org = drive.sandbox.org
+    loser = org.get("Opportunity", deal)["AccountId"]
+    survivor = add_account(drive.sandbox, "Survivor", "new@survivor.example")
+    org.merge("Account", survivor, [loser])
+    drive.run()
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.run()
+    assert open_items(drive) == []
+    assert survivor in links(drive, "customer")

@@ -3,47 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import rounds
-from records import (
-    add_account,
-    add_deal,
-    books_rows,
-    invoice_of,
-    today,
-)
+from records import add_account, add_deal, books_rows, edit, invoice_of, invoices_of, today
 from rounds import (
     Rounds,
     Start,
+    at,
     bearing,
+    change,
     fault,
     links,
+    moved_by,
     open_items,
+    order_with,
     price,
+    remap,
+    remove,
     sold,
     weeks,
     win,
 )
-from voids import told
+from voids import lose, standing, told, void_unpaid
 
 from airflow_provider_kashoo.sync import salesforce_delta
+from airflow_provider_kashoo.sync.sync import TO_SALESFORCE
 
 
 @pytest.fixture(scope="module")
 def start(fixed_weeks: Start) -> Start:
     return fixed_weeks
-
-
-def remap(drive: Rounds, name: str, old: str, new: str) -> None:
-    """Edit a mapping file."""
-    path = drive.mappings / f"{name}.yaml"
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-    rounds._mappings.cache_clear()
 
 
 def force(drive: Rounds, sobject: str, ident: str, **fields: Any) -> None:
@@ -158,3 +151,93 @@ def test_a_password_may_hold_any_character(drive: Rounds) -> None:
     deal = win(drive)
     drive.run()
     assert bearing(drive, deal)
+
+
+def unreadable(drive: Rounds, ident: int) -> None:
+    fault(drive, "error_before", f"records/invoices/{ident}$", "GET", status=500, times=None)
+
+
+def test_an_unreadable_invoice_of_what_is_not_told_ends_its_waiting(drive: Rounds) -> None:
+    (drive.mappings / "payment_to_order.yaml").unlink()
+    rounds._mappings.cache_clear()
+    order = order_with(drive)
+    drive.run()
+    drive.run_back()
+    edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, order), date=moved_by(drive, -500))  # no list shows it
+    fault(drive, "error_before", f"records/invoices/{links(drive)[order]}$", "GET", status=500, times=4)
+    drive.sandbox.clock.advance(3600)
+    drive.run_back()
+    # Kashoo had a bad minute: it is parked as "unreadable"
+    weeks(drive, 4)
+    assert open_items(drive) == []
+
+
+def test_a_void_whose_look_afterwards_fails_does_not_stop_the_others(drive: Rounds) -> None:
+    void_unpaid(drive)
+    deal, second = win(drive, "900.00"), win(drive, "300.00")
+    drive.run()
+    lose(drive, deal)
+    lose(drive, second)
+    ident = links(drive)[deal]
+    at(drive, f"received DELETE invoices/{ident}", lambda: unreadable(drive, ident))
+    drive.run()
+    assert standing(drive, second) == []
+
+
+@pytest.mark.parametrize("text", ["001010000000001AAB", "internationalizatn"])
+def test_a_link_whose_suffix_is_wrong_stops_no_other_in_the_next_run_either(drive: Rounds, text: str) -> None:
+    remap(drive, "invoice_from_opportunity", "contact: {link: AccountId,", "contact: {link: Description,")
+    account = add_account(drive.sandbox)
+    bad = add_deal(drive.sandbox, account, Description=text)
+    drive.run()
+    good = add_deal(drive.sandbox, account, Description=account)
+    said = []
+    for _ in range(3):
+        try:
+            drive.run()
+        except Exception as error:  # noqa: BLE001
+            said.append(f"{type(error).__name__}: {error}")
+    assert invoices_of(drive.sandbox, good) != [], said
+    assert bad in dict(open_items(drive))
+
+
+def test_a_sale_whose_suffix_is_wrong_stops_no_other(drive: Rounds) -> None:
+    remap(drive, "invoice_from_order", "sale: {from: OpportunityId, optional: true}", "sale: {from: PoNumber}")
+    order = order_with(drive, PoNumber="PO2026000000001234")
+    drive.run()
+    drive.sandbox.org.update("Order", order, {"PoNumber": "PO2026000000005678"})  # the number is corrected
+    good = win(drive)
+    said = []
+    for _ in range(3):
+        try:
+            drive.run()
+        except Exception as error:  # noqa: BLE001
+            said.append(f"{type(error).__name__}: {error}")
+    assert invoices_of(drive.sandbox, good) != [], said
+
+
+def test_two_unreadable_invoices_do_not_stop_the_write_backs_for_ever(drive: Rounds) -> None:
+    deals = [sold(drive), sold(drive)]
+    drive.run()
+    drive.run_back()
+    for deal in deals:
+        made = invoice_of(drive.sandbox, deal)
+        edit(drive.sandbox, "invoices", made, lineItems=[{**made["lineItems"][0], "rate": 24000}])
+        change(drive, deal, Name="Renamed")
+    drive.run()
+    for deal in deals:
+        remove(drive, invoice_of(drive.sandbox, deal))
+    weeks(drive, 2)
+    # open by now: removed_in_books and total_differs of each; both read the invoice again
+    for deal in deals:
+        unreadable(drive, links(drive)[deal])
+    said = []
+    for _ in range(4):
+        drive.sandbox.clock.advance(7 * 86_400)
+        drive.run()
+        sync = drive.prepare(TO_SALESFORCE)
+        try:
+            drive.finish(replace(sync, kashoo=drive.kashoo()))  # a task of its own, as in Airflow
+        except Exception as error:  # noqa: BLE001
+            said.append(f"{type(error).__name__}: {error}")
+    assert said == []

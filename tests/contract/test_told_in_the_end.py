@@ -7,7 +7,22 @@ from typing import Any
 
 import pytest
 from records import edit, invoice_of, today
-from rounds import COLLECTION, Rounds, Start, bearing, fault, moved_by, open_items, quiet, remove, weeks, win
+from rounds import (
+    COLLECTION,
+    Rounds,
+    Start,
+    bearing,
+    fault,
+    moved_by,
+    open_items,
+    price,
+    quiet,
+    remap,
+    remove,
+    reviews,
+    weeks,
+    win,
+)
 from voids import all_invoices, billed_and_lost, lose, rewin, told, void_unpaid
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
@@ -226,3 +241,81 @@ def test_a_part_payment_older_than_a_week_costs_nothing_more(drive: Rounds) -> N
         assert set(drive.run_back().outcome) == {"unchanged"}
         counts.append(sum("invoicePayments" in seen["path"] for seen in drive.sandbox.logs["kashoo"].entries()))
     assert counts[-1] <= 2, counts
+
+
+def patches(drive: Rounds) -> int:
+    return sum(seen["method"] == "PATCH" for seen in drive.sandbox.logs["salesforce"].entries())
+
+
+def test_a_number_with_a_leading_zero_is_told_once(drive: Rounds) -> None:
+    remap(drive, "payment_to_opportunity", "Kashoo_Paid__c: {from: paid}", "Kashoo_Paid__c: {from: number}")
+    deal = win(drive)
+    drive.run()
+    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
+    table.put({**invoice_of(drive.sandbox, deal), "number": "007001"})
+    weeks(drive, 2)
+    drive.sandbox.logs["salesforce"].clear()
+    weeks(drive, 3)
+    assert patches(drive) == 0
+
+
+def test_a_number_that_is_none_does_not_list_all_payments_in_every_run(drive: Rounds) -> None:
+    remap(drive, "payment_to_opportunity", "Kashoo_Paid__c: {from: paid}", "Kashoo_Paid__c: {from: number}")
+    deal, other = win(drive), win(drive, "100000.00")
+    drive.run()
+    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
+    table.put({**invoice_of(drive.sandbox, deal), "number": "1001-A"})
+    books = drive.sandbox.books
+    for _ in range(450):
+        books.pay(books.main(), bearing(drive, other)[0]["id"], 100)
+    drive.run_back()
+    drive.sandbox.clock.advance(10 * 86_400)
+    drive.run_back()
+    drive.run_back()
+    counts = []
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.sandbox.logs["kashoo"].clear()
+        drive.run_back()
+        counts.append(sum("invoicePayments" in seen["path"] for seen in drive.sandbox.logs["kashoo"].entries()))
+    assert open_items(drive) == [(deal, "not_a_number")]
+    assert counts[-1] <= 2, counts
+
+
+def test_an_invoice_of_nothing_that_was_removed_and_stands_again_is_told_so(drive: Rounds) -> None:
+    remap(drive, "invoice_from_opportunity", "Amount >= 100", "Amount >= 0")
+    deal = win(drive, "0.00")
+    drive.run()
+    drive.run_back()
+    assert told(drive, deal)[:3] == ("Paid", 0, 0)
+    invoice = bearing(drive, deal)[0]
+    remove(drive, invoice)
+    weeks(drive, 2)
+    assert told(drive, deal)[0] == "Void"
+    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
+    table.put({**table.rows[invoice["id"]], "removed": False})
+    for _ in range(3):
+        drive.sandbox.clock.advance(3600)
+        drive.run_back()
+    assert told(drive, deal)[0] == "Paid" or reviews(drive) != []
+
+
+def test_a_checkbox_is_held_as_it_is_told() -> None:
+    from airflow_provider_kashoo.core.write_back import as_told
+
+    assert as_told(True) == "true"
+
+
+def test_the_question_about_a_lost_deal_ends_when_it_is_won_again_though_money_came_in(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    books = drive.sandbox.books
+    books.pay(books.main(), bearing(drive, deal)[0]["id"], 5000)
+    lose(drive, deal)
+    drive.run()
+    assert reviews(drive) == [(deal, "no_longer_billable")]
+    rewin(drive, deal)
+    price(drive, deal, "300.00")
+    drive.run()
+    weeks(drive, 2)
+    assert reviews(drive) == [(deal, "paid_invoice_changed")]

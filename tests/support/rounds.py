@@ -18,7 +18,7 @@ import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
 from inprocess import InProcessDriver
 from postgres import TEMPLATE, Postgres
-from records import add_account, add_deal, add_line, books_rows, today, writes
+from records import add_account, add_deal, add_line, add_order, books_rows, today, writes
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
@@ -394,3 +394,20 @@ def sold(drive: Rounds, amount: str = "250.00", **fields: Any) -> str:
     deal = add_deal(drive.sandbox, add_account(drive.sandbox), None, **fields)
     add_line(drive.sandbox, deal, amount)
     return deal
+
+
+def remap(drive: Rounds, name: str, old: str, new: str) -> None:
+    """Edit a mapping file."""
+    path = drive.mappings / f"{name}.yaml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    _mappings.cache_clear()
+
+
+def order_with(drive: Rounds, **fields: Any) -> str:
+    """An activated Order by itself."""
+    order = add_order(drive.sandbox, add_account(drive.sandbox), None)
+    if fields:
+        drive.sandbox.org.update("Order", order, fields)
+    return order
