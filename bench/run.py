@@ -95,9 +95,9 @@ def transform_speed(results: Results) -> None:
     import pandas as pd
     import pyarrow as pa
 
-    from airflow_provider_kashoo.core.mapping import load_mappings
     from airflow_provider_kashoo.core.transform import Surroundings, transform
     from airflow_provider_kashoo.sync.frames import NUMBER
+    from airflow_provider_kashoo.sync.mapping_files import load_mappings
 
     mappings = load_mappings(ROOT / "include" / "mappings")
     deals = 20_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -56,3 +57,15 @@ def test_each_declaration_that_is_not_airflow_says_why() -> None:
 
 
 WITH_A_REASON = ("tenacity", "urllib3", "starlette", "simple-salesforce", "PyJWT", "fastapi")
+
+
+def test_what_the_benchmarks_import_is_there() -> None:
+    """They run by hand, and import what they measure only then."""
+    missing = []
+    for file in (REPOSITORY / "bench").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
+                module = importlib.import_module(str(node.module))
+                submodules = {path.stem for path in Path(str(module.__file__)).parent.glob("*.py")}
+                missing += [each.name for each in node.names if each.name not in {*vars(module), *submodules}]
+    assert missing == []
