@@ -63,7 +63,7 @@ def main() -> None:
         files = Staging(Path(folder), "bench", "bench", "bench")
         begun = time.perf_counter()
         text = soql.in_window("Opportunity", list(TYPES), ALWAYS)
-        records = sum(part.num_rows for part in in_bulk(client, files, "records", text, TYPES, deleted=True))
+        records = sum(part.num_rows for _, part in in_bulk(client, files, "records", text, TYPES, deleted=True))
         seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "records": records, "peak": peak}))
