@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import requests
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
