@@ -12,11 +12,19 @@ from decimal import Decimal
 from typing import Any
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from airflow_provider_kashoo.clients import outcomes
 from airflow_provider_kashoo.clients.outcomes import Outcome, WriteFailed
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.clients.transport import NotServed, TooLate, TryAgain, adapter_of, read_with_retries
+from airflow_provider_kashoo.clients.transport import (
+    Broken,
+    NotServed,
+    TooLate,
+    TryAgain,
+    adapter_of,
+    read_with_retries,
+)
 from airflow_provider_kashoo.core.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -30,6 +38,8 @@ OVERLAP = 10
 """Each page reads the last tenth of the one before again."""
 
 MOST_UNREADABLE = 3
+"""Records that Kashoo did not give, one after the other: then Kashoo is down, and not they are broken."""
+
 RENEW_BEFORE_SECONDS = 120
 Json = dict[str, Any]
 _URL = re.compile(r"[^\s\"'{}<>]+")
@@ -287,7 +297,7 @@ class KashooClient:
         if status == 200:
             parsed = _parse(response)
             if parsed is None:
-                raise TryAgain("it answered, but not with JSON")
+                raise Broken("it answered, but not with JSON")
             return parsed
         if status in {404, 410}:
             return None
@@ -296,8 +306,10 @@ class KashooClient:
         if status in outcomes.STOPS:
             problem = outcomes.STOPS[status].problem
             raise ConfigurationError(f"Reading {path}: {problem.cause}.", remedy=problem.fix)
-        if status == 429 or status >= 500:
-            raise TryAgain(f"status {status}")
+        if status == 429:
+            raise TryAgain("status 429")
+        if status >= 500:
+            raise Broken(f"status {status}")
         raise ConfigurationError(
             f"Kashoo refused to read {path} ({status}).", remedy=f"Check the profile of connection {self.connection}."
         )
@@ -314,7 +326,7 @@ class KashooClient:
         """Get a token: HTTP Basic, answered by an object or by bare text (both evidenced)."""
         response = self._session.post(
             self._base + self.profile.token,
-            auth=(self._login.encode(), self._password.encode()),  # type: ignore[arg-type]  # UTF-8, not Latin-1 (assumed)
+            auth=HTTPBasicAuth(self._login.encode(), self._password.encode()),  # of text, requests takes Latin-1 alone
             headers={"Accept": "application/json"},
             data={"duration": self.profile.token_duration_ms},
             allow_redirects=False,

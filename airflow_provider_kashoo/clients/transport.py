@@ -33,7 +33,7 @@ LONGEST_CLOSURE = 86_400.0
 class Budget(Protocol):
     """What this room needs of a budget; the store implements it."""
 
-    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:
+    def acquire(self, deadline_seconds: float, wanted: int = 1, /) -> list[int]:
         """Take a slot, or several at once, waiting if that is short."""
 
     def release(self, slot: int) -> None:
@@ -46,7 +46,7 @@ class Budget(Protocol):
 class Unlimited:
     """A budget without limits, for the side that needs none."""
 
-    def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:  # noqa: ARG002
+    def acquire(self, _: float, wanted: int = 1, /) -> list[int]:
         """Give slots; there are always some."""
         return [0] * wanted
 
@@ -191,8 +191,12 @@ class TryAgain(Exception):
     """A read was answered, and not served this time."""
 
 
+class Broken(TryAgain):
+    """It was answered with an error of the other side, which may be the record's."""
+
+
 class NotServed(UnreachableError):
-    """A read was answered every time, and never served."""
+    """A read ended in such an error after every try."""
 
 
 T = TypeVar("T")
@@ -220,7 +224,7 @@ def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float],
 def unreachable(side: str, error: Exception) -> UnreachableError:
     """Say that a side cannot be reached, without the URL's query or any body."""
     cause = str(error) if isinstance(error, TryAgain) else type(error).__name__
-    kind = NotServed if isinstance(error, TryAgain) else UnreachableError
+    kind = NotServed if isinstance(error, Broken) else UnreachableError
     return kind(
         f"{side} cannot be reached ({cause}).",
         remedy=f"Check the host of the {side} connection and the network; the task tries again by itself.",

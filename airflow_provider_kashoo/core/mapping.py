@@ -198,7 +198,7 @@ def load_mapping(text: str, file: str) -> Mapping:
     return mapping
 
 
-def together(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
+def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
     """Check that mappings fit together: each has its own name, and links point to ones that exist.
 
     :returns: mapping name -> mapping, in the order given.

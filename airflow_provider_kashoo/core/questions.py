@@ -16,7 +16,7 @@ NO_LONGER_BILLABLE = Problem(
     "no_longer_billable", "its invoice stands, but it is {why}", "Void the invoice or win the deal."
 )
 CHANGED_ON_BOTH_SIDES = Problem(
-    "changed_on_both_sides", "{field} changed on both sides; the books win", "Compare them."
+    "changed_on_both_sides", "{fields} changed on both sides; the books win", "Compare them."
 )
 IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after billing", "Decide in Kashoo.")
 PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after money came in", "Correct it in Kashoo.")

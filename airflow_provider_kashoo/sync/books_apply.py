@@ -166,8 +166,8 @@ class BooksApply:
         except LostLease:
             return "in_doubt"
 
-    def _prepare(self, row: PlanRow) -> Callable[[], Written] | None:
-        """Make the request of a row, right before it is sent; None when the books are not as the plan saw them.
+    def _prepare(self, row: PlanRow) -> Callable[[], Written] | Problem:
+        """Make the request of a row, right before it is sent; a problem when the books are not as the plan saw them.
 
         An update is read whole, changed, and written whole (assumed to be what Kashoo needs); what is to be voided
         is read once more, so that money that came in since the plan keeps it. So does every further try.
@@ -176,31 +176,28 @@ class BooksApply:
         if row.action is Action.CREATE:
             body = to_json(row.target, row.payload, row.reference, kashoo.profile)
             return lambda: kashoo.create(row.target, body)
-        theirs = kashoo.read(row.target, row.kashoo_id or 0)
+        try:
+            theirs = kashoo.read(row.target, row.kashoo_id or 0)
+        except UnreadableError as error:
+            return error.problem
         if theirs is None or self.sync.store.hashes.of(theirs) != row.base:
-            return None
+            return CHANGED_IN_BOOKS
         if row.action is Action.VOID:
             return lambda: kashoo.remove(row.target, row.kashoo_id or 0)
         body = to_json(row.target, row.payload, row.reference, kashoo.profile, base=theirs)
         return lambda: kashoo.update(row.target, row.kashoo_id or 0, body)
 
     def _send(self, row: PlanRow) -> str:
-        call: Callable[[], Written] | None = None
-        unreadable: Problem | None = None
+        call: Callable[[], Written] | Problem = CHANGED_IN_BOOKS
 
         def prepare() -> None:
-            nonlocal call, unreadable
-            try:
-                call = self._prepare(row)
-            except UnreadableError as error:
-                unreadable = error.problem
+            nonlocal call
+            call = self._prepare(row)
 
         for attempt in range(1, TRIES + 1):
             with self.sync.kashoo.ready(prepare, reads=0 if row.action is Action.CREATE else 1):
-                if unreadable:
-                    return self._block(row, unreadable)
-                if call is None:
-                    return self._stale(row, CHANGED_IN_BOOKS)
+                if isinstance(call, Problem):
+                    return self._stale(row, call) if call is CHANGED_IN_BOOKS else self._block(row, call)
                 sent = self._journal(row)
                 try:
                     written = call()

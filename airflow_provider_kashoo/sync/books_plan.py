@@ -306,13 +306,12 @@ class BooksPlan:
             return
         read = fields_of(to_document(row.target, theirs, self.sync.kashoo.profile))
         merged = diff.merge(document, read, link.fields, self.sync.store.hashes)
-        for name in merged.conflicts:
-            if name == self.sync.kashoo.profile.reference_field(row.target):
-                continue  # what a person wrote beside our reference stays
-            if name in BOOKS_OWN or (row.target == "invoice" and name not in link.fields):
-                self.rows.append(row.reviewed(CHANGED_ON_BOTH_SIDES.of(field=name)))
-            else:
-                merged.write[name] = document.get(name)
+        # What a person wrote beside our reference stays.
+        conflicts = {*merged.conflicts} - {self.sync.kashoo.profile.reference_field(row.target)}
+        unknown = conflicts - {*link.fields} if row.target == "invoice" else set()
+        if asked := sorted(conflicts & BOOKS_OWN | unknown):
+            self.rows.append(row.reviewed(CHANGED_ON_BOTH_SIDES.of(fields=", ".join(asked))))
+        merged.write |= {name: document.get(name) for name in sorted(conflicts.difference(asked))}
         if row.target == "invoice" and (question := _question_of(theirs, merged.write)):
             self.rows.append(row.reviewed(question))
             return

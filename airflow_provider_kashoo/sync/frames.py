@@ -21,7 +21,7 @@ from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping import Where, nearest
 
 NUMBER = pa.decimal256(76, 38)
-"""The API gives more decimals of a number than describe says (evidenced); what money cannot hold parks its record."""
+"""Numbers are JSON doubles (evidenced), and may have more decimals than their field shows."""
 
 _ARROW = {
     "currency": NUMBER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping import Mapping, load_mapping, together
+from airflow_provider_kashoo.core.mapping import Mapping, assemble, load_mapping
 
 
 def load_mappings(directory: Path) -> dict[str, Mapping]:
@@ -17,4 +17,4 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
     files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
     if not files:
         raise ConfigurationError(f"No mapping files in {directory}.", remedy="Run: airflow kashoo init")
-    return together(load_mapping(file.read_text("utf-8"), str(file)) for file in files)
+    return assemble(load_mapping(file.read_text("utf-8"), str(file)) for file in files)

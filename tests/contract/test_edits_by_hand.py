@@ -238,7 +238,7 @@ def test_a_field_that_converged_beside_an_update_and_was_edited_since_stays(driv
     assert invoice_of(drive.sandbox, order)["poNumber"] == "C-3"
 
 
-def test_a_field_that_an_adopted_invoice_lacks_is_written_or_asked(
+def test_a_field_that_an_adopted_invoice_lacks_is_written(
     drive: Rounds, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     order = order_with(drive)
@@ -250,16 +250,11 @@ def test_a_field_that_an_adopted_invoice_lacks_is_written_or_asked(
     second.run()
     second.run()
     weeks(second, 2)
-    assert invoice_of(drive.sandbox, order).get("poNumber") == "A-1" or open_items(second) != []
+    assert invoice_of(drive.sandbox, order).get("poNumber") == "A-1"
 
 
-def test_lines_edited_by_hand_stay_so_after_a_late_update_of_the_memo(drive: Rounds) -> None:
-    deal = sold(drive)
-    drive.run()
-    made = invoice_of(drive.sandbox, deal)
-    line = made["lineItems"][0]
-    split = [{**line, "rate": 20000}, {**line, "rate": 5000, "description": "by hand"}]
-    edit(drive.sandbox, "invoices", made, lineItems=split)
+def renamed_late(drive: Rounds, deal: str) -> None:
+    """The network holds an update of the memo back, until another run wrote a newer one."""
     change(drive, deal, Name="Renamed")
 
     def happens() -> None:
@@ -271,6 +266,13 @@ def test_lines_edited_by_hand_stay_so_after_a_late_update_of_the_memo(drive: Rou
     drive.run()
     assert (deal, "late_update") in open_items(drive)
     quiet(drive)
+
+
+def test_lines_edited_by_hand_stay_so_after_a_late_update_of_the_memo(drive: Rounds) -> None:
+    deal = sold(drive)
+    drive.run()
+    split_by_hand(drive, deal)
+    renamed_late(drive, deal)
     assert invoice_of(drive.sandbox, deal)["lineItems"][1]["description"] == "by hand"
     add_line(drive.sandbox, deal, "10.00")
     drive.run()
@@ -284,21 +286,8 @@ def test_an_invoice_edited_by_hand_is_not_voided_after_a_late_update(drive: Roun
     void_unpaid(drive)
     deal = sold(drive)
     drive.run()
-    made = invoice_of(drive.sandbox, deal)
-    line = made["lineItems"][0]
-    split = [{**line, "rate": 20000}, {**line, "rate": 5000, "description": "by hand"}]
-    edit(drive.sandbox, "invoices", made, lineItems=split)
-    change(drive, deal, Name="Renamed")
-
-    def happens() -> None:
-        drive.sandbox.faults["kashoo"].hook = None
-        change(drive, deal, Name="Renamed again")
-        drive.look_up()
-
-    at(drive, f"received PUT invoices/{links(drive)[deal]}", happens)
-    drive.run()
-    assert (deal, "late_update") in open_items(drive)
-    quiet(drive)
+    split_by_hand(drive, deal)
+    renamed_late(drive, deal)
     lose(drive, deal)
     drive.run()
     assert standing(drive, deal) == [f"[sf:{deal}:1:1]"]

@@ -153,7 +153,7 @@ def test_a_late_update_that_cannot_be_read_back(drive: Rounds, monkeypatch: pyte
     drive.run()
     assert (deal, "late_update") in open_items(drive)
     weeks(drive, 3)
-    assert invoice_of(drive.sandbox, deal)["totalDue"] == 40000 or deal in dict(open_items(drive))
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 40000
 
 
 def test_a_late_update_of_an_invoice_whose_sale_became_another(drive: Rounds) -> None:
@@ -174,4 +174,4 @@ def test_a_late_update_of_an_invoice_whose_sale_became_another(drive: Rounds) ->
     drive.run()
     assert (order, "late_update") in open_items(drive)
     weeks(drive, 3)
-    assert invoice_of(drive.sandbox, order)["poNumber"] == "P-3" or order in dict(open_items(drive))
+    assert invoice_of(drive.sandbox, order)["poNumber"] == "P-3"
