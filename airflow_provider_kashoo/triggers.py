@@ -16,7 +16,7 @@ from airflow.sdk import Asset, AssetWatcher, conf
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_kashoo.hooks.changes import Look
+    from airflow_provider_kashoo.runtime.watching import Look
 
 MIN_SECONDS = 30
 MAX_PAUSE_SECONDS = 3600.0
@@ -157,7 +157,7 @@ class SalesforceChangeTrigger(_ChangeTrigger):
 
     def open(self) -> Look:
         """Log in."""
-        from airflow_provider_kashoo.hooks.changes import salesforce_look
+        from airflow_provider_kashoo.runtime.watching import salesforce_look
 
         return salesforce_look(self.conn_id, self.objects)
 
@@ -182,7 +182,7 @@ class KashooChangeTrigger(_ChangeTrigger):
 
     def open(self) -> Look:
         """Open the store and the session."""
-        from airflow_provider_kashoo.hooks.changes import kashoo_look
+        from airflow_provider_kashoo.runtime.watching import kashoo_look
 
         return kashoo_look(self.conn_id, self.objects)
 

@@ -18,13 +18,13 @@ import pyarrow as pa
 import requests
 from simple_salesforce.api import Salesforce
 
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
-from airflow_provider_kashoo.core import soql
 from airflow_provider_kashoo.core.window import Window
-from airflow_provider_kashoo.sync.frames import NUMBER
-from airflow_provider_kashoo.sync.salesforce_bulk import in_bulk
-from airflow_provider_kashoo.sync.staging import Staging
+from airflow_provider_kashoo.sync.read.bulk import in_bulk
+from airflow_provider_kashoo.sync.read.columns import NUMBER
+from airflow_provider_kashoo.sync.run.staging import Staging
 
 STAMP = pa.timestamp("us", "UTC")
 TYPES = {

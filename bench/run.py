@@ -68,7 +68,7 @@ def store_overhead(results: Results) -> None:
 
 
 def _bookkeeping(database: Any) -> list[float]:
-    from airflow_provider_kashoo.core.plan import Action, PlanRow
+    from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
     from airflow_provider_kashoo.store.budget import Budget, Limit
     from airflow_provider_kashoo.store.links import LinkChange
     from airflow_provider_kashoo.store.store import SyncStore
@@ -95,9 +95,9 @@ def transform_speed(results: Results) -> None:
     import pandas as pd
     import pyarrow as pa
 
-    from airflow_provider_kashoo.core.transform import Surroundings, transform
-    from airflow_provider_kashoo.sync.frames import NUMBER
-    from airflow_provider_kashoo.sync.mapping_files import load_mappings
+    from airflow_provider_kashoo.core.mapping.transform import Surroundings, transform
+    from airflow_provider_kashoo.sync.read.columns import NUMBER
+    from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 
     mappings = load_mappings(ROOT / "include" / "mappings")
     deals = 20_000
@@ -151,8 +151,8 @@ def bulk_read(results: Results) -> None:
     """A million records by Bulk API 2.0 into Parquet, beside curl fetching the same pages of the same job."""
     from bulk_read import ALWAYS, TYPES, connect, log_in
 
+    from airflow_provider_kashoo.clients import soql
     from airflow_provider_kashoo.clients.bulk import BulkQueries
-    from airflow_provider_kashoo.core import soql
 
     command = [sys.executable, "-m", "airflow", "kashoo", "sandbox", "--salesforce-port", "0", "--kashoo-port", "0"]
     with tempfile.TemporaryDirectory() as home:

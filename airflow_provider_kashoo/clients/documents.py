@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.core.ids import Reference
-from airflow_provider_kashoo.core.targets import CUSTOMER, INVOICE, ITEM
-from airflow_provider_kashoo.core.totals import tax_codes
+from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, ITEM
+from airflow_provider_kashoo.core.rules.totals import tax_codes
+from airflow_provider_kashoo.core.values.ids import Reference
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]

@@ -31,7 +31,7 @@ from airflow_provider_kashoo.core.errors import (
     UnreachableError,
     UnreadableError,
 )
-from airflow_provider_kashoo.core.operations import Event
+from airflow_provider_kashoo.core.rules.operations import Event
 
 MAX_PAGES = 10_000
 OVERLAP = 10

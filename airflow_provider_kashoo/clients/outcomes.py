@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.operations import Event
+from airflow_provider_kashoo.core.rules.operations import Event
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,17 @@ from urllib.parse import quote
 
 import requests
 
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info, to_json
 from airflow_provider_kashoo.clients.refusals import record_problem, refusal
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
-from airflow_provider_kashoo.core import soql
-from airflow_provider_kashoo.core.dates import parse_instant, soql_instant
 from airflow_provider_kashoo.core.errors import (
     AuthenticationError,
     ConfigurationError,
     Problem,
     UnreachableError,
 )
+from airflow_provider_kashoo.core.values.dates import parse_instant, soql_instant
 
 MAX_COLLECTION = 200
 PERHAPS_WRITTEN = "Some records may have been written; all of them are told again, by Id."

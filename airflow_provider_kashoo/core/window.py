@@ -23,8 +23,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_provider_kashoo.core.dates import floor_second
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.values.dates import floor_second
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, SyncError, UnreachableError
-from airflow_provider_kashoo.hooks.settings import settings
+from airflow_provider_kashoo.settings import settings
 
 if TYPE_CHECKING:
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_kashoo.core.window import RunFacts
-    from airflow_provider_kashoo.sync.sync import Sync
+    from airflow_provider_kashoo.sync.run.sync import Sync
 
 SALESFORCE_POOL, KASHOO_POOL = "salesforce_api", "kashoo_api"
 
@@ -42,7 +42,7 @@ class _Step:
         self.sync, self.kashoo_conn_id, self.salesforce_conn_id = sync, kashoo_conn_id, salesforce_conn_id
 
     def _run(self, context: Context, step: Callable[[Sync], Any]) -> Any:
-        from airflow_provider_kashoo.hooks.sync import open_sync
+        from airflow_provider_kashoo.runtime.open_run import open_sync
 
         connections = {"kashoo_conn_id": self.kashoo_conn_id, "salesforce_conn_id": self.salesforce_conn_id}
         with in_airflow_words(), open_sync(self.sync, run_facts(context), **connections) as sync:
@@ -154,7 +154,7 @@ class KashooSyncPlanOperator(_StepOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Look up what got no answer, then plan.
 
-        :returns: to XCom: the fields of :class:`~airflow_provider_kashoo.core.plan.PlanSummary`: counts, totals in
+        :returns: to XCom: the fields of ``PlanSummary``: counts, totals in
             minor units by currency, requests and seconds needed, digest.
         :raises AirflowFailException: when a delta of this run is missing, or the books do not fit the mappings.
         :raises AirflowException: when a side or the store does not answer.
@@ -162,7 +162,7 @@ class KashooSyncPlanOperator(_StepOperator):
         """
         from dataclasses import asdict
 
-        from airflow_provider_kashoo.core.plan import as_text
+        from airflow_provider_kashoo.core.rules.plan import as_text
         from airflow_provider_kashoo.sync import steps
 
         summary = self._run(context, steps.plan)
@@ -285,7 +285,7 @@ def _wait_for_the_window(sync: str, context: Context | Mapping[str, Any]) -> Non
     Nothing is read closer to now than the margin: begun at once, the run would miss the very change it was
     begun for. Both instants are of Airflow's clock, so that it may differ from Salesforce's.
     """
-    from airflow_provider_kashoo.hooks.settings import settings
+    from airflow_provider_kashoo.settings import settings
 
     run = context["dag_run"]
     if sync == "salesforce_to_kashoo" and _run_type(run) == "asset_triggered":
@@ -321,8 +321,8 @@ def in_airflow_words() -> Iterator[None]:
 
 
 def _instant(name: str, text: str | None) -> datetime | None:
-    from airflow_provider_kashoo.core.dates import parse_instant
     from airflow_provider_kashoo.core.errors import ConfigurationError
+    from airflow_provider_kashoo.core.values.dates import parse_instant
 
     try:
         return parse_instant(text) if text else None
@@ -332,5 +332,5 @@ def _instant(name: str, text: str | None) -> datetime | None:
 
 
 def _counted(delta: Any) -> dict[str, Any]:
-    """Write a :class:`~airflow_provider_kashoo.sync.delta.Delta` for XCom, with counts in place of ids."""
+    """Write a :class:`~airflow_provider_kashoo.sync.run.deltas.Delta` for XCom, with counts in place of ids."""
     return {name: len(value) if isinstance(value, list | dict) else value for name, value in vars(delta).items()}

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Create pools and store at the server's start; a failure is logged and must not stop the server."""
-    from airflow_provider_kashoo.hooks.setup import create_pools_and_store
+    from airflow_provider_kashoo.runtime.setup import create_pools_and_store
 
     try:
         await asyncio.to_thread(create_pools_and_store)

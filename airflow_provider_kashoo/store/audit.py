@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import insert
 
-from airflow_provider_kashoo.core.plan import PlanRow
+from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.store.database import Transaction
 from airflow_provider_kashoo.store.tables import audit
 

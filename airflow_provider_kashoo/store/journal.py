@@ -1,6 +1,6 @@
 """The journal: every write is committed here before it is sent, and settled here in one transaction.
 
-States and events are those of :mod:`airflow_provider_kashoo.core.operations`; an update that would
+States and events are those of :mod:`airflow_provider_kashoo.core.rules.operations`; an update that would
 leave that table fails, and so does one by a process that lost its lease.
 """
 
@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
-from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.core.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
-from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
+from airflow_provider_kashoo.core.kinds import BOOKS_TARGETS
+from airflow_provider_kashoo.core.rules.operations import LIVE, TRANSITIONS, UNSETTLED, Event, State, after
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.store import audit, reviews, waiting
 from airflow_provider_kashoo.store import links as link_rows
 from airflow_provider_kashoo.store import operation_rows as rows

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
-from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import links, scopes
 
@@ -84,7 +84,7 @@ class Link:
         from an older one is stale.
     :param fields: field -> (hash as sent, hash as read back).
     :param written_back: Salesforce field -> hash of what we last wrote there.
-    :param settlement: status last seen, see :mod:`airflow_provider_kashoo.core.settlement`.
+    :param settlement: status last seen, see :mod:`airflow_provider_kashoo.core.rules.settlement`.
     :param expected_total: minor units.
     :param journal_date: ``YYYY-MM-DD`` under which the invoice was written.
     """

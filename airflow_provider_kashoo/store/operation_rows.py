@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 
-from airflow_provider_kashoo.core.operations import LIVE, State
-from airflow_provider_kashoo.core.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.operations import LIVE, State
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
 from airflow_provider_kashoo.store.database import Transaction
 from airflow_provider_kashoo.store.tables import operations
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.plan import PlanRow
+from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.store.database import Database, Transaction
 from airflow_provider_kashoo.store.tables import review_items
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from airflow_provider_kashoo.core.ids import KeyedHash
-from airflow_provider_kashoo.core.plan import PlanSummary
+from airflow_provider_kashoo.core.rules.plan import PlanSummary
+from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal

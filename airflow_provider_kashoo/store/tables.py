@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from airflow_provider_kashoo.core.operations import LIVE
+from airflow_provider_kashoo.core.rules.operations import LIVE
 
 metadata = MetaData(
     naming_convention={

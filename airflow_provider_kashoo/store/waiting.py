@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.operations import UNSETTLED, Event, State, after
-from airflow_provider_kashoo.core.plan import PlanRow
-from airflow_provider_kashoo.core.targets import BOOKS_TARGETS
+from airflow_provider_kashoo.core.kinds import BOOKS_TARGETS
+from airflow_provider_kashoo.core.rules.operations import UNSETTLED, Event, State, after
+from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store import links as link_rows
 from airflow_provider_kashoo.store import operation_rows as rows

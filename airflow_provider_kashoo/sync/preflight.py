@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping import nearest
-from airflow_provider_kashoo.sync import frames
-from airflow_provider_kashoo.sync.books import Books
-from airflow_provider_kashoo.sync.salesforce_read import shape_of
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.model import nearest
+from airflow_provider_kashoo.sync.read import columns as frames
+from airflow_provider_kashoo.sync.read.codes import Books
+from airflow_provider_kashoo.sync.read.records import shape_of
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 POOLS = {"salesforce_api": 4, "kashoo_api": 2}
 """Airflow pools and the slots they are created with: how many tasks talk to a side at once."""

@@ -11,17 +11,18 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.plan import PlanSummary, digest_of
-from airflow_provider_kashoo.sync import kashoo_delta, salesforce_delta
-from airflow_provider_kashoo.sync.books_apply import BooksApply
-from airflow_provider_kashoo.sync.books_plan import BooksPlan
-from airflow_provider_kashoo.sync.delta import Delta, all_staged
-from airflow_provider_kashoo.sync.look_up import look_up
+from airflow_provider_kashoo.core.rules.plan import PlanSummary, digest_of
+from airflow_provider_kashoo.sync.bill.plan import BooksPlan
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
-from airflow_provider_kashoo.sync.sync import KASHOO_SOURCES, TO_KASHOO, Sync
-from airflow_provider_kashoo.sync.waits import Reads, waiting
-from airflow_provider_kashoo.sync.write_back_apply import WriteBackApply
-from airflow_provider_kashoo.sync.write_back_plan import WriteBackPlan
+from airflow_provider_kashoo.sync.read import books as kashoo_delta
+from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
+from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
+from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.run.waits import Reads, waiting
+from airflow_provider_kashoo.sync.tell.plan import WriteBackPlan
+from airflow_provider_kashoo.sync.write.fields import WriteBackApply
+from airflow_provider_kashoo.sync.write.kashoo import BooksApply
+from airflow_provider_kashoo.sync.write.look_up import look_up
 
 
 def preflight(sync: Sync) -> None:

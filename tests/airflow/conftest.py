@@ -67,7 +67,7 @@ def empty_store(environment: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def store_file(airflow_db: None, empty_store: Path) -> Path:
     """Pools and sync store as ``airflow kashoo init`` makes them."""
-    from airflow_provider_kashoo.hooks.setup import create_pools_and_store
+    from airflow_provider_kashoo.runtime.setup import create_pools_and_store
 
     create_pools_and_store()
     return empty_store

@@ -17,15 +17,15 @@ from records import writes
 from rich.console import Console
 from rich.text import Text
 
-from airflow_provider_kashoo import cli
+from airflow_provider_kashoo.cli import adopt as by_hand
+from airflow_provider_kashoo.cli import commands as cli
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.plan import Action, PlanRow
-from airflow_provider_kashoo.core.questions import POSSIBLE_DUPLICATE
-from airflow_provider_kashoo.hooks import adopt as by_hand
-from airflow_provider_kashoo.hooks.settings import mappings_dir, open_database
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.settings import mappings_dir, open_database
 from airflow_provider_kashoo.store.store import SyncStore, recorded_pools
-from airflow_provider_kashoo.sync.adopt import Finding, Report, Result
+from airflow_provider_kashoo.sync.by_hand.adopt import Finding, Report, Result
 from tests.airflow.environment import set_connection
 
 REPOSITORY = Path(__file__).parents[2]

@@ -18,8 +18,6 @@ from airflow_provider_kashoo.core.errors import (
     UnreachableError,
 )
 from airflow_provider_kashoo.core.window import RunFacts
-from airflow_provider_kashoo.hooks.settings import open_database
-from airflow_provider_kashoo.hooks.setup import create_pools_and_store
 from airflow_provider_kashoo.operators.sync import (
     KashooDeltaOperator,
     KashooSyncApplyOperator,
@@ -31,7 +29,9 @@ from airflow_provider_kashoo.operators.sync import (
     in_airflow_words,
     run_facts,
 )
+from airflow_provider_kashoo.runtime.setup import create_pools_and_store
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.settings import open_database
 from airflow_provider_kashoo.store.store import record_pools
 from tests.airflow.environment import set_connection
 

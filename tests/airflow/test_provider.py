@@ -10,7 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from airflow_provider_kashoo import cli, get_provider_info
+from airflow_provider_kashoo import get_provider_info
+from airflow_provider_kashoo.cli import commands as cli
 from airflow_provider_kashoo.get_provider_info import get_provider_info as info
 
 
@@ -93,7 +94,7 @@ def test_every_setting_has_its_default_without_any_configuration() -> None:
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_kashoo.hooks.settings import settings
+    from airflow_provider_kashoo.settings import settings
 
     monkeypatch.setenv("AIRFLOW__KASHOO__DELTA_MARGIN_SECONDS", "7")
     monkeypatch.setenv("AIRFLOW__KASHOO__TIME_ZONE", "America/Toronto")
@@ -104,7 +105,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_mappings_are_looked_for_in_the_setting_then_beside_the_dags_then_in_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from airflow_provider_kashoo.hooks.settings import mappings_dir, shipped
+    from airflow_provider_kashoo.settings import mappings_dir, shipped
 
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
     assert mappings_dir() == shipped("include/mappings")

@@ -14,8 +14,8 @@ import requests
 from airflow.dag_processing.dagbag import DagBag
 from records import books_rows, writes
 
-from airflow_provider_kashoo.hooks.settings import open_database
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.settings import open_database
 from airflow_provider_kashoo.store.store import SyncStore
 
 TO_KASHOO, TO_SALESFORCE = "salesforce_to_kashoo", "kashoo_to_salesforce"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.hooks.settings import open_database, settings, staging_root
+from airflow_provider_kashoo.settings import open_database, settings, staging_root
 
 LOCAL = "airflow.executors.local_executor.LocalExecutor"
 

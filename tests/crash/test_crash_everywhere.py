@@ -26,7 +26,7 @@ from records import books_rows
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 RUNS_TO_REST = 2
 """One is enough, but for the very first write of a store: no listing has shown a reference of ours yet."""

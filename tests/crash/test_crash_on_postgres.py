@@ -13,7 +13,7 @@ from records import add_account, add_deal, add_line, books_rows
 from rounds import Killed, Rounds, Start, end_state, in_step
 
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 DEALS = 4
 LEAST = 350

@@ -19,13 +19,13 @@ from sqlalchemy import URL
 from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
-from airflow_provider_kashoo.core.plan import PlanRow
+from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.sync.books_apply import BooksApply
-from airflow_provider_kashoo.sync.replay import replay
-from airflow_provider_kashoo.sync.sync import Sync
+from airflow_provider_kashoo.sync.by_hand.replay import replay
+from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.write.kashoo import BooksApply
 
 CUSTOMERS, DEALS = 5, 50
 """Of one plan; each is one race."""

@@ -20,7 +20,7 @@ from postgres import Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, invoices_of, writes
 from sqlalchemy import URL, create_engine, make_url, text
 
-from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from inprocess import InProcessDriver
 from records import add_account, add_deal, add_line, add_order
 
-from airflow_provider_kashoo.core import soql
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.sync import salesforce_delta
+from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")

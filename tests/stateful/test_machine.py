@@ -32,9 +32,9 @@ from rounds import (
     operations,
 )
 
-from airflow_provider_kashoo.core.operations import State
+from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.kashoo.rules import KashooError
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 8 * 86_400.0
 FOUND = Path(__file__).with_name("found")

@@ -11,9 +11,9 @@ from records import Row, add_account, books_rows, today, writes
 from rich.console import Console
 from rounds import Rounds
 
-from airflow_provider_kashoo.hooks import adopt as by_hand
-from airflow_provider_kashoo.hooks.adopt import Choice
-from airflow_provider_kashoo.sync.adopt import Adoption, Finding, Report
+from airflow_provider_kashoo.cli import adopt as by_hand
+from airflow_provider_kashoo.cli.adopt import Choice
+from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -13,17 +13,17 @@ import requests
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
-from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.core.plan import PlanSummary
+from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.plan import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.mapping_files import load_mappings
-from airflow_provider_kashoo.sync.staging import Staging
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, TO_SALESFORCE, Settings, Sync
+from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
+from airflow_provider_kashoo.sync.run.staging import Staging
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE, Settings, Sync
 
 SHIPPED_MAPPINGS = Path(__file__).parents[2] / "include" / "mappings"
 SOURCES = {TO_KASHOO: ("Account", "Product2", "Opportunity", "Order"), TO_SALESFORCE: ("invoices", "payments")}

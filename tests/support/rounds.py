@@ -22,18 +22,18 @@ from records import add_account, add_deal, add_line, add_order, books_rows, toda
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.operations import State
-from airflow_provider_kashoo.core.plan import PlanRow, digest_of
+from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.plan import PlanRow, digest_of
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.books_apply import BooksApply
-from airflow_provider_kashoo.sync.mapping_files import load_mappings
-from airflow_provider_kashoo.sync.replay import replay
-from airflow_provider_kashoo.sync.sync import TO_KASHOO, Sync
-from airflow_provider_kashoo.sync.write_back_apply import WriteBackApply
+from airflow_provider_kashoo.sync.by_hand.replay import replay
+from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.write.fields import WriteBackApply
+from airflow_provider_kashoo.sync.write.kashoo import BooksApply
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"

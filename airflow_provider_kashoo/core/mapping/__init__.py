@@ -1,0 +1,1 @@
+"""The language of the mapping files, and what it makes of records."""

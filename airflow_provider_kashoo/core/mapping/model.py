@@ -1,0 +1,318 @@
+"""The mapping files: typed, strict, and every complaint with its file and line."""
+
+from __future__ import annotations
+
+import difflib
+import string
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingType
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic import Field as Option
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.kinds import (
+    BOOKS_TARGETS,
+    INVOICE_LINE,
+    LINKED_TARGETS,
+    SETTLEMENT_SOURCE,
+    TargetField,
+)
+from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Scalar = str | int | bool
+Where = tuple[str | int, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Field(_Strict):
+    """How one target field gets its value; a bare scalar in the file is a constant."""
+
+    from_: str | None = Option(None, alias="from", description="Path of a source field, such as Account.Name")
+    value: Scalar | None = Option(None, description="A constant")
+    text: str | None = Option(None, description="Text with {Path} in it")
+    link: str | None = Option(None, description="Path of the Salesforce id of the record to link to")
+    mapping: str | None = Option(None, description="The mapping that makes the linked record")
+    map: dict[str, str] | None = Option(None, description="Source value -> target value")
+    default: Field | None = Option(None, description="Used when the source is empty or not in map")
+    add_days: Field | None = Option(None, description="Days to add to a date")
+    optional: bool = Option(False, description="The source field may not exist in this org")
+    max_length: int | None = Option(None, ge=1, description="Cut longer text here")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constant(cls, data: Any) -> Any:
+        return {"value": data} if isinstance(data, str | int | bool) else data
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Field:
+        given = [name for name in ("from_", "value", "text", "link") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of from, value, text, link")
+        if (self.link is None) != (self.mapping is None):
+            raise ValueError("link and mapping go together")
+        for _, path, spec, conversion in string.Formatter().parse(self.text or ""):
+            if path is not None and (not path or spec or conversion):
+                raise ValueError("text takes {Path} and nothing else in braces")
+        return self
+
+    def paths(self) -> Iterator[tuple[str, bool]]:
+        """Walk over the source paths this field reads, each with whether it is optional."""
+        for path in (self.from_, self.link):
+            if path:
+                yield path, self.optional
+        for _, path, _, _ in string.Formatter().parse(self.text or ""):
+            if path:
+                yield path, self.optional
+        for part in (self.default, self.add_days):
+            if part:
+                yield from part.paths()
+
+
+class Source(_Strict):
+    """Where records come from."""
+
+    object: str = Option(description="Salesforce object, or invoice for what comes back from the books")
+    lines: str | None = Option(None, description="Child relationship whose records are the lines")
+    pick: dict[str, str] = Option(
+        default_factory=dict,
+        description="Child relationship -> SOQL order; the first child is read as Relationship.Field",
+    )
+
+
+class Mapping(_Strict):
+    """One mapping file: from what, to what, by which rules."""
+
+    version: Literal[1]
+    name: str
+    from_: Source = Option(alias="from")
+    to: str = Option(description="customer, item or invoice; or a Salesforce object for what comes back")
+    when: list[str] = Option(default_factory=list, description="All must hold; each counts what it left out")
+    sale: Field | None = Option(None, description="Id that names the sale; records of one sale are billed once")
+    total: Field | None = Option(None, description="What the lines must add up to")
+    on_leave: Literal["review", "void_unpaid"] = Option(
+        "review", description="What becomes of an invoice whose deal is no longer to be billed"
+    )
+    fields: dict[str, Field]
+    lines: dict[str, Field] = Option(default_factory=dict)
+    single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
+
+    _conditions: list[Condition] = PrivateAttr(default_factory=list)
+    _file: str = PrivateAttr("")
+    _lines: dict[Where, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def into_books(self) -> bool:
+        """Say whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
+        return self.to in BOOKS_TARGETS
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The parsed ``when`` lines."""
+        return self._conditions
+
+    def place(self, *where: str | int) -> str:
+        """Name the file and line of a part of the mapping, for messages."""
+        while where and where not in self._lines:
+            where = where[:-1]
+        return f"{self._file}:{self._lines.get(where, 1)}"
+
+    def header_fields(self) -> Iterator[tuple[Where, Field]]:
+        """Walk over every field that reads the record itself, with its place in the file."""
+        for section in ("fields", "single_line"):
+            for name, field in getattr(self, section).items():
+                yield (section, name), field
+        for name in ("sale", "total"):
+            if field := getattr(self, name):
+                yield (name,), field
+
+    def header_paths(self) -> dict[str, tuple[Where, bool]]:
+        """Source path -> its place and whether it is optional, for the record itself."""
+        found = _paths(self.header_fields())
+        for number, condition in enumerate(self.conditions):
+            for path in condition.paths:
+                found.setdefault(path, (("when", number), False))
+        return found
+
+    def line_paths(self) -> dict[str, tuple[Where, bool]]:
+        """Source path -> its place and whether it is optional, for the lines."""
+        return _paths((("lines", name), field) for name, field in self.lines.items())
+
+    def placed_links(self) -> Iterator[tuple[Where, Field]]:
+        """Walk over the fields that link to another mapping's record, defaults too, with their places."""
+        for section in ("fields", "lines", "single_line"):
+            for name, field in getattr(self, section).items():
+                each: Field | None = field
+                while each:
+                    if each.link:
+                        yield (section, name), each
+                    each = each.default
+
+    def links(self) -> Iterator[Field]:
+        """Walk over the fields that link to another mapping's record, defaults too."""
+        return (field for _, field in self.placed_links())
+
+
+def _paths(fields: Any) -> dict[str, tuple[Where, bool]]:
+    found: dict[str, tuple[Where, bool]] = {}
+    for where, field in fields:
+        for path, optional in field.paths():
+            found[path] = (where, optional and found.get(path, (where, True))[1])
+    return found
+
+
+def load_mapping(text: str, file: str) -> Mapping:
+    """Read and check one mapping.
+
+    :param text: YAML.
+    :param file: name used in messages.
+    :raises ConfigurationError: naming file, line and what to write instead.
+    """
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, in C where that was built
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
+        mark = getattr(error, "problem_mark", None)
+        raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None
+    if (double := _doubled(node)) is not None:
+        what = f"a second {double.value!r}; the first would be lost"
+        raise _wrong(f"{file}:{double.start_mark.line + 1}", what, "Keep one of them.")
+    lines = dict(_line_numbers(node, ())) if node else {}
+    try:
+        mapping = Mapping.model_validate(data)
+    except ValidationError as error:
+        raise _wrong(*_explain(error, file, lines)) from None
+    mapping._file, mapping._lines = file, lines  # noqa: SLF001  where it came from is no part of the file
+    for number, text_of_condition in enumerate(mapping.when):
+        try:
+            mapping.conditions.append(Condition(text_of_condition))
+        except ExpressionError as error:
+            raise _wrong(mapping.place("when", number), str(error), "See docs/reference/mapping.md.") from None
+    _check_fields(mapping)
+    return mapping
+
+
+def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
+    """Check that mappings fit together: each has its own name, and links point to ones that exist.
+
+    :returns: mapping name -> mapping, in the order given.
+    :raises ConfigurationError: naming file and line.
+    """
+    mappings: dict[str, Mapping] = {}
+    for mapping in loaded:
+        if mapping.name in mappings:
+            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
+        mappings[mapping.name] = mapping
+    told: dict[str, str] = {}
+    for mapping in mappings.values():
+        if not mapping.into_books and (other := told.setdefault(mapping.to, mapping.name)) != mapping.name:
+            fault = f"{other} writes back to {mapping.to} too, and each would undo what the other told"
+            raise _wrong(mapping.place("to"), fault, "Put their fields into one mapping.")
+        for where, field in mapping.placed_links():
+            if field.mapping not in mappings:
+                near = nearest(str(field.mapping), mappings)
+                raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
+            made = mappings[str(field.mapping)].to
+            if made != (wanted := LINKED_TARGETS[str(where[1])]):
+                fault = f"{where[1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
+                raise _wrong(mapping.place(*where), fault, "Name another mapping.")
+    return mappings
+
+
+def nearest(name: str, known: Any) -> str:
+    """Suggest the known name closest to a misspelt one."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+
+
+def _check_fields(mapping: Mapping) -> None:
+    if mapping.to != "invoice" and "on_leave" in mapping.model_fields_set:
+        raise _wrong(mapping.place("on_leave"), f"a mapping to {mapping.to} has no on_leave", "Only invoices have it.")
+    if not mapping.into_books:
+        _check_write_back(mapping)
+        return
+    _check_section(mapping, "fields", BOOKS_TARGETS[mapping.to])
+    if mapping.to == "invoice":
+        if not (mapping.lines or mapping.single_line):
+            raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of them.")
+        for section in ("lines", "single_line"):
+            if getattr(mapping, section):
+                _check_section(mapping, section, INVOICE_LINE)
+
+
+def _check_write_back(mapping: Mapping) -> None:
+    if mapping.from_.object != "invoice":
+        known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
+        raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
+    if mapping.when:
+        raise _wrong(mapping.place("when"), "a write-back has no when", "Every linked invoice is written back.")
+    for path, (where, _) in mapping.header_paths().items():
+        if path not in SETTLEMENT_SOURCE:
+            raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
+
+
+def _check_section(mapping: Mapping, section: str, known: MappingType[str, TargetField]) -> None:
+    given = getattr(mapping, section)
+    for name, field in given.items():
+        place = mapping.place(section, name)
+        if name not in known:
+            raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
+        if (known[name].type == "link") != (field.link is not None):
+            raise _wrong(
+                place, f"{name!r} must be a link exactly where the target is one", "Use {link: ..., mapping: ...}."
+            )
+    for name, target in known.items():
+        if target.required and name not in given:
+            raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it.")
+
+
+def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"{place}: {what}.", remedy=remedy)
+
+
+def _line_numbers(node: yaml.Node, where: Where) -> Iterator[tuple[Where, int]]:
+    yield where, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            yield from _line_numbers(value, inner)
+            yield inner, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _line_numbers(value, (*where, number))
+
+
+def _doubled(node: yaml.Node | None) -> yaml.Node | None:
+    """Find a key that stands twice in one block: YAML's reader keeps the last and says nothing."""
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if str(key.value) in seen:
+                return key  # type: ignore[no-any-return]
+            seen.add(str(key.value))
+            parts.append(value)
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    return next((found for part in parts if (found := _doubled(part)) is not None), None)
+
+
+def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
+    where: Where = tuple(first["loc"])
+    found = where
+    while found and found not in lines:
+        found = found[:-1]
+    place = f"{file}:{lines.get(found, 1)}"
+    name = ".".join(str(part) for part in where) or "the file"
+    if first["type"] == "extra_forbidden":
+        model = Source if where[0] == "from" else Field if len(where) > 2 else Mapping
+        known = [option.alias or key for key, option in model.model_fields.items()]
+        return place, f"unknown key {where[-1]!r}", nearest(str(where[-1]), known)
+    return place, f"{name}: {first['msg'].removeprefix('Value error, ')}", "See docs/reference/mapping.md."

@@ -1,0 +1,94 @@
+"""What Salesforce is told of an invoice: a write-back mapping applied to settlements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.transform import Surroundings, evaluate
+from airflow_provider_kashoo.core.values.money import CENTS
+
+NUMBER = pa.decimal128(38, 2)
+NUMBER_FIELDS = frozenset({"currency", "double", "percent", "int"})
+"""Types of Salesforce fields that take numbers."""
+
+NOT_A_NUMBER = "not_a_number"
+"""Error class; no payment can change it."""
+
+NOT_KEPT = frozenset({"number", "due_date"})
+"""What nobody knows of an invoice that the books do not show any more."""
+
+OF_PAYMENTS = frozenset({"status", "last_payment_date"})
+"""What the invoice alone does not tell."""
+
+OWED = frozenset({"paid", "balance"})
+
+
+def documents(
+    mapping: Mapping, settlements: Sequence[dict[str, Any]], numbers: Collection[str], around: Surroundings
+) -> list[dict[str, str | Problem | None]]:
+    """Apply a mapping.
+
+    :param settlements: as :func:`~.settlement.settlement_of` gives them; amounts in minor units.
+    :param numbers: the Salesforce fields that take numbers: what else would be told to one is a problem.
+    :returns: Salesforce field -> text, of each; amounts in major units, without a float on their way.
+    """
+    types = {name: NUMBER if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
+    rows = [
+        {name: _major(value) if types[name] == NUMBER else value for name, value in each.items()}
+        for each in settlements
+    ]
+    frame = pa.Table.from_pylist(rows, schema=pa.schema(list(types.items()))).to_pandas(types_mapper=pd.ArrowDtype)
+    columns = {
+        name: [_number(name, value) if name in numbers else value for value in evaluate(field, frame, "text", around)]
+        for name, field in mapping.fields.items()
+    }
+    forgotten = {name for name, field in mapping.fields.items() if NOT_KEPT & _paths(field)}
+    return [
+        {name: values[row] for name, values in columns.items() if "number" in each or name not in forgotten}
+        for row, each in enumerate(settlements)
+    ]
+
+
+def told_by_the_invoice(mapping: Mapping) -> set[str]:
+    """List the fields that need no payment to be known; none, when what is owed is not among them."""
+    alone = {name: _paths(field) for name, field in mapping.fields.items() if not OF_PAYMENTS & _paths(field)}
+    return set(alone) if any(OWED & paths for paths in alone.values()) else set()
+
+
+def as_told(value: Any) -> str | None:
+    """Write a value that Salesforce holds as it would be told."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal | int):
+        return format(Decimal(value).normalize(), "f")
+    return value or None
+
+
+def _number(name: str, value: str | Problem | None) -> str | Problem | None:
+    """Write a number as Salesforce holds it, so that what it holds can be compared with what was told."""
+    if not isinstance(value, str):
+        return value
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if number.is_finite():
+        return as_told(number)
+    fix = f"Map {name} to something that is always a number, or make it a text field."
+    return Problem(NOT_A_NUMBER, f"{name} takes numbers, and what it would get is none", fix)
+
+
+def _paths(field: Any) -> set[str]:
+    return {path for path, _ in field.paths()}
+
+
+def _major(cents: int | None) -> Decimal | None:
+    return None if cents is None else Decimal(cents) / CENTS

@@ -1,0 +1,1 @@
+"""What a record, an amount, a date and a reference are."""

@@ -1,0 +1,178 @@
+"""Airflow's configuration and connections in plain types: where the store, the files and the mappings are."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow.sdk import BaseHook, ObjectStoragePath, conf
+from airflow.sdk.exceptions import AirflowNotFoundException
+from sqlalchemy import URL
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.sync.run.sync import Settings
+
+SECTION = "kashoo"
+LOCAL_EXECUTORS = frozenset({"LocalExecutor", "airflow.executors.local_executor.LocalExecutor"})
+LIBPQ = frozenset(
+    (
+        "sslmode sslrootcert sslcert sslkey sslpassword sslcrl ssl_min_protocol_version channel_binding gssencmode "
+        "connect_timeout application_name options target_session_attrs load_balance_hosts "
+        "keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout"
+    ).split()
+)
+"""Extras of a PostgreSQL connection that are handed on; Airflow's own form holds others, which libpq would refuse."""
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+
+
+def airflow_home() -> Path:
+    """Give AIRFLOW_HOME as every Airflow process sees it."""
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+
+
+def settings() -> Settings:
+    """Read what the steps need of the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
+
+    :raises AirflowConfigException: for a time that is no number.
+    :raises ConfigurationError: for one that would undo what it is for, and for an unknown zone.
+    """
+    zone = conf.get(SECTION, "time_zone")
+    try:
+        ZoneInfo(zone)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise ConfigurationError(
+            f"[kashoo] time_zone is {zone!r}, which is no time zone.", remedy="Give its IANA name, as Europe/Vienna."
+        ) from None
+    return Settings(
+        overlap=timedelta(seconds=_seconds("delta_overlap_seconds", least=0)),
+        margin=timedelta(seconds=_seconds("delta_margin_seconds", least=0)),
+        send_deadline=_seconds("send_deadline_seconds", least=1),
+        settle=_seconds("settle_seconds", least=0),
+        zone=zone,
+    )
+
+
+def _seconds(name: str, *, least: int) -> int:
+    value = conf.getint(SECTION, name)
+    if value < least:
+        raise ConfigurationError(f"[kashoo] {name} is {value}.", remedy=f"Give {least} or more seconds.")
+    return value
+
+
+def open_database() -> Database:
+    """Open the sync store that ``[kashoo] store_conn_id`` names, or the SQLite file in AIRFLOW_HOME.
+
+    Nothing is read of it yet: whether it exists is for :meth:`~.Database.check` to say.
+
+    :raises ConfigurationError: for a connection that is neither SQLite nor PostgreSQL, and for SQLite
+        under an executor whose workers may be on other hosts.
+    """
+    conn_id = conf.get(SECTION, "store_conn_id")
+    try:
+        url = _url(BaseHook.get_connection(conn_id))
+    except AirflowNotFoundException:
+        url = URL.create("sqlite", database=str(airflow_home() / "kashoo_store.db"))
+    if url.get_backend_name() == "sqlite":
+        _require_one_host("The sync store is a SQLite file", f"Point connection {conn_id} at PostgreSQL.")
+    return Database(url, connection=conn_id)
+
+
+def staging_root() -> Any:
+    """Give the folder of the files between the steps: ``[kashoo] staging_path``, or one in AIRFLOW_HOME.
+
+    :returns: a path object.
+    :raises ConfigurationError: for a plain path under an executor whose workers may be on other hosts.
+    """
+    configured = conf.get(SECTION, "staging_path", fallback=None) or str(airflow_home() / "kashoo_staging")
+    if "://" in configured:
+        return ObjectStoragePath(configured)
+    _require_one_host(
+        "The files between the steps lie in a folder of this host",
+        "Set [kashoo] staging_path to object storage, or to file:// and a mount that every worker has.",
+    )
+    return Path(configured)
+
+
+def own_mappings_dir() -> Path | None:
+    """Give ``[kashoo] mappings_dir``, whether it exists or not; None when nothing is configured."""
+    configured = conf.get(SECTION, "mappings_dir", fallback=None)
+    return Path(configured) if configured else None
+
+
+def mappings_dir() -> Path:
+    """Find the folder of the mapping files: the configured one, the one beside the DAGs, or the shipped one.
+
+    The first of them counts alone, however many files it holds: mappings of two folders are never mixed.
+    """
+    if own := own_mappings_dir():
+        return own
+    beside = Path(conf.get("core", "dags_folder")).parent / "include" / "mappings"
+    return beside if beside.is_dir() else shipped("include/mappings")
+
+
+def shipped(folder: str) -> Path:
+    """Give a folder that came with this package: ``dags`` or ``include/mappings``.
+
+    In a wheel they lie inside the package, in a checkout beside it.
+    """
+    package = Path(__file__).parent
+    inside = package / "shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
+    """Read a structured extra, which the connection form holds as JSON text.
+
+    :param extra: all extras of the connection.
+    :param default: what to give when it is absent or empty.
+    :raises ConfigurationError: when it is not JSON.
+    """
+    import json
+
+    value = extra.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ConfigurationError(
+            f"The extra {name!r} of the Kashoo connection is not JSON.", remedy="Correct it in Admin > Connections."
+        ) from None
+
+
+def _require_one_host(what: str, remedy: str) -> None:
+    """Refuse what is on this host only, unless every executor runs its tasks here.
+
+    Airflow takes several executors, separated by commas, each with an alias before a colon; those of teams are
+    separated by semicolons, the team before an equals sign.
+    """
+    configured = conf.get("core", "executor", fallback="LocalExecutor")
+    names = [re.split("[=:]", each)[-1].strip() for each in re.split("[,;]", configured)]
+    if not set(names) <= LOCAL_EXECUTORS:
+        raise ConfigurationError(f"{what}, but workers of {configured} may be on other hosts.", remedy=remedy)
+
+
+def _url(connection: Any) -> URL:
+    kind, extra = connection.conn_type, connection.extra_dejson
+    if kind == "sqlite":
+        return URL.create("sqlite", database=connection.host or f"/{connection.schema or ''}")
+    if kind not in DRIVERS:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id} has the type {kind}; the sync store is sqlite or postgres.",
+            remedy="Correct the connection.",
+        )
+    return URL.create(
+        DRIVERS[kind],
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query={name: str(value) for name, value in extra.items() if name in LIBPQ and value not in (None, "")},
+    )

@@ -1,0 +1,1 @@
+"""What changed on either side, and what the books know."""

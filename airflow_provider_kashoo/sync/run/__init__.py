@@ -1,0 +1,1 @@
+"""One run: its two sides, its files, its waits."""

@@ -1,0 +1,138 @@
+"""The files between the steps: Parquet and JSON under one folder per run.
+
+They hold real data. Each file is written under another name and moved into place, so that a step that
+died leaves nothing half-written for the next one to read. The folder belongs to one org and one business: two DAGs of
+two companies have the same run ids when they have the same schedule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+
+_JSON_COLUMNS = ("payload", "document")
+
+
+class Staging:
+    """The folder of one run.
+
+    :param root: anything with the interface of :class:`pathlib.Path`, Airflow's ``ObjectStoragePath`` too.
+    :param sync: name of the sync.
+    :param scope: names the org and the business.
+    :param run_id: Airflow's run id; it may hold any character.
+    """
+
+    def __init__(self, root: Any, sync: str, scope: str, run_id: str) -> None:
+        self._root, self._scope = root, scope
+        readable = re.sub(r"[^A-Za-z0-9.-]+", "_", run_id)[:80]
+        self.folder = root / sync / scope / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+    def of_run(self, sync: str, run_id: str) -> Staging:
+        """Give the folder of another run of the same scope."""
+        return Staging(self._root, sync, self._scope, run_id)
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a table as Parquet, replacing an earlier one."""
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        self._write(f"{name}.parquet", buffer.getvalue())
+
+    def read_table(self, name: str) -> pa.Table | None:
+        """Read a table; None when it was not staged.
+
+        :raises ConfigurationError: when the file is damaged.
+        """
+        content = self._read(f"{name}.parquet")
+        with _undamaged(name):
+            return None if content is None else pq.read_table(io.BytesIO(content))
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON object, replacing an earlier one."""
+        self._write(f"{name}.json", json.dumps(value, ensure_ascii=False, default=str).encode())
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read a JSON object; None when it was not staged.
+
+        :raises ConfigurationError: when the file is damaged.
+        """
+        content = self._read(f"{name}.json")
+        with _undamaged(name):
+            return None if content is None else dict(json.loads(content))
+
+    def names(self, prefix: str) -> list[str]:
+        """List what is staged under a prefix, without the endings."""
+        if not self.folder.exists():
+            return []
+        found = (path.name for path in self.folder.iterdir())
+        return sorted({name.rsplit(".", 1)[0] for name in found if name.startswith(prefix) and ".part" not in name})
+
+    def remove(self, prefix: str) -> None:
+        """Remove what is staged under a prefix."""
+        if self.folder.exists():
+            for path in list(self.folder.iterdir()):
+                if path.name.startswith(prefix):
+                    path.unlink()
+
+    def write_plan(self, rows: Sequence[PlanRow]) -> None:
+        """Write the plan, one row per record."""
+        values = [asdict(row) for row in rows]
+        for value in values:
+            value["action"] = value["action"].value
+            for name in _JSON_COLUMNS:
+                value[name] = json.dumps(value[name], ensure_ascii=False)
+        self.write_table("plan", pa.Table.from_pylist(values, schema=_PLAN_SCHEMA))
+
+    def read_plan(self) -> list[PlanRow]:
+        """Read the plan.
+
+        :raises ConfigurationError: when no plan was made in this run.
+        """
+        table = self.read_table("plan")
+        if table is None:
+            raise ConfigurationError("This run has no plan.", remedy="Clear its task plan and what follows.")
+        rows = []
+        for value in table.to_pylist():
+            for name in _JSON_COLUMNS:
+                value[name] = json.loads(value[name])
+            rows.append(PlanRow(**value | {"action": Action(value["action"])}))
+        return rows
+
+    def _write(self, name: str, content: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{name}.{uuid.uuid4().hex}.part"  # two tries of a task may write at once
+        part.write_bytes(content)
+        part.rename(self.folder / name)
+
+    def _read(self, name: str) -> bytes | None:
+        path = self.folder / name
+        return path.read_bytes() if path.exists() else None
+
+
+@contextmanager
+def _undamaged(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise ConfigurationError(
+            f"The staged file {name} of this run cannot be read.",
+            remedy="Clear the task that wrote it and what follows; its folder is kept by nothing but this provider.",
+        ) from error
+
+
+_INTEGERS = {"part", "generation", "kashoo_id", "link_version", "total", "requests"}
+_PLAN_SCHEMA = pa.schema(
+    [(name, pa.int64() if name in _INTEGERS else pa.string()) for name in PlanRow.__dataclass_fields__]
+)

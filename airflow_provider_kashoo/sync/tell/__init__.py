@@ -1,0 +1,1 @@
+"""What Salesforce is to be told."""

@@ -1,0 +1,1 @@
+"""The plan is executed: one engine, one writer per channel."""

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
+
+SHIPPED = Path(__file__).parents[2] / "include" / "mappings"
+CUSTOMER = """\
+version: 1
+name: customers
+from: {object: Account}
+to: customer
+fields:
+  name: {from: Name}
+"""
+INVOICE = """\
+# A comment moves every line.
+version: 1
+name: invoices
+from: {object: Opportunity, lines: OpportunityLineItems}
+to: invoice
+when:
+  - IsWon
+  - Amount >= 100
+fields:
+  contact: {link: AccountId, mapping: customers}
+  date: {from: CloseDate}
+  currency: {from: CurrencyIsoCode}
+lines:
+  amount: {from: TotalPrice}
+  account: "4000"
+  taxCode: none
+"""
+BACK = """\
+version: 1
+name: back
+from: {object: invoice}
+to: Opportunity
+fields:
+  Paid__c: {from: paid}
+"""
+
+
+def fault(text: str, file: str = "m.yaml") -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_mapping(text, file)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "place", "words"),
+    [
+        (INVOICE, "{object: Opp", "{object: [Opp", 4, "not YAML"),
+        (INVOICE, "  date:", "\tdate:", 11, "not YAML"),
+        (CUSTOMER, "name: customers", "name: 2026-13-45", 1, "not YAML"),
+        (CUSTOMER, CUSTOMER, "", 1, "the file: Input should be"),
+        (CUSTOMER, CUSTOMER, "- a\n- b\n", 1, "the file: Input should be"),
+        (CUSTOMER, "version: 1", "version: 2", 1, "version: Input should be 1"),
+        (CUSTOMER, "name: customers\n", "", 1, "name: Field required"),
+        (INVOICE, "fields:", "feilds:", 9, "unknown key 'feilds'. Nothing was written. Did you mean 'fields'?"),
+        (INVOICE, "lines: Opp", "line: Opp", 4, "unknown key 'line'. Nothing was written. Did you mean 'lines'?"),
+        (INVOICE, "date: {from:", "date: {form:", 11, "unknown key 'form'. Nothing was written. Did you mean 'from'?"),
+        (INVOICE, "  date:", "  dat:", 11, "invoice has no field 'dat'. Nothing was written. Did you mean 'date'?"),
+        (INVOICE, "  taxCode:", "  taxcode:", 16, "no field 'taxcode'. Nothing was written. Did you mean 'taxCode'?"),
+        (INVOICE, "  date: {from: CloseDate}\n", "", 9, "fields lacks the required 'date'"),
+        (INVOICE, "  taxCode: none\n", "", 13, "lines lacks the required 'taxCode'"),
+        (INVOICE, INVOICE[INVOICE.index("lines:\n") :], "", 2, "an invoice needs lines or single_line"),
+        (INVOICE, "Amount >= 100", "Amount >=", 8, "'Amount >=' is not a condition"),
+        (INVOICE, "Amount >= 100", "len(Name) > 2", 8, "'len(Name)' is not a field"),
+        (INVOICE, "{from: CloseDate}", "{from: CloseDate, value: x}", 11, "exactly one of from, value, text, link"),
+        (INVOICE, "{from: CloseDate}", "{optional: true}", 11, "exactly one of from, value, text, link"),
+        (INVOICE, ", mapping: customers", "", 10, "link and mapping go together"),
+        (INVOICE, "{link: AccountId, mapping: customers}", "{from: AccountId}", 10, "'contact' must be a link exactly"),
+        (INVOICE, "{from: CloseDate}", "{link: Id, mapping: customers}", 11, "'date' must be a link exactly"),
+        (INVOICE, "date: {from: CloseDate}", "date: 1.5", 11, "fields.date: Input should be"),
+        (INVOICE, "taxCode: none", "taxCode: {from: T, map: {NO: S}}", 16, "Input should be a valid string"),
+        (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax"}', 16, "expected '}' before end of string"),
+        (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax:.2f}"}', 16, "text takes {Path} and nothing else"),
+        (INVOICE, "taxCode: none", 'taxCode: {text: "{}"}', 16, "text takes {Path} and nothing else"),
+        (INVOICE, "taxCode: none", "taxCode: none\n  taxCode: S", 17, "a second 'taxCode'; the first would be lost"),
+        (INVOICE, "to: invoice", "to: invioce", 5, "Did you mean 'invoice'?"),
+        (
+            BACK,
+            "{from: paid}",
+            "{from: payed}",
+            6,
+            "an invoice has no 'payed'. Nothing was written. Did you mean 'paid'?",
+        ),
+        (BACK, "fields:", 'when: [status == "Paid"]\nfields:', 5, "a write-back has no when"),
+        (BACK, "{from: paid}", '{text: "{payd} of {total}"}', 6, "an invoice has no 'payd'"),
+    ],
+)
+def test_every_fault_is_named_with_file_line_and_what_to_write(text, old, new, place, words):
+    assert old in text
+    message = fault(text.replace(old, new, 1))
+    assert message.startswith(f"m.yaml:{place}: ")
+    assert words in message
+
+
+def test_the_unchanged_examples_are_without_fault():
+    assert load_mapping(INVOICE, "m.yaml").into_books
+    assert not load_mapping(BACK, "m.yaml").into_books
+
+
+def in_directory(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    return tmp_path
+
+
+def faults_of(directory: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_mappings(directory)
+    return str(caught.value)
+
+
+def test_mappings_are_read_in_the_order_of_their_files(tmp_path):
+    assert list(load_mappings(in_directory(tmp_path, b=CUSTOMER, a=INVOICE, c=BACK))) == [
+        "invoices",
+        "customers",
+        "back",
+    ]
+
+
+def test_a_link_to_an_unknown_mapping_names_its_line_and_the_nearest(tmp_path):
+    text = INVOICE.replace("mapping: customers", "mapping: customer")
+    message = faults_of(in_directory(tmp_path, a=text, b=CUSTOMER))
+    assert message.startswith(f"{tmp_path / 'a.yaml'}:10: links to the unknown mapping 'customer'")
+    assert message.endswith("Did you mean 'customers'?")
+
+
+def test_a_link_in_a_default_is_checked_too(tmp_path):
+    default = "mapping: customers, default: {link: ParentId, mapping: parents}"
+    message = faults_of(in_directory(tmp_path, a=INVOICE.replace("mapping: customers", default), b=CUSTOMER))
+    assert message.startswith(f"{tmp_path / 'a.yaml'}:10: links to the unknown mapping 'parents'")
+
+
+def test_a_doubled_name_is_refused_where_it_stands_the_second_time(tmp_path):
+    message = faults_of(in_directory(tmp_path, a=CUSTOMER, b="\n" + CUSTOMER))
+    assert message.startswith(f"{tmp_path / 'b.yaml'}:3: a second mapping named customers")
+
+
+def test_a_directory_without_mappings_says_how_to_get_some(tmp_path):
+    for directory in (tmp_path, tmp_path / "missing"):
+        assert "airflow kashoo init" in faults_of(directory)
+
+
+def test_the_shipped_mappings_all_load_and_point_to_each_other():
+    mappings = load_mappings(SHIPPED)
+    assert {name: mapping.to for name, mapping in mappings.items()} == {
+        "customer_from_account": "customer",
+        "invoice_from_opportunity": "invoice",
+        "invoice_from_order": "invoice",
+        "item_from_product": "item",
+        "payment_to_opportunity": "Opportunity",
+        "payment_to_order": "Order",
+    }
+    assert all(name == Path(mapping.place().rsplit(":", 1)[0]).stem for name, mapping in mappings.items())
+    targets = {link.mapping: mappings[link.mapping].to for each in mappings.values() for link in each.links()}
+    assert targets == {"customer_from_account": "customer", "item_from_product": "item"}
+
+
+def test_a_mapping_knows_which_paths_it_reads_where_and_which_may_be_missing():
+    extra = "  dueDate: {from: CloseDate, add_days: {from: Account.Terms__c, optional: true, default: 30}}\n"
+    extra += '  memo: {text: "{Name} for {Account.Name}", default: {from: Memo__c, optional: true}}\n'
+    mapping = load_mapping(
+        INVOICE.replace("lines:\n  amount", extra + "lines:\n  amount") + "sale: {from: Sale__c}\n", "m"
+    )
+    assert mapping.header_paths() == {
+        "AccountId": (("fields", "contact"), False),
+        "CloseDate": (("fields", "dueDate"), False),
+        "CurrencyIsoCode": (("fields", "currency"), False),
+        "Account.Terms__c": (("fields", "dueDate"), True),
+        "Name": (("fields", "memo"), False),
+        "Account.Name": (("fields", "memo"), False),
+        "Memo__c": (("fields", "memo"), True),
+        "Sale__c": (("sale",), False),
+        "IsWon": (("when", 0), False),
+        "Amount": (("when", 1), False),
+    }
+    assert mapping.line_paths() == {"TotalPrice": (("lines", "amount"), False)}
+    assert mapping.place("fields", "memo") == "m:14"
+    assert mapping.place("fields", "memo", "no such part") == "m:14"
+
+
+def test_a_path_is_optional_only_when_every_field_that_reads_it_says_so():
+    both = CUSTOMER + "  notes: {from: Extra__c, optional: true}\n  city: {from: Extra__c}\n"
+    assert load_mapping(both, "m").header_paths()["Extra__c"][1] is False
+    turned = CUSTOMER + "  city: {from: Extra__c}\n  notes: {from: Extra__c, optional: true}\n"
+    assert load_mapping(turned, "m").header_paths()["Extra__c"][1] is False

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.rules.settlement import Allocation, allocations, is_complete, settlement_of
+from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
+
+RATES = {"GST": Decimal(5), "PST": Decimal(7), "QST": Decimal("9.975")}
+
+
+def document(*lines: tuple[str, int, str | None]) -> dict:
+    return {"lines": [{"quantity": quantity, "rate": rate, "taxCode": code} for quantity, rate, code in lines]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "net", "total"),
+    [
+        ([], 0, 0),
+        ([("3", 3333, "none")], 9999, 9999),
+        ([("0.5", 33, None)], 17, 17),
+        ([("1", 10000, "GST")], 10000, 10500),
+        ([("1", 10000, "GST,PST")], 10000, 11200),
+        ([("1", 10000, "GST, PST")], 10000, 11200),
+        ([("1", 10000, "GST"), ("2", 5000, "none")], 20000, 20500),
+        ([("1", 9, "GST")] * 3, 27, 28),  # taxed on the sum: 1.35, not three times 0.45
+        ([("1", 1005, "GST"), ("1", 1005, "PST,GST")], 2010, 2010 + 101 + 70),
+        ([("1", 10000, "GST"), ("1", -10000, "GST")], 0, 0),
+        ([("2.5", 4001, "QST")], 10003, 10003 + 998),
+    ],
+)
+def test_the_total_is_the_lines_plus_each_tax_on_its_own_sum(lines, net, total):
+    assert net_total(document(*lines)) == net
+    assert expected_total(document(*lines), RATES) == total
+
+
+def test_a_tax_the_books_do_not_have_is_never_taken_for_zero():
+    with pytest.raises(KeyError, match="HST"):
+        expected_total(document(("1", 100, "HST")), RATES)
+
+
+@pytest.mark.parametrize(
+    ("written", "codes"), [(None, []), ("", []), ("none", []), ("GST", ["GST"]), ("GST, PST", ["GST", "PST"])]
+)
+def test_tax_codes_stand_with_commas_and_none_is_written_out(written, codes):
+    assert tax_codes(written) == codes
+
+
+@given(st.lists(st.tuples(st.integers(1, 9).map(str), st.integers(-9999, 9999), st.sampled_from([None, *RATES]))))
+def test_the_order_of_lines_changes_no_total(lines):
+    assert expected_total(document(*lines), RATES) == expected_total(document(*reversed(lines)), RATES)
+
+
+TOTAL = 10000
+
+
+def invoice(balance: int, **changes) -> dict:
+    base = {"id": 7, "number": "41", "currency": "CAD", "dueDate": "2026-04-01"}
+    return base | {"totalDue": TOTAL, "balanceDue": balance} | changes
+
+
+def part(amount: int, date: str = "2026-03-01", payment: int = 1, credit: int = 0) -> Allocation:
+    return Allocation(payment, 7, date, amount, credit)
+
+
+@pytest.mark.parametrize(
+    ("state", "parts", "status"),
+    [
+        (invoice(10000), [], "Open"),
+        (invoice(6000), [part(4000)], "Partly Paid"),
+        (invoice(0), [part(10000)], "Paid"),
+        (invoice(0), [part(10000, credit=50)], "Overpaid"),
+        (invoice(-50), [part(10050)], "Overpaid"),
+        (invoice(6000), [part(4000, credit=50)], "Partly Paid"),
+        (invoice(10000), [part(10000), part(-10000, payment=2)], "Refunded"),
+        (invoice(7000), [part(10000), part(-7000, payment=2)], "Partly Paid"),
+        (invoice(0), [part(10000), part(-10000, payment=2), part(10000, payment=3)], "Paid"),
+        (invoice(0, totalDue=0), [], "Paid"),
+        (invoice(0, removed=True), [part(10000)], "Void"),
+        (invoice(10000, removed=True), [], "Void"),
+    ],
+)
+def test_the_status_says_what_the_books_hold_now(state, parts, status):
+    assert settlement_of(state, parts)["status"] == status
+
+
+def test_a_settlement_is_told_in_the_words_a_mapping_may_read():
+    parts = [part(3000, "2026-03-05", 2), part(2000, "2026-03-09", 3), part(-1000, "2026-03-12", 4)]
+    told = settlement_of(invoice(6000), parts)
+    assert told == {
+        "invoice_id": "7",
+        "number": "41",
+        "status": "Partly Paid",
+        "currency": "CAD",
+        "due_date": "2026-04-01",
+        "total": 10000,
+        "paid": 4000,
+        "balance": 6000,
+        "last_payment_date": "2026-03-09",  # a refund is no payment
+    }
+    assert told.keys() == SETTLEMENT_SOURCE.keys()
+
+
+def test_payments_that_do_not_explain_the_balance_to_the_cent_are_incomplete():
+    assert is_complete(invoice(6000), [part(5000), part(-1000)])
+    assert not is_complete(invoice(6000), [part(3999)])
+    assert not is_complete(invoice(6000), [])
+    assert is_complete(invoice(10000), [])
+
+
+def test_payments_are_split_by_invoice_and_removed_ones_count_for_nothing():
+    whole = {"id": 1, "date": "2026-03-01", "unallocatedAmount": 50}
+    listed = [
+        whole | {"allocations": [{"record": 7, "amount": 100}, {"record": 8, "amount": 200}]},
+        whole | {"id": 2, "removed": True, "allocations": [{"record": 7, "amount": 999}]},
+        {"id": 3, "date": "2026-03-02", "allocations": None},
+        {"id": 4, "date": "2026-03-03", "allocations": [{"record": 7, "amount": -100}], "unallocatedAmount": None},
+    ]
+    assert list(allocations(listed)) == [
+        Allocation(1, 7, "2026-03-01", 100, 50),
+        Allocation(1, 8, "2026-03-01", 200, 50),
+        Allocation(4, 7, "2026-03-03", -100, 0),
+    ]
+
+
+class Ledger:
+    """Books with one invoice: each event changes them; what they list afterwards is the state now."""
+
+    def __init__(self) -> None:
+        self.payments: dict[int, dict] = {}
+
+    def take(self, event: tuple) -> None:
+        kind, number, *rest = event
+        if kind == "reverse":
+            self.payments[number]["removed"] = True
+            return
+        day, amount = rest
+        split = [{"record": 7, "amount": amount}, {"record": 8, "amount": 1}]
+        self.payments[number] = {"id": number, "date": f"2026-03-{day:02d}", "allocations": split}
+
+    def settlement(self) -> dict:
+        own = [each for each in allocations(self.payments.values()) if each.invoice_id == 7]
+        state = invoice(TOTAL - sum(each.amount for each in own))
+        assert is_complete(state, own)
+        return settlement_of(state, own)
+
+
+AMOUNTS = st.sampled_from([TOTAL, -TOTAL, 1]) | st.integers(-TOTAL, TOTAL).filter(bool)
+HISTORIES = st.lists(st.tuples(st.integers(1, 28), AMOUNTS, st.booleans()), max_size=6)
+
+
+@given(HISTORIES, st.randoms())
+def test_any_order_of_payments_refunds_and_reversals_ends_in_the_same_settlement(history, random):
+    ledgers = []
+    for shuffle in (False, True):
+        events = [("pay", number, day, amount) for number, (day, amount, _) in enumerate(history)]
+        events = random.sample(events, len(events)) if shuffle else events
+        for number, (_, _, reversed_later) in enumerate(history):
+            if reversed_later:  # anywhere after the payment itself
+                paid = next(place for place, event in enumerate(events) if event[:2] == ("pay", number))
+                events.insert(random.randint(paid + 1, len(events)), ("reverse", number))
+        ledger = Ledger()
+        for event in events:
+            ledger.take(event)
+        ledgers.append(ledger.settlement())
+    assert ledgers[0] == ledgers[1]
+    standing = [(day, amount) for day, amount, reversed_later in history if not reversed_later]
+    assert ledgers[0]["paid"] == sum(amount for _, amount in standing)
+    received = [f"2026-03-{day:02d}" for day, amount in standing if amount > 0]
+    assert ledgers[0]["last_payment_date"] == max(received, default=None)
+
+
+@given(HISTORIES)
+def test_a_history_that_was_wholly_reversed_is_as_if_it_had_never_been(history):
+    ledger = Ledger()
+    for number, (day, amount, _) in enumerate(history):
+        ledger.take(("pay", number, day, amount))
+        ledger.take(("reverse", number))
+    assert ledger.settlement() == Ledger().settlement()

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.transform import Surroundings, Transformed, transform
+from airflow_provider_kashoo.core.rules.totals import net_total
+
+AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})
+DEAL, OTHER, THIRD = "006000000000001AAA", "006000000000002AAA", "006000000000003AAA"
+ACCOUNT, PRODUCT = "001000000000001AAA", "01t000000000001AAA"
+NUMBER = pa.decimal128(38, 10)
+TYPES = {
+    "Amount": NUMBER,
+    "TotalPrice": NUMBER,
+    "Quantity": NUMBER,
+    "Days": NUMBER,
+    "IsWon": pa.bool_(),
+    "CloseDate": pa.date32(),
+    "WonAt": pa.timestamp("us", "UTC"),
+}
+MAPPING = """\
+version: 1
+name: invoices
+from: {object: Opportunity, lines: OpportunityLineItems}
+to: invoice
+when: [IsWon, Amount >= 100]
+total: {from: Amount}
+fields:
+  contact: {link: AccountId, mapping: customers}
+  date: {from: CloseDate}
+  currency: {from: CurrencyIsoCode}
+  %s
+lines:
+  item: {link: Product2Id, mapping: items}
+  description: {from: Description, default: {from: Product2.Name}}
+  quantity: {from: Quantity}
+  amount: {from: TotalPrice}
+  account: "4000"
+  taxCode: {from: Family, map: {Services: S}, default: none}
+%s"""
+SINGLE = """\
+single_line:
+  description: {from: Name}
+  amount: {from: Amount}
+  account: "4000"
+  taxCode: none
+"""
+
+
+def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Build columns as the extract stages them; whole numbers stand for decimals."""
+    arrays = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        kind = TYPES.get(name, pa.string())
+        cells = [row.get(name) for row in rows]
+        number = pa.types.is_decimal(kind)
+        arrays[name] = pa.array([Decimal(c) if number and c is not None else c for c in cells], type=kind)
+    return pa.table(arrays).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def deal(ident: str = DEAL, **changes: Any) -> dict[str, Any]:
+    row = {"Id": ident, "Name": "Spring order", "IsWon": True, "Amount": "300.00", "AccountId": ACCOUNT}
+    return row | {"CloseDate": date(2026, 3, 1), "CurrencyIsoCode": "CAD"} | changes
+
+
+def line(parent: str = DEAL, **changes: Any) -> dict[str, Any]:
+    row = {"parent": parent, "Product2Id": PRODUCT, "Product2.Name": "Widget", "Description": None}
+    return row | {"Quantity": "3", "TotalPrice": "300.00", "Family": "Goods"} | changes
+
+
+def run(*records: dict[str, Any], lines: list[dict[str, Any]] | None = None, field: str = "", tail: str = "", **around):
+    mapping = load_mapping(MAPPING % (field or "poNumber: none", tail), "m.yaml")
+    given_lines = [line(record["Id"]) for record in records] if lines is None else lines
+    surroundings = Surroundings(**(AROUND.__dict__ | around))
+    return transform(mapping, frame(list(records)), frame(given_lines) if given_lines else None, surroundings)
+
+
+def value_of(field: str, **changes: Any) -> Any:
+    """Give what one more header field becomes: a value, None when left out, or the problem it makes."""
+    result = run(deal(**changes), field=field)
+    return result.problems.get(DEAL) or result.documents[DEAL].get(field.partition(":")[0])
+
+
+def only_problem(result: Transformed) -> Problem:
+    assert (result.documents, list(result.problems)) == ({}, [DEAL])
+    return result.problems[DEAL]
+
+
+def test_a_deal_becomes_a_document_in_the_words_of_the_books():
+    assert run(deal()).documents == {
+        DEAL: {
+            "contact": {"link": ["customer", ACCOUNT]},
+            "date": "2026-03-01",
+            "currency": "CAD",
+            "poNumber": "none",
+            "lines": [
+                {
+                    "item": {"link": ["item", PRODUCT]},
+                    "description": "Widget",
+                    "account": "4000",
+                    "taxCode": "none",
+                    "quantity": "3",
+                    "rate": 10000,
+                }
+            ],
+        }
+    }
+
+
+def test_the_rate_follows_from_the_total_after_discount():
+    lines = [
+        line(TotalPrice="100.00"),
+        line(TotalPrice="199.99", Quantity="0.5"),
+        line(TotalPrice="0.01", Quantity=None),
+    ]
+    kept = [(each["quantity"], each["rate"]) for each in run(deal(), lines=lines).documents[DEAL]["lines"]]
+    assert kept == [("1", 10000), ("0.5", 39998), ("1", 1)]
+
+
+def test_a_deal_whose_lines_do_not_add_up_is_a_problem():
+    problem = only_problem(run(deal(), lines=[line(TotalPrice="299.99")]))
+    assert problem.error_class == "lines_do_not_add_up"
+    assert problem.cause == "its lines do not add up to its total"
+    assert problem.fix == "Compare the sum of its lines with Amount in Salesforce, and correct one of them."
+
+
+def test_a_problem_of_a_line_is_a_problem_of_its_deal_and_the_others_go_on():
+    result = run(deal(), deal(OTHER), lines=[line(), line(TotalPrice=None), line(OTHER)])
+    assert list(result.documents) == [OTHER]
+    assert result.problems[DEAL].error_class == "missing_value"
+    assert result.problems[DEAL].cause == "amount: it is empty"
+
+
+def test_lines_of_deals_that_are_left_out_go_nowhere():
+    result = run(deal(IsWon=False), deal(OTHER), lines=[line(), line(OTHER)])
+    assert len(result.documents[OTHER]["lines"]) == 1
+    assert (result.problems, result.excluded) == ({}, {DEAL: "IsWon"})
+
+
+def test_every_deal_left_out_names_the_first_condition_that_did_it():
+    result = run(deal(IsWon=False, Amount="1"), deal(OTHER, Amount="99.99"), deal(THIRD, IsWon=None))
+    assert result.excluded == {DEAL: "IsWon", OTHER: "Amount >= 100", THIRD: "IsWon"}
+    assert (result.documents, result.problems, result.sales) == ({}, {}, {})
+
+
+def test_a_deal_without_lines_is_a_problem_unless_the_mapping_has_a_single_line():
+    assert only_problem(run(deal(), lines=[])).error_class == "no_lines"
+    one = {"description": "Spring order", "account": "4000", "taxCode": "none", "quantity": "1", "rate": 30000}
+    assert run(deal(), lines=[], tail=SINGLE).documents[DEAL]["lines"] == [one]
+
+
+def test_a_single_line_is_for_deals_without_lines_only():
+    documents = run(deal(), deal(OTHER), lines=[line(OTHER)], tail=SINGLE).documents
+    assert [documents[key]["lines"][0]["description"] for key in (DEAL, OTHER)] == ["Spring order", "Widget"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "outcome"),
+    [
+        ({"CurrencyIsoCode": "USD"}, {}, "USD"),
+        ({"CurrencyIsoCode": None}, {}, "CAD"),
+        ({"CurrencyIsoCode": None}, {"org_currency": None}, "missing_value"),
+        ({"CurrencyIsoCode": "JPY"}, {}, "currency"),
+    ],
+)
+def test_the_currency_is_the_deals_or_the_orgs_and_never_guessed(changes, around, outcome):
+    result = run(deal(**changes), **around)
+    assert outcome in [
+        result.documents.get(DEAL, {}).get("currency"),
+        getattr(result.problems.get(DEAL), "error_class", ""),
+    ]
+
+
+def test_money_finer_than_a_cent_is_a_problem_and_never_rounded():
+    assert only_problem(run(deal(), lines=[line(TotalPrice="300.001")])).error_class == "not_money"
+    assert only_problem(run(deal(Amount="300.0000000001"))).error_class == "not_money"
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "fix"),
+    [
+        ({"AccountId": None}, "contact: it is empty", "Fill AccountId in"),
+        ({"CloseDate": None}, "date: it is empty", "Fill CloseDate in"),
+        ({"AccountId": "unknown"}, "contact: a Salesforce id has 15 or 18", "Correct the field"),
+    ],
+)
+def test_a_required_field_that_is_empty_or_wrong_says_where_to_correct_it(changes, cause, fix):
+    problem = only_problem(run(deal(**changes)))
+    assert problem.cause.startswith(cause)
+    assert problem.fix.startswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes", "value"),
+    [
+        ("memo: {from: Name}", {"Name": "  spaced  "}, "spaced"),
+        ("memo: {from: Name}", {"Name": "   "}, None),
+        ("memo: {from: Nowhere, optional: true}", {}, None),
+        ("memo: {from: Nowhere, optional: true, default: {from: Name}}", {}, "Spring order"),
+        ("memo: {from: Name, default: other}", {"Name": None}, "other"),
+        ("memo: {from: Name, max_length: 7}", {}, "Spring"),
+        ("memo: {from: Name}", {"Name": f"see [sf:{OTHER}:1:1]"}, "see"),
+        ("memo: {from: Name, default: other}", {"Name": f"[sf:{OTHER}:1:1]"}, "other"),
+        ("memo: {from: Days}", {"Days": "100"}, "100"),
+        ("memo: {from: CloseDate}", {}, "2026-03-01"),
+        ('memo: {text: "PO {Name} of {CloseDate}"}', {}, "PO Spring order of 2026-03-01"),
+        ('memo: {text: "PO {Name}"}', {"Name": None}, "PO"),
+        ('memo: {text: "{Name}"}', {"Name": None}, None),
+        ('memo: {text: "{Days} days, {{net}}"}', {"Days": "30"}, "30 days, {net}"),
+        ('memo: {text: "{Days} days"}', {"Days": "0"}, "0 days"),
+        ("memo: {from: Name, map: {Spring order: A}}", {}, "A"),
+        ("memo: {from: Days, map: {'30': A}}", {"Days": "30.0"}, "A"),
+        ("memo: {from: Name, map: {Autumn: A}, default: other}", {}, "other"),
+        ("memo: {from: Name, map: {Autumn: A}}", {"Name": None}, None),
+        ("dueDate: {from: WonAt}", {"WonAt": datetime(2026, 3, 1, 7, 59, tzinfo=UTC)}, "2026-02-28"),
+        ("dueDate: {from: WonAt}", {"WonAt": datetime(2026, 3, 1, 8, 0, tzinfo=UTC)}, "2026-03-01"),
+        ("dueDate: '2026-12-24'", {}, "2026-12-24"),
+        ("dueDate: {from: CloseDate, add_days: 30}", {}, "2026-03-31"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "-1"}, "2026-02-28"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": None}, "2026-03-01"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days, default: 14}}", {"Days": None}, "2026-03-15"),
+        ("dueDate: {from: WonAt, add_days: 30}", {"WonAt": None}, None),
+    ],
+)
+def test_a_field_becomes(field, changes, value):
+    assert value_of(field, **changes) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "changes", "error_class"),
+    [
+        ("memo: {from: Name, map: {Autumn: A}}", {}, "unmapped_value"),
+        ("dueDate: {from: Name}", {}, "wrong_type"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "1.5"}, "wrong_type"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "9999999"}, "wrong_type"),
+        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "999999999999"}, "wrong_type"),
+        ("dueDate: {from: CloseDate, add_days: {from: Name}}", {}, "wrong_type"),
+    ],
+)
+def test_a_value_that_cannot_be_converted_parks_its_deal(field, changes, error_class):
+    assert value_of(field, **changes).error_class == error_class
+
+
+def test_the_first_problem_of_a_deal_is_the_one_told():
+    assert (
+        only_problem(run(deal(AccountId=None, CloseDate=None), lines=[line(TotalPrice=None)])).cause
+        == "contact: it is empty"
+    )
+
+
+def test_one_sale_is_named_by_the_same_id_whichever_record_it_comes_from():
+    sale = "sale: {from: SaleId, optional: true}\n"
+    result = run(deal(SaleId="0060000000000AB"), deal(OTHER, SaleId=None), tail=sale)
+    assert result.sales == {DEAL: "0060000000000ABAAY", OTHER: OTHER}
+    assert run(deal(), tail=sale).sales == run(deal()).sales == {DEAL: DEAL}
+
+
+def test_a_sale_that_is_no_id_parks_the_deal_and_bills_nothing():
+    result = run(deal(SaleId="see mail"), deal(OTHER, SaleId=THIRD), tail="sale: {from: SaleId}\n")
+    assert list(result.documents) == [OTHER]
+    assert result.problems[DEAL].cause.startswith("sale: ")
+
+
+def test_a_customer_has_no_lines_and_no_total():
+    text = (
+        "version: 1\nname: c\nfrom: {object: Account}\nto: customer\nfields: {name: {from: Name}, city: {from: City}}"
+    )
+    result = transform(load_mapping(text, "m"), frame([{"Id": ACCOUNT, "Name": "Acme", "City": None}]), None, AROUND)
+    assert result.documents == {ACCOUNT: {"name": "Acme"}}
+
+
+CENTS = st.integers(-100, 50_000)
+DEALS = st.lists(
+    st.tuples(st.booleans(), st.lists(st.tuples(CENTS, st.integers(0, 7)), max_size=3), st.integers(0, 1)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=30, deadline=None)  # each example builds two frames
+@given(DEALS, st.randoms())
+def test_every_deal_ends_in_one_place_in_any_order_and_bills_exactly_its_amount(deals, random):
+    records, lines, amounts = [], [], {}
+    for number, (won, own, off) in enumerate(deals):
+        ident = f"00600000000000{number}AAA"
+        amounts[ident] = sum(cents for cents, _ in own) + off
+        records.append(deal(ident, IsWon=won, Amount=Decimal(amounts[ident]) / 100))
+        lines += [line(ident, TotalPrice=Decimal(c) / 100, Quantity=str(q)) for c, q in own]
+    result = run(*records, lines=lines)
+    places = [*result.documents, *result.problems, *result.excluded]
+    assert sorted(places) == sorted(amounts)
+    assert {key: net_total(document) for key, document in result.documents.items()}.items() <= amounts.items()
+    shuffled = random.sample(records, len(records))
+    again = run(*shuffled, lines=lines)
+    assert (again.documents, again.problems, again.excluded) == (result.documents, result.problems, result.excluded)

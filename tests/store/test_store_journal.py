@@ -1,0 +1,500 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select
+from sqlalchemy.exc import IntegrityError
+from threads import at_once
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.operations import LIVE, Event, ForbiddenTransition, State
+from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.store import tables
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.store import SyncStore
+
+DEAL = "006000000000001AAA"
+ORDER = "801000000000001AAA"
+DEADLINE = 60.0
+DOCUMENT = {"contact": 77, "date": "2026-03-01", "memo": "x"}
+ROW = PlanRow(
+    action=Action.CREATE,
+    mapping="invoice_from_opportunity",
+    target="invoice",
+    source_object="Opportunity",
+    source_id=DEAL,
+    sale_id=DEAL,
+    reason="won and not billed yet",
+    payload=DOCUMENT,
+    document=DOCUMENT,
+    currency="USD",
+    total=12_000,
+)
+BACK = replace(
+    ROW, action=Action.WRITE_BACK, target="Opportunity", sync="kashoo_to_salesforce", kashoo_id=501, reason="paid"
+)
+CHANGE = LinkChange(501, {"memo": ("s1", "r1")}, currency="USD", expected_total=12_000, journal_date="2026-03-01")
+REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
+BUSY = Problem("rate_limit", "asked to slow down", "Nothing.")
+SILENT = Problem("no_answer", "no answer", "It is looked up.")
+DIFFERS = Problem("total_differs", "its total in the books is not the one computed before sending", "Compare.")
+
+
+def send(store: SyncStore, row: PlanRow = ROW, *, run_id: str = "run1", lease: str = "a") -> Sent:
+    return store.journal.send(
+        row, run_id=run_id, lease=lease, deadline_seconds=DEADLINE, payload_hash="hash", fields={}, contact_id=77
+    )
+
+
+def operations(store: SyncStore) -> list[Any]:
+    return store.journal.unsettled(*State)
+
+
+def states(store: SyncStore) -> list[str]:
+    return [row["state"] for row in operations(store)]
+
+
+def rows_of(store: SyncStore, table: Any) -> list[dict[str, Any]]:
+    with store.database.begin() as connection:
+        return [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+
+
+def everything(store: SyncStore) -> dict[str, list[dict[str, Any]]]:
+    return {name: rows_of(store, table) for name, table in tables.metadata.tables.items()}
+
+
+def audited(store: SyncStore) -> list[tuple[str, str, int | None]]:
+    return [(row["event"], row["run_id"], row["kashoo_id"]) for row in rows_of(store, tables.audit)]
+
+
+@contextmanager
+def failing(database: Database, moment: str) -> Iterator[None]:
+    """Raise as a transaction is about to run this statement, or to commit."""
+
+    def before(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(moment):
+            raise ConnectionResetError(moment)
+
+    def commit(_conn: Any) -> None:
+        if moment == "COMMIT":
+            raise ConnectionResetError(moment)
+
+    event.listen(database.engine, "before_cursor_execute", before)
+    event.listen(database.engine, "commit", commit)
+    try:
+        yield
+    finally:
+        event.remove(database.engine, "before_cursor_execute", before)
+        event.remove(database.engine, "commit", commit)
+
+
+# -- before the request leaves
+
+
+def test_what_a_lookup_needs_is_committed_before_the_request_leaves(store, clock, database) -> None:
+    sent = send(store)
+    other = SyncStore(database, "00D000000000001EAA", "9990000001")  # another process: only commits are seen
+    [row] = operations(other)
+    assert (row["id"], row["state"], row["attempts"], row["lease"]) == (sent.id, "sent", 1, "a")
+    assert row["reference"] == f"[sf:{DEAL}:1:1]"
+    assert row["key"] == f"salesforce_to_kashoo/Opportunity/{DEAL}/1/create/1"
+    assert (row["payload_hash"], row["contact_id"], row["expected_total"]) == ("hash", 77, 12_000)
+    assert (row["journal_date"], row["currency"]) == ("2026-03-01", "USD")
+    assert (row["sent_at"], row["deadline"], row["closed_at"]) == (clock.now, clock.now + DEADLINE, None)
+
+
+def test_the_payload_itself_is_not_kept_anywhere(store) -> None:
+    sent = send(store, replace(ROW, payload={**DOCUMENT, "memo": "Private words"}))
+    store.journal.answered(sent, CHANGE, "won")
+    assert "Private words" not in str(everything(store))
+    assert rows_of(store, tables.audit)[0]["fields"] == ["contact", "date", "memo"]
+
+
+@pytest.mark.parametrize("seen", [0, 1, 3])
+def test_a_row_planned_from_another_version_of_its_link_is_stale(store, seen) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.answered(send(store, replace(ROW, action=Action.UPDATE, link_version=1)), CHANGE, "changed")
+    before = everything(store)
+    with pytest.raises(StaleRow, match=f"Opportunity {DEAL}"):
+        send(store, replace(ROW, action=Action.UPDATE, link_version=seen))
+    assert everything(store) == before
+    assert send(store, replace(ROW, action=Action.UPDATE, link_version=2)).attempts == 1
+
+
+def test_a_sale_that_was_billed_as_opportunity_makes_its_order_stale(store) -> None:
+    store.journal.answered(send(store), CHANGE, "won")
+    with pytest.raises(StaleRow):
+        send(store, replace(ROW, source_object="Order", source_id=ORDER))
+
+
+@pytest.mark.parametrize("ending", [None, Event.SILENCE])
+def test_an_intent_in_flight_or_in_doubt_is_never_sent_again(store, clock, ending) -> None:
+    sent = send(store)
+    if ending:
+        store.journal.failed(sent, ending, SILENT)
+    before = everything(store)
+    for wait in (0, DEADLINE + 1, 10 * 365 * 86_400):
+        clock.now += wait
+        with pytest.raises(OpenOperation):
+            send(store, run_id="run2", lease="b")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("ending", [None, Event.SILENCE])
+def test_a_sale_in_flight_or_in_doubt_as_opportunity_is_not_billed_as_order(store, ending) -> None:
+    sent = send(store)
+    if ending:
+        store.journal.failed(sent, ending, SILENT)
+    order = replace(ROW, source_object="Order", source_id=ORDER)
+    with pytest.raises(OpenOperation):
+        send(store, order)
+    assert len(operations(store)) == 1
+    assert send(store, replace(order, sale_id=ORDER)).attempts == 1  # another sale may go
+    assert send(store, replace(order, part=2)).attempts == 1
+
+
+def test_two_threads_never_have_one_intent_in_flight_twice(store, database, clock) -> None:
+    stores = [SyncStore(Database(database.url, clock), "00D000000000001EAA", "9990000001") for _ in range(2)]
+    rows = [replace(ROW, source_id=f"006{n:012d}AAA", sale_id=f"006{n:012d}AAA") for n in range(25)]
+    together = threading.Barrier(2, timeout=30)
+    results: list[list[str]] = [[], []]
+
+    def work(me: int) -> None:
+        for row in rows:
+            together.wait()
+            try:
+                results[me].append(send(stores[me], row, lease=f"lease{me}").lease)
+            except OpenOperation:
+                results[me].append("open")
+
+    at_once(lambda: work(0), lambda: work(1))
+    pairs = list(zip(*results, strict=True))
+    assert len(pairs) == len(rows)
+    assert {frozenset(pair) for pair in pairs} <= {frozenset(("lease0", "open")), frozenset(("lease1", "open"))}
+    winners = [next(lease for lease in pair if lease != "open") for pair in pairs]
+    assert [row["lease"] for row in operations(store)] == winners
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_the_database_itself_refuses_a_second_live_operation_of_one_key(store, database, state) -> None:
+    send(store)
+    [row] = rows_of(store, tables.operations)
+    copy = {**row, "id": row["id"] + 1_000, "state": state}
+    if state in LIVE:
+        with pytest.raises(IntegrityError), database.engine.begin() as connection:
+            connection.execute(insert(tables.operations).values(copy))
+    else:
+        with database.engine.begin() as connection:
+            connection.execute(insert(tables.operations).values(copy))
+    assert len(operations(store)) == (1 if state in LIVE else 2)
+
+
+# -- the answer
+
+
+def test_a_confirmed_create_is_done_linked_and_audited(store, clock) -> None:
+    sent = send(store)
+    clock.now += 2
+    store.journal.answered(sent, CHANGE, "won and not billed yet")
+    [row] = operations(store)
+    assert (row["state"], row["kashoo_id"], row["closed_at"]) == ("done", 501, clock.now)
+    link = store.links.of_sources("invoice", [DEAL])[DEAL]
+    assert (link.kashoo_id, link.version, link.fields, link.sale_id) == (501, 1, {"memo": ("s1", "r1")}, DEAL)
+    assert (link.currency, link.expected_total, link.journal_date) == ("USD", 12_000, "2026-03-01")
+    assert audited(store) == [("create", "run1", 501)]
+    assert store.reviews.all_open() == []
+    assert store.journal.done_by("run1") == {sent.row.write}
+
+
+def test_what_was_written_but_differs_is_done_with_one_review_item_and_never_parked(store) -> None:
+    store.journal.answered(send(store), CHANGE, "won", DIFFERS)
+    assert states(store) == ["done"]
+    [item] = store.reviews.all_open()
+    assert (item["kashoo_id"], item["error_class"], item["cause"], item["run_id"]) == (
+        501, "total_differs", DIFFERS.cause, "run1",
+    )  # fmt: skip
+    with pytest.raises(StaleRow):
+        send(store)
+
+
+MOMENTS = ["UPDATE operations", "INSERT INTO links", "INSERT INTO audit", "INSERT INTO review_items", "COMMIT"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_failure_inside_the_settling_transaction_keeps_nothing_of_it(store, database, moment) -> None:
+    store.waiting.park(ROW, REFUSED, "run0")
+    sent = send(store)
+    before = everything(store)
+    with failing(database, moment), pytest.raises(ConnectionResetError):
+        store.journal.answered(sent, CHANGE, "won", DIFFERS)
+    assert everything(store) == before
+    store.journal.answered(sent, CHANGE, "won", DIFFERS)
+    assert sorted(states(store)) == ["closed", "done"]
+    assert len(rows_of(store, tables.links)) == len(store.reviews.all_open()) == 1
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_failure_while_settling_what_was_found_keeps_nothing_of_it(store, database, moment) -> None:
+    send(store)
+    [operation] = operations(store)
+    before = everything(store)
+    with failing(database, moment), pytest.raises(ConnectionResetError):
+        store.journal.settle(operation, Event.FOUND, "found", 501, DIFFERS)
+    assert everything(store) == before
+    assert store.journal.settle(operation, Event.FOUND, "found", 501, DIFFERS)
+    assert len(rows_of(store, tables.links)) == len(store.reviews.all_open()) == 1
+
+
+@pytest.mark.parametrize("moment", ["UPDATE operations", "UPDATE links", "INSERT INTO audit", "COMMIT"])
+def test_a_failure_while_settling_a_write_back_keeps_nothing_of_it(store, database, moment) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    sent = send(store, BACK)
+    before = everything(store)
+    with failing(database, moment), pytest.raises(ConnectionResetError):
+        store.journal.written_back(sent, {"Kashoo_Status__c": "h"}, "Paid")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("moment", ["INSERT INTO operations", "COMMIT"])
+def test_a_send_that_was_not_committed_left_no_trace(store, database, moment) -> None:
+    before = everything(store)
+    with failing(database, moment), pytest.raises(ConnectionResetError):
+        send(store)
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(
+    ("happened", "state", "closed"),
+    [(Event.REFUSED, "parked", False), (Event.TURNED_AWAY, "retry", False), (Event.SILENCE, "in_doubt", False)],
+)
+def test_a_write_without_a_yes_keeps_its_cause_and_stays_open(store, happened, state, closed) -> None:
+    assert store.journal.failed(send(store), happened, REFUSED) == State(state)
+    [row] = operations(store)
+    assert (row["state"], row["error_class"], row["cause"], row["fix"]) == (
+        state, "closed_period", REFUSED.cause, REFUSED.fix,
+    )  # fmt: skip
+    assert (row["closed_at"] is not None) == closed
+    assert audited(store) == [(state, "run1", None)]
+    assert store.links.of_sources("invoice", [DEAL]) == {}
+    assert store.waiting.sources("Opportunity") == [DEAL]
+    assert store.waiting.sources("Order") == []
+
+
+def test_an_event_outside_the_table_changes_nothing(store) -> None:
+    sent = send(store)
+    before = everything(store)
+    with pytest.raises(ForbiddenTransition):
+        store.journal.failed(sent, Event.BLOCKED, REFUSED)
+    assert everything(store) == before
+
+
+def test_a_write_that_was_turned_away_goes_on_as_the_same_operation(store) -> None:
+    store.journal.failed(send(store), Event.TURNED_AWAY, BUSY)
+    again = send(store, run_id="run2", lease="b")
+    assert again.attempts == 2
+    store.journal.answered(again, CHANGE, "won")
+    [row] = operations(store)
+    assert (row["id"], row["state"], row["attempts"], row["run_id"]) == (again.id, "done", 2, "run2")
+
+
+# -- leases
+
+
+def settlements(store: SyncStore, sent: Sent) -> list[Callable[[], object]]:
+    return [
+        lambda: store.journal.answered(sent, CHANGE, "won", DIFFERS),
+        lambda: store.journal.failed(sent, Event.REFUSED, REFUSED),
+        lambda: store.journal.failed(sent, Event.SILENCE, SILENT),
+        lambda: store.journal.written_back(sent, {"Kashoo_Status__c": "h"}, "Paid"),
+    ]
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_a_process_that_lost_its_lease_settles_nothing(store, way) -> None:
+    lost = send(store)
+    store.journal.failed(lost, Event.TURNED_AWAY, BUSY)
+    holder = send(store, lease="b")
+    before = everything(store)
+    with pytest.raises(LostLease, match=f"Opportunity {DEAL}"):
+        settlements(store, lost)[way]()
+    assert everything(store) == before
+    store.journal.answered(holder, CHANGE, "won")
+    assert states(store) == ["done"]
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_an_operation_is_settled_once(store, way) -> None:
+    sent = send(store)
+    store.journal.answered(sent, CHANGE, "won")
+    before = everything(store)
+    with pytest.raises(LostLease):
+        settlements(store, sent)[way]()
+    assert everything(store) == before
+
+
+# -- looked up
+
+
+@pytest.mark.parametrize("second", [Event.FOUND, Event.ABSENT])
+def test_of_two_who_settle_one_operation_the_second_changes_nothing(store, second) -> None:
+    send(store)
+    [operation] = operations(store)  # both have read it
+    assert store.journal.settle(operation, Event.FOUND, "our reference stands on it", 501)
+    before = everything(store)
+    assert not store.journal.settle(operation, second, "resolved by a person", 502 if second is Event.FOUND else None)
+    assert everything(store) == before
+
+
+def test_an_answer_that_comes_while_another_run_has_it_in_doubt_settles_it(store) -> None:
+    sent = send(store)
+    [operation] = operations(store)
+    assert store.journal.settle(operation, Event.SILENCE, "2 records carry its reference")
+    store.journal.answered(sent, CHANGE, "won")
+    assert states(store) == ["done"]
+    assert store.links.of_sources("invoice", [DEAL])[DEAL].kashoo_id == 501
+
+
+# -- write-backs
+
+
+def test_an_unanswered_write_back_is_repeated_after_its_deadline_and_not_before(store, clock) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    first = send(store, BACK)
+    clock.now += DEADLINE - 0.5
+    with pytest.raises(OpenOperation):
+        send(store, BACK, lease="b")
+    clock.now += 0.5
+    second = send(store, BACK, run_id="run2", lease="b")
+    assert (second.id, second.attempts) == (first.id, 2)
+    with pytest.raises(LostLease):
+        store.journal.written_back(first, {"Kashoo_Status__c": "old"}, "Open")
+    store.journal.written_back(second, {"Kashoo_Status__c": "h"}, "Paid")
+    link = store.links.of_sources("invoice", [DEAL])[DEAL]
+    assert (link.written_back, link.settlement, link.version) == ({"Kashoo_Status__c": "h"}, "Paid", 1)
+    assert states(store) == ["done"]
+    assert audited(store) == [("link", "run0", 501), ("write_back", "run2", 501)]
+
+
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE])
+def test_a_write_to_the_books_is_not_repeated_after_its_deadline(store, clock, action) -> None:
+    send(store, replace(ROW, action=action))
+    clock.now += DEADLINE * 1000
+    with pytest.raises(OpenOperation):
+        send(store, replace(ROW, action=action), lease="b")
+    assert operations(store)[0]["attempts"] == 1
+
+
+# -- parked, review, release, linked
+
+
+def test_a_record_parked_again_stays_one_row_with_the_newest_cause(store) -> None:
+    store.waiting.park(ROW, BUSY, "run1")
+    store.waiting.park(ROW, REFUSED, "run2")
+    [row] = operations(store)
+    assert (row["state"], row["cause"], row["fix"], row["run_id"], row["attempts"]) == (
+        "parked", REFUSED.cause, REFUSED.fix, "run2", 0,
+    )  # fmt: skip
+    assert audited(store) == [("parked", "run1", None)]
+
+
+def test_a_record_refused_run_after_run_is_parked_once(store) -> None:
+    store.waiting.park(ROW, BUSY, "run0")
+    for run in ("run1", "run2", "run3"):
+        store.journal.failed(send(store, run_id=run), Event.REFUSED, REFUSED)
+    [parked] = store.journal.unsettled(State.PARKED)
+    assert (parked["run_id"], parked["cause"]) == ("run3", REFUSED.cause)
+
+
+@pytest.mark.parametrize("later", ["answered", "linked", "release"])
+def test_what_is_parked_closes_itself_when_the_record_is_settled_later(store, later) -> None:
+    store.waiting.park(ROW, REFUSED, "run1")
+    neighbour = replace(ROW, source_id="006000000000002AAA", sale_id="006000000000002AAA")
+    for row in (neighbour, replace(ROW, part=2), replace(ROW, target="customer")):
+        store.waiting.park(row, REFUSED, "run1")
+    if later == "answered":
+        store.journal.answered(send(store), CHANGE, "won")
+    elif later == "linked":
+        store.journal.linked(ROW, CHANGE, "run2")
+    else:
+        store.waiting.release(ROW)
+    first, *others = [row for row in operations(store) if row["action"] == "create" and row["state"] != "done"]
+    assert (first["source_id"], first["state"]) == (DEAL, "closed")
+    assert first["closed_at"] is not None
+    assert {row["state"] for row in others} == {"parked"}
+
+
+@pytest.mark.parametrize("later", ["linked", "release"])
+def test_what_was_turned_away_is_not_sent_again_when_the_record_is_settled_without_it(store, later) -> None:
+    store.journal.failed(send(store), Event.TURNED_AWAY, BUSY)
+    store.journal.linked(ROW, CHANGE, "run2") if later == "linked" else store.waiting.release(ROW)
+    assert states(store) == ["closed"]
+
+
+def test_a_void_ends_every_question_but_whether_a_copy_of_it_stands(store) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    for problem in (DIFFERS, POSSIBLE_DUPLICATE):
+        store.reviews.open(ROW, problem, "run1")
+    store.journal.answered(send(store, replace(ROW, action=Action.VOID, kashoo_id=501, link_version=1)), CHANGE, "lost")
+    assert [item["error_class"] for item in store.reviews.all_open()] == ["possible_duplicate"]
+
+
+def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> None:
+    store.journal.linked(ROW, CHANGE, "run0")
+    store.waiting.park(BACK, REFUSED, "run1")
+    store.waiting.park(ROW, REFUSED, "run1")
+    store.journal.written_back(send(store, BACK), {}, "Paid")
+    assert [(row["target"], row["state"]) for row in operations(store)] == [
+        ("Opportunity", "closed"), ("invoice", "parked"), ("Opportunity", "done"),
+    ]  # fmt: skip
+
+
+def test_a_review_item_is_opened_once_per_record_and_cause(store) -> None:
+    for run in ("run1", "run2"):
+        store.reviews.open(ROW, REFUSED, run)
+        store.reviews.open(ROW, DIFFERS, run)
+    items = store.reviews.all_open()
+    assert [(item["error_class"], item["run_id"]) for item in items] == [
+        ("closed_period", "run1"), ("total_differs", "run1"),
+    ]  # fmt: skip
+    assert states(store) == []
+
+
+def test_a_record_found_in_the_books_is_linked_without_an_operation(store) -> None:
+    store.journal.linked(replace(ROW, reason="in the books already"), CHANGE, "run1")
+    assert store.links.of_kashoo("invoice", [501])[501].source_id == DEAL
+    assert (states(store), audited(store)) == ([], [("link", "run1", 501)])
+    before = everything(store)
+    with pytest.raises(StaleRow):
+        store.journal.linked(ROW, replace(CHANGE, kashoo_id=502), "run2")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("sold", [{}, {"source_object": "Order", "source_id": ORDER}])
+def test_a_record_is_not_linked_alone_while_its_sale_is_in_flight(store, sold) -> None:
+    send(store, replace(ROW, **sold))
+    before = everything(store)
+    with pytest.raises(StaleRow):
+        store.journal.linked(replace(ROW, action=Action.LINK), CHANGE, "run2", alone=True)
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("other", [{"sale_id": DEAL}, {"kashoo_id": 501}])
+def test_the_database_itself_keeps_one_live_invoice_link_per_sale_and_per_invoice_of_a_record(
+    store, database, other
+) -> None:
+    store.journal.linked(ROW, CHANGE, "run1")
+    [link] = rows_of(store, tables.links)
+    copy = {**link, "id": link["id"] + 1_000, "sale_id": "006000000000009AAA", "kashoo_id": 999, **other}
+    with pytest.raises(IntegrityError), database.engine.begin() as connection:
+        connection.execute(insert(tables.links).values(copy))
+    with database.engine.begin() as connection:  # a link that ended does not stand in the way
+        connection.execute(insert(tables.links).values({**copy, "state": "ended"}))
+    assert len(store.links.of_target("invoice")) == 1
