@@ -1,7 +1,4 @@
-"""The demo: both syncs in a real Airflow of its own, against the sandbox, compared to the cent at the end.
-
-It knows Airflow and the two systems from outside only, by HTTP, as a person would.
-"""
+"""The demo: both syncs in a real Airflow of its own, against the sandbox, compared to the cent at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ STOPPED = 130
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 USER = "admin"
 SETTLE_SECONDS = 1200
-"""The sandbox's clock is moved on by this before the last run, so that its window holds our own write-backs."""
+"""The sandbox's clock is advanced by this before the last run, so that its window holds our own write-backs."""
 
 READS_BY_POST = ("/authTokens", "/services/oauth2/token", "/composite")
 
@@ -42,7 +39,7 @@ Cents = dict[str, int]
 
 
 class DemoFailed(Exception):
-    """Something did not come about; the message says what and where the log is."""
+    """A step failed; the message says which, and where the log is."""
 
 
 class LocalAirflow:
@@ -121,7 +118,7 @@ class LocalAirflow:
             return False
 
     def unpause(self, dag: str) -> None:
-        """Unpause a DAG, which lets its last scheduled run begin."""
+        """Unpause a DAG, which starts its last scheduled run."""
         self._call("PATCH", f"/dags/{dag}", {"is_paused": False})
 
     def trigger(self, dag: str) -> None:
@@ -235,19 +232,24 @@ class Demo:
 
     def _print_result(self, paid: int, last_writes: int) -> bool:
         invoices = self._ours("invoices", "memo")
-        sold, told, written_back = self._salesforce_side()
+        sold, open_in_salesforce, written_back = self._salesforce_side()
         billed: Cents = defaultdict(int)
         open_: Cents = defaultdict(int)
         for invoice in invoices:
             billed[invoice["currency"]] += invoice["totalDue"]
             open_[invoice["currency"]] += invoice["balanceDue"]
-        agree = dict(billed) == dict(sold) and dict(open_) == dict(told) and written_back == paid and last_writes == 0
+        agree = (
+            dict(billed) == dict(sold)
+            and dict(open_) == dict(open_in_salesforce)
+            and written_back == paid
+            and last_writes == 0
+        )
         table = Table("", "Salesforce", "Kashoo", title="Both sides agree to the cent" if agree else "The sides DIFFER")
         for kind, field in (("customers", "notes"), ("items", "description"), ("invoices", "memo")):
             table.add_row(f"{kind} made", "", str(len(self._ours(kind, field))))
         for code in sorted({*billed, *sold}):
             table.add_row(f"invoiced {code}", _money(sold[code]), _money(billed[code]))
-            table.add_row(f"open {code}", _money(told[code]), _money(open_[code]))
+            table.add_row(f"open {code}", _money(open_in_salesforce[code]), _money(open_[code]))
         table.add_row("payments", f"{written_back} written back", f"{paid} received")
         used = len(self.sandbox.logs["kashoo"].entries())
         table.add_row("requests to Kashoo", "", f"{used} of 500 an hour")
@@ -258,9 +260,9 @@ class Demo:
         return agree
 
     def _salesforce_side(self) -> tuple[Cents, Cents, int]:
-        """Work out from Salesforce alone what should be invoiced, and what it was told is open and paid."""
+        """Compute from Salesforce alone what should be invoiced, and what was written back as open and paid."""
         sold: Cents = defaultdict(int)
-        told: Cents = defaultdict(int)
+        open_: Cents = defaultdict(int)
         deals = [row for row in self.sandbox.org.rows("Opportunity") if row["IsWon"] and (row["Amount"] or 0) >= 100]
         billed = {row["Id"] for row in deals}
         orders = [
@@ -271,9 +273,9 @@ class Demo:
         paid = 0
         for row, amount in [*((row, row["Amount"]) for row in deals), *((row, row["TotalAmount"]) for row in orders)]:
             sold[row["CurrencyIsoCode"]] += int(Decimal(amount) * 100)
-            told[row["CurrencyIsoCode"]] += int(Decimal(row["Kashoo_Balance__c"] or 0) * 100)
+            open_[row["CurrencyIsoCode"]] += int(Decimal(row["Kashoo_Balance__c"] or 0) * 100)
             paid += bool(row["Kashoo_Paid__c"])
-        return sold, told, paid
+        return sold, open_, paid
 
 
 def main(*, dags: Path, keep: bool = False) -> int:
@@ -281,7 +283,7 @@ def main(*, dags: Path, keep: bool = False) -> int:
 
     :param dags: folder of the shipped DAGs.
     :param keep: leave sandbox and Airflow running until Ctrl-C, and the folder for good.
-    :returns: exit status: 0 only if both sides agree to the cent, 130 when it was told to stop.
+    :returns: exit status: 0 only if both sides agree to the cent, 130 when it was stopped.
     """
     console = Console()
     home = Path(tempfile.mkdtemp(prefix="kashoo-demo-"))
@@ -296,7 +298,7 @@ def main(*, dags: Path, keep: bool = False) -> int:
     if agree and not keep:
         shutil.rmtree(home, ignore_errors=True)
     elif not agree:
-        console.print(f"Everything it left is in {home}", soft_wrap=True)
+        console.print(f"Logs and files are in {home}", soft_wrap=True)
     return 0 if agree else 1
 
 
@@ -316,7 +318,7 @@ def _run(dags: Path, home: Path, console: Console, *, keep: bool) -> bool:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Let what ends a process by default raise instead: Airflow is in a session of its own and would live on."""
+    """Turn the signals that end a process into an exception, so that Airflow, in its own session, is stopped too."""
 
     def stop(*_: object) -> None:
         for number in ENDING:

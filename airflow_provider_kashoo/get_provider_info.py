@@ -1,4 +1,4 @@
-"""What Airflow reads of this provider. It imports nothing: a fault here would break ``import airflow``."""
+"""The provider's entry for Airflow. It imports nothing: an error here would break ``import airflow``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _HOOKS = "airflow_provider_kashoo.hooks"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe the provider by Airflow's ``provider_info.schema.json``."""
+    """Describe the provider as in Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-kashoo",
         "name": "Kashoo",
@@ -52,7 +52,7 @@ _CONNECTION_FIELDS = {
     },
     "budget": {
         "label": "Request budget",
-        "description": "JSON list of limits that all hold at once, shared by every task and worker.",
+        "description": "JSON list of request limits that all apply, shared by every task and worker.",
         "schema": {
             "type": ["string", "null"],
             "format": "multiline",
@@ -61,12 +61,12 @@ _CONNECTION_FIELDS = {
     },
     "reference_field": {
         "label": "Reference field",
-        "description": "Text field of an invoice that carries our reference.",
+        "description": "Text field of an invoice that contains our reference.",
         "schema": {"type": ["string", "null"], "default": "memo"},
     },
     "profile": {
         "label": "Profile overrides",
-        "description": "JSON object; overrides paths, verbs and field names that are assumed of Kashoo's API.",
+        "description": "JSON object; overrides paths, verbs and field names that are assumed for Kashoo's API.",
         "schema": {"type": ["string", "null"], "format": "multiline"},
     },
 }
@@ -86,7 +86,7 @@ _OPTIONS = {
     "store_conn_id": _option(
         "string",
         "kashoo_store",
-        "Connection of the sync store (sqlite or postgres). When it does not exist: a file in AIRFLOW_HOME.",
+        "Connection of the sync store (sqlite or postgres). If it does not exist, a file in AIRFLOW_HOME is used.",
     ),
     "mappings_dir": _option(
         "string", None, "Folder of the mappings. Default: <dags_folder>/../include/mappings, then the shipped ones."
@@ -94,28 +94,28 @@ _OPTIONS = {
     "staging_path": _option(
         "string",
         None,
-        "Where the files between the steps lie; any path Airflow's ObjectStoragePath takes. Default: in AIRFLOW_HOME.",
+        "Folder of the files between the steps; any path for Airflow's ObjectStoragePath. Default: in AIRFLOW_HOME.",
         "s3://aws_default@bucket/kashoo",
     ),
     "time_zone": _option(
         "string",
         "UTC",
-        "Zone of the business: of the DAGs' schedules, and in which a DateTime becomes a date.",
+        "Time zone of the business: for the DAGs' schedules, and to convert a DateTime to a date.",
         "America/Toronto",
     ),
     "delta_overlap_seconds": _option(
-        "integer", "600", "Read again this long before the watermark, for what was committed late."
+        "integer", "600", "Start reading this long before the watermark, for late commits."
     ),
-    "delta_margin_seconds": _option("integer", "300", "Never read closer to now than this."),
-    "send_deadline_seconds": _option("integer", "60", "A write may take this long, journal to answer."),
+    "delta_margin_seconds": _option("integer", "300", "Stop reading this long before now."),
+    "send_deadline_seconds": _option("integer", "60", "Longest time of a write, from journal to answer."),
     "settle_seconds": _option(
-        "integer", "600", "After the deadline, wait this long before an unanswered write is looked up."
+        "integer", "600", "Wait this long after the deadline before looking an unanswered write up."
     ),
     "watch_seconds": _option(
         "integer",
         "0",
-        "Ask both sides this often whether anything changed, and wake the DAGs when it did; at least 30. "
-        "0 asks never. Each time costs two requests to Salesforce and two to four of Kashoo's budget.",
+        "Check both sides for changes this often, and start the DAGs when there are any; at least 30. "
+        "0 means never. Each check takes two requests to Salesforce and two to four from Kashoo's budget.",
         "300",
     ),
 }

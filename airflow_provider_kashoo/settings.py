@@ -1,4 +1,4 @@
-"""Airflow's configuration and connections in plain types: where the store, the files and the mappings are."""
+"""Airflow's configuration and connections in plain types: store, staging folder and mappings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow.sdk import BaseHook, ObjectStoragePath, conf
+from airflow.sdk import BaseHook, Connection, ObjectStoragePath, conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL
 
@@ -27,27 +27,27 @@ LIBPQ = frozenset(
         "keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout"
     ).split()
 )
-"""Extras of a PostgreSQL connection that are handed on; Airflow's own form holds others, which libpq would refuse."""
+"""Extras of a PostgreSQL connection that are passed on; Airflow's form has others, which libpq would refuse."""
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
 def airflow_home() -> Path:
-    """Give AIRFLOW_HOME as every Airflow process sees it."""
+    """Return AIRFLOW_HOME, the same in every Airflow process."""
     return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 
 
 def settings() -> Settings:
-    """Read what the steps need of the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
+    """Read the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
 
-    :raises AirflowConfigException: for a time that is no number.
-    :raises ConfigurationError: for one that would undo what it is for, and for an unknown zone.
+    :raises AirflowConfigException: for a time that is not a number.
+    :raises ConfigurationError: for a time that is too short, and for an unknown zone.
     """
     zone = conf.get(SECTION, "time_zone")
     try:
         ZoneInfo(zone)
     except (ValueError, ZoneInfoNotFoundError):
         raise ConfigurationError(
-            f"[kashoo] time_zone is {zone!r}, which is no time zone.", remedy="Give its IANA name, as Europe/Vienna."
+            f"[kashoo] time_zone is {zone!r}, which is no time zone.", remedy="Give an IANA name, like Europe/Vienna."
         ) from None
     return Settings(
         overlap=timedelta(seconds=_seconds("delta_overlap_seconds", least=0)),
@@ -68,7 +68,7 @@ def _seconds(name: str, *, least: int) -> int:
 def open_database() -> Database:
     """Open the sync store that ``[kashoo] store_conn_id`` names, or the SQLite file in AIRFLOW_HOME.
 
-    Nothing is read of it yet: whether it exists is for :meth:`~.Database.check` to say.
+    Nothing is read from it yet: :meth:`~.Database.check` says whether it exists.
 
     :raises ConfigurationError: for a connection that is neither SQLite nor PostgreSQL, and for SQLite
         under an executor whose workers may be on other hosts.
@@ -83,8 +83,19 @@ def open_database() -> Database:
     return Database(url, connection=conn_id)
 
 
+def existing_connection(conn_id: str) -> Connection:
+    """Read a connection.
+
+    :raises ConfigurationError: when there is none with this id.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(f"{error}.", remedy="Create it in Admin > Connections.") from None
+
+
 def staging_root() -> Any:
-    """Give the folder of the files between the steps: ``[kashoo] staging_path``, or one in AIRFLOW_HOME.
+    """Return the folder of the files between the steps: ``[kashoo] staging_path``, or one in AIRFLOW_HOME.
 
     :returns: a path object.
     :raises ConfigurationError: for a plain path under an executor whose workers may be on other hosts.
@@ -93,14 +104,14 @@ def staging_root() -> Any:
     if "://" in configured:
         return ObjectStoragePath(configured)
     _require_one_host(
-        "The files between the steps lie in a folder of this host",
-        "Set [kashoo] staging_path to object storage, or to file:// and a mount that every worker has.",
+        "The files between the steps are in a folder on this host",
+        "Set [kashoo] staging_path to object storage, or to file:// and a folder that every worker has.",
     )
     return Path(configured)
 
 
 def own_mappings_dir() -> Path | None:
-    """Give ``[kashoo] mappings_dir``, whether it exists or not; None when nothing is configured."""
+    """Return ``[kashoo] mappings_dir``, whether it exists or not; None if not configured."""
     configured = conf.get(SECTION, "mappings_dir", fallback=None)
     return Path(configured) if configured else None
 
@@ -108,7 +119,7 @@ def own_mappings_dir() -> Path | None:
 def mappings_dir() -> Path:
     """Find the folder of the mapping files: the configured one, the one beside the DAGs, or the shipped one.
 
-    The first of them counts alone, however many files it holds: mappings of two folders are never mixed.
+    Only the first of them is used: mappings of two folders are never mixed.
     """
     if own := own_mappings_dir():
         return own
@@ -117,9 +128,9 @@ def mappings_dir() -> Path:
 
 
 def shipped(folder: str) -> Path:
-    """Give a folder that came with this package: ``dags`` or ``include/mappings``.
+    """Return a folder that came with this package: ``dags`` or ``include/mappings``.
 
-    In a wheel they lie inside the package, in a checkout beside it.
+    In a wheel they are inside the package, in a checkout beside it.
     """
     package = Path(__file__).parent
     inside = package / "shipped" / folder
@@ -127,10 +138,10 @@ def shipped(folder: str) -> Path:
 
 
 def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Read a structured extra, which the connection form holds as JSON text.
+    """Read a structured extra, which the connection form stores as JSON text.
 
     :param extra: all extras of the connection.
-    :param default: what to give when it is absent or empty.
+    :param default: the result when it is missing or empty.
     :raises ConfigurationError: when it is not JSON.
     """
     import json
@@ -147,7 +158,7 @@ def structured(extra: Mapping[str, Any], name: str, default: Any) -> Any:
 
 
 def _require_one_host(what: str, remedy: str) -> None:
-    """Refuse what is on this host only, unless every executor runs its tasks here.
+    """Refuse what is only on this host, unless every executor runs its tasks here.
 
     Airflow takes several executors, separated by commas, each with an alias before a colon; those of teams are
     separated by semicolons, the team before an equals sign.
@@ -165,7 +176,7 @@ def _url(connection: Any) -> URL:
     if kind not in DRIVERS:
         raise ConfigurationError(
             f"Connection {connection.conn_id} has the type {kind}; the sync store is sqlite or postgres.",
-            remedy="Correct the connection.",
+            remedy="Change its type in Admin > Connections.",
         )
     return URL.create(
         DRIVERS[kind],

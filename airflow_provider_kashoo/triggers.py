@@ -1,7 +1,7 @@
-"""What wakes the DAGs between their hours: assets that may be told of a change, and watchers that look for one.
+"""What starts the DAGs between their scheduled runs: assets of changes, and watchers that look for changes.
 
-An event says *when* to run, never *what* to read: the window of the run decides that. So a lost event
-waits for the next run and a doubled one finds nothing to do.
+An event says *when* to run, never *what* to read: the window of the run decides that. So after a lost
+event the next run reads the change, and a duplicate event finds nothing to do.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 MIN_SECONDS = 30
 MAX_PAUSE_SECONDS = 3600.0
-"""The longest pause between two attempts to reach a side."""
+"""Longest pause between two attempts to reach a side."""
 MAX_DOUBLINGS = 10
-"""Enough to get from the shortest pause to the longest; a float overflows after a thousand."""
+"""Enough to get from the shortest to the longest pause; a float would overflow after a thousand."""
 
 SOBJECTS = ("Account", "Opportunity", "OpportunityLineItem", "Order", "OrderItem", "Product2")
-"""What the shipped mappings read a delta of."""
+"""The objects whose changes the shipped mappings read."""
 
 
 class _ChangeTrigger(BaseEventTrigger):
-    """Looks at one side for ever.
+    """Checks one side for changes, forever.
 
-    It never ends, whatever happens: Airflow starts a watcher that ended again a second later, which would
-    turn a wrong password into thousands of logins.
+    It never ends, even on errors: Airflow restarts a watcher a second after it ended, which would turn a
+    wrong password into thousands of logins.
 
-    :param conn_id: connection to look through.
-    :param objects: what to look at.
-    :param poll_seconds: from one look to the next, at least 30.
+    :param conn_id: connection to use.
+    :param objects: what to check.
+    :param poll_seconds: time between two checks, at least 30.
     :raises ValueError: for a shorter time.
     """
 
@@ -45,18 +45,18 @@ class _ChangeTrigger(BaseEventTrigger):
     _clock = staticmethod(time.time)
 
     def __init__(self, conn_id: str, objects: Sequence[str], poll_seconds: int = 300) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types for it
         if poll_seconds < MIN_SECONDS:
-            raise ValueError(f"poll_seconds is {poll_seconds}; the shortest is {MIN_SECONDS}")
-        # Airflow finds a trigger that is there already by these, as they come back from its database: a list stays one.
+            raise ValueError(f"poll_seconds is {poll_seconds}; the minimum is {MIN_SECONDS}")
+        # Airflow recognises an existing trigger by these, as read from its database: so lists, not tuples.
         self.conn_id, self.objects, self.poll_seconds = conn_id, list(objects), poll_seconds
         self._look: Look | None = None
         self._failures = 0
-        self._said: set[str] = set()
-        self._kept = True
+        self._logged: set[str] = set()
+        self._can_store = True
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give class and arguments."""
+        """Return class and arguments."""
         arguments = {"conn_id": self.conn_id, "objects": self.objects, "poll_seconds": self.poll_seconds}
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
@@ -69,7 +69,7 @@ class _ChangeTrigger(BaseEventTrigger):
                 changed, newer = found
                 if changed:
                     yield TriggerEvent({"side": self.side, "objects": changed, "cursor": newer})
-                # Kept after the event: a triggerer that dies between the two says it twice rather than never.
+                # Stored after the event: if the triggerer dies in between, the event is sent twice, not never.
                 if newer != cursor:
                     cursor = newer
                     await self._remember(cursor)
@@ -77,12 +77,12 @@ class _ChangeTrigger(BaseEventTrigger):
 
     @abstractmethod
     def open(self) -> Look:
-        """Connect to the side; blocks."""
+        """Connect to the side; blocking."""
 
     async def _ask(self, cursor: Any) -> tuple[tuple[list[str], Any] | None, float]:
-        """Look once.
+        """Check once.
 
-        :returns: what was found, None when the side could not be asked, and seconds to the next look.
+        :returns: the result, None when the side could not be asked, and seconds until the next check.
         """
         from airflow_provider_kashoo.core.errors import BudgetSpent, SyncError, UnreachableError
 
@@ -93,15 +93,15 @@ class _ChangeTrigger(BaseEventTrigger):
         except UnreachableError as error:
             return None, self._failed("unreachable", str(error))
         except SyncError as error:
-            self._look = None  # what a person mends is read anew
+            self._look = None  # read the connection again, once a person corrected it
             return None, self._failed(type(error).__name__, str(error))
-        except Exception as error:  # noqa: BLE001  it must not end; the message may hold statements and values
+        except Exception as error:  # noqa: BLE001  it must not end; the message may contain SQL and values
             self._look = None
             return None, self._failed(type(error).__name__, f"{type(error).__name__}; its message is not shown.")
         if self._failures:
             self.log.info("%s answers again", self.side)
             self._failures = 0
-            self._said.clear()
+            self._logged.clear()
         return found, self.poll_seconds
 
     def _blocking_look(self, cursor: Any) -> tuple[list[str], Any]:
@@ -109,11 +109,11 @@ class _ChangeTrigger(BaseEventTrigger):
         return self._look(cursor)
 
     def _failed(self, kind: str, message: str) -> float:
-        """Say a fault once per outage; give the pause, which doubles."""
+        """Log an error once per outage; return the pause, which doubles."""
         doubled = self.poll_seconds * 2.0 ** min(self._failures, MAX_DOUBLINGS)
-        if kind not in self._said:
-            self.log.error("Watching %s: %s It looks again, each time later, up to an hour.", self.side, message)
-        self._said.add(kind)
+        if kind not in self._logged:
+            self.log.error("Watching %s: %s It tries again at growing intervals, up to an hour.", self.side, message)
+        self._logged.add(kind)
         self._failures += 1
         return min(doubled, max(MAX_PAUSE_SECONDS, self.poll_seconds))
 
@@ -128,24 +128,24 @@ class _ChangeTrigger(BaseEventTrigger):
         return f"cursor.{self.conn_id}"
 
     async def _state(self, call: Callable[[Any], Any]) -> Any:
-        """Use the state of the asset that is watched; without it the cursor lives as long as this trigger."""
+        """Use the state of the watched asset; without it, the cursor is lost when this trigger ends."""
         if self.asset_state_store is None:
             return None
         try:
             return await call(self.asset_state_store)
-        except Exception as error:  # noqa: BLE001  several assets may share this trigger, or the server may be away
-            if self._kept:
-                self.log.warning("Watching %s: its cursor cannot be kept (%s)", self.side, type(error).__name__)
-            self._kept = False
+        except Exception as error:  # noqa: BLE001  several assets may share this trigger, or the server may be down
+            if self._can_store:
+                self.log.warning("Watching %s: its cursor cannot be stored (%s)", self.side, type(error).__name__)
+            self._can_store = False
             return None
 
 
 class SalesforceChangeTrigger(_ChangeTrigger):
-    """Looks for records whose stamp moved; one request for five objects, in the server's own time.
+    """Looks for records with a newer time stamp; one request for five objects, by the server's clock.
 
     :param conn_id: connection to Salesforce.
     :param objects: such as ``Opportunity``.
-    :param poll_seconds: from one look to the next, at least 30.
+    :param poll_seconds: time between two checks, at least 30.
     """
 
     side = "Salesforce"
@@ -163,11 +163,11 @@ class SalesforceChangeTrigger(_ChangeTrigger):
 
 
 class KashooChangeTrigger(_ChangeTrigger):
-    """Lists what is dated a week back or later and compares it with last time; pays from the request budget.
+    """Lists what is dated within the last week or later, and compares it with last time; uses the request budget.
 
     :param conn_id: connection to Kashoo.
-    :param objects: of ``invoices`` and ``payments``.
-    :param poll_seconds: from one look to the next, at least 30.
+    :param objects: ``invoices``, ``payments``, or both.
+    :param poll_seconds: time between two checks, at least 30.
     """
 
     side = "Kashoo"
@@ -188,7 +188,7 @@ class KashooChangeTrigger(_ChangeTrigger):
 
 
 def salesforce_changes(**watch: Any) -> Asset:
-    """Give the asset of what changed in Salesforce; it is watched when ``[kashoo] watch_seconds`` says so.
+    """Return the asset for changes in Salesforce; it is watched when ``[kashoo] watch_seconds`` is set.
 
     :param watch: arguments of :class:`SalesforceChangeTrigger`.
     """
@@ -196,7 +196,7 @@ def salesforce_changes(**watch: Any) -> Asset:
 
 
 def kashoo_changes(**watch: Any) -> Asset:
-    """Give the asset of what changed in Kashoo; it is watched when ``[kashoo] watch_seconds`` says so.
+    """Return the asset for changes in Kashoo; it is watched when ``[kashoo] watch_seconds`` is set.
 
     :param watch: arguments of :class:`KashooChangeTrigger`.
     """
@@ -207,7 +207,7 @@ def _asset(side: str, trigger: Callable[..., _ChangeTrigger], watch: dict[str, A
     seconds = conf.getint("kashoo", "watch_seconds", fallback=0)
     watchers = []
     if seconds > 0 or "poll_seconds" in watch:
-        # Too short a setting must not keep the nightly run from being parsed.
+        # Too short a setting must not break the parsing of the DAG, and with it the nightly run.
         made = trigger(**{"poll_seconds": max(seconds, MIN_SECONDS)} | watch)
         watchers = [AssetWatcher(name=f"{side}_watcher", trigger=made)]
     return Asset(name=f"{side}_changes", uri=f"kashoo-sync://{side}/changes", watchers=watchers)

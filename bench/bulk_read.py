@@ -22,8 +22,9 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
 from airflow_provider_kashoo.core.window import Window
-from airflow_provider_kashoo.sync.read.bulk import in_bulk
+from airflow_provider_kashoo.sync.read.bulk import Query
 from airflow_provider_kashoo.sync.read.columns import NUMBER
+from airflow_provider_kashoo.sync.read.staged import Parts
 from airflow_provider_kashoo.sync.run.staging import Staging
 
 STAMP = pa.timestamp("us", "UTC")
@@ -62,8 +63,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = Staging(Path(folder), "bench", "bench", "bench")
         begun = time.perf_counter()
-        text = soql.in_window("Opportunity", list(TYPES), ALWAYS)
-        records = sum(part.num_rows for _, part in in_bulk(client, files, "records", text, TYPES, deleted=True))
+        query = Query("records", soql.in_window("Opportunity", list(TYPES), ALWAYS), TYPES, deleted=True)
+        records = sum(part.num_rows for _, part in Parts(files, "Opportunity").keep_job(client, query))
         seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "records": records, "peak": peak}))

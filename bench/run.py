@@ -68,7 +68,8 @@ def store_overhead(results: Results) -> None:
 
 
 def _bookkeeping(database: Any) -> list[float]:
-    from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+    from airflow_provider_kashoo.core.rules.intents import Create
+    from airflow_provider_kashoo.core.values.record import Record
     from airflow_provider_kashoo.store.budget import Budget, Limit
     from airflow_provider_kashoo.store.links import LinkChange
     from airflow_provider_kashoo.store.store import SyncStore
@@ -78,11 +79,11 @@ def _bookkeeping(database: Any) -> list[float]:
     took = []
     for number in range(200):
         ident = f"006{number:012d}AAA"
-        row = PlanRow(Action.CREATE, "m", "invoice", "Opportunity", ident, "won", sale_id=ident, total=100)
+        intent = Create(record=Record("invoice", "Opportunity", ident), reason="won", sale=ident, total=100)
         begun = time.perf_counter()
         (slot,) = budget.acquire(60)
         sent = store.journal.send(
-            row, run_id="r", lease="l", deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
+            intent, run_id="r", lease="l", deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
         )
         budget.release(slot)
         store.journal.answered(sent, LinkChange(kashoo_id=number, fields={"memo": ("x", "x")}), "won")

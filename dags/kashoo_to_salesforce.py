@@ -1,7 +1,6 @@
-"""What came in for each invoice is written back to its Opportunity or Order, hourly and when an event says so.
+"""Write number, status and payments of each invoice back to its Opportunity or Order, hourly and after an event.
 
-The state written is computed from what the books hold now, so any order of payments, refunds and
-reversals ends in the same place.
+They are computed from what Kashoo has now, so payments, refunds and reversals may come in any order.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={
-        "retries": 8,  # with these pauses, for an hour and a half
+        "retries": 8,  # with these pauses, spread over an hour and a half
         "retry_delay": timedelta(seconds=30),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),

@@ -1,7 +1,7 @@
-"""Won deals become Kashoo invoices, every night at 02:00 in the time zone of the business, and when an event says so.
+"""Turn won deals into Kashoo invoices, every night at 02:00 in the time zone of the business, and after an event.
 
-Copy this file and change what you need: task ids, schedule, connections. The steps are safe to run twice,
-and `airflow kashoo init` has to be run once before.
+Change what you need: task ids, schedule, connections. Each task is safe to run twice. Run `airflow kashoo init` once
+before the first run.
 """
 
 from __future__ import annotations
@@ -34,14 +34,18 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={
-        "retries": 8,  # with these pauses, for an hour and a half
+        "retries": 8,  # with these pauses, spread over an hour and a half
         "retry_delay": timedelta(seconds=30),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
     },
     params={
-        "since": Param(None, type=["null", "string"], description="Read from here, ISO 8601 UTC; the watermark stays"),
-        "until": Param(None, type=["null", "string"], description="Read up to here, ISO 8601 UTC; the watermark stays"),
+        "since": Param(
+            None, type=["null", "string"], description="Read from this time on, ISO 8601 UTC; no watermark moves"
+        ),
+        "until": Param(
+            None, type=["null", "string"], description="Read up to this time, ISO 8601 UTC; no watermark moves"
+        ),
         "limit": Param(None, type=["null", "integer"], minimum=1, description="Test batch: at most this many invoices"),
     },
     tags=["kashoo", "salesforce"],

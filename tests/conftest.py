@@ -16,6 +16,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 
 if TYPE_CHECKING:
+    from room import Room
     from rounds import Rounds, Start
 
 # What the helpers assert is explained as what the tests assert; before anything imports them.
@@ -66,12 +67,20 @@ def postgres_url(postgres: Postgres) -> Iterator[URL]:
     postgres.drop(url)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with the current schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    database = Database(make_url(f"sqlite:///{path}"))
+    database.migrate()
+    database.dispose()
+    return path
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> URL:
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> URL:
     """A fresh SQLite store with the current schema."""
-    url = make_url(f"sqlite:///{tmp_path}/store.db")
-    Database(url).migrate()
-    return url
+    return make_url(f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -106,6 +115,14 @@ def postgres_database(postgres_url: URL, clock: ManualClock) -> Iterator[Databas
 @pytest.fixture
 def store(database: Database) -> SyncStore:
     return SyncStore(database, ORG, BUSINESS)
+
+
+@pytest.fixture
+def room(sqlite_database: Database, tmp_path: Path) -> Room:
+    """One run without the simulated systems: a real store, and both sides as plain dictionaries."""
+    from room import Room
+
+    return Room(SyncStore(sqlite_database, ORG, BUSINESS), tmp_path / "staging")
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])

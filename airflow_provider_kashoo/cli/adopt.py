@@ -15,12 +15,12 @@ from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.kinds import KINDS, is_billed
 from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.core.values.money import CENTS
 from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report, Result, money
 from airflow_provider_kashoo.sync.run.sync import Sync
 
-TARGETS = ("customer", "item", "invoice")
 OPEN = (Result.AMBIGUOUS, Result.NO_MATCH, Result.UNFIT)
 COLUMNS = ("result", "target", "object", "record", "kashoo_id", "label", "why", "total", "currency", "books_total")
 
@@ -48,7 +48,7 @@ def parse_since(text: str | None) -> datetime | None:
     try:
         return parse_instant(text) if text else None
     except ValueError:
-        raise SystemExit(f"--from {text} is no date. Give it as 2026-01-31, or with a time in UTC.") from None
+        raise SystemExit(f"--from {text} is not a date. Give it as 2026-01-31, or with a time in UTC.") from None
 
 
 def adopt(
@@ -63,23 +63,24 @@ def adopt(
     :param since: UTC; where the next run begins when not given.
     :param ask: shows a question and gives the answer.
     :returns: what was found, whether it was linked or not.
-    :raises ConfigurationError: when no beginning is known, or the file cannot be written.
+    :raises ConfigurationError: when there is no date to begin with, or the file cannot be written.
     :raises UnreachableError: when the request budget needs a longer wait.
     """
     console = console or Console()
     if choice.output and not Path(choice.output).absolute().parent.is_dir():
-        raise ConfigurationError(f"{choice.output} lies in no folder.", remedy="Create it, or choose another one.")
+        raise ConfigurationError(f"The folder of {choice.output} does not exist.", remedy="Create it.")
     adoption = Adoption(sync, since)
     needed = adoption.read_salesforce()
     seconds = sync.budget.seconds_for(needed)
     console.print(
-        f"Reads from Kashoo about {needed} times, in {seconds:.0f} s at least; more if it holds more than Salesforce."
+        f"Sending about {needed} requests to Kashoo, which takes at least {seconds:.0f} s; more if it has more records "
+        "than Salesforce."
     )
     try:
         report = adoption.compare()
     except BudgetSpent as spent:
         when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
-        raise UnreachableError(f"The request budget is spent until {when}.", remedy="Adopt again then.") from None
+        raise UnreachableError(f"The request budget is spent until {when}.", remedy="Adopt again after that.") from None
     print_report(report, console)
     if choice.output:
         write_csv(report, Path(choice.output))
@@ -91,7 +92,7 @@ def adopt(
         outcome = adoption.link(report)
         console.print(f"Linked {outcome['linked']} records.")
         if missed := outcome["changed meanwhile"]:
-            console.print(f"{missed} changed while you read the report and were not linked: adopt again.")
+            console.print(f"{missed} changed while you read the report and were not linked. Adopt again.")
     else:
         console.print("Nothing was linked.")
     return report
@@ -99,16 +100,14 @@ def adopt(
 
 def print_report(report: Report, console: Console) -> None:
     """Print the matches of each target, then what did not match, and one line that sums it up."""
-    for target in TARGETS:
-        matches = [found for found in report.of(Result.MATCH) if found.row.target == target]
-        table = Table(
-            "record", "Kashoo id", "number" if target == "invoice" else "name", "evidence", title=f"{target}s"
-        )
-        if target == "invoice":
+    for kind in KINDS:
+        matches = [found for found in report.of(Result.MATCH) if found.intent.record.kind == kind]
+        table = Table("record", "Kashoo id", "number" if is_billed(kind) else "name", "evidence", title=f"{kind}s")
+        if is_billed(kind):
             table.add_column("total", justify="right")
         for found in matches:
-            total = [money(found)] if target == "invoice" else []
-            add_row(table, found.row.record, str(found.row.kashoo_id), found.label, found.why, *total)
+            total = [money(found)] if is_billed(kind) else []
+            add_row(table, str(found.intent.record), str(found.intent.kashoo_id), found.label, found.why, *total)
         if matches:
             console.print(table)
     waiting = report.of(*OPEN)
@@ -116,16 +115,16 @@ def print_report(report: Report, console: Console) -> None:
         table = Table("record", "target", "result", "why", "candidates", "total", title="not linked")
         for found in waiting:
             candidates = ", ".join(map(str, found.candidates))
-            row = found.row
-            add_row(table, row.record, row.target, found.result.value, found.why, candidates, money(found))
+            record = found.intent.record
+            add_row(table, str(record), record.kind, found.result.value, found.why, candidates, money(found))
         console.print(table)
     console.print(Text(_summary(report)))
-    if unclear := [found for found in waiting if found.result is Result.AMBIGUOUS and found.row.target == "invoice"]:
+    ambiguous = (found.intent for found in waiting if found.result is Result.AMBIGUOUS)
+    if unclear := [intent for intent in ambiguous if is_billed(intent.record.kind)]:
         console.print(
             Text(
-                "The next run bills what is ambiguous as if it were new. To say which invoice is a deal's, put the "
-                "deal's mark into the invoice's memo in Kashoo and adopt again; the mark of "
-                f"{unclear[0].row.record} is {unclear[0].row.reference}"
+                "The next run bills ambiguous deals again. To prevent that, put the deal's mark into the memo of its "
+                f"invoice in Kashoo, and adopt again. The mark of {unclear[0].record} is {unclear[0].reference}"
             )
         )
 
@@ -141,23 +140,25 @@ def write_csv(report: Report, path: Path) -> None:
             writer.writerow(COLUMNS)
             writer.writerows(map(_cells, report.of(*Result)))
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.", remedy="Choose another one.") from None
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}.", remedy="Choose another file."
+        ) from None
 
 
 def _cells(found: Finding) -> list[str]:
-    row = found.row
-    idents = [row.kashoo_id] if row.kashoo_id is not None else found.candidates
+    intent, record = found.intent, found.intent.record
+    idents = [intent.kashoo_id] if intent.kashoo_id is not None else found.candidates
     return [
         found.result.value,
-        row.target,
-        row.source_object,
-        row.source_id,
+        record.kind,
+        record.object,
+        record.id,
         " ".join(map(str, idents)),
         # A spreadsheet would run what begins like a formula, and a customer chooses its own name.
         f"'{found.label}" if found.label[:1] in "=+-@\t\r" and found.label else found.label,
         found.why,
-        _major(row.total),
-        row.currency or "",
+        _major(intent.total),
+        intent.currency or "",
         _major(found.books_total),
     ]
 

@@ -1,4 +1,4 @@
-"""What the tables of the command line share."""
+"""Rows for the tables of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person has to look at, and how far each source was read, as tables for the command line."""
+"""Print what a person has to look at, and how far each source was read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import select
 
 from airflow_provider_kashoo.cli.console import add_row
-from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import Journal
-from airflow_provider_kashoo.store.reviews import Reviews
-
-WAITING = (State.PARKED, State.IN_DOUBT, State.RETRY, State.SENT)
+from airflow_provider_kashoo.store.overview import Overview, closed_until, overviews
 
 
 def print_status(database: Database, console: Console | None = None) -> None:
@@ -29,41 +23,33 @@ def print_status(database: Database, console: Console | None = None) -> None:
     """
     console = console or Console()
     database.check()
-    with database.begin() as connection:
-        scopes = connection.execute(select(tables.scopes).order_by(tables.scopes.c.id)).all()
-        now = database.now(connection)
-        shut = connection.execute(select(tables.budget_closures.c.until).where(tables.budget_closures.c.until > now))
-        until = max(shut.scalars(), default=None)
-    if until:
-        console.print(Text(f"Kashoo asked for a pause: no request leaves before {_instant(until)} UTC."))
-    if not scopes:
+    if until := closed_until(database):
+        console.print(Text(f"Kashoo asked for a pause: no request is sent before {_instant(until)} UTC."))
+    found = list(overviews(database))
+    if not found:
         console.print("Nothing was synced yet.")
-    for scope in scopes:
-        name = f"{scope.org_id} / {scope.business_id}"
-        waiting = _waiting(database, scope.id, name)
+    for each in found:
+        name = f"{each.org_id} / {each.business_id}"
+        waiting = _waiting(each, name)
         console.print(waiting if waiting.row_count else Text(f"{name}: nothing waits for a person."))
-        read = _watermarks(database, scope.id, name)
-        if read.row_count:
-            console.print(read)
+        if each.watermarks:
+            console.print(_watermarks(each, name))
 
 
-def _waiting(database: Database, scope_id: int, name: str) -> Table:
+def _waiting(overview: Overview, name: str) -> Table:
     table = Table("id", "state", "record", "target", "Kashoo id", "cause", "what to do", title=Text(name))
-    for row in Journal(database, scope_id).unsettled(*WAITING):
+    for row in overview.waiting:
         cause, fix = row["cause"] or "no answer yet", row["fix"] or ""
         add_row(table, str(row["id"]), row["state"], *_record(row), cause, fix)
-    for row in Reviews(database, scope_id).all_open():
+    for row in overview.asked:
         add_row(table, "", "review", *_record(row), row["cause"], row["fix"])
     return table
 
 
-def _watermarks(database: Database, scope_id: int, name: str) -> Table:
+def _watermarks(overview: Overview, name: str) -> Table:
     table = Table("source", "read up to (UTC)", "by run", title=Text(f"{name}: watermarks"))
-    mine = select(tables.watermarks).where(tables.watermarks.c.scope_id == scope_id)
-    with database.begin() as connection:
-        found = connection.execute(mine.order_by(tables.watermarks.c.source)).all()
-    for row in found:
-        add_row(table, row.source, _instant(row.value), row.run_id)
+    for row in overview.watermarks:
+        add_row(table, row["source"], _instant(row["value"]), row["run_id"])
     return table
 
 

@@ -1,1 +1,1 @@
-"""HTTP to Kashoo and Salesforce: authentication, paging, error classes. No rule of the sync lives here."""
+"""HTTP to Kashoo and Salesforce: authentication, paging, error classes. No rules of the sync."""

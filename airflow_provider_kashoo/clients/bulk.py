@@ -1,7 +1,7 @@
-"""Bulk API 2.0 query jobs: many records as pages of CSV, each held against its own count.
+"""Bulk API 2.0 query jobs: many records as pages of CSV, each with its row count.
 
 A job outlives the process that made it (evidenced: results are kept for seven days, and a locator can be read
-again), so that its id and the locator of the next page are all a later try needs.
+again), so its id and the locator of the next page are all that a retry needs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONGEST_POLL = 15.0
 class Page:
     """One page of a job's results.
 
-    :param content: CSV with a header row; null and the empty text look alike in it (evidenced).
+    :param content: CSV with a header row; null and the empty text look the same in it (evidenced).
     :param records: rows, without the header.
     :param locator: of the page after this one; None after the last.
     """
@@ -48,9 +48,9 @@ class BulkQueries:
         self._client, self._sleep = client, sleep
 
     def start(self, text: str, *, deleted: bool = False) -> str:
-        """Make a job; the text may be far longer than a URI.
+        """Start a job; the query may be far longer than a URI.
 
-        :param deleted: see records in the recycle bin too.
+        :param deleted: include records in the recycle bin.
         :returns: the job's id.
         """
         body = {"operation": "queryAll" if deleted else "query", "query": text}
@@ -61,7 +61,7 @@ class BulkQueries:
 
         :returns: how many records it found.
         :raises ConfigurationError: when it failed, was aborted, or does not exist any more.
-        :raises UnreachableError: when it is not done within an hour; the next try goes on waiting.
+        :raises UnreachableError: when it is not done within an hour; the next try continues to wait.
         """
         waited, pause = 0.0, 1.0
         while True:
@@ -72,59 +72,45 @@ class BulkQueries:
                 code = str(seen.get("errorMessage") or "").partition(":")[0]
                 raise ConfigurationError(
                     f"Salesforce's bulk query job is {seen['state'].lower()}: {code or 'no reason given'}.",
-                    remedy="Clear the task to start another; if that fails too, narrow the window: since and until.",
+                    remedy="Clear the task to start another; if that fails too, set since and until closer.",
                 )
             if waited >= JOB_SECONDS:
                 raise UnreachableError(
-                    "Salesforce's bulk query job is not done after an hour.", remedy="The task goes on waiting."
+                    "Salesforce's bulk query job is not done after an hour.", remedy="The task tries again."
                 )
             self._sleep(pause)
             waited, pause = waited + pause, min(LONGEST_POLL, pause * 1.5)
 
-    def pages(self, job: str, locator: str | None = None, *, records: int = PAGE_RECORDS) -> Iterator[Page]:
-        """Read the results page by page, each with a login that is fresh enough.
+    def pages(self, job: str, locator: str | None = None) -> Iterator[Page]:
+        """Read the results page by page, renewing the login when needed.
 
-        :param locator: where to go on; None for the first page.
-        :param records: at most so many rows a page.
+        :param locator: the page to start from; None for the first page.
         """
         while True:
-            options = {"maxRecords": str(records)} | ({"locator": locator} if locator else {})
+            options = {"maxRecords": str(PAGE_RECORDS)} | ({"locator": locator} if locator else {})
             answer = self._client.send("GET", f"/jobs/query/{job}/results", params=options, accept="text/csv")
             if "Sforce-NumberOfRecords" not in answer.headers:
                 raise UnreachableError(
-                    "Salesforce answered with something that is no page of results.", remedy="The task goes on there."
+                    "Salesforce did not answer with a page of results.", remedy="The task tries this page again."
                 )
-            told = answer.headers.get("Sforce-Locator", "null")
-            locator = None if told in {"", "null"} else told
+            following = answer.headers.get("Sforce-Locator", "null")
+            locator = None if following in {"", "null"} else following
             yield Page(answer.content, int(answer.headers["Sforce-NumberOfRecords"]), locator)
             if locator is None:
                 return
 
-    def all_pages(self, text: str) -> Iterator[Page]:
-        """Run a query as a job to its end, for one that no URI can hold.
-
-        :raises UnreachableError: when fewer records came than Salesforce counted.
-        """
-        job, seen = self.start(text), 0
-        total = self.wait(job)
-        for page in self.pages(job):
-            seen += page.records
-            yield page
-        check_count(total, seen)
-        self.forget(job)
-
     def forget(self, job: str) -> None:
-        """Delete a job whose results were read, or leave it: Salesforce drops it after seven days (evidenced)."""
+        """Delete a job whose results were read; on failure, Salesforce deletes it after seven days (evidenced)."""
         try:
             self._client.send("DELETE", f"/jobs/query/{job}")
         except SyncError as error:
-            log.info("Bulk job %s is left to Salesforce: %s", job, error)
+            log.info("Bulk job %s was not deleted; Salesforce deletes it after seven days: %s", job, error)
 
 
 def check_count(counted: int, seen: int) -> None:
-    """Hold what came against what was counted.
+    """Compare the number of received records with the count.
 
-    :raises UnreachableError: when they differ; it is read again.
+    :raises UnreachableError: when they differ, so that the task reads again.
     """
     if counted != seen:
-        raise UnreachableError(f"Salesforce counted {counted} records and sent {seen}.", remedy="It is read again.")
+        raise UnreachableError(f"Salesforce counted {counted} records but sent {seen}.", remedy="The task retries.")

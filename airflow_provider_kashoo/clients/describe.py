@@ -1,4 +1,4 @@
-"""What describe says of an object, as far as the sync needs it."""
+"""The parts of an object's describe that the sync needs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """What describe says of one field.
+    """One field of a describe.
 
     :param type: Salesforce's type name, such as ``currency`` or ``reference``.
-    :param formula: computed when it is read, so that its changes move no stamp (evidenced).
+    :param formula: computed when read, so its changes do not move the record's time stamp (evidenced).
     """
 
     name: str
@@ -25,24 +25,31 @@ class FieldInfo:
     relationship: str | None
 
 
+STANDARD_PREFIXES = {"001": "Account", "006": "Opportunity", "01t": "Product2", "801": "Order"}
+"""Key prefix of a Salesforce id -> object (evidenced), known whether a mapping reads the object or not."""
+
+
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What describe says of one object.
+    """One object of a describe.
 
-    :param replicateable: whether Salesforce tells up to when its changes are visible.
+    :param key_prefix: first three characters of every id (evidenced); None for an object that has none.
+    :param replicateable: whether Salesforce can report up to when its changes are visible.
     :param children: child relationship name -> (object, field that points here).
     """
 
     name: str
+    key_prefix: str | None
     replicateable: bool
     fields: Mapping[str, FieldInfo]
     children: Mapping[str, tuple[str, str]]
 
 
 def object_info(raw: Mapping[str, Any]) -> ObjectInfo:
-    """Keep of a describe what the sync needs."""
+    """Extract from a describe what the sync needs."""
     return ObjectInfo(
         name=raw["name"],
+        key_prefix=raw.get("keyPrefix"),
         replicateable=bool(raw.get("replicateable")),
         fields={
             row["name"]: FieldInfo(
@@ -68,14 +75,14 @@ def object_info(raw: Mapping[str, Any]) -> ObjectInfo:
 
 
 def to_json(info: ObjectInfo) -> dict[str, Any]:
-    """Make of one what JSON takes; not by ``asdict``, which copies the hundreds of fields of each object at length."""
+    """Convert to JSON types; not by ``asdict``, which is slow for objects with hundreds of fields."""
     return vars(info) | {"fields": {name: vars(field) for name, field in info.fields.items()}}
 
 
 def from_json(kept: Mapping[str, Any]) -> ObjectInfo:
-    """Give back what :func:`to_json` made of one."""
+    """Convert back from :func:`to_json`."""
     fields = {
         name: FieldInfo(**row | {"reference_to": tuple(row["reference_to"])}) for name, row in kept["fields"].items()
     }
     children = {name: (child[0], child[1]) for name, child in kept["children"].items()}
-    return ObjectInfo(kept["name"], kept["replicateable"], fields, children)
+    return ObjectInfo(kept["name"], kept["key_prefix"], kept["replicateable"], fields, children)

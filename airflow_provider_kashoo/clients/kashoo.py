@@ -1,131 +1,124 @@
-"""The Kashoo API: tokens, reads that are repeated, writes that never are."""
+"""The Kashoo API: reads are retried, writes never are."""
 
 from __future__ import annotations
 
-import json
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from requests.auth import HTTPBasicAuth
 
 from airflow_provider_kashoo.clients import outcomes
+from airflow_provider_kashoo.clients.entries import (
+    Account,
+    Business,
+    Document,
+    Entry,
+    Json,
+    Tax,
+    payment_of,
+    to_json,
+)
+from airflow_provider_kashoo.clients.kashoo_http import KashooHttp, encode, never_left, parse
 from airflow_provider_kashoo.clients.outcomes import Outcome, WriteFailed
-from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import (
     Broken,
     NotServed,
     TooLate,
     TryAgain,
-    adapter_of,
     read_with_retries,
 )
 from airflow_provider_kashoo.core.errors import (
-    AuthenticationError,
     ConfigurationError,
     UnreachableError,
     UnreadableError,
 )
 from airflow_provider_kashoo.core.rules.operations import Event
+from airflow_provider_kashoo.core.rules.settlement import Payment
+from airflow_provider_kashoo.core.values.ids import Reference
 
 MAX_PAGES = 10_000
 OVERLAP = 10
-"""Each page reads the last tenth of the one before again."""
+"""Each page repeats the last tenth of the page before."""
 
 MOST_UNREADABLE = 3
-"""Records that Kashoo did not give, one after the other: then Kashoo is down, and not they are broken."""
+"""After so many unreadable records in a row, Kashoo is assumed to be down, and the records to be fine."""
 
-RENEW_BEFORE_SECONDS = 120
-Json = dict[str, Any]
 _URL = re.compile(r"[^\s\"'{}<>]+")
 
 
 @dataclass(frozen=True)
-class Written:
-    """A write that was answered.
+class Write:
+    """One write, complete before anything is journalled, so that only sending it can fail.
 
-    :param entity: the object that was answered with the id; whether it is the record is the caller's to judge.
+    :param ident: the record that it changes or removes; None for a create.
+    :param body: JSON; None for a removal.
+    """
+
+    kind: str
+    ident: int | None
+    body: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A write that Kashoo answered.
+
+    :param entry: the object in the answer; the caller checks whether it is the record.
     :param known: False when the books answered that they have no such record (404 to a removal).
     """
 
     id: int
-    entity: Json | None
+    entry: Entry | None
     known: bool = True
 
 
-class KashooClient:
-    """One user of Kashoo, on one session.
+class KashooClient(KashooHttp):
+    """The books of one business; same arguments as :class:`~.kashoo_http.KashooHttp`."""
 
-    :param session: made by :func:`~.transport.new_session`; budget and deadline sit in its adapter.
-    :param base_url: with its path, such as ``https://api.kashoo.com/api``.
-    :param business_id: whose books are read and written.
-    :param connection: what to name in a message about login or address.
-    :param clock: epoch seconds, to renew the token before it expires.
-    """
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._unreadable: set[tuple[str, int]] = set()  # since the last successful read
 
-    def __init__(
-        self,
-        session: requests.Session,
-        base_url: str,
-        login: str,
-        password: str,
-        business_id: str,
-        profile: Profile | None = None,
-        *,
-        connection: str = "kashoo_default",
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.connection = connection
-        self._session, self._base = session, base_url.rstrip("/")
-        self._login, self._password = login, password
-        self.business_id, self.profile = business_id, profile or Profile()
-        self._clock, self._sleep = clock, sleep
-        self._authorization, self._expires = "", 0.0
-        self._unreadable: set[tuple[str, int]] = set()  # since the last one that was read
+    def businesses(self) -> list[Business]:
+        """List the businesses the user may read."""
+        return [Business.of(row) for row in self._read_list(self.profile.businesses, {})]
 
-    @property
-    def requests_sent(self) -> int:
-        """How many requests left this session, tokens included."""
-        return adapter_of(self._session).requests_sent
+    def accounts(self) -> Iterator[Account]:
+        """List the accounts of the books."""
+        return (Account.of(row, self.profile) for row in self._rows("accounts"))
 
-    def ready(self, prepare: Callable[[], None] = lambda: None, reads: int = 0) -> AbstractContextManager[None]:
-        """Make sure of a fresh token, then take a budget slot for the one request that follows.
+    def taxes(self) -> Iterator[Tax]:
+        """List the taxes of the books."""
+        return (Tax.of(row) for row in self._rows("taxes"))
 
-        The token is looked at again when the slot is there, because that may have been long waited for.
-
-        :param prepare: reads what the request rests on, see :meth:`.transport.MeteredAdapter.ready`.
-        :param reads: how many requests it needs for that.
-        """
-        self._ensure_token()
-
-        def with_token() -> None:
-            self._ensure_token()
-            prepare()
-
-        return adapter_of(self._session).ready(with_token, reads)
-
-    def businesses(self) -> list[Json]:
-        """List the businesses the user may see."""
-        return self._read_list(self.profile.businesses, {})
+    def payments(self, *, start: str | None = None, end: str | None = None) -> Iterator[Payment]:
+        """List the payments of these dates; see :meth:`listing`."""
+        return (payment_of(row) for row in self._rows("payment", start, end))
 
     def listing(
-        self, resource: str, *, start: str | None = None, end: str | None = None, removed: bool = False
-    ) -> Iterator[Json]:
-        """List a collection, page by page, each record once; removed ones are left out.
+        self, kind: str, *, start: str | None = None, end: str | None = None, removed: bool = False
+    ) -> Iterator[Entry]:
+        """List the customers, items or invoices, each once; removed ones are left out.
 
-        Pages are asked for until one brings nothing new, because the server's own page limit is not known,
-        and they overlap, because a record that is removed meanwhile draws the next ones over a page's edge.
-
-        :param resource: ``customer``, ``item``, ``invoice``, ``payment``, ``accounts`` or ``taxes``.
         :param start: first ``date``, ``YYYY-MM-DD``; inclusive (assumed).
         :param end: last ``date``.
-        :param removed: give out removed ones too, where the books list them.
+        :param removed: include removed ones, if Kashoo lists them.
+        """
+        return (Entry(kind, row, self.profile) for row in self._rows(kind, start, end, removed=removed))
+
+    def requests_to_list(self, count: int) -> int:
+        """Estimate the requests needed to list this many records."""
+        return 2 + int(count // (self.profile.page_size * (1 - 1 / OVERLAP)))
+
+    def _rows(
+        self, resource: str, start: str | None = None, end: str | None = None, *, removed: bool = False
+    ) -> Iterator[Json]:
+        """List a collection, page by page.
+
+        Pages are read until one contains nothing new, because the server's own page limit is not known, and
+        they overlap, because removing a record in the meantime moves later ones to an earlier page.
         """
         path = self.profile.collection(resource, self.business_id)
         query: dict[str, Any] = {"limit": self.profile.page_size}
@@ -146,96 +139,86 @@ class KashooClient:
                 seen.add(row["id"])
         raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
 
-    def read(self, resource: str, ident: int) -> Json | None:
-        """Read one record; None when it is not there (404, or 410).
+    def entry(self, kind: str, kept: Json) -> Entry:
+        """Give back a record that was kept, see :attr:`.Entry.kept`."""
+        return Entry.of_kept(kind, kept, self.profile)
 
-        :raises UnreadableError: when Kashoo answers, but does not give this one; the third one in a row is taken for
-            Kashoo being down.
+    def gives_single(self, kind: str) -> bool:
+        """Return whether one record can be read by its id; otherwise :meth:`read` searches the list."""
+        return kind not in self.profile.only_listed
+
+    def stands(self, kind: str, ident: int) -> bool:
+        """Read one record; return whether it exists and is not removed.
+
+        :raises UnreadableError: as :meth:`read`.
         """
-        if resource in self.profile.only_listed:
-            return next((row for row in self.listing(resource) if row["id"] == ident), None)
+        found = self.read(kind, ident)
+        return found is not None and not found.removed
+
+    def read(self, kind: str, ident: int) -> Entry | None:
+        """Read one record, even if removed; None when it does not exist (404 or 410).
+
+        :raises UnreadableError: when Kashoo answers, but cannot return this record.
+        :raises UnreachableError: when Kashoo is down, assumed at the third unreadable record in a row.
+        """
+        if not self.gives_single(kind):
+            return next((each for each in self.listing(kind) if each.id == ident), None)
         try:
-            found = self._read(self.profile.entity(resource, self.business_id, ident), {})
+            found = self._read(self.profile.entity(kind, self.business_id, ident), {})
         except NotServed as error:
-            self._unreadable.add((resource, ident))
+            self._unreadable.add((kind, ident))
             if len(self._unreadable) >= MOST_UNREADABLE:
                 raise
-            raise UnreadableError(error.what, remedy=error.remedy, record=f"Kashoo's {resource} {ident}") from None
+            raise UnreadableError(error.what, remedy=error.remedy, record=f"Kashoo's {kind} {ident}") from None
         self._unreadable.clear()
-        if found is not None and not (isinstance(found, dict) and found.get("id") == ident):
-            raise UnreachableError("Kashoo answered with something that is not the record it was asked for.")
-        return found
+        if found is None:
+            return None
+        if not (isinstance(found, dict) and found.get("id") == ident):
+            raise UnreachableError("Kashoo answered with something other than the requested record.")
+        return Entry(kind, found, self.profile)
 
-    def create(self, resource: str, body: Mapping[str, Any]) -> Written:
-        """Create a record. Sent once, whatever happens.
+    def prepare_create(self, kind: str, document: Document, reference: Reference) -> Write:
+        """Prepare the request that creates a record.
 
-        :raises WriteFailed: saying whether it was refused, turned away, or is in doubt.
+        :param document: by a mapping's field names, links and codes resolved to ids.
+        :param reference: our reference, which the record will contain.
+        :raises ValueError: for a decimal with more digits than JSON represents exactly.
         """
-        path = self.profile.collection(resource, self.business_id)
-        return self._written(self._send("POST", path, body), resource)
+        return Write(kind, None, encode(to_json(kind, document, reference, self.profile)))
 
-    def update(self, resource: str, ident: int, body: Mapping[str, Any]) -> Written:
-        """Replace a record by the whole of ``body`` (assumed: missing fields are cleared). Sent once.
+    def prepare_update(self, entry: Entry, changes: Document, reference: Reference) -> Write:
+        """Prepare the request that replaces a record by its current values with the changes.
 
-        :raises WriteFailed: as :meth:`create`.
+        :param entry: as just read; missing fields would be cleared (assumed), so all of them are sent.
+        :raises ValueError: as :meth:`prepare_create`.
         """
-        path = self.profile.entity(resource, self.business_id, ident)
-        return self._written(self._send(self.profile.update_verb, path, body), resource, known_id=ident)
+        return Write(entry.kind, entry.id, encode(to_json(entry.kind, changes, reference, self.profile, entry.raw)))
 
-    def remove(self, resource: str, ident: int) -> Written:
-        """Remove a record by its id (assumed to be what voids an invoice). Sent once.
+    def prepare_remove(self, kind: str, ident: int) -> Write:
+        """Prepare the request that removes a record (assumed to be how an invoice is voided)."""
+        return Write(kind, ident, None)
 
-        :returns: what was answered; only a look at the record says whether it is gone.
-        :raises WriteFailed: as :meth:`create`, but for a 404, which a second delivery of one removal gets too.
+    def send(self, write: Write) -> Written:
+        """Send a write, exactly once, never retried.
+
+        :returns: the answer; only reading the record proves that it was written, or removed.
+        :raises WriteFailed: saying whether it was refused, turned away, or is in doubt; not for a removal answered by
+            404, which also happens when one removal is delivered twice.
         """
-        path = self.profile.entity(resource, self.business_id, ident)
+        if write.ident is None:
+            verb, path = "POST", self.profile.collection(write.kind, self.business_id)
+        else:
+            verb = self.profile.remove_verb if write.body is None else self.profile.update_verb
+            path = self.profile.entity(write.kind, self.business_id, write.ident)
         try:
-            return self._written(self._send(self.profile.remove_verb, path, None), resource, known_id=ident)
+            return self._written(self._send(verb, path, write.body), write.kind, write.ident)
         except WriteFailed as failure:
-            if failure.outcome.problem is not outcomes.REFUSED_BY_STATUS[404]:
+            is_unknown = failure.outcome.problem is outcomes.REFUSED_BY_STATUS[404]
+            if write.ident is None or write.body is not None or not is_unknown:
                 raise
-            return Written(ident, None, known=False)
+            return Written(write.ident, None, known=False)
 
-    def request(
-        self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, **options: Any
-    ) -> requests.Response:
-        """Send one request as it is given; the answer is the caller's to judge.
-
-        A 401 makes the next request log in anew. A GET is that next request itself, once; nothing else is repeated.
-
-        :param path: below the base URL, with a leading slash.
-        :param data: query parameters of a GET; body of anything else, text as it is and the rest as JSON.
-        """
-        response = self._once(method, path, data, headers, options)
-        if response.status_code == 401 and method == "GET":
-            response = self._once(method, path, data, headers, options)
-        return response
-
-    def _once(
-        self, method: str, path: str, data: Any, headers: Mapping[str, str] | None, options: Mapping[str, Any]
-    ) -> requests.Response:
-        if not adapter_of(self._session).is_ready:  # nothing is waited for any more, and its slot is its own
-            self._ensure_token()
-        sent: dict[str, Any] = {}
-        if method == "GET":
-            sent = {"params": data}
-        elif isinstance(data, str):
-            sent = {"data": data.encode()}
-        elif method != "DELETE" or data is not None:
-            sent = {"data": encode({} if data is None else data)}
-        response = self._session.request(
-            method,
-            self._base + path,
-            headers={"Content-Type": "application/json", **self._headers(), **(headers or {})},
-            allow_redirects=False,
-            **sent,
-            **options,
-        )
-        if response.status_code == 401:
-            self._authorization = ""
-        return response
-
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> requests.Response:
+    def _send(self, method: str, path: str, body: str | None) -> requests.Response:
         try:
             response = self.request(method, path, body)
         except requests.RequestException as error:
@@ -248,30 +231,30 @@ class KashooClient:
             return response
         raise WriteFailed(outcomes.of_write(response.status_code, response.text))
 
-    def _written(self, response: requests.Response, resource: str, known_id: int | None = None) -> Written:
-        """Understand the four answers a create may give: entity, URL in the body, Location, nothing.
+    def _written(self, response: requests.Response, kind: str, known_id: int | None) -> Written:
+        """Read the four possible answers to a create: the entity, a URL in the body, a Location header, nothing.
 
-        A 200 may carry something else too, such as an error, and any number in that is another record's.
+        A 200 may also contain something else, such as an error; a number in that is not the id of the new record.
 
         :param known_id: the record that was written to; None for a create.
         """
-        body = _parse(response)
+        body = parse(response)
         named = body.get("id") if isinstance(body, dict) else None
         if type(named) is int and named > 0 and known_id in {None, named}:
-            return Written(named, body)
+            return Written(named, Entry(kind, body, self.profile))
         if "html" in response.headers.get("Content-Type", ""):
             found = None
         elif known_id is not None:
             found = known_id if named is None else None
         else:
             addresses = (response.headers.get("Location"), _only_text(response, body))
-            found = next(filter(None, (self._id_in(each, resource) for each in addresses)), None)
+            found = next(filter(None, (self._id_in(each, kind) for each in addresses)), None)
         if found is None:
             raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER))
         return Written(found, None)
 
     def _id_in(self, address: Any, resource: str) -> int | None:
-        """Read the id off the address of a record in one collection; any other address has none for us."""
+        """Extract the id from the address of a record in one collection; None for any other address."""
         if not isinstance(address, str) or not _URL.fullmatch(address.strip()):
             return None
         path = re.split("[?#]", address.strip())[0].rstrip("/")
@@ -283,7 +266,7 @@ class KashooClient:
         found = self._read(path, query)
         if not isinstance(found, list):
             raise ConfigurationError(
-                f"Kashoo has no list at {path}.",
+                f"Kashoo does not return a list at {path}.",
                 remedy=f"Check business_id, host and profile of connection {self.connection}.",
             )
         return found
@@ -295,7 +278,7 @@ class KashooClient:
         response = self.request("GET", path, dict(query))
         status = response.status_code
         if status == 200:
-            parsed = _parse(response)
+            parsed = parse(response)
             if parsed is None:
                 raise Broken("it answered, but not with JSON")
             return parsed
@@ -314,80 +297,9 @@ class KashooClient:
             f"Kashoo refused to read {path} ({status}).", remedy=f"Check the profile of connection {self.connection}."
         )
 
-    def _headers(self) -> dict[str, str]:
-        return {"Accept": "application/json", "Authorization": self._authorization}
-
-    def _ensure_token(self) -> None:
-        needed = max(RENEW_BEFORE_SECONDS, adapter_of(self._session).deadline_seconds)
-        if not self._authorization or self._clock() > self._expires - needed:
-            read_with_retries(self._log_in, "Kashoo", self._sleep)
-
-    def _log_in(self) -> None:
-        """Get a token: HTTP Basic, answered by an object or by bare text (both evidenced)."""
-        response = self._session.post(
-            self._base + self.profile.token,
-            auth=HTTPBasicAuth(self._login.encode(), self._password.encode()),  # of text, requests takes Latin-1 alone
-            headers={"Accept": "application/json"},
-            data={"duration": self.profile.token_duration_ms},
-            allow_redirects=False,
-        )
-        if response.status_code == 429 or response.status_code >= 500:
-            raise TryAgain(f"status {response.status_code}")
-        if response.status_code == 404:
-            raise ConfigurationError(
-                f"Kashoo has nothing at {self.profile.token}.",
-                remedy=f"Check the host of connection {self.connection}, with its path.",
-            )
-        token = _parse(response)
-        if isinstance(token, dict) and "authenticationCode" in token:
-            self._authorization = "TOKEN json:" + json.dumps(token, separators=(",", ":"))
-            self._expires = float(token.get("expiryDate") or 0) / 1000 or self._clock() + 3600
-            return
-        text = response.text.strip()
-        if response.status_code != 200 or not re.fullmatch(r"[A-Za-z0-9-]{16,64}", text):
-            raise self._bad_credentials()
-        self._authorization, self._expires = f"TOKEN uuid:{text}", self._clock() + 3600
-
-    def _bad_credentials(self) -> AuthenticationError:
-        return AuthenticationError(
-            "Kashoo refused the login.", remedy=f"Check login and password of connection {self.connection}."
-        )
-
-
-def never_left(error: requests.RequestException) -> bool:
-    """Say whether a request that failed was surely not sent: there was no connection to send it on."""
-    said = repr(error)
-    return isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in said or "NameResolutionError" in said
-
-
-def encode(body: Mapping[str, Any]) -> str:
-    """Write JSON; a decimal keeps its digits.
-
-    :raises ValueError: for a decimal with more digits than a JSON number carries safely.
-    """
-    return json.dumps(body, default=_number, ensure_ascii=False)
-
-
-def _number(value: Any) -> int | float:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} has no JSON form here")
-    if value == value.to_integral_value():
-        return int(value)
-    number = float(value)
-    if Decimal(repr(number)) != value:
-        raise ValueError("a quantity has more digits than JSON carries")
-    return number
-
-
-def _parse(response: requests.Response) -> Any:
-    try:
-        return json.loads(response.text, parse_float=Decimal)
-    except ValueError:
-        return None
-
 
 def _only_text(response: requests.Response, body: Any) -> Any:
-    """Give the one text that an answer consists of, bare or in JSON; a text among others is not meant for us."""
+    """Return the only text of an answer, bare or in JSON; with several texts, it is not the address."""
     if body is None:
         return response.text
     return next(iter(body.values())) if isinstance(body, dict) and len(body) == 1 else body

@@ -1,8 +1,8 @@
-"""What an answer of Kashoo means, in one table: whether anything was written, and who has to act.
+"""What Kashoo's answers mean, in one table: whether anything was written, and who has to act.
 
-Assumed throughout: the API's status codes and error bodies are not documented where one can read them
-(only 401 and 404 are evidenced). For a write, only a status of this table proves that nothing was written;
-anything else after sending is ambiguous and is looked up, never repeated.
+All of it is assumed: the API's status codes and error bodies are not publicly documented (only 401 and
+404 are evidenced). For a write, only a status in this table proves that nothing was written; anything
+else after sending is ambiguous and is looked up, never repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Outcome:
     """One row of the table.
 
     :param event: what it means for an operation.
-    :param stop: the run cannot go on with other records either.
+    :param stop: the run cannot continue with other records either.
     """
 
     event: Event
@@ -27,12 +27,12 @@ class Outcome:
 
 
 REFUSED_BY_STATUS = {
-    400: Problem("refused", "Kashoo refused the record (400)", "Compare the record with the rules of your books."),
-    404: Problem("not_found", "Kashoo does not have this record or path (404)", "Was it removed by hand?"),
+    400: Problem("refused", "Kashoo refused the record (400)", "Check its customer, currency, accounts and taxes."),
+    404: Problem("not_found", "Kashoo does not have this record or path (404)", "Check if it was removed by hand."),
     405: Problem("not_allowed", "Kashoo does not allow this operation (405)", "Check the profile in the connection."),
-    413: Problem("too_large", "Kashoo found the record too large (413)", "Shorten descriptions or split the deal."),
+    413: Problem("too_large", "the record is too large for Kashoo (413)", "Shorten descriptions or split the deal."),
     415: Problem("refused", "Kashoo refused the content type (415)", "Check the profile in the connection."),
-    422: Problem("refused", "Kashoo refused the record (422)", "Compare the record with the rules of your books."),
+    422: Problem("refused", "Kashoo refused the record (422)", "Check its customer, currency, accounts and taxes."),
 }
 
 REFUSED_BY_BODY = (
@@ -42,10 +42,10 @@ REFUSED_BY_BODY = (
             "closed_period", "its date lies in a locked period", "Change the date in Salesforce, or unlock the period."
         ),
     ),
-    ("currency", Problem("currency", "the business does not have its currency", "Add the currency in Kashoo.")),
+    ("currency", Problem("currency", "Kashoo does not accept its currency", "Correct it in Salesforce or Kashoo.")),
     ("tax", Problem("tax", "Kashoo does not accept its tax code", "Correct taxCode in the mapping.")),
     ("account", Problem("account", "Kashoo does not accept its account", "Correct account in the mapping.")),
-    ("contact", Problem("contact", "Kashoo does not accept its customer", "Look at the customer in Kashoo.")),
+    ("contact", Problem("contact", "Kashoo does not accept its customer", "Correct the customer in Kashoo.")),
 )
 
 STOPS = {
@@ -60,19 +60,19 @@ STOPS = {
         stop=True,
     ),
 }
-"""Only 403 proves that nothing was written; 402 may come from a limit that is counted afterwards."""
+"""Only 403 proves that nothing was written; 402 may come from a limit that is checked after writing."""
 
-TURNED_AWAY = Problem("rate_limit", "Kashoo asked to slow down (429)", "Nothing: it is sent again by itself.")
-NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing: it is sent again by itself.")
-TOO_LATE = Problem("too_late", "its deadline passed before it could be sent", "Nothing: it is sent again by itself.")
+TURNED_AWAY = Problem("rate_limit", "Kashoo asked to slow down (429)", "Nothing to do: it is sent again.")
+NOT_SENT = Problem("unreachable", "Kashoo could not be reached", "Nothing to do: it is sent again.")
+TOO_LATE = Problem("too_late", "its deadline passed before it could be sent", "Nothing to do: it is sent again.")
 NO_ANSWER = Problem(
-    "no_answer", "sent, but no answer came that one can trust", "Nothing: it is looked up before anything is sent."
+    "no_answer", "it was sent, but Kashoo gave no conclusive answer", "Nothing to do: it is looked up before a new try."
 )
 NOT_GONE = Problem(
-    "not_gone", "Kashoo said yes to removing it, and it still stands", "Nothing: it is looked up by itself."
+    "not_gone", "Kashoo reported that it was removed, but it still exists", "Nothing to do: it is looked up again."
 )
 NOT_CHANGED = Problem(
-    "not_changed", "Kashoo said yes to changing it, and it is as it was", "Nothing: it is looked up by itself."
+    "not_changed", "Kashoo reported success, but the record is unchanged", "Nothing to do: it is looked up again."
 )
 
 
@@ -80,7 +80,7 @@ def of_write(status: int, body: str) -> Outcome:
     """Classify the answer to a write that was not confirmed.
 
     :param status: HTTP status.
-    :param body: read here to tell reasons apart; it goes nowhere else.
+    :param body: used to find the reason, and for nothing else.
     """
     if status == 429:
         return Outcome(Event.TURNED_AWAY, TURNED_AWAY)

@@ -1,7 +1,7 @@
-"""The Kashoo profile: everything of its API that this package speaks, in one table.
+"""The Kashoo profile: everything of Kashoo's API that this package uses, in one table.
 
 Marks: ``C`` seen in code of real clients, ``D`` in official documents, ``G`` assumed. The connection's
-extra ``profile`` overrides any entry, so that an assumption that turns out wrong needs no new release.
+extra ``profile`` overrides any entry, so that a wrong assumption can be corrected without a new release.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.kinds import CUSTOMER, KINDS
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Profile:
     remove_verb: str = "DELETE"  # G: voids an invoice; it then answers with removed: true, or not at all
     only_listed: tuple[str, ...] = ("item",)  # G: collections without a GET of one record
     page_size: int = 100  # C: used by every client seen; the server's own maximum is unknown
-    token_duration_ms: int = 90_000_000  # C as a number, G that it counts milliseconds
+    token_duration_ms: int = 90_000_000  # C as a number, G that it is in milliseconds
     invoice_reference: str = "memo"  # C as a field, G that it can be written
     customer_reference: str = "notes"  # G
     item_reference: str = "description"  # G
@@ -53,15 +54,19 @@ class Profile:
     )
 
     def collection(self, resource: str, business_id: str) -> str:
-        """Give the path of a collection such as ``invoice``."""
+        """Return the path of a collection such as ``invoice``."""
         return str(getattr(self, resource)).format(b=business_id)
 
     def entity(self, resource: str, business_id: str, ident: int) -> str:
-        """Give the path of one record."""
+        """Return the path of one record."""
         return self.one.format(collection=self.collection(resource, business_id), id=ident)
 
+    def paths(self, resource: str) -> Mapping[str, str]:
+        """Return field of a mapping -> its path in Kashoo's JSON, without lines."""
+        return self.customer_fields if resource == CUSTOMER.name else {name: name for name in KINDS[resource].fields}
+
     def reference_field(self, resource: str) -> str:
-        """Name the text field that carries our reference."""
+        """Return the text field that contains our reference."""
         return str(getattr(self, f"{resource}_reference"))
 
     def overridden(self, values: Mapping[str, Any]) -> Profile:

@@ -28,18 +28,18 @@ from airflow_provider_kashoo.core.errors import (
 from airflow_provider_kashoo.core.values.dates import parse_instant, soql_instant
 
 MAX_COLLECTION = 200
-PERHAPS_WRITTEN = "Some records may have been written; all of them are told again, by Id."
+PERHAPS_WRITTEN = "Some records may have been written; all of them are written again, by Id."
 TOGETHER = 5
 A_MOMENT = timedelta(minutes=2)
 LISTED_DELETED = timedelta(days=14)
-"""How far back deleted records are asked for; Salesforce lists those of 15 days."""
+"""How far back deleted records are read; Salesforce lists those of the last 15 days."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Session:
-    """A login, as simple-salesforce or anything else obtained it.
+    """A login, however it was obtained.
 
     :param instance_url: scheme, host and port of the org.
     """
@@ -50,9 +50,9 @@ class Session:
 
 @dataclass(frozen=True)
 class Organization:
-    """The org we speak to.
+    """The connected org.
 
-    :param currency: its own currency; None when it does not say.
+    :param currency: its currency; None if it does not report one.
     """
 
     id: str
@@ -65,8 +65,8 @@ class Clock:
     """The server's time.
 
     :param now: UTC whole seconds.
-    :param covered: every change stamped before this is visible to queries, UTC; None when the object cannot tell.
-    :param gone: ids of records deleted since the time that was asked for, also those that left the recycle bin.
+    :param covered: every change stamped before this is visible to queries, UTC; None if not known for the object.
+    :param gone: ids of records deleted since the given time, also those no longer in the recycle bin.
     """
 
     now: datetime
@@ -76,10 +76,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Found:
-    """What a query found.
+    """The result of a query.
 
-    :param total: how many records, known from the first page.
-    :param records: further pages are read as they are asked for.
+    :param total: number of records, known from the first page.
+    :param records: the records; further pages are read on demand.
     """
 
     total: int
@@ -90,9 +90,9 @@ class SalesforceClient:
     """One org.
 
     :param session: made by :func:`~.transport.new_session`.
-    :param log_in: gives a fresh login; called at start and once more after a 401.
+    :param log_in: returns a new login; called at the start and once more after a 401.
     :param version: API version such as ``67.0``.
-    :param connection: what to name in a message about the login.
+    :param connection: Airflow connection id, named in messages about the login.
     """
 
     def __init__(
@@ -109,36 +109,36 @@ class SalesforceClient:
         self._path = f"/services/data/v{version}"
         self._login: Session | None = None
         self._described: dict[str, ObjectInfo] = {}
-        self._told: tuple[datetime, float] | None = None  # the server's time by its last answer, and ours, monotonic
+        self._server_time: tuple[datetime, float] | None = None  # of its last answer, and ours then, monotonic
 
     @property
     def requests_sent(self) -> int:
-        """How many requests left this session."""
+        """Number of requests sent."""
         return adapter_of(self._http).requests_sent
 
     def ready(self) -> AbstractContextManager[None]:
-        """Give what is journalled and sent in here one deadline; see :meth:`.transport.MeteredAdapter.ready`."""
-        return adapter_of(self._http).ready()
+        """Set one deadline for what is journalled and sent within; see :meth:`.transport.MeteredAdapter.ready`."""
+        return adapter_of(self._http).ready(lambda: None)
 
     def now(self) -> datetime:
-        """Tell the server's clock, UTC whole seconds, from the Date of an answer."""
+        """Return the server's time, UTC whole seconds, from the Date header of an answer."""
         self.json("GET", "/limits")
         return self._now()
 
     def clock(self, sobject: str, since: datetime | None = None) -> Clock:
-        """Tell the server's clock, up to when every change of an object is visible, and what is gone for good.
+        """Return the server's time, up to when all changes of an object are visible, and which records were deleted.
 
         Salesforce's ``latestDateCovered`` is the start of the oldest transaction that is still open, and its list of
         deleted records reaches back 15 days (both evidenced).
 
-        :param since: list what was deleted since then; None for nothing.
+        :param since: list records deleted since then; None for no list.
         """
         if not self.describe(sobject).replicateable:
             return Clock(self.now(), None, frozenset())
         try:
             return self._clock(sobject, since)
         except ConfigurationError:
-            return self._clock(sobject, since)  # our own clock was wrong; by now the server's is known
+            return self._clock(sobject, since)  # our own clock was wrong; now the server's time is known
 
     def _clock(self, sobject: str, since: datetime | None) -> Clock:
         now = self._now()
@@ -146,7 +146,7 @@ class SalesforceClient:
         if since:
             paths.append(self._span_path(sobject, "deleted", max(since, now - LISTED_DELETED), now))
         updated, *listed = self._together(paths, needed=1)
-        # A list that Salesforce refuses, because it is too long, is left to the week's sweep.
+        # If Salesforce refuses the list as too long, the weekly sweep finds these records.
         gone = (row["id"] for each in listed if isinstance(each, dict) for row in each["deletedRecords"])
         return Clock(self._now(), parse_instant(updated["latestDateCovered"]), frozenset(gone))
 
@@ -155,20 +155,20 @@ class SalesforceClient:
         return f"/sobjects/{sobject}/{kind}/?start={quote(soql_instant(start))}&end={quote(soql_instant(end))}"
 
     def _now(self) -> datetime:
-        if self._told is None:
+        if self._server_time is None:
             return datetime.now(UTC).replace(microsecond=0)
-        then, at = self._told
+        then, at = self._server_time
         return then + timedelta(seconds=int(time.monotonic() - at))
 
     def organization(self) -> Organization:
         """Read the org's id and currency.
 
-        ``DefaultCurrencyIsoCode`` is assumed: other clients read it, the object reference does not list it.
+        ``DefaultCurrencyIsoCode`` is assumed: other clients read it, but the object reference does not list it.
         """
         texts = (soql.ORGANIZATION, soql.ORGANIZATION_CURRENCY)
         known, money = self._together([self._query_path(text) for text in texts], needed=1)
         row = known["records"][0]
-        # An org that lacks the field answers with an error in place of a page.
+        # An org without the field answers with an error instead of a page.
         currency = money["records"][0]["DefaultCurrencyIsoCode"] if isinstance(money, dict) else None
         return Organization(row["Id"], row["Name"], currency)
 
@@ -182,17 +182,18 @@ class SalesforceClient:
         return self._described[sobject]
 
     def described(self) -> dict[str, Any]:
-        """Give every describe read so far, as JSON takes it."""
+        """Return every describe read so far, in JSON types."""
         return {name: to_json(info) for name, info in self._described.items()}
 
     def recall(self, described: Mapping[str, Any]) -> None:
-        """Take describes that were read a moment ago, from :meth:`described`."""
-        self._described = {name: from_json(info) for name, info in described.items()} | self._described
+        """Reuse recent describes from :meth:`described`, unless an older version of this package wrote them."""
+        whole = {name: info for name, info in described.items() if "key_prefix" in info}
+        self._described = {name: from_json(info) for name, info in whole.items()} | self._described
 
     def query(self, text: str, *, deleted: bool = False) -> Iterator[Record]:
-        """Run a query to its last page; numbers are exact decimals.
+        """Run a query and read all pages; numbers are exact decimals.
 
-        :param deleted: see records in the recycle bin too.
+        :param deleted: include records in the recycle bin.
         :raises UnreachableError: when fewer records came than Salesforce counted.
         """
         yield from self._rest(self.json("GET", self._query_path(text, deleted=deleted)))
@@ -213,12 +214,12 @@ class SalesforceClient:
                 break
             page = self.json("GET", page["nextRecordsUrl"].removeprefix(self._path))
         if seen != total:
-            raise UnreachableError(f"Salesforce counted {total} records and sent {seen}.", remedy="It is read again.")
+            raise UnreachableError(f"Salesforce counted {total} records but sent {seen}.", remedy="The task retries.")
 
     def _together(self, paths: Sequence[str], *, needed: int | None = None) -> list[Any]:
         """Send several reads as one request.
 
-        :param needed: of how many, counted from the first, a refusal is an error; None for all.
+        :param needed: number of reads, from the first, whose refusal is an error; None for all.
         :returns: the body of each answer.
         """
         asked = [
@@ -241,11 +242,11 @@ class SalesforceClient:
         return f"/{'queryAll' if deleted else 'query'}/?q={quote(text)}"
 
     def update(self, records: Sequence[tuple[str, Record]]) -> list[Problem | None]:
-        """Update records by Id, which may be repeated safely.
+        """Update records by Id; this may be repeated safely.
 
-        :param records: (object, fields with ``Id``), at most 200; each succeeds or fails by itself.
+        :param records: (object, fields with ``Id``), at most 200; each succeeds or fails on its own.
         :returns: one entry per record, None where it was written.
-        :raises UnreachableError: when no answer came in time; any of them may have been written.
+        :raises UnreachableError: when there was no answer in time; any of them may have been written.
         """
         body = {
             "allOrNone": False,
@@ -266,14 +267,14 @@ class SalesforceClient:
         try:
             return json.loads(answer.text, parse_float=Decimal, parse_int=_integer)
         except ValueError:
-            raise UnreachableError("Salesforce answered with something that is not JSON.") from None
+            raise UnreachableError("Salesforce's answer is not JSON.") from None
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send what may be repeated: reads, updates by Id, and jobs that only read.
+        """Send a request that may be repeated: reads, updates by Id, and jobs that only read.
 
-        :param path: behind ``/services/data/vNN.0``.
+        :param path: after ``/services/data/vNN.0``.
         :raises ConfigurationError: for a request that can never succeed.
-        :raises UnreachableError: when it failed four times.
+        :raises UnreachableError: after four failures.
         """
         return read_with_retries(lambda: self._once(method, path, renew=True, **options), "Salesforce", self._sleep)
 
@@ -291,7 +292,7 @@ class SalesforceClient:
         url = self._login.instance_url + self._path + path
         response = self._http.request(method, url, headers=headers, allow_redirects=False, **options)
         if date := response.headers.get("Date"):
-            self._told = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()
+            self._server_time = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()
         if response.status_code in {200, 201, 204}:
             return response
         if response.status_code == 401:
@@ -299,7 +300,7 @@ class SalesforceClient:
             if renew:
                 return self._once(method, path, renew=False, accept=accept, **options)
             raise AuthenticationError(
-                "Salesforce refused a fresh login.", remedy=f"Check connection {self.connection} and its user."
+                "Salesforce refused a new login.", remedy=f"Check connection {self.connection} and its user."
             )
         raise refusal(response.status_code, _errors(response))
 
@@ -313,7 +314,7 @@ def _number(value: Any) -> int | float:
         raise TypeError(f"{type(value).__name__} has no JSON form here")
     number = float(value)
     if Decimal(repr(number)) != value:
-        raise ValueError("an amount has more digits than JSON carries")
+        raise ValueError("an amount has more digits than JSON represents exactly")
     return number
 
 

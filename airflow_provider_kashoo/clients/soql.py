@@ -1,7 +1,7 @@
 """Every SOQL string this package sends.
 
-``when`` is never pushed into a query: a deal that stops matching must be seen. Instants are unquoted UTC,
-because date literals would count in the user's time zone (evidenced).
+``when`` is never part of a query: a deal that stops matching must be read too. Instants are unquoted UTC,
+because date literals would use the user's time zone (evidenced).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_kashoo.core.window import Window
 
 IDS_PER_QUERY = 200
 MAX_QUERY = 16_000
-"""Bytes of a query in a URI, which Salesforce takes up to 16,384 of (evidenced)."""
+"""Most bytes of a query in a URI; Salesforce allows 16,384 for the URI (evidenced)."""
 
 ORGANIZATION = "SELECT Id, Name, IsSandbox FROM Organization"
 ORGANIZATION_CURRENCY = "SELECT DefaultCurrencyIsoCode FROM Organization"
@@ -27,47 +27,47 @@ def _within(window: Window, path: str = "SystemModstamp") -> str:
 
 def _quoted(ids: Iterable[str]) -> str:
     if bad := [ident for ident in ids if not ident.isalnum()]:
-        raise ValueError(f"{bad[0]!r} is no Salesforce id")
+        raise ValueError(f"{bad[0]!r} is not a Salesforce id")
     return ", ".join(f"'{ident}'" for ident in ids)
 
 
 def fits_a_uri(text: str) -> bool:
-    """Say whether a query can be sent by GET; a longer one needs a bulk job, whose text goes in a body."""
+    """Return whether a query can be sent by GET; a longer one needs a bulk job, which sends it in the body."""
     return len(quote(text)) <= MAX_QUERY
 
 
 def changed(sobject: str, window: Window, more: Sequence[str] = ()) -> str:
-    """Find ids and stamps of the records of one object that changed in a window, deleted ones included."""
+    """Find ids and time stamps of records that changed in a window, deleted ones included."""
     names = ", ".join(["Id", "SystemModstamp", "IsDeleted", *more])
     return f"SELECT {names} FROM {sobject} WHERE {_within(window)} ORDER BY SystemModstamp, Id"
 
 
 def changed_since(sobject: str, instant: datetime) -> str:
-    """Find what changed at an instant or later."""
+    """Find records that changed at an instant or later."""
     return f"SELECT Id FROM {sobject} WHERE SystemModstamp >= {soql_instant(instant)} ORDER BY SystemModstamp, Id"
 
 
 def in_window(sobject: str, paths: Sequence[str], window: Window, relationship: str | None = None) -> str:
-    """Read whole what changed in a window, or what belongs to it; unordered, so that Salesforce may split the work.
+    """Read all fields of records that changed in a window; unordered, so that Salesforce may split the work.
 
-    :param relationship: to the record whose stamp counts; None for the record's own.
+    :param relationship: to the record whose time stamp decides; None for the record itself.
     """
     path = f"{relationship}.SystemModstamp" if relationship else "SystemModstamp"
     return f"SELECT {', '.join(paths)} FROM {sobject} WHERE {_within(window, path)}"
 
 
 def changed_parents(child: str, parent_field: str, window: Window) -> str:
-    """Find parents of the lines that changed or were deleted in a window."""
+    """Find the parents of lines that changed or were deleted in a window."""
     return f"SELECT Id, {parent_field} FROM {child} WHERE {_within(window)} ORDER BY SystemModstamp, Id"
 
 
 def changed_by_reference(sobject: str, reference: str, window: Window, *, owner: str = "Id") -> str:
-    """Find records whose referenced record changed: an approval on the Account releases yesterday's deal."""
+    """Find records whose referenced record changed: approving an Account releases its earlier deals."""
     return f"SELECT {owner} FROM {sobject} WHERE {_within(window, f'{reference}.SystemModstamp')} ORDER BY Id"
 
 
 def newest_stamp(sobject: str, after: datetime) -> str:
-    """Find the newest stamp of one object after an instant: one row, or none."""
+    """Find the newest time stamp of one object after an instant: one row, or none."""
     return (
         f"SELECT SystemModstamp FROM {sobject} WHERE SystemModstamp > {soql_instant(after)} "
         "ORDER BY SystemModstamp DESC LIMIT 1"
@@ -77,7 +77,7 @@ def newest_stamp(sobject: str, after: datetime) -> str:
 def by_ids(
     sobject: str, paths: Sequence[str], ids: Sequence[str], *, key: str = "Id", order: str = "Id"
 ) -> Iterator[str]:
-    """Read whole records by id, or children by their parent's id, in queries of bearable length."""
+    """Read whole records by id, or children by their parent's id, in queries of limited length."""
     for start in range(0, len(ids), IDS_PER_QUERY):
         wanted = _quoted(ids[start : start + IDS_PER_QUERY])
         yield f"SELECT {', '.join(paths)} FROM {sobject} WHERE {key} IN ({wanted}) ORDER BY {order}"

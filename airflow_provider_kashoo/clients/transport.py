@@ -1,4 +1,4 @@
-"""One adapter under each session: budget, deadline and metering. Nothing goes around it, tokens included."""
+"""One adapter under each session: budget, deadline and metering, for every request, tokens included."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 16
 READ_ATTEMPTS = 4
 DEFAULT_CLOSURE = 60.0
-"""Seconds the budget is closed after a 429 that does not say for how long (assumed)."""
+"""Seconds for which the budget is closed after a 429 without a time (assumed)."""
 
 LONGEST_CLOSURE = 86_400.0
-"""Seconds; whoever asks for more is asked again after a day, so that a slip of theirs does not stop us for good."""
+"""Seconds; a longer pause ends after a day, so that a wrong value does not stop the sync for good."""
 
 
 class Budget(Protocol):
-    """What this room needs of a budget; the store implements it."""
+    """The budget as this package needs it; the store implements it."""
 
     def acquire(self, deadline_seconds: float, wanted: int = 1, /) -> list[int]:
-        """Take a slot, or several at once, waiting if that is short."""
+        """Take one or several slots; waits if the wait is short."""
 
     def release(self, slot: int) -> None:
-        """Book that the slot's request was answered."""
+        """Record that the slot's request was answered."""
 
     def close(self, seconds: float) -> None:
-        """Shut the budget for everyone."""
+        """Close the budget for everyone."""
 
 
 class Unlimited:
-    """A budget without limits, for the side that needs none."""
+    """A budget without limits."""
 
     def acquire(self, _: float, wanted: int = 1, /) -> list[int]:
-        """Give slots; there are always some."""
+        """Return slots; there is no limit."""
         return [0] * wanted
 
     def release(self, slot: int) -> None:
@@ -58,14 +58,17 @@ class Unlimited:
 
 
 class TooLate(requests.RequestException):
-    """A request that was not sent, because the deadline of what is journalled for it had passed."""
+    """A request that was not sent, because its journalled deadline had passed."""
+
+
+T = TypeVar("T")
 
 
 class MeteredAdapter(HTTPAdapter):
-    """Sends a request only with a slot of the budget, reads its answer within a total deadline.
+    """Takes a slot of the budget for each request, and reads its answer within a total deadline.
 
-    :param deadline_seconds: from sending to the last byte; a slow answer cannot stretch it.
-    :param clock: seconds that only rise; replaced in tests.
+    :param deadline_seconds: from sending to the last byte; a slow answer does not extend it.
+    :param clock: monotonic seconds; replaced in tests.
     """
 
     def __init__(self, budget: Budget, deadline_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,29 +79,29 @@ class MeteredAdapter(HTTPAdapter):
 
     @property
     def is_ready(self) -> bool:
-        """Whether this thread has made a request ready, and did not send it yet."""
+        """Whether this thread has prepared a request and not sent it yet."""
         return self._deadline is not None and bool(self._slots)
 
     @contextmanager
-    def ready(self, prepare: Callable[[], None] = lambda: None, reads: int = 0) -> Iterator[None]:
-        """Take a slot now for the next request of this thread, so that a wait comes before the journal.
+    def ready(self, prepare: Callable[[], T], reads: int = 0) -> Iterator[T]:
+        """Take a slot now for the next request of this thread, so that waiting comes before journalling.
 
-        What is journalled and sent in here has one deadline, which begins now: a process that was paused since
-        does not send any more what another one may have looked up and settled meanwhile.
+        What is journalled and sent within has one deadline, which starts after ``prepare``: a process that was
+        paused does not send a write that another one may have looked up and closed in the meantime.
 
-        :param prepare: called between slot and deadline, because what the request needs may have ended, or changed,
-            while the slot was waited for. The slot of the request itself is kept.
-        :param reads: how many requests of ``prepare`` have slots taken together with that one, so that nothing is
-            waited for between them. Where a window of the budget has fewer, they take theirs one by one.
+        :param prepare: called between slot and deadline, because what the request depends on may have changed while
+            waiting for the slot. The slot of the request itself stays reserved. Its result is yielded.
+        :param reads: number of requests that ``prepare`` sends; their slots are taken together with that one, so that
+            there is no wait between them. If a window of the budget has fewer, they take theirs one by one.
         """
         self._held.slots = self.budget.acquire(self.deadline_seconds, 1 + reads)
         self._held.kept = 1 if len(self._slots) > reads else 0
         try:
-            prepare()
+            prepared = prepare()
             if not self._slots:
                 self._held.slots = self.budget.acquire(self.deadline_seconds)
             self._held.until = self.clock() + self.deadline_seconds
-            yield
+            yield prepared
         finally:
             unused, self._held.slots, self._held.until, self._held.kept = self._slots, [], None, 0
             for slot in unused:
@@ -107,17 +110,17 @@ class MeteredAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         """Send one request; see :meth:`requests.adapters.HTTPAdapter.send`.
 
-        :raises TooLate: when nothing was sent, see :meth:`ready`.
+        :raises TooLate: when it was not sent, see :meth:`ready`.
         """
         slot = self._take_slot()
         try:
             now = self.clock()
             until = self._deadline or now + self.deadline_seconds
-            left = until - now
-            if left <= 0:
+            remaining = until - now
+            if remaining <= 0:
                 raise TooLate("the deadline passed before it was sent")
             self.requests_sent += 1
-            response = super().send(request, **options | {"stream": True, "timeout": left})
+            response = super().send(request, **options | {"stream": True, "timeout": remaining})
             self._read(response, until)
         finally:
             self.budget.release(slot)
@@ -134,21 +137,21 @@ class MeteredAdapter(HTTPAdapter):
         return getattr(self._held, "until", None)
 
     def _take_slot(self) -> int:
-        kept = self._held.kept if self._slots and self._deadline is None else 0  # for what is made ready
+        kept = self._held.kept if self._slots and self._deadline is None else 0  # for the prepared request
         return self._slots.pop() if len(self._slots) > kept else self.budget.acquire(self.deadline_seconds)[0]
 
     def _read(self, response: requests.Response, deadline: float) -> None:
-        """Read a body; one that came whole is taken however late it is, because what it says of a write is true."""
+        """Read a body; a complete one counts however late it is, because it proves the outcome of a write."""
         body = bytearray()
         try:
             while chunk := response.raw.read1(CHUNK, decode_content=True):
                 body += chunk
                 if self.clock() > deadline and response.raw.length_remaining != 0:
                     response.close()
-                    raise requests.ReadTimeout("the answer did not end before its deadline")
+                    raise requests.ReadTimeout("the answer was not complete before its deadline")
         except HTTPError as error:
-            raise requests.ConnectionError("the answer was cut") from error
-        response._content = bytes(body)  # noqa: SLF001  what Response.content gives
+            raise requests.ConnectionError("the answer was cut off") from error
+        response._content = bytes(body)  # noqa: SLF001  the value of Response.content
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         response.raw.release_conn()
 
@@ -163,7 +166,7 @@ def new_session(budget: Budget, deadline_seconds: float) -> requests.Session:
 
 
 def adapter_of(session: requests.Session) -> MeteredAdapter:
-    """Give the adapter of a session made by :func:`new_session`."""
+    """Return the adapter of a session made by :func:`new_session`."""
     adapter = session.get_adapter("https://")
     if not isinstance(adapter, MeteredAdapter):
         raise TypeError("the session was not made by new_session")
@@ -171,7 +174,7 @@ def adapter_of(session: requests.Session) -> MeteredAdapter:
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Read ``Retry-After`` in seconds or as a date, a day at most; None when it is absent or unreadable."""
+    """Read ``Retry-After`` in seconds or as a date, at most a day; None when missing or unreadable."""
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]+", value):
         return min(float(value), LONGEST_CLOSURE)
@@ -183,30 +186,27 @@ def retry_after(response: requests.Response) -> float | None:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Take a date without a zone for UTC, as HTTP's dates are."""
+    """Treat a date without a zone as UTC, as HTTP does."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class TryAgain(Exception):
-    """A read was answered, and not served this time."""
+    """A read got an error answer, and may succeed later."""
 
 
 class Broken(TryAgain):
-    """It was answered with an error of the other side, which may be the record's."""
+    """The other side had an error, perhaps with this record only."""
 
 
 class NotServed(UnreachableError):
-    """A read ended in such an error after every try."""
-
-
-T = TypeVar("T")
+    """A read ended in :class:`Broken` on every try."""
 
 
 def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float], None] = time.sleep) -> T:
-    """Run a read, again after a pause when it raises :class:`TryAgain` or the connection fails.
+    """Run a read; retry after a pause when it raises :class:`TryAgain` or the connection fails.
 
     :param side: name used in the message, ``Kashoo`` or ``Salesforce``.
-    :raises UnreachableError: when it failed four times.
+    :raises UnreachableError: after four failures.
     """
     attempts = Retrying(
         retry=retry_if_exception_type((TryAgain, requests.ConnectionError, requests.Timeout)),
@@ -222,7 +222,7 @@ def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float],
 
 
 def unreachable(side: str, error: Exception) -> UnreachableError:
-    """Say that a side cannot be reached, without the URL's query or any body."""
+    """Make the error for a side that cannot be reached, without the URL's query or any body."""
     cause = str(error) if isinstance(error, TryAgain) else type(error).__name__
     kind = NotServed if isinstance(error, Broken) else UnreachableError
     return kind(

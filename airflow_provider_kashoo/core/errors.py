@@ -2,7 +2,7 @@
 
 Every message answers four questions: what happened, to which record, what was and was not
 written, and what to do next. No message ever carries a request or answer body, a token or a
-secret: they end in task logs.
+secret, because messages go into task logs.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class AuthenticationError(SyncError):
 
 
 class UnreachableError(SyncError):
-    """A side did not answer, or answered that it cannot serve now. The task is tried again."""
+    """A side did not answer, or answered that it is not available now. The task is tried again."""
 
 
 class UnreadableError(UnreachableError):
-    """Kashoo answers, but does not give one record. That record waits, the others go on."""
+    """Kashoo answers, but cannot return one record. That record waits; the others go on."""
 
     @property
     def problem(self) -> Problem:
         """Why the record is parked."""
-        cause = "Kashoo answers, but does not give its record"
-        return Problem("unreadable", cause, "Open it in Kashoo; it is tried again by every run.")
+        cause = "Kashoo answers, but cannot return this record"
+        return Problem("unreadable", cause, "Open the record in Kashoo and correct it. Every run tries it again.")
 
 
 class RefusedError(SyncError):
-    """A request was answered with a status that is no yes; unless ``written`` says otherwise, it was refused for good.
+    """A request was answered with an error status; unless ``written`` says otherwise, retrying cannot help.
 
     :param status: HTTP status of the answer.
     :param error_class: a row of :mod:`airflow_provider_kashoo.clients.outcomes`.
@@ -71,7 +71,7 @@ class RefusedError(SyncError):
 
 
 class BudgetSpent(SyncError):
-    """The request budget has no free slot soon enough to wait for.
+    """The request limit is reached, and the wait for a free slot is too long for a worker.
 
     :param until: when a useful number of slots is free, epoch seconds UTC.
     """
@@ -79,20 +79,20 @@ class BudgetSpent(SyncError):
     def __init__(self, until: float) -> None:
         self.until = until
         super().__init__(
-            "The request budget is spent.",
+            "The request limit is reached.",
             written="What was written so far is journalled and will not be written again.",
-            remedy="The task goes on by itself when slots are free.",
+            remedy="The task continues by itself when requests are allowed again.",
         )
 
 
 class StoppedError(SyncError):
-    """The task was asked to stop; it ended after the request in flight, which is journalled."""
+    """The task was asked to stop; it finished and journalled the request in flight first."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Stopped on request.",
+            "The task was stopped on request.",
             written="What was written so far is journalled and will not be written again.",
-            remedy="Clear the task to go on.",
+            remedy="Clear the task to continue.",
         )
 
 
@@ -110,5 +110,5 @@ class Problem:
     fix: str
 
     def of(self, **words: str) -> Problem:
-        """Fill in the words that its cause leaves open."""
+        """Fill in the placeholders of the cause."""
         return replace(self, cause=self.cause.format(**words))

@@ -1,12 +1,13 @@
-"""What a mapping may fill in the books: each target's fields, their types, and which are required.
+"""What a customer, an item and an invoice are: fields, order of writing, parents, and how duplicates are recognised.
 
-The names are Kashoo's where the API is evidenced; flat names such as ``street`` are placed into
-Kashoo's nested objects by :mod:`airflow_provider_kashoo.clients.profile`.
+The only place that knows them by name. Field names are Kashoo's where its API is evidenced; flat names such as
+``street`` are moved into Kashoo's nested objects by :mod:`airflow_provider_kashoo.clients.profile`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 FieldType = Literal["text", "date", "money", "number", "link", "code"]
@@ -14,7 +15,7 @@ FieldType = Literal["text", "date", "money", "number", "link", "code"]
 
 @dataclass(frozen=True)
 class TargetField:
-    """One field of a target.
+    """One field of a kind.
 
     :param type: decides how a source value is converted: ``money`` becomes integer minor units,
         ``date`` an ISO day, ``number`` an exact decimal, ``code`` a name the books must know
@@ -25,55 +26,95 @@ class TargetField:
     required: bool = False
 
 
+@dataclass(frozen=True)
+class Kind:
+    """One kind of record of the books.
+
+    :param fields: what a mapping may fill.
+    :param lines: what it may fill of each line; empty for a kind without lines.
+    :param rungs: evidence that a record is already in the books -> the fields that must all agree; strongest first.
+    :param apart: the field whose different values prove two different records, even when all others agree.
+    :param identity: what a record without our reference says as it was sent, if it is the one that was sent.
+    :param billed: whether it bills a sale: once, with a date, lines and a total, and matched by our reference only.
+    """
+
+    name: str
+    fields: Mapping[str, TargetField]
+    lines: Mapping[str, TargetField] = field(default_factory=dict)
+    rungs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    apart: str | None = None
+    identity: tuple[str, ...] = ("name",)
+    billed: bool = False
+
+
 _TEXT = TargetField()
 
-CUSTOMER: dict[str, TargetField] = {
-    "name": TargetField(required=True),
-    "firstName": _TEXT,
-    "lastName": _TEXT,
-    "email": _TEXT,
-    "phone": _TEXT,
-    "street": _TEXT,
-    "city": _TEXT,
-    "province": _TEXT,
-    "postalCode": _TEXT,
-    "country": _TEXT,
-    "currency": _TEXT,
-    "notes": _TEXT,
-}
+CUSTOMER = Kind(
+    "customer",
+    {
+        "name": TargetField(required=True),
+        "firstName": _TEXT,
+        "lastName": _TEXT,
+        "email": _TEXT,
+        "phone": _TEXT,
+        "street": _TEXT,
+        "city": _TEXT,
+        "province": _TEXT,
+        "postalCode": _TEXT,
+        "country": _TEXT,
+        "currency": _TEXT,
+        "notes": _TEXT,
+    },
+    rungs={"same e-mail": ("email",), "same name and postal code": ("name", "postalCode")},
+    apart="name",  # two Accounts with one e-mail are two customers when they have two names
+)
 
-ITEM: dict[str, TargetField] = {
-    "name": TargetField(required=True),
-    "code": _TEXT,
-    "description": _TEXT,
-    "account": TargetField("code", required=True),
-    "taxCode": TargetField("code"),
-}
+ITEM = Kind(
+    "item",
+    {
+        "name": TargetField(required=True),
+        "code": _TEXT,
+        "description": _TEXT,
+        "account": TargetField("code", required=True),
+        "taxCode": TargetField("code"),
+    },
+    rungs={"same code": ("code",), "same name": ("name",)},
+    apart="code",
+)
 
-INVOICE: dict[str, TargetField] = {
-    "contact": TargetField("link", required=True),
-    "date": TargetField("date", required=True),
-    "dueDate": TargetField("date"),
-    "currency": TargetField(required=True),
-    "poNumber": _TEXT,
-    "memo": _TEXT,
-}
+INVOICE = Kind(
+    "invoice",
+    {
+        "contact": TargetField("link", required=True),
+        "date": TargetField("date", required=True),
+        "dueDate": TargetField("date"),
+        "currency": TargetField(required=True),
+        "poNumber": _TEXT,
+        "memo": _TEXT,
+    },
+    lines={
+        "item": TargetField("link"),
+        "description": _TEXT,
+        "quantity": TargetField("number"),
+        "amount": TargetField("money", required=True),
+        "account": TargetField("code", required=True),
+        "taxCode": TargetField("code", required=True),
+        "project": _TEXT,
+    },
+    identity=("contact", "date"),
+    billed=True,
+)
 
-INVOICE_LINE: dict[str, TargetField] = {
-    "item": TargetField("link"),
-    "description": _TEXT,
-    "quantity": TargetField("number"),
-    "amount": TargetField("money", required=True),
-    "account": TargetField("code", required=True),
-    "taxCode": TargetField("code", required=True),
-    "project": _TEXT,
-}
-
-LINKED_TARGETS = {"contact": "customer", "item": "item"}
-"""Link field -> the target its mapping must make."""
-
-BOOKS_TARGETS: dict[str, dict[str, TargetField]] = {"customer": CUSTOMER, "item": ITEM, "invoice": INVOICE}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (CUSTOMER, ITEM, INVOICE)}
 """In the order they are written: an invoice needs its customer and its items."""
+
+PARENTS = tuple(name for name, kind in KINDS.items() if not kind.billed)
+"""Kinds that are written only because an invoice needs them."""
+
+ORDER = {name: place for place, name in enumerate(KINDS)}
+
+LINKED_KINDS = {"contact": CUSTOMER.name, "item": ITEM.name}
+"""Link field -> the kind its mapping must make."""
 
 SETTLEMENT_SOURCE: dict[str, FieldType] = {
     "invoice_id": "text",
@@ -87,3 +128,8 @@ SETTLEMENT_SOURCE: dict[str, FieldType] = {
     "last_payment_date": "date",
 }
 """What a write-back mapping may read: an invoice with its payments, see :mod:`.settlement`."""
+
+
+def is_billed(kind: str) -> bool:
+    """Return whether a kind bills a sale; False for a Salesforce object."""
+    return kind in KINDS and KINDS[kind].billed

@@ -1,4 +1,4 @@
-"""Which stamps a run reads, and whether it may move the watermark.
+"""Which time stamps a run reads, and whether it may move the watermark.
 
 ================== ================================== ===================================== =========
 run                lower                              upper                                 watermark
@@ -12,9 +12,9 @@ since/until/limit  since, or as a manual run          min(until, now), or now - 
 
 ``now`` is the server's clock, never ours. Without a watermark, lower is the DAG's ``start_date``.
 
-Every upper is also at most ``covered``, the start of the oldest transaction still open, because a transaction
-stamps long before others see what it wrote; but ``covered`` counts as no older than ``now - covered_age``, so that
-one hung transaction does not hold up everything. What is thereby seen for certain: whatever is committed within
+Every upper is also at most ``covered``, the start of the oldest transaction still open, because a record is stamped
+long before its transaction is committed and visible; but ``covered`` counts as no older than ``now - covered_age``, so
+that one hung transaction does not block everything. Certain to be read is whatever is committed within
 ``max(margin, covered_age) + overlap`` of its stamp; without ``covered``, within ``margin + overlap``.
 """
 
@@ -29,14 +29,14 @@ from airflow_provider_kashoo.core.values.dates import floor_second
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What Airflow says of a run, in plain types.
+    """What Airflow knows about a run, in plain types.
 
-    :param run_id: Airflow's run id, or any name that is new for each run.
+    :param run_id: Airflow's run id, or any other unique name.
     :param run_type: ``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``; ours are ``replay`` and ``adopt``.
     :param interval_start: UTC; read only for scheduled and backfill runs, because a manual run's
         interval is the last full cron period and an event run has none.
     :param interval_end: UTC, exclusive.
-    :param first: where history begins when nothing was read yet (the DAG's ``start_date``).
+    :param first: lower end of the window when nothing was read yet (the DAG's ``start_date``).
     :param since: DAG param, UTC.
     :param until: DAG param, UTC.
     :param limit: DAG param: at most this many invoices, a test batch.
@@ -55,7 +55,7 @@ class RunFacts:
 
     @property
     def bounded_by_hand(self) -> bool:
-        """Say whether a person cut the window, so that it proves nothing about the rest."""
+        """Return whether a person limited the window, so that the watermark must not move."""
         return any(given is not None for given in (self.since, self.until, self.limit, self.only))
 
 
@@ -64,7 +64,7 @@ class Window:
     """Stamps in ``[lower, upper)``, UTC, whole seconds.
 
     :param moves: whether the watermark becomes ``upper`` when every record of the window is settled.
-    :param note: how the window came about, for the plan.
+    :param note: how the window was chosen, for the plan.
     """
 
     lower: datetime
@@ -74,7 +74,7 @@ class Window:
 
     @property
     def empty(self) -> bool:
-        """Say whether there is nothing to read."""
+        """Return whether there is nothing to read."""
         return self.upper <= self.lower
 
 
@@ -94,10 +94,10 @@ def delta_window(
     :param now: the server's clock, UTC.
     :param overlap: read again before the watermark, for what was committed late.
     :param margin: never read closer to now than this.
-    :param covered: start of the oldest transaction still open, asked for before the first query; None when not known.
+    :param covered: start of the oldest transaction still open, read before the first query; None when not known.
     :param covered_age: count ``covered`` as no older than this.
-    :raises ConfigurationError: when there is neither a watermark nor a beginning, or what a person gave can never
-        hold a record: ``since`` not before ``until``, or not before now.
+    :raises ConfigurationError: when there is neither a watermark nor a start, or when the window a person gave is
+        always empty: ``since`` not before ``until``, or not before now.
     """
     newest = now - margin
     if run.only is not None:
@@ -105,13 +105,13 @@ def delta_window(
     if run.bounded_by_hand:
         _refuse_nonsense(run.since, run.until, now)
         lower, upper = run.since or _start(run, watermark, overlap), min(run.until or newest, now)
-        moves, note = False, "bounded by hand: the watermark stays"
+        moves, note = False, "limited by hand: the watermark does not move"
     elif run.run_type == "backfill":
         lower, upper = _given(run.interval_start), min(_given(run.interval_end), newest)
         moves, note = False, "backfill"
     else:
         lower, upper = _start(run, watermark, overlap), newest
-        moves, note = True, "since the watermark" if watermark else "no watermark yet: from the beginning"
+        moves, note = True, "since the watermark" if watermark else "no watermark yet: from the start"
         if run.run_type == "scheduled":
             upper = min(_given(run.interval_end), newest)
             if watermark and run.interval_start:
@@ -119,16 +119,16 @@ def delta_window(
     if covered and covered < upper:
         oldest = now - covered_age
         upper = min(upper, max(covered, oldest))
-        since = f"a transaction in Salesforce is open since {covered.isoformat()}"
-        reason = "older than the limit, passed over" if covered < oldest else "read only up to there"
-        note = f"{note}; {since}: {reason}"
+        note += f"; read up to {floor_second(upper).isoformat()}"
+        hung = f", past a transaction in Salesforce that has been open since {covered.isoformat()}"
+        note += hung if covered < oldest else "; Salesforce has confirmed nothing newer yet"
     return _window(lower, upper, moves=moves, note=note)
 
 
 def moves_to(upper: datetime, *, lower: datetime, known: datetime | None) -> bool:
-    """Say whether a watermark that stands at ``known`` moves to the upper end of a window.
+    """Return whether a watermark at ``known`` moves to the upper end of a window.
 
-    It never moves back, and only when the window began at or before it, so that no gap is jumped.
+    It never moves back, and only moves when the window began at or before it, so that no gap is skipped.
     """
     return known is None or lower <= known < upper
 
@@ -139,7 +139,7 @@ def _refuse_nonsense(since: datetime | None, until: datetime | None, now: dateti
     if since and since >= now:
         raise ConfigurationError(
             f"since is in the future: {since.isoformat()}, while Salesforce's clock says {now.isoformat()}.",
-            remedy="Give a since that has passed, ISO 8601 UTC.",
+            remedy="Set since to a time in the past, ISO 8601 UTC.",
         )
 
 
@@ -149,8 +149,8 @@ def _start(run: RunFacts, watermark: datetime | None, overlap: timedelta) -> dat
     if run.first:
         return run.first
     raise ConfigurationError(
-        "Nothing was read yet and no beginning is known.",
-        remedy="Give the DAG a start_date, or trigger it with the param since.",
+        "Nothing was read yet, and there is no start date.",
+        remedy="Set the DAG's start_date, or trigger it with the param since.",
     )
 
 

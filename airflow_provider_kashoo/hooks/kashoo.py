@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_kashoo.clients.kashoo import KashooClient, never_left
+from airflow_provider_kashoo.clients.kashoo import KashooClient
+from airflow_provider_kashoo.clients.kashoo_http import never_left
 from airflow_provider_kashoo.clients.outcomes import WriteFailed, of_write
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import Unlimited, adapter_of, new_session, unreachable
 from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError, SyncError, UnreachableError
 from airflow_provider_kashoo.core.rules.operations import Event
-from airflow_provider_kashoo.settings import open_database, settings, structured
+from airflow_provider_kashoo.settings import existing_connection, open_database, settings, structured
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import INIT
 from airflow_provider_kashoo.store.store import keyed_hash
@@ -24,11 +24,11 @@ DEFAULT_HOST = "https://api.kashoo.com/api"
 DEFAULT_BUDGET = [{"requests": 500, "seconds": 3600}, {"requests": 5, "seconds": 1}]
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKNOWN = "It is not known whether it was written."
-LOOK_FIRST = "Look in Kashoo before it is sent again."
+LOOK_FIRST = "Look in Kashoo before you send it again."
 
 
 class KashooHook(HttpHook):
-    """Talk to Kashoo: tokens, request budget and deadlines are taken care of.
+    """Send requests to Kashoo, with its tokens, the request budget and deadlines.
 
     It is an :class:`~airflow.providers.http.hooks.http.HttpHook` with its own session: extras never become
     headers, bodies are never logged, redirects are not followed, https is used unless the host says otherwise.
@@ -40,6 +40,7 @@ class KashooHook(HttpHook):
     default_conn_name = "kashoo_default"
     conn_type = "kashoo"
     hook_name = "Kashoo"
+    get_connection = staticmethod(existing_connection)
 
     def __init__(self, kashoo_conn_id: str = default_conn_name, method: str = "GET", **kwargs: Any) -> None:
         super().__init__(method=method, http_conn_id=kashoo_conn_id, **kwargs)
@@ -50,12 +51,12 @@ class KashooHook(HttpHook):
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
-        """Give the one session of this hook; each of its requests takes a slot of the budget.
+        """Return this hook's session; each of its requests takes a slot of the budget.
 
-        It carries no token: :meth:`run` and :meth:`client` send it with each request.
+        The session has no token: :meth:`run` and :meth:`client` send it with each request.
 
-        :param headers: gives a session of the caller's own that always sends them, within the same budget.
-        :param extra_options: none is supported; deadline, redirects and TLS are this hook's own affair.
+        :param headers: if given, a new session that always sends them is returned, within the same budget.
+        :param extra_options: not supported; this hook sets deadline, redirects and TLS itself.
         :raises ValueError: for any of ``extra_options``.
         :raises ConfigurationError: when the store does not exist, or the budget is malformed.
         """
@@ -71,7 +72,7 @@ class KashooHook(HttpHook):
         return own
 
     def budget(self) -> Budget:
-        """Give the request budget of this connection, kept in the sync store.
+        """Return the request budget of this connection, kept in the sync store.
 
         :raises ConfigurationError: when the store does not exist, or the extra is malformed.
         """
@@ -88,13 +89,13 @@ class KashooHook(HttpHook):
             )
         database = open_database()
         database.check()
-        # Everybody who can read the store sees the name: an e-mail address must not stand in it.
+        # Everybody who can read the store sees the name: it must not contain an e-mail address.
         return Budget(database, keyed_hash(database).of(f"budget of {_account(connection)}"), limits)
 
     def client(self) -> KashooClient:
-        """Give the client that the steps work with.
+        """Return the client that the steps use.
 
-        :raises ConfigurationError: when the connection lacks something.
+        :raises ConfigurationError: when the connection is incomplete.
         """
         if self._client is None:
             self._client = self._new_client(self.get_conn())
@@ -110,15 +111,15 @@ class KashooHook(HttpHook):
     ) -> requests.Response:
         """Send one request below the base URL, with a fresh token and within the budget.
 
-        A read whose token the books do not know any more is sent once more with a new one; a write never is.
+        A read whose token has expired is sent once more with a new one; a write never is.
 
         :param endpoint: path such as ``users/me/businesses``.
-        :param data: query parameters of a GET; of anything else the body, JSON text as it is, or what becomes JSON.
+        :param data: query parameters of a GET; otherwise the body, as JSON text or as an object to encode.
         :param headers: of this request only.
-        :param extra_options: none is supported, as for :meth:`get_conn`.
+        :param extra_options: not supported, as for :meth:`get_conn`.
         :param request_kwargs: only ``json``, another name for the body.
-        :raises RefusedError: for a status that is not 2xx; the body is in no message and in no log.
-        :raises UnreachableError: when no answer came; it says whether a write may have been done.
+        :raises RefusedError: for a status that is not 2xx; the body is never part of a message or log.
+        :raises UnreachableError: when there was no answer; it says whether something may have been written.
         :raises TypeError: for any other keyword.
         :raises ValueError: for ``extra_options``, and for a body given twice or to a GET.
         """
@@ -140,7 +141,7 @@ class KashooHook(HttpHook):
     def check_response(self, response: requests.Response) -> None:
         """Raise for a status that is not 2xx, without its body and without its query.
 
-        :raises RefusedError: saying that nothing was written, or that nobody knows.
+        :raises RefusedError: saying that nothing was written, or that it is not known.
         """
         status, method = response.status_code, str(response.request.method)
         if 200 <= status < 300:
@@ -148,7 +149,7 @@ class KashooHook(HttpHook):
         what = f"Kashoo answered {status} to {method} {urlsplit(response.request.path_url).path}."
         if method not in READS and of_write(status, "").event is Event.SILENCE:
             raise RefusedError(what, status=status, error_class="no_answer", written=UNKNOWN, remedy=LOOK_FIRST)
-        raise RefusedError(what, status=status, error_class="refused", remedy="Look the record up in Kashoo.")
+        raise RefusedError(what, status=status, error_class="refused", remedy="Check the record in Kashoo.")
 
     def _unanswered(self, error: requests.RequestException) -> UnreachableError:
         said = unreachable("Kashoo", error)
@@ -157,15 +158,15 @@ class KashooHook(HttpHook):
         return UnreachableError(said.what, written=UNKNOWN, remedy=LOOK_FIRST)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and look for the business; nothing is raised, and the message never holds a secret."""
+        """Log in and look for the business; never raises, and the message contains no secret."""
         try:
             return self._tested()
-        except (SyncError, WriteFailed, AirflowNotFoundException) as error:
+        except (SyncError, WriteFailed) as error:
             return False, str(error)
         except requests.RequestException as error:
             return False, str(unreachable("Kashoo", error))
-        except Exception as error:  # noqa: BLE001  the form has to say something; a message of others may hold secrets
-            return False, f"It failed with {type(error).__name__}; its message is not shown."
+        except Exception as error:  # noqa: BLE001  the form needs a message; that of others may contain secrets
+            return False, f"Failed with {type(error).__name__}; its message may contain secrets and is not shown."
 
     def _tested(self) -> tuple[bool, str]:
         try:
@@ -173,11 +174,11 @@ class KashooHook(HttpHook):
         except ConfigurationError as error:
             if error.remedy != INIT:
                 raise
-            # Connections are made before the store is: two requests outside any budget.
+            # Connections are created before the store: these two requests do not count against the budget.
             client = self._new_client(new_session(Unlimited(), settings().send_deadline))
-        names = {str(row["id"]): (row.get("contactInformation") or {}).get("name") for row in client.businesses()}
+        names = {business.id: business.name for business in client.businesses()}
         if client.business_id not in names:
-            return False, f"Logged in, but the user has no business {client.business_id}; it has {sorted(names)}."
+            return False, f"Logged in, but the user has no business {client.business_id}, only {sorted(names)}."
         return True, f"Connected to {names[client.business_id] or f'business {client.business_id}'}."
 
     def _new_client(self, session: requests.Session) -> KashooClient:
@@ -193,8 +194,8 @@ class KashooHook(HttpHook):
         overrides = structured(extra, "profile", {})
         if not isinstance(overrides, dict):
             raise ConfigurationError(
-                "The extra 'profile' of the Kashoo connection is no JSON object.",
-                remedy='Write for example {"item": "/businesses/{b}/products"}, or nothing.',
+                "The extra 'profile' of the Kashoo connection is not a JSON object.",
+                remedy='Write for example {"item": "/businesses/{b}/products"}, or leave it empty.',
             )
         if extra.get("reference_field"):
             overrides = {"invoice_reference": extra["reference_field"], **overrides}
@@ -214,8 +215,8 @@ def _base_url(connection: Any) -> str:
     url = host if "://" in host else f"https://{host}"
     if connection.port:
         raise ConfigurationError(
-            f"Connection {connection.conn_id} has a port; it would end behind the path.",
-            remedy="Write the port into the host, such as https://books.example:8443/api.",
+            f"Connection {connection.conn_id} has a port, which would be put behind the path.",
+            remedy="Write the port into the host, like https://books.example:8443/api.",
         )
     try:
         named = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
@@ -223,14 +224,14 @@ def _base_url(connection: Any) -> str:
         named = False
     if not named:
         raise ConfigurationError(
-            f"The host of connection {connection.conn_id} is no address.",
-            remedy=f"Write it with its path, such as {DEFAULT_HOST}.",
+            f"The host of connection {connection.conn_id} is not an address.",
+            remedy=f"Write it with its path, like {DEFAULT_HOST}.",
         )
     return url
 
 
 def _account(connection: Any) -> str:
-    """Name host and login, alike for everything that is counted as one by the books."""
+    """Return host and login, equal for all connections that share one request limit of Kashoo."""
     url = urlsplit(_base_url(connection))
     port = url.port or {"http": 80}.get(url.scheme, 443)
     return f"{url.hostname}:{port}/{connection.login}".casefold()

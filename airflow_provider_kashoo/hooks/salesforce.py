@@ -15,7 +15,7 @@ from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, SyncError, UnreachableError
-from airflow_provider_kashoo.settings import settings
+from airflow_provider_kashoo.settings import existing_connection, settings
 
 if TYPE_CHECKING:
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed
@@ -33,20 +33,22 @@ REFUSALS = frozenset(
         "UNSUPPORTED_API_VERSION UNSUPPORTED_CLIENT"
     ).split()
 )
-"""The org's own words for a login that no later try mends. Whatever else goes wrong at a login may pass."""
+"""Salesforce's codes for a login that no retry can help. All other login errors may be temporary."""
 
 NO_WAY_TO_LOG_IN = "INVALID AUTH"
-"""What simple-salesforce says, before it asks anybody, of fields that make up no login."""
+"""Code of simple-salesforce for a connection whose fields do not suffice for any login."""
 
 
 class KashooSalesforceHook(SalesforceHook):
-    """Log in as Airflow's Salesforce provider does, then speak through our client.
+    """Log in as Airflow's Salesforce provider does, then use our client.
 
-    Every way to log in that the provider's connection form offers works; the login goes through the same
-    session, so that its deadline and the CA bundle hold there too.
+    Every login that the provider's connection form offers works; it goes through the same session, so
+    that the deadline and the CA bundle apply to it too.
 
     :param salesforce_conn_id: an ordinary Salesforce connection.
     """
+
+    get_connection = staticmethod(existing_connection)
 
     def __init__(self, salesforce_conn_id: str = SalesforceHook.default_conn_name) -> None:
         self._transport = new_session(Unlimited(), settings().send_deadline)
@@ -54,11 +56,11 @@ class KashooSalesforceHook(SalesforceHook):
 
     @cached_property
     def client(self) -> SalesforceClient:
-        """The client that the steps work with.
+        """The client that the steps use.
 
-        :raises AuthenticationError: when the org says that it refuses the login.
-        :raises ConfigurationError: when the connection lacks what a login needs, or its key cannot be used.
-        :raises UnreachableError: when Salesforce does not answer, or not with a login nor a refusal.
+        :raises AuthenticationError: when the org refuses the login.
+        :raises ConfigurationError: when the connection is incomplete, or its key cannot be used.
+        :raises UnreachableError: when Salesforce does not answer, or neither allows nor refuses the login.
         """
         try:
             version = str(self._log_in().sf_version)
@@ -72,13 +74,13 @@ class KashooSalesforceHook(SalesforceHook):
         return Session(str(connection.session_id), f"https://{connection.sf_instance}")
 
     def _log_in(self) -> Any:
-        """Log in; a connection that fails is the caller's to repeat."""
+        """Log in; the caller retries when the connection fails."""
         with self._explained():
             return self.get_conn()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Say in our words what a login raised. No cause is kept: some quote a key or the whole answer."""
+        """Convert login errors to ours. Their causes are dropped: some quote a key or the whole answer."""
         from jwt.exceptions import InvalidKeyError
         from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
@@ -88,16 +90,16 @@ class KashooSalesforceHook(SalesforceHook):
             raise self._failed(error) from None
         except InvalidKeyError:
             raise self._wrong(
-                "has a private key that is no RSA key in PEM", "Paste it whole, with its lines."
+                "has a private key that is not an RSA key in PEM", "Paste it with all its lines."
             ) from None
         except TypeError as error:
-            if "password" in str(error).lower():  # what cryptography says of an encrypted key
-                raise self._wrong("has an encrypted private key", "Give it without a passphrase.") from None
+            if "password" in str(error).lower():  # cryptography's error for an encrypted key
+                raise self._wrong("has an encrypted private key", "Use one without a passphrase.") from None
             raise self._wrong("lacks what a login needs") from None
         except (requests.JSONDecodeError, AttributeError, ExpatError, UnicodeDecodeError):
             raise self._not_now("an answer that cannot be read") from None
         except requests.exceptions.InvalidURL:
-            raise self._wrong("makes up no address", "Correct domain or instance.") from None
+            raise self._wrong("does not give a valid address", "Correct domain or instance.") from None
         except requests.RequestException:
             raise
         except (OSError, ValueError) as error:
@@ -120,7 +122,7 @@ class KashooSalesforceHook(SalesforceHook):
                 f"has a private key file that cannot be read ({error.strerror})",
                 "Check private_key_file_path; every worker needs the file.",
             )
-        return self._wrong("has a value that no login can be made of", "Check version, domain and private key.")
+        return self._wrong("has a value that cannot be used for a login", "Check version, domain and private key.")
 
     def _wrong(self, what: str, remedy: str = "Fill it in Admin > Connections.") -> ConfigurationError:
         return ConfigurationError(f"Connection {self.conn_id} {what}.", remedy=remedy)

@@ -1,12 +1,12 @@
-"""One operator per step. They hold no rule: each opens the run, calls its step, and translates the outcome.
+"""One operator per step. Each opens the run, calls its step, and translates the outcome.
 
-Whatever goes wrong reaches Airflow as one of three, from every ``execute`` alike:
+Every ``execute`` raises one of three:
 
-- ``AirflowFailException``, no retry: only a person can mend it. The set-up is wrong (connection, pool, store, mapping,
-  permission), a side refused the login, or a step before this one is missing.
+- ``AirflowFailException``, no retry: a person has to correct something. The set-up is wrong (connection, pool, store,
+  mapping, permission), a side refused the login, or a step before this one is missing.
 - ``AirflowException``, retried: a side or the store did not answer or is locked, or the task was asked to stop.
-- ``AirflowRescheduleException``: the request budget is spent. The task comes back when slots are free; worker and pool
-  slot are free meanwhile, and no retry is spent.
+- ``AirflowRescheduleException``: the request budget is spent. The task goes on when requests are allowed again; until
+  then it takes no worker and no pool slot, and no retry is used.
 
 What goes to XCom is counts, times and names of sources; records travel in files, and progress lives in the store.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
@@ -28,29 +28,13 @@ if TYPE_CHECKING:
     from airflow_provider_kashoo.core.window import RunFacts
     from airflow_provider_kashoo.sync.run.sync import Sync
 
+T = TypeVar("T")
+
 SALESFORCE_POOL, KASHOO_POOL = "salesforce_api", "kashoo_api"
 
 
-class _Step:
-    """What every step operator has: the sync it belongs to and the two connections."""
-
-    sync: str
-    kashoo_conn_id: str
-    salesforce_conn_id: str
-
-    def _connect(self, sync: str, kashoo_conn_id: str, salesforce_conn_id: str) -> None:
-        self.sync, self.kashoo_conn_id, self.salesforce_conn_id = sync, kashoo_conn_id, salesforce_conn_id
-
-    def _run(self, context: Context, step: Callable[[Sync], Any]) -> Any:
-        from airflow_provider_kashoo.runtime.open_run import open_sync
-
-        connections = {"kashoo_conn_id": self.kashoo_conn_id, "salesforce_conn_id": self.salesforce_conn_id}
-        with in_airflow_words(), open_sync(self.sync, run_facts(context), **connections) as sync:
-            return step(sync)
-
-
-class _StepOperator(_Step, BaseOperator):
-    """A step that runs in a pool.
+class _StepOperator(BaseOperator):
+    """One step of one run. It contacts a side only if the step needs it.
 
     :param sync: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param kashoo_conn_id: connection to Kashoo.
@@ -59,6 +43,7 @@ class _StepOperator(_Step, BaseOperator):
 
     ui_color = "#e8f1ec"
     default_pool: str | None = None
+    begins_the_run = False
 
     def __init__(
         self,
@@ -71,22 +56,34 @@ class _StepOperator(_Step, BaseOperator):
         if self.default_pool:
             kwargs.setdefault("pool", self.default_pool)
         super().__init__(**kwargs)
-        self._connect(sync, kashoo_conn_id, salesforce_conn_id)
+        self.sync, self.kashoo_conn_id, self.salesforce_conn_id = sync, kashoo_conn_id, salesforce_conn_id
+
+    def _run(self, context: Context, step: Callable[[Sync], T]) -> T:
+        from airflow_provider_kashoo.runtime.open_run import open_sync
+
+        connections = self.kashoo_conn_id, self.salesforce_conn_id
+        with (
+            in_airflow_words(),
+            open_sync(self.sync, run_facts(context), *connections, begins=self.begins_the_run) as sync,
+        ):
+            return step(sync)
 
 
 class KashooSyncPreflightOperator(_StepOperator):
     """Check pools, store, connections, permissions and mappings before anything is read.
 
-    It runs in the default pool, because a task in a pool that does not exist waits for ever.
-    A run that an event of Salesforce woke first waits, rescheduled, until its window reaches to that event.
+    It runs in the default pool, because a task in a pool that does not exist waits for ever. If an event of Salesforce
+    started the run, it is rescheduled until the window includes that event.
     """
+
+    begins_the_run = True
 
     def execute(self, context: Context) -> None:
         """Check everything and begin the run; nothing goes to XCom.
 
         :raises AirflowFailException: for what is missing or wrong, all faults of the mappings at once.
         :raises AirflowException: when a side or the store does not answer.
-        :raises AirflowRescheduleException: while the window does not reach the event that woke the run, and when the
+        :raises AirflowRescheduleException: until the window includes the event that started the run, and when the
             budget is spent.
         """
         from airflow_provider_kashoo.sync import steps
@@ -139,7 +136,7 @@ class KashooDeltaOperator(_StepOperator):
             and how many ``records`` were read.
         :raises AirflowFailException: for a connection or permission that does not fit.
         :raises AirflowException: when Kashoo or the store does not answer.
-        :raises AirflowRescheduleException: when the budget is spent; it reads from the beginning then.
+        :raises AirflowRescheduleException: when the budget is spent; it then reads from the beginning.
         """
         from airflow_provider_kashoo.sync import steps
 
@@ -158,11 +155,11 @@ class KashooSyncPlanOperator(_StepOperator):
             minor units by currency, requests and seconds needed, digest.
         :raises AirflowFailException: when a delta of this run is missing, or the books do not fit the mappings.
         :raises AirflowException: when a side or the store does not answer.
-        :raises AirflowRescheduleException: when the budget is spent; what was read of single records is kept.
+        :raises AirflowRescheduleException: when the budget is spent; single records that were read are kept.
         """
         from dataclasses import asdict
 
-        from airflow_provider_kashoo.core.rules.plan import as_text
+        from airflow_provider_kashoo.core.rules.summary import as_text
         from airflow_provider_kashoo.sync import steps
 
         summary = self._run(context, steps.plan)
@@ -170,49 +167,37 @@ class KashooSyncPlanOperator(_StepOperator):
         return asdict(summary)
 
 
-class KashooSyncApproveOperator(_Step, ApprovalOperator):
+class KashooSyncApproveOperator(_StepOperator, ApprovalOperator):
     """Approve the plan of this run by its digest, so that exactly this plan is applied.
 
-    It approves by itself: nothing asks for a person yet, whatever the plan holds. It is an ``ApprovalOperator``, whose
-    arguments it takes, so that a DAG stays as it is when plans can ask.
+    It approves by itself: no plan asks for a person yet. It is an ``ApprovalOperator`` and takes its arguments, so that
+    DAGs need not change when plans can ask.
 
     :param sync: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param kashoo_conn_id: connection to Kashoo.
     :param salesforce_conn_id: connection to Salesforce.
     """
 
-    ui_color = "#e8f1ec"
-
-    def __init__(
-        self,
-        *,
-        sync: str,
-        kashoo_conn_id: str = "kashoo_default",
-        salesforce_conn_id: str = "salesforce_default",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, sync: str, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Approve what will be written")
-        super().__init__(**kwargs)
-        self._connect(sync, kashoo_conn_id, salesforce_conn_id)
+        super().__init__(sync=sync, **kwargs)
 
     def execute(self, context: Context) -> str:
-        """Approve.
+        """Approve the plan.
 
         :returns: to XCom: the digest of the plan that is approved.
-        :raises AirflowFailException: when this run has no plan, or not all of it.
-        :raises AirflowException: when Salesforce or the store does not answer.
+        :raises AirflowFailException: when this run has no plan, or an incomplete one.
+        :raises AirflowException: when the store does not answer; neither side is contacted.
         """
         from airflow_provider_kashoo.sync import steps
 
-        digest: str = self._run(context, steps.approve)
-        return digest
+        return self._run(context, steps.approve)
 
 
 class KashooSyncApplyOperator(_StepOperator):
     """Execute exactly the approved plan, each write journalled before it is sent.
 
-    When the request budget is spent the task is rescheduled: worker and pool slot are free, no retry is
-    spent, and it goes on where it was.
+    When the request budget is spent, the task is rescheduled, without using a retry, and goes on where it was.
     """
 
     default_pool = KASHOO_POOL
@@ -221,15 +206,16 @@ class KashooSyncApplyOperator(_StepOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Write what the plan says, most important first.
 
-        :returns: to XCom: outcome -> rows, such as ``created`` or ``parked``. Parked records fail no task.
-        :raises AirflowFailException: when the plan is not the one that was approved, or the books refuse every write.
-        :raises AirflowException: when a side or the store does not answer, or the task was asked to stop. What was
-            written is journalled: the next try goes on and writes nothing twice.
+        :returns: to XCom: outcome -> records, such as ``created`` or ``parked``. Parked records fail no task.
+        :raises AirflowFailException: when the plan is not the one that was approved, the books refuse every write, or,
+            where Salesforce is written, its connection leads to another org than the plan is for.
+        :raises AirflowException: when the side that is written or the store does not answer, or the task was asked to
+            stop. What was written is journalled: the next try goes on and writes nothing twice.
         :raises AirflowRescheduleException: when the budget is spent; it goes on where it was.
         """
         from airflow_provider_kashoo.sync import steps
 
-        outcome: dict[str, int] = self._run(context, lambda sync: steps.apply(sync, lambda: self._stopping))
+        outcome = self._run(context, lambda sync: steps.apply(sync, lambda: self._stopping))
         self.log.info("Applied: %s", outcome)
         return outcome
 
@@ -239,28 +225,27 @@ class KashooSyncApplyOperator(_StepOperator):
 
 
 class KashooSyncCommitOperator(_StepOperator):
-    """Move the watermarks, now that every record of the run is settled or journalled."""
+    """Move the watermarks, now that every record of the run is done or journalled."""
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Move.
+        """Move the watermarks.
 
         :returns: to XCom: source -> new watermark in UTC, for those that moved.
         :raises AirflowFailException: when the plan of this run was not applied.
-        :raises AirflowException: when Salesforce or the store does not answer.
+        :raises AirflowException: when the store does not answer; neither side is contacted.
         """
         from airflow_provider_kashoo.sync import steps
 
-        moved: dict[str, str] = self._run(context, steps.commit)
-        return moved
+        return self._run(context, steps.commit)
 
 
 def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
-    """Take from Airflow's context what the steps need of a run.
+    """Take from Airflow's context what the steps need to know of a run.
 
-    The data interval counts only for scheduled and backfill runs: a manual run's is the last full cron
-    period, an event run has none.
+    The data interval is used only for scheduled and backfill runs: that of a manual run is the last full cron period,
+    and an event run has none.
 
-    :raises ConfigurationError: for a ``since`` or ``until`` that is no instant.
+    :raises ConfigurationError: for a ``since`` or ``until`` that is not a time.
     """
     from airflow_provider_kashoo.core.window import RunFacts
 
@@ -280,10 +265,10 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
 
 
 def _wait_for_the_window(sync: str, context: Context | Mapping[str, Any]) -> None:
-    """Reschedule an event run until what woke it is older than the margin.
+    """Reschedule an event run until the event is older than the margin.
 
-    Nothing is read closer to now than the margin: begun at once, the run would miss the very change it was
-    begun for. Both instants are of Airflow's clock, so that it may differ from Salesforce's.
+    Changes younger than the margin are not read: started at once, the run would miss the change that caused it. Both
+    times are of Airflow's clock, which may differ from Salesforce's.
     """
     from airflow_provider_kashoo.settings import settings
 
@@ -300,9 +285,9 @@ def _run_type(run: Any) -> str:
 
 @contextmanager
 def in_airflow_words() -> Iterator[None]:
-    """Say our outcomes in Airflow's words, here and nowhere else.
+    """Turn errors of this package into Airflow's exceptions; nothing else does this.
 
-    A spent budget becomes a reschedule; what only a person can mend fails at once, without retries.
+    A spent budget becomes a reschedule. What a person has to correct fails at once, without retries.
 
     :raises AirflowRescheduleException: for :class:`~airflow_provider_kashoo.core.errors.BudgetSpent`.
     :raises AirflowFailException: for a ConfigurationError or AuthenticationError.
@@ -327,8 +312,8 @@ def _instant(name: str, text: str | None) -> datetime | None:
     try:
         return parse_instant(text) if text else None
     except (ValueError, OverflowError):
-        remedy = "Trigger the DAG with one such as 2026-01-31T00:00:00Z."
-        raise ConfigurationError(f"The param {name} is no ISO 8601 instant.", remedy=remedy) from None
+        remedy = "Trigger the DAG with a time such as 2026-01-31T00:00:00Z."
+        raise ConfigurationError(f"The param {name} is not a time in ISO 8601.", remedy=remedy) from None
 
 
 def _counted(delta: Any) -> dict[str, Any]:

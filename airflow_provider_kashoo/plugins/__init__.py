@@ -1,1 +1,1 @@
-"""What the API server loads: pools are created at its start."""
+"""The plugin for the API server, which creates pools and store when it starts."""

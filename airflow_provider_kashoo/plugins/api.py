@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Create pools and store at the server's start; a failure is logged and must not stop the server."""
+    """Create pools and store when the server starts; a failure is logged and must not stop the server."""
     from airflow_provider_kashoo.runtime.setup import create_pools_and_store
 
     try:
         await asyncio.to_thread(create_pools_and_store)
-    except Exception:  # whatever is wrong with our store, Airflow's UI has to come up
+    except Exception:  # a broken store must not keep Airflow's UI from starting
         log.exception("The pools and the store of the Kashoo sync are not ready. Run: airflow kashoo init")
     yield
 

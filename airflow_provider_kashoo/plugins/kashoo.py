@@ -1,4 +1,4 @@
-"""The entry point ``airflow.plugins``; it is loaded in every process and must stay light."""
+"""The entry point ``airflow.plugins``; loaded in every process, so it must import little."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class KashooPlugin(AirflowPlugin):
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it once
-        """Asked for by the API server only, so FastAPI is imported there and nowhere else."""
+        """Read only by the API server, so that FastAPI is imported there and nowhere else."""
         from airflow_provider_kashoo.plugins.api import app
 
         return [{"app": app, "url_prefix": "/kashoo", "name": "Kashoo"}]

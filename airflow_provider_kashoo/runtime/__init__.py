@@ -1,1 +1,1 @@
-"""Airflow's settings and connections become a run."""
+"""Turn Airflow's settings and connections into a run."""

@@ -1,7 +1,6 @@
-"""What a deployment needs before a DAG can run: pools, and the schema of the store.
+"""Create what a DAG needs before it can run: pools, and the schema of the store.
 
-Called by ``airflow kashoo init`` and at the start of the API server: only there may Airflow's own
-tables be written.
+Called by ``airflow kashoo init`` and when the API server starts: only there may Airflow's own tables be written.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from airflow_provider_kashoo.sync.preflight import POOLS
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = "Tasks that talk to this side at once; requests an hour are limited by the budget, not by the pool."
+DESCRIPTION = "How many tasks use this side at once. Requests an hour are limited by the budget, not by this pool."
 
 
 def create_pools_and_store() -> Mapping[str, int]:
@@ -66,7 +65,7 @@ def _create_pools() -> dict[str, int]:
 
 
 def copy_shipped() -> Iterator[tuple[Path, str]]:
-    """Copy the shipped DAGs and mappings to where they are looked for, never over a file that exists.
+    """Copy the shipped DAGs and mappings to where Airflow looks for them, never over a file that exists.
 
     :returns: each path with ``copied`` or ``kept``.
     """

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowNotFoundException
-
-from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook
@@ -23,24 +20,18 @@ Look = Callable[[Any], tuple[list[str], Any]]
 def salesforce_look(conn_id: str, objects: Sequence[str]) -> Look:
     """Log in to Salesforce.
 
-    :raises SyncError: as the hook does, and ConfigurationError for a connection that does not exist.
+    :raises SyncError: as the hook does.
     """
-    try:
-        client = KashooSalesforceHook(conn_id).client
-    except AirflowNotFoundException as error:
-        raise ConfigurationError(f"{error}.", remedy="Create it in Admin > Connections.") from None
+    client = KashooSalesforceHook(conn_id).client
     return lambda cursor: salesforce_changes(client, objects, cursor)
 
 
 def kashoo_look(conn_id: str, objects: Sequence[str]) -> Look:
-    """Open Kashoo on the request budget that the syncs spend from.
+    """Open Kashoo, with the same request budget as the syncs.
 
     :raises ConfigurationError: for a connection or store that does not exist.
     """
-    try:
-        client = KashooHook(conn_id).client()
-    except AirflowNotFoundException as error:
-        raise ConfigurationError(f"{error}.", remedy="Create it in Admin > Connections.") from None
+    client = KashooHook(conn_id).client()
     database = open_database()
     try:
         hashes = keyed_hash(database)

@@ -1,1 +1,1 @@
-"""The sync store: what is linked, what was sent, how far each delta was read, and the request budget."""
+"""The sync store: links, journalled writes, how far each source was read, and the request budget."""

@@ -1,43 +1,44 @@
-"""The audit: one row for everything that happened to a record, never changed, never deleted."""
+"""The audit trail: one row per event of a record, never changed, never deleted."""
 
 from __future__ import annotations
 
 from sqlalchemy import insert
 
-from airflow_provider_kashoo.core.rules.plan import PlanRow
-from airflow_provider_kashoo.store.database import Transaction
+from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import audit
 
 _INSERT = insert(audit)
 
 
 def note(
-    transaction: Transaction,
-    row: PlanRow,
+    scope: Scope,
+    intent: Intent,
     event: str,
     reason: str,
     run_id: str,
     operation_id: int | None = None,
     kashoo_id: int | None = None,
 ) -> None:
-    """Note what happened to a record and why.
+    """Add a row within the current transaction.
 
-    :param row: names the record and the fields that were written; values are never kept.
-    :param event: an action, the state it led to, or what was found out.
+    :param intent: gives the record and the names of the written fields; values are never stored.
+    :param event: an action, a new state, or the result of a look-up.
     """
-    transaction.connection.execute(
+    record = intent.record
+    scope.connection.execute(
         _INSERT,
         {
-            "scope_id": transaction.scope_id,
-            "at": transaction.now,
+            "scope_id": scope.id,
+            "at": scope.now,
             "run_id": run_id,
             "operation_id": operation_id,
             "event": event,
-            "target": row.target,
-            "source_object": row.source_object,
-            "source_id": row.source_id,
+            "target": record.kind,
+            "source_object": record.object,
+            "source_id": record.id,
             "kashoo_id": kashoo_id,
-            "fields": sorted(row.payload),
+            "fields": sorted(intent.written),
             "reason": reason,
         },
     )

@@ -1,7 +1,7 @@
 """The request budget: slots in rolling windows, shared by every task, worker and host.
 
-A slot counts from its *answer* (or its deadline until the answer is known): the other side may count
-a request at either end, and counted from the answer no window can ever hold more than allowed.
+A slot counts from its *answer* (until then, from its deadline): the other side may count a request when
+it starts or when it ends, and counted from the answer, no window can hold more requests than allowed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _FORGET = delete(budget_slots).where(
 )
 
 PATIENCE = 30.0
-"""Seconds that are slept through; a longer wait gives the worker and the pool slot back."""
+"""Longest wait in seconds that a task sleeps through; for a longer one it frees its worker and pool slot."""
 
 MOST_TOGETHER = 2
-"""Slots: a read, and the write that rests on it."""
+"""Slots taken at once: one for a read, one for the write that depends on it."""
 
 USEFUL_BATCH = 25
 """A long wait ends when this many slots are free, not one."""
@@ -50,7 +50,7 @@ class Limit:
 class Budget:
     """The budget of one Kashoo login on one host.
 
-    :param name: shared by everything that spends from it.
+    :param name: the same for everything that shares the budget.
     :param limits: all of them hold at once.
     :param sleep: replaced in tests.
     """
@@ -74,10 +74,10 @@ class Budget:
     def acquire(self, deadline_seconds: float, wanted: int = 1) -> list[int]:
         """Take a slot, or several for requests that must follow each other at once, sleeping through a short wait.
 
-        :param deadline_seconds: how long a slot is held if no answer is ever booked.
+        :param deadline_seconds: when a slot starts to count if no answer is ever recorded.
         :param wanted: how many slots, at most :data:`MOST_TOGETHER`; fewer are given where a window has fewer.
         :returns: the slots, for :meth:`release`.
-        :raises BudgetSpent: when the wait is longer than a worker should be kept for.
+        :raises BudgetSpent: when the wait is too long to keep a worker busy.
         """
         count = min(wanted, len(self._when_free))
         while True:
@@ -91,7 +91,7 @@ class Budget:
             self._sleep(free_at - now)
 
     def release(self, slot: int) -> None:
-        """Book that the slot's request was answered now."""
+        """Record that the slot's request was answered now."""
         with self._database.begin() as connection:
             if self._database.tells_time:
                 connection.execute(_ANSWERED_NOW, {"this_slot": slot})
@@ -99,9 +99,9 @@ class Budget:
                 connection.execute(_ANSWERED, {"this_slot": slot, "counts_from": self._database.now(connection)})
 
     def close(self, seconds: float) -> None:
-        """Shut the budget for everybody: the other side said that it had enough.
+        """Close the budget for everybody, because the other side asked for a pause.
 
-        :param seconds: from now; a longer closure that is known already stays.
+        :param seconds: from now; a longer closure that exists already stays.
         """
         with self._database.begin() as connection:
             until = self._database.lock(connection, self._name) + seconds
@@ -114,13 +114,13 @@ class Budget:
                 connection.execute(insert(budget_closures).values(budget=self._name, until=until))
 
     def used(self, seconds: float) -> int:
-        """Count the slots that are not free again, of a window of this length."""
+        """Count the slots in use in a window of this length."""
         with self._database.begin() as connection:
             since = self._database.now(connection) - seconds
             return int(connection.execute(_COUNT, {"this_budget": self._name, "since": since}).scalar_one())
 
     def seconds_for(self, requests: int) -> float:
-        """Say how long this many requests take at least, when the budget starts empty."""
+        """Return the shortest time for this many requests, in seconds, starting with nothing used."""
         return max(max(0, (requests - 1) // limit.requests) * limit.seconds for limit in self.limits)
 
     def _take(self, connection: Connection, now: float, deadline_seconds: float) -> int:
@@ -134,7 +134,7 @@ class Budget:
 
 
 def _when_free(limits: Sequence[Limit], slots: int) -> Select[Any]:
-    """Ask when the budget is open again, and when each window has room for ``slots`` more: past times, if it has."""
+    """Build the query for when the budget reopens, and when each window has ``slots`` free; past times mean now."""
     newest = select(budget_slots.c.counts_from).where(_MINE).order_by(budget_slots.c.counts_from.desc())
     open_again = select(budget_closures.c.until).where(budget_closures.c.budget == bindparam("this_budget"))
     times = [

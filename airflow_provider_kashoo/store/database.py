@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, U
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 NOW = text("extract(epoch FROM clock_timestamp())")
-"""The time in a statement of PostgreSQL, where :attr:`Database.tells_time`."""
+"""The time, within a statement of PostgreSQL; see :attr:`Database.tells_time`."""
 
 _LOCK = text(
     "WITH taken AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(:name))) "
@@ -26,21 +25,9 @@ _LOCK = text(
 WAL_TRIES = 200
 CONNECT_SECONDS = 10
 LOCK_SECONDS: float = 30
-"""How long another process may hold SQLite's write lock, or a migration's."""
+"""How long to wait for SQLite's write lock, or for a migration's locks."""
 INIT = "Run: airflow kashoo init"
 STORE_CONNECTION = "kashoo_store"
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """One transaction that writes to one scope; no other does so meanwhile.
-
-    :param now: when it began, epoch seconds UTC.
-    """
-
-    connection: Connection
-    scope_id: int
-    now: float
 
 
 class Database:
@@ -50,10 +37,10 @@ class Database:
     transaction; PostgreSQL with ``synchronous_commit=on``. What is committed survives a power cut.
 
     :param url: SQLAlchemy URL.
-    :param clock: gives epoch seconds; the database's own clock when not given, so that deadlines of
+    :param clock: returns epoch seconds; by default the database's own clock, so that deadlines of
         workers on different hosts agree.
-    :param connection: what to name in messages.
-    :ivar tells_time: whether that clock is one that a statement can ask.
+    :param connection: Airflow connection id to name in messages.
+    :ivar tells_time: whether SQL statements can read that clock.
     """
 
     def __init__(
@@ -78,17 +65,8 @@ class Database:
         except (DatabaseError, InterfaceError) as error:
             raise _explained(error, self.url, self._connection) from error
 
-    @contextmanager
-    def writing(self, scope_id: int) -> Iterator[Transaction]:
-        """Run one transaction at a time on a scope: what it reads still holds when it writes.
-
-        :raises SyncError: as :meth:`begin`.
-        """
-        with self.begin() as connection:
-            yield Transaction(connection, scope_id, self.lock(connection, f"scope/{scope_id}"))
-
     def now(self, connection: Connection) -> float:
-        """Tell the time, epoch seconds UTC."""
+        """Return the time, epoch seconds UTC."""
         if self._clock:
             return self._clock()
         if self.tells_time:
@@ -96,9 +74,9 @@ class Database:
         return time.time()
 
     def lock(self, connection: Connection, name: str) -> float:
-        """Let one transaction at a time go on from here; released at its end.
+        """Take a named lock, released when the transaction ends.
 
-        SQLite's transactions hold the write lock from their start, so there it is nothing.
+        SQLite needs none: its transactions hold the write lock from their start.
 
         :returns: the time once the lock is held, as :meth:`now`.
         """
@@ -111,8 +89,8 @@ class Database:
     def migrate(self) -> None:
         """Create the schema or bring it up to date.
 
-        :raises SyncError: as :meth:`begin`; also when another process holds a lock that it needs for too long, and when
-            a newer version or another program made the tables.
+        :raises SyncError: as :meth:`begin`; also when another process holds a needed lock for too long, and when a
+            newer version or another program made the tables.
         """
         from alembic import command
         from alembic.migration import MigrationContext
@@ -121,7 +99,7 @@ class Database:
         if sqlite:
             self._make_file()
         with self.begin() as connection:
-            if not sqlite:  # the API server migrates at its start, and must come up
+            if not sqlite:  # the API server migrates when it starts, and must not hang
                 connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             self.lock(connection, "migrations")
             config = self._alembic(connection)
@@ -131,9 +109,9 @@ class Database:
             command.upgrade(config, "head")
 
     def check(self) -> None:
-        """Refuse a store that is absent, older or newer than this package.
+        """Check that the store exists and has this version's schema.
 
-        :raises ConfigurationError: with the remedy.
+        :raises ConfigurationError: when it does not, with the remedy.
         :raises UnreachableError: as :meth:`begin`.
         """
         if self.url.get_backend_name() == "sqlite" and not Path(str(self.url.database)).is_file():
@@ -148,7 +126,7 @@ class Database:
             raise self._foreign(here)
         if here != head:
             raise ConfigurationError(
-                f"The sync store has schema {here or 'none'}, this version needs {head}.", remedy=INIT
+                f"The sync store has schema {here or 'none'}, but this version needs {head}.", remedy=INIT
             )
 
     def _foreign(self, here: str) -> ConfigurationError:
@@ -167,7 +145,7 @@ class Database:
             path.touch()
         except OSError as error:
             raise ConfigurationError(
-                f"The sync store {path} cannot be made: {error.strerror}.",
+                f"The sync store {path} cannot be created: {error.strerror}.",
                 remedy=f"Check the path in connection {self._connection} and its permissions.",
             ) from error
 
@@ -188,7 +166,7 @@ def _revisions(config: Any) -> set[str]:
 
 def _sqlite_engine(url: URL) -> Engine:
     path = Path(url.database or "").absolute()
-    # Never made by opening it: a store that vanished must not be taken for an empty one.
+    # Opening must never create it: a lost store must not be mistaken for an empty one.
     uri = f"{path.as_uri()}?mode=rw"
     engine = create_engine(
         url, creator=lambda: sqlite3.connect(uri, timeout=LOCK_SECONDS, uri=True, check_same_thread=False)
@@ -223,12 +201,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _use_wal(connection: Any) -> None:
-    """Switch to WAL; of two processes that open a new file at once, one is told that it is locked, without a wait."""
-    for left in reversed(range(WAL_TRIES)):
+    """Switch to WAL; if two processes open a new file at once, one gets "locked" at once, without the usual wait."""
+    for tries_left in reversed(range(WAL_TRIES)):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or not left:
+            if "locked" not in str(error) or not tries_left:
                 raise
             time.sleep(0.05)
         else:
@@ -239,7 +217,7 @@ def _postgres_engine(url: URL) -> Engine:
     options = f"{url.query.get('options', '')} -c synchronous_commit=on".strip()
     seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
     connect_args = {"options": options, "connect_timeout": seconds}
-    # What is read after a lock must be from after it, whatever the database's default.
+    # A read after taking a lock must see what was committed before it, whatever the database's default.
     isolation: Any = {"isolation_level": "READ COMMITTED", "connect_args": connect_args}
     if url.get_driver_name() != "psycopg":
         return create_engine(url, pool_pre_ping=True, **isolation)
@@ -247,7 +225,7 @@ def _postgres_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def _check(connection: Any, _: Any, __: Any) -> None:
-        # What pool_pre_ping asks, without its cursor and changes of autocommit: there are four of these in a write.
+        # A cheaper pool_pre_ping, without its cursor and autocommit changes: each write does this four times.
         if connection.pgconn.exec_(b"").error_message:
             raise InvalidatePoolError("the server ended the connection")
 
@@ -258,44 +236,44 @@ _SIGNS = (
     ("no such table", "has no tables", INIT),
     ("relation", "has no tables", INIT),
     ("does not exist", "does not exist", "Create the database and the user that connection kashoo_store names."),
-    ("permission denied", "may not be used", "Grant the user of connection kashoo_store its schema and tables."),
+    ("permission denied", "denies access", "Grant the user of connection kashoo_store its schema and tables."),
     ("authentication failed", "refuses the login", "Check login and password of connection kashoo_store."),
-    ("pg_hba.conf", "refuses the login", "Let pg_hba.conf admit the user of connection kashoo_store."),
+    ("pg_hba.conf", "refuses the login", "Allow the user of connection kashoo_store in pg_hba.conf."),
     ("readonly", "is read-only", "Make it writable for the Airflow workers."),
     ("read-only", "is read-only", "Make it writable for the Airflow workers."),
     ("malformed", "is damaged", "Restore the last backup."),
-    ("not a database", "is no SQLite database", "Restore the last backup, or point kashoo_store elsewhere."),
+    ("not a database", "is not a SQLite database", "Restore the last backup, or correct connection kashoo_store."),
     ("unable to open", "cannot be opened", "Check the path in connection kashoo_store and its permissions."),
 )
 _LOCKED = ("is locked by another process", "The task tries again by itself; if it lasts, move the store to PostgreSQL.")
 _AWAY = ("cannot be reached", "Check connection kashoo_store; the task tries again by itself.")
-_FULL = ("has no space left", "Make room on its disk; the task tries again by itself.")
+_FULL = ("has no space left", "Free disk space; the task tries again by itself.")
 _PASSING = (("locked", _LOCKED), ("is full", _FULL), ("connection", _AWAY), ("resolve host", _AWAY))
 _PASSING_STATES = (
-    ("55P03", (_LOCKED[0], "Try again; if it lasts, look in the database for a transaction that hangs.")),
-    ("57014", ("was too slow", "Raise its statement_timeout if this lasts; the task tries again by itself.")),
-    ("40", ("ended a transaction that met another one", "The task tries again by itself.")),
+    ("55P03", (_LOCKED[0], "Try again; if it lasts, look for a hung transaction in the database.")),
+    ("57014", ("was too slow", "The task tries again by itself; if it lasts, raise its statement_timeout.")),
+    ("40", ("cancelled a transaction that conflicted with another", "The task tries again by itself.")),
     ("08", _AWAY),
     ("57P", _AWAY),
-    ("53", ("is short of connections, memory or disk", "The task tries again by itself; see the database's own log.")),
+    ("53", ("is short of connections, memory or disk", "The task tries again by itself; see the database's log.")),
 )
-"""What PostgreSQL calls what may pass, by the beginning of its SQLSTATE; its texts also name a relation at times."""
+"""PostgreSQL's temporary errors, by the start of their SQLSTATE; their texts may also contain "relation"."""
 
 
 def shown(url: URL) -> str:
-    """Name a store in messages: without its password, and without options, which may hold another one."""
+    """Return a store's URL for messages, without its password and its options, which may contain another."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _explained(error: DBAPIError, url: URL, connection: str) -> SyncError:
     said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None) or ""
     name = shown(url)
-    written = "The step that failed was not recorded."
+    written = "The failed step was not recorded."
     passing = next((words for sign, words in _PASSING_STATES if state.startswith(sign)), None)
     lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)
     if not lasting and not passing:
         passing = next((words for sign, words in _PASSING if sign in said), None)
-    unknown = (f"answered with {type(error).__name__}", "See the database's own log.")
+    unknown = (f"answered with {type(error).__name__}", "See the database's log.")
     what, remedy = passing or lasting or unknown
     kind = UnreachableError if passing else ConfigurationError
     return kind(f"The sync store {name} {what}.", remedy=remedy.replace(STORE_CONNECTION, connection), written=written)

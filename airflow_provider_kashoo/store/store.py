@@ -1,29 +1,44 @@
-"""The store as the steps see it: one database, one org, one business."""
+"""The sync store of one org and one business, as the steps use it."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from airflow_provider_kashoo.core.rules.plan import PlanSummary
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.links import Links
 from airflow_provider_kashoo.store.reviews import Reviews
+from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.waiting import Waiting
 from airflow_provider_kashoo.store.watermarks import Watermarks
+from airflow_provider_kashoo.store.written_back import WrittenBack
 
 HASH_KEY = "hash_key"
 
 
-class SyncStore:
-    """What is known of one pair of org and business.
+class Tables:
+    """The tables of one scope: each call in its own transaction, or all in one, see :meth:`SyncStore.writing`."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.links = Links(scope)
+        self.journal = Journal(scope)
+        self.waiting = Waiting(scope)
+        self.reviews = Reviews(scope)
+        self.written_back = WrittenBack(scope)
+        self.watermarks = Watermarks(scope)
+
+
+class SyncStore(Tables):
+    """The sync store of one org and business.
 
     :param database: an open database with the current schema.
     :param org_id: 18-character Salesforce organization id.
@@ -36,19 +51,27 @@ class SyncStore:
             now = database.lock(connection, "scopes")
             self.scope_id = _scope(connection, org_id, business_id, now)
             self.hashes = _hashes(connection)
-        self.links = Links(database, self.scope_id)
-        self.journal = Journal(database, self.scope_id)
-        self.waiting = Waiting(database, self.scope_id)
-        self.reviews = Reviews(database, self.scope_id)
-        self.watermarks = Watermarks(database, self.scope_id)
+        self._scope = Scope(database, self.scope_id)
+        super().__init__(self._scope)
+
+    @contextmanager
+    def writing(self) -> Iterator[Tables]:
+        """Write to several tables in one transaction; no other one writes to this scope meanwhile.
+
+        Only what it yields joins it: any other call to this store, made before its end, waits for it in vain.
+
+        :raises SyncError: as :meth:`.Database.begin`.
+        """
+        with self._scope.writing() as scope:
+            yield Tables(scope)
 
     @property
     def knows_books(self) -> bool:
-        """Say whether the books were searched whole for references of ours since this store exists."""
+        """Whether all of the books were searched for our references since this store was created."""
         return self._scope_row().swept_at is not None
 
     def mark_books_known(self) -> None:
-        """Note that everything that carries a reference of ours is linked now."""
+        """Record that every Kashoo record with one of our references is linked now."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
             mine = tables.scopes.c.id == self.scope_id
@@ -57,17 +80,17 @@ class SyncStore:
             )
 
     def forget_books(self) -> None:
-        """Note that the books hold what this store does not know: they are searched whole again."""
+        """Record that the books hold records unknown to this store, so that all of them are searched again."""
         with self.database.begin() as connection:
             mine = tables.scopes.c.id == self.scope_id
             connection.execute(update(tables.scopes).where(mine).values(swept_at=None))
 
     def has_seen_reference(self, target: str) -> bool:
-        """Say whether a listing of this target has ever shown a reference of ours."""
+        """Return whether a listing of this kind ever contained one of our references."""
         return target in self._scope_row().references_seen
 
-    def saw_reference(self, target: str) -> None:
-        """Note that a listing showed one: this business does store and list our reference field."""
+    def mark_reference_seen(self, target: str) -> None:
+        """Record that a listing contained one: this business does store and list our reference field."""
         if self.has_seen_reference(target):
             return
         with self.database.begin() as connection:
@@ -77,7 +100,7 @@ class SyncStore:
             connection.execute(update(tables.scopes).where(mine).values(references_seen=sorted({*seen, target})))
 
     def now(self) -> float:
-        """Tell the store's clock, epoch seconds UTC."""
+        """Return the time of the store's clock, epoch seconds UTC."""
         with self.database.begin() as connection:
             return self.database.now(connection)
 
@@ -86,26 +109,24 @@ class SyncStore:
             return connection.execute(select(tables.scopes).where(tables.scopes.c.id == self.scope_id)).one()
 
     def start_run(self, sync: str, run_id: str) -> None:
-        """Note that a run exists; a second call changes nothing."""
-        with self.database.begin() as connection:
-            self.database.lock(connection, f"runs/{self.scope_id}")
-            if self._run(connection, sync, run_id) is None:
-                now = self.database.now(connection)
-                values = {"scope_id": self.scope_id, "sync": sync, "run_id": run_id, "started_at": now}
-                connection.execute(insert(tables.runs).values(values))
+        """Record that a run began; a second call changes nothing."""
+        with self._scope.writing() as scope:
+            if self._run(scope.connection, sync, run_id) is None:
+                values = {"scope_id": scope.id, "sync": sync, "run_id": run_id, "started_at": scope.now}
+                scope.connection.execute(insert(tables.runs).values(values))
 
     def record_plan(self, sync: str, run_id: str, summary: PlanSummary) -> None:
-        """Keep the plan's digest and counts with the run."""
+        """Store the plan's digest and summary with the run."""
         self._update_run(sync, run_id, digest=summary.digest, summary=asdict(summary))
 
     def finish_run(self, sync: str, run_id: str) -> None:
-        """Note that every step of a run is done."""
+        """Record that every step of a run is done."""
         with self.database.begin() as connection:
             now = self.database.now(connection)
         self._update_run(sync, run_id, finished_at=now)
 
     def run(self, sync: str, run_id: str) -> Mapping[str, Any] | None:
-        """Give what is known of a run, or None."""
+        """Return the row of a run, or None."""
         with self.database.begin() as connection:
             return self._run(connection, sync, run_id)
 
@@ -123,7 +144,7 @@ class SyncStore:
 
 
 def record_pools(database: Database, sizes: Mapping[str, int]) -> None:
-    """Keep the sizes of Airflow's pools, which a task cannot see.
+    """Store the sizes of Airflow's pools, which a task cannot read.
 
     :param sizes: pool name -> slots.
     """
@@ -137,13 +158,22 @@ def record_pools(database: Database, sizes: Mapping[str, int]) -> None:
 
 
 def recorded_pools(database: Database) -> dict[str, int]:
-    """Give the pool sizes last recorded."""
+    """Return the pool sizes last recorded."""
     with database.begin() as connection:
         return {row.name: row.slots for row in connection.execute(select(tables.pools))}
 
 
+def org_of_run(database: Database, business_id: str, sync: str, run_id: str) -> str | None:
+    """Return the org that a run of this business began with; None if no such run began, or if several orgs have one."""
+    runs, scopes = tables.runs.c, tables.scopes.c
+    is_run = scopes.business_id == business_id, runs.sync == sync, runs.run_id == run_id
+    with database.begin() as connection:
+        found = connection.execute(select(scopes.org_id).join(tables.runs).where(*is_run)).scalars().all()
+    return found[0] if len(found) == 1 else None
+
+
 def keyed_hash(database: Database) -> KeyedHash:
-    """Give the hash of a store, for who needs neither org nor business."""
+    """Return the keyed hash of a store, for callers without org and business."""
     with database.begin() as connection:
         database.lock(connection, "scopes")
         return _hashes(connection)

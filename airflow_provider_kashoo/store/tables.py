@@ -1,9 +1,9 @@
 """The tables of the sync store.
 
 They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no
-names, no addresses, no lines. Times are epoch seconds UTC, amounts are minor units. Every row that
-speaks of a record is scoped by Salesforce org and Kashoo business, so that a test business never
-makes production look synced.
+names, no addresses, no lines. Times are epoch seconds UTC, amounts are minor units. Every row about a
+record belongs to one Salesforce org and Kashoo business, so that a test business never makes
+production look synced.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ scopes = Table(
     Column("org_id", String(18), nullable=False),
     Column("business_id", String(32), nullable=False),
     Column("created_at", Float, nullable=False),
-    # When the books were searched whole for our references; nothing is created before.
+    # When all of the books were searched for our references; nothing is created before that.
     Column("swept_at", Float),
-    # Targets whose listing has shown a reference of ours: only there can absence be proved.
+    # Kinds whose listing contained one of our references: only for these can absence be proved.
     Column("references_seen", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("org_id", "business_id"),
 )
@@ -112,9 +112,9 @@ links = Table(
     Column("expected_total", BigInteger),
     Column("journal_date", String(10)),
     Column("settlement", String(16)),
-    # When the source was read that this link was written, or held against, from: ISO 8601 UTC.
+    # When the source was read from which this link was written, or with which it was compared: ISO 8601 UTC.
     Column("source_read", String(40)),
-    # When the books were read for the newest write-back of its invoice that was sent: ISO 8601 UTC.
+    # When the books were read for the newest write-back of its invoice: ISO 8601 UTC.
     Column("told_read", String(40)),
     Column("fields", JSON, nullable=False),
     Column("written_back", JSON, nullable=False),
@@ -142,7 +142,7 @@ links = Table(
         postgresql_where=text("state = 'live'"),
     ),
     Index("ix_links_source_id", "scope_id", "source_id"),
-    # The sale's last link is looked for among the ended ones too.
+    # To find the last link of a sale among the ended ones too.
     Index("ix_links_sale_id", "scope_id", "sale_id"),
 )
 
@@ -172,7 +172,7 @@ operations = Table(
     Column("expected_total", BigInteger),
     Column("journal_date", String(10)),
     Column("link_version", Integer, nullable=False),
-    # When its side was read for the plan row that it is, or was parked, for: ISO 8601 UTC.
+    # When the source was read for the intent that was sent or parked: ISO 8601 UTC.
     Column("source_read", String(40)),
     Column("seen_read", String(40)),
     Column("error_class", String(64)),

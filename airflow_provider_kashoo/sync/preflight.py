@@ -1,4 +1,4 @@
-"""Before anything is read: is all there that the run needs? Every fault found is said at once."""
+"""Check that all is there that a run needs, before anything is read. All faults found are reported at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.sync.read import columns as frames
-from airflow_provider_kashoo.sync.read.codes import Books
-from airflow_provider_kashoo.sync.read.records import shape_of
+from airflow_provider_kashoo.sync.read.codes import Codes
+from airflow_provider_kashoo.sync.read.shapes import shape_of
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 POOLS = {"salesforce_api": 4, "kashoo_api": 2}
@@ -18,7 +18,7 @@ POOLS = {"salesforce_api": 4, "kashoo_api": 2}
 
 
 def check_pools(recorded: Mapping[str, int]) -> None:
-    """Refuse to start when a pool was never created: its tasks would wait for ever.
+    """Refuse to start when a pool was never created, because its tasks would wait for ever.
 
     :param recorded: pool sizes from the store; tasks cannot see pools themselves.
     :raises ConfigurationError: naming the pools.
@@ -36,23 +36,23 @@ def preflight(sync: Sync) -> None:
     sync.files.write_json("described", sync.salesforce.described())
 
 
-def check_both_sides(sync: Sync) -> Books:
+def check_both_sides(sync: Sync) -> Codes:
     """Check both sides and every mapping.
 
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
     _check_business(sync)
-    books = Books.read(sync)
+    codes = Codes.read(sync)
     faults = list(_mapping_faults(sync)) if sync.name == TO_KASHOO else list(_write_back_faults(sync))
     if sync.name == TO_KASHOO:
-        faults += [fault for each in sync.mappings.values() if each.into_books for fault in books.unknown(each)]
+        faults += [fault for each in sync.mappings.values() if each.into_books for fault in codes.unknown(each)]
     if faults:
-        raise ConfigurationError("\n  ".join(["The mappings do not fit the two sides:", *faults]))
-    return books
+        raise ConfigurationError("\n  ".join(["The mappings do not match Kashoo or Salesforce:", *faults]))
+    return codes
 
 
 def _check_business(sync: Sync) -> None:
-    mine = {str(row["id"]) for row in sync.kashoo.businesses()}
+    mine = {business.id for business in sync.kashoo.businesses()}
     if sync.kashoo.business_id not in mine:
         known = ", ".join(sorted(mine)) or "none"
         raise ConfigurationError(
@@ -69,8 +69,8 @@ def _mapping_faults(sync: Sync) -> Iterator[str]:
             for path in condition.paths:
                 if _is_formula(sync, mapping, path):
                     yield (
-                        f"{mapping.place('when', number)}: {path} is a formula field: when its value changes, no stamp "
-                        "moves and nobody sees it. Write what the formula computes, or use a field that a flow sets."
+                        f"{mapping.place('when', number)}: {path} is a formula field, and Salesforce does not report "
+                        "changes of its value. Write out what the formula tests, or use a field that a flow fills in."
                     )
 
 
@@ -78,7 +78,7 @@ def _is_formula(sync: Sync, mapping: FieldMapping, path: str) -> bool:
     try:
         info = frames.resolve(sync.salesforce, mapping.from_.object, path)
     except ConfigurationError:
-        return False  # said already
+        return False  # shape_of reports it
     return info is not None and info.formula
 
 
@@ -92,7 +92,7 @@ def _write_back_faults(sync: Sync) -> Iterator[str]:
             if name not in fields:
                 yield f"{place}: {mapping.to} has no field {name!r}. {nearest(name, fields)} Or create it."
             elif not fields[name].updateable:
-                yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give field-level access."
+                yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give the user edit access to it."
 
 
 def _caught(check: Callable[[], object]) -> Iterator[str]:

@@ -1,32 +1,35 @@
-"""The steps of both syncs, behind one door: what the operators call, and what plain Python can call.
+"""The steps of both syncs, called by the operators or from plain Python. Every step may run twice.
 
-Every step may run twice. What one hands to the next lies in files; what must survive lies in the store.
+Steps hand files to each other; what must survive the run is in the store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.rules.plan import PlanSummary, digest_of
-from airflow_provider_kashoo.sync.bill.plan import BooksPlan
+from airflow_provider_kashoo.core.rules.summary import PlanSummary, digest_of
+from airflow_provider_kashoo.sync.bill import plan as bill
+from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
-from airflow_provider_kashoo.sync.read import books as kashoo_delta
-from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
+from airflow_provider_kashoo.sync.read import books, salesforce
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
-from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.run.staging import clear
+from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads, waiting
-from airflow_provider_kashoo.sync.tell.plan import WriteBackPlan
-from airflow_provider_kashoo.sync.write.fields import WriteBackApply
-from airflow_provider_kashoo.sync.write.kashoo import BooksApply
+from airflow_provider_kashoo.sync.tell import plan as tell
+from airflow_provider_kashoo.sync.write.close_questions import close_questions
+from airflow_provider_kashoo.sync.write.engine import Engine
+from airflow_provider_kashoo.sync.write.fields import FieldsWriter
+from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 from airflow_provider_kashoo.sync.write.look_up import look_up
 
 
 def preflight(sync: Sync) -> None:
-    """Refuse to begin a run that cannot end; see :mod:`.preflight`."""
+    """Check everything (see :mod:`.preflight`), then note that the run began."""
     check_everything(sync)
     sync.store.start_run(sync.name, sync.run.run_id)
 
@@ -34,36 +37,33 @@ def preflight(sync: Sync) -> None:
 def extract(sync: Sync, source: str) -> Delta:
     """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``."""
     if sync.name == TO_KASHOO:
-        return salesforce_delta.extract(sync, source)
+        return salesforce.extract(sync, source)
     with waiting(sync, source):
-        return kashoo_delta.extract(sync, source)
+        return books.extract(sync, source)
 
 
 def plan(sync: Sync) -> PlanSummary:
-    """Look up what got no answer, then work out what would be written; write nothing to either side.
+    """Look up writes without an answer, then work out what is to be written; nothing is written to either side.
 
-    :raises ConfigurationError: when a delta is missing, or was read again meanwhile: what it would have shown must not
-        pass for unchanged.
+    :raises ConfigurationError: when a delta is missing, or an extract ran again meanwhile.
     :raises BudgetSpent: when the request budget needs a longer wait; what was read of single records is kept.
     """
-    # Kept as they are now: an extract that is cleared alone afterwards stages windows that nothing was planned from.
+    sync.recall_describes()
+    # Kept with the plan: an extract that is cleared alone afterwards stages a window that this plan does not cover.
     windows = _windows(sync)
     reads = Reads(sync)
     with waiting(sync, "plan", reads.keep):
         if sync.name == TO_KASHOO:
             look_up(sync)
-            books = BooksPlan(sync, reads)
+            facts = Facts.of(sync, reads)
             _check_deltas(sync)
-            summary = books.make()
+            summary = bill.plan(facts)
         else:
             _check_deltas(sync)
-            summary = WriteBackPlan(sync, reads).make()
+            summary = tell.plan(sync, reads)
     if windows != _windows(sync):
-        raise ConfigurationError(
-            "An extract of this run read again while the plan was made.", remedy="Clear its task plan and what follows."
-        )
-    summary = replace(summary, org_id=sync.store.org_id, business_id=sync.store.business_id)
-    # In one file: a step that dies here leaves the digest and the windows of one plan, the older or the newer one.
+        raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
+    # In one file, so that digest and windows always belong to the same plan, whenever a step dies.
     sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     reads.forget()
@@ -74,46 +74,48 @@ def approve(sync: Sync) -> str:
     """Approve the plan of this run.
 
     :returns: the digest that is approved; nothing asks for a person yet.
-    :raises ConfigurationError: when the rows are not those that the summary counts: the step plan died between the two.
+    :raises ConfigurationError: when plan and summary do not match, because the step plan died between the two.
     """
-    digest = str(_summary(sync)["digest"])
-    if digest != digest_of(sync.files.read_plan()):
-        raise ConfigurationError("The plan of this run is not whole.", remedy="Clear its task plan and what follows.")
-    sync.files.write_json("approved", {"digest": digest})
-    return digest
+    summary = _summary(sync)
+    if summary.digest != digest_of(sync.files.read_plan(), summary):
+        raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
+    sync.files.write_json("approved", {"digest": summary.digest})
+    return summary.digest
 
 
 def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Execute exactly the plan that was approved.
 
     :param stopping: asked before each write; True ends the step after the request in flight.
-    :returns: outcome -> rows.
-    :raises ConfigurationError: when the rows are others than the approved ones, or for another org or business.
+    :returns: outcome -> records.
+    :raises ConfigurationError: when the plan is not the approved one, or is for another org or business.
     """
     approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
     _check_scope(sync, summary)
-    if not approved.get("digest") == summary["digest"] == digest_of(sync.files.read_plan()):
-        raise ConfigurationError(
-            "The plan of this run is not the one that was approved.", remedy="Clear its task approve and what follows."
-        )
-    outcome = BooksApply(sync, stopping).run() if sync.name == TO_KASHOO else WriteBackApply(sync, stopping).run()
-    sync.files.write_json("applied", {"digest": approved["digest"], "outcome": outcome})
+    intents = sync.files.read_plan()
+    if not approved.get("digest") == summary.digest == digest_of(intents, summary):
+        raise ConfigurationError("The plan of this run is not the one that was approved.", remedy=clear("approve"))
+    writer = KashooWriter if sync.name == TO_KASHOO else FieldsWriter
+    outcome = Engine(sync, writer, stopping).run(intents)
+    if sync.name == TO_SALESFORCE:
+        close_questions(sync)
+    if summary.searched_books:
+        sync.store.mark_books_known()
+    sync.files.write_json("applied", {"digest": summary.digest, "outcome": outcome})
     return outcome
 
 
 def commit(sync: Sync) -> dict[str, str]:
-    """Move the watermarks of this run, now that each of its records is settled or journalled.
+    """Move the watermarks of this run, now that each of its records is done or journalled.
 
     :returns: source -> new watermark, for those that moved.
     :raises ConfigurationError: when the plan was not applied.
     """
     applied, summary = sync.files.read_json("applied") or {}, _summary(sync)
-    if applied.get("digest") != summary["digest"]:
-        raise ConfigurationError(
-            "The plan of this run was not applied.", remedy="Clear its task apply and what follows."
-        )
+    if applied.get("digest") != summary.digest:
+        raise ConfigurationError("The plan of this run was not applied.", remedy=clear("apply"))
     moved = {}
-    for report in summary["windows"].values():
+    for report in (sync.files.read_json("summary") or {})["windows"].values():
         lower, upper = datetime.fromisoformat(report["lower"]), datetime.fromisoformat(report["upper"])
         if report["moves"] and upper > lower:
             source = report["source"]
@@ -134,22 +136,23 @@ def _check_deltas(sync: Sync) -> None:
     if missing := sorted(set(wanted) - all_staged(sync.files).keys()):
         raise ConfigurationError(
             f"No delta of {', '.join(missing)} was staged in this run.",
-            remedy="Let the DAG extract each object that a mapping reads, and every worker see the staging folder.",
+            remedy="Add an extract task for each object that mappings read; let every worker reach the staging folder.",
         )
 
 
-def _check_scope(sync: Sync, summary: dict[str, Any]) -> None:
-    planned = summary.get("org_id"), summary.get("business_id")
+def _check_scope(sync: Sync, summary: PlanSummary) -> None:
+    planned = summary.org_id, summary.business_id
     if planned != (sync.store.org_id, sync.store.business_id):
         raise ConfigurationError(
             f"The plan of this run was made for org {planned[0]} and business {planned[1]}, not for org "
             f"{sync.store.org_id} and business {sync.store.business_id}.",
-            remedy="Correct the connections, or clear its task preflight and what follows.",
+            remedy=f"Correct the connections, or begin again. {clear('preflight')}",
         )
 
 
-def _summary(sync: Sync) -> dict[str, Any]:
-    summary = sync.files.read_json("summary")
-    if summary is None:
-        raise ConfigurationError("This run has no plan.", remedy="Clear its task plan and what follows.")
-    return summary
+def _summary(sync: Sync) -> PlanSummary:
+    """Load the staged summary; one of another version may lack fields, and is refused together with its plan."""
+    kept = sync.files.read_json("summary")
+    if kept is None:
+        raise ConfigurationError("This run has no plan.", remedy=clear("plan"))
+    return PlanSummary(**{each.name: kept[each.name] for each in fields(PlanSummary) if each.name in kept})

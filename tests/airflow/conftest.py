@@ -73,6 +73,15 @@ def store_file(airflow_db: None, empty_store: Path) -> Path:
     return empty_store
 
 
+@pytest.fixture
+def new_store(airflow_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a store will be that nobody made yet."""
+    store = tmp_path / "store.db"
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps({"conn_type": "sqlite", "host": str(store)}))
+    monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", str(tmp_path / "staging"))
+    return store
+
+
 @pytest.fixture(scope="module")
 def sandbox(environment: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A simulated Salesforce and Kashoo that both connections point to; a run does not wait for the budget."""

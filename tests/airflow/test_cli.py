@@ -20,8 +20,9 @@ from rich.text import Text
 from airflow_provider_kashoo.cli import adopt as by_hand
 from airflow_provider_kashoo.cli import commands as cli
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.intents import Ask, Create, Link
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.settings import mappings_dir, open_database
 from airflow_provider_kashoo.store.store import SyncStore, recorded_pools
@@ -197,9 +198,9 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     store = SyncStore(open_database(), "00D000000000001EAA", "77")
     upper = datetime(2026, 3, 2, 1, 55, 7, tzinfo=UTC)
     store.watermarks.move("salesforce.Order", lower=upper, upper=upper, run_id="scheduled__2026")
-    order = PlanRow(Action.CREATE, "m", "invoice", "Order", "801000000000001AAA", "sold")
+    order = Create(record=Record("invoice", "Order", "801000000000001AAA"), reason="sold")
     store.waiting.park(order, Problem("x", "it carries [sf:006...] already", "remove [/x] [bold]"), "r")
-    deal = PlanRow(Action.REVIEW, "m", "invoice", "Opportunity", "006000000000001AAA", "copied", kashoo_id=4711)
+    deal = Ask(record=Record("invoice", "Opportunity", "006000000000001AAA"), kashoo_id=4711)
     store.reviews.open(deal, POSSIBLE_DUPLICATE, "r")
     monkeypatch.setenv("COLUMNS", "300")
     capsys.readouterr()
@@ -226,8 +227,8 @@ def test_a_scope_that_waits_for_nobody_shows_its_watermarks_too(home: Path, caps
 
 def test_the_report_of_adopt_prints_every_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     why = "memo says [sf:006...] and [/x]"
-    row = PlanRow(Action.LINK, "m", "invoice", "Opportunity", "[/006]", "", total=100, currency="USD", kashoo_id=7)
-    found = Finding(Result.MATCH, row, why, label="[/INV-1]")
+    link = Link(record=Record("invoice", "Opportunity", "[/006]"), total=100, currency="USD", kashoo_id=7)
+    found = Finding(Result.MATCH, link, why, label="[/INV-1]")
     by_hand.print_report(Report([found, replace(found, result=Result.NO_MATCH)]), Console(width=300))
     out = capsys.readouterr().out
     assert out.count(why) == 2
@@ -275,12 +276,12 @@ def test_adopt_reports_asks_and_links(
     capsys.readouterr()
     with pytest.raises(SystemExit, match="Give --from DATE"):
         adopt(None)
-    with pytest.raises(SystemExit, match="--from soon is no date"):
+    with pytest.raises(SystemExit, match="--from soon is not a date"):
         adopt("soon")
     sent = writes(sandbox)
     adopt(dry_run=True, output=str(home / "adopt.csv"))
     said = capsys.readouterr().out
-    assert said.startswith("Reads from Kashoo about ")
+    assert said.startswith("Sending about ")
     assert said.endswith("Nothing was linked.\n")
     matches = (home / "adopt.csv").read_text().count("\nmatch,")
     assert matches >= 3

@@ -173,7 +173,7 @@ def test_without_a_state_that_works_the_cursor_lives_in_memory(said: Said) -> No
     watch(trigger, nothing, nothing, state=SimpleNamespace(aget=broken, aset=broken))
     assert seen == [None, 1, 2]
     text = said()
-    assert text.count("its cursor cannot be kept (ValueError)") == 1
+    assert text.count("its cursor cannot be stored (ValueError)") == 1
     assert "which asset?" not in text
 
 
@@ -271,7 +271,7 @@ def test_a_trigger_comes_back_from_airflows_database_as_the_same(made: Any) -> N
 
 
 def test_nobody_asks_more_often_than_every_half_minute() -> None:
-    with pytest.raises(ValueError, match="poll_seconds is 29; the shortest is 30"):
+    with pytest.raises(ValueError, match="poll_seconds is 29; the minimum is 30"):
         SalesforceChangeTrigger(poll_seconds=29)
 
 

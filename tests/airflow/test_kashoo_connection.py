@@ -131,7 +131,7 @@ def test_a_foreign_business_is_said(sandbox: Sandbox, store_file: Path, monkeypa
     set_connection(monkeypatch, "kashoo_default", business_id="12345")
     ok, message = KashooHook().test_connection()
     assert not ok
-    assert message.startswith("Logged in, but the user has no business 12345; it has [")
+    assert message.startswith("Logged in, but the user has no business 12345, only [")
     assert str(sandbox.books.main()) in message
 
 
@@ -149,12 +149,12 @@ def test_an_unreachable_host_is_said(sandbox: Sandbox, store_file: Path, monkeyp
     ("changes", "said"),
     [
         ({"extra": {"budget": 5}}, "The extra 'budget' of the Kashoo connection is not a list of limits"),
-        ({"extra": {"profile": "[1]"}}, "The extra 'profile' of the Kashoo connection is no JSON object"),
-        ({"extra": {"profile": "5"}}, "The extra 'profile' of the Kashoo connection is no JSON object"),
+        ({"extra": {"profile": "[1]"}}, "The extra 'profile' of the Kashoo connection is not a JSON object"),
+        ({"extra": {"profile": "5"}}, "The extra 'profile' of the Kashoo connection is not a JSON object"),
         ({"extra": {"profile": "{"}}, "The extra 'profile' of the Kashoo connection is not JSON"),
         ({"extra": {"business_id": ""}}, "Connection books lacks business_id"),
-        ({"host": "books.example:http/api"}, "The host of connection books is no address"),
-        ({"host": "https://"}, "The host of connection books is no address"),
+        ({"host": "books.example:http/api"}, "The host of connection books is not an address"),
+        ({"host": "https://"}, "The host of connection books is not an address"),
     ],
 )
 @pytest.mark.parametrize("stored", [True, False])
@@ -180,7 +180,7 @@ def test_a_connection_with_which_every_task_would_fail_does_not_pass_the_test(
 def test_a_store_that_is_broken_does_not_pass_the_test(books: Any, monkeypatch: Any, tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"name,amount\n" * 500)
     for store, said in (
-        ({"conn_type": "sqlite", "host": str(tmp_path / "store.db")}, "is no SQLite database"),
+        ({"conn_type": "sqlite", "host": str(tmp_path / "store.db")}, "is not a SQLite database"),
         ({"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}, "cannot be reached"),
         ({"conn_type": "mysql", "host": "db"}, "the sync store is sqlite or postgres"),
     ):
@@ -207,7 +207,7 @@ def test_businesses_of_another_shape_are_a_no_without_what_they_hold(store_file:
     with served(body=body):
         ok, message = KashooHook("books").test_connection()
     assert not ok
-    assert message.startswith("It failed with ")
+    assert message.startswith("Failed with ")
     assert "Jane" not in message
 
 

@@ -166,7 +166,7 @@ def test_a_write_whose_outcome_is_unknown_is_not_said_to_be_refused(store_file: 
     assert failed.value.status == status
     assert str(failed.value) == (
         f"Kashoo answered {status} to POST /api/items. It is not known whether it was written. "
-        "Look in Kashoo before it is sent again."
+        "Look in Kashoo before you send it again."
     )
 
 

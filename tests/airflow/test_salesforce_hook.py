@@ -146,7 +146,7 @@ def encrypted_key() -> str:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ({"private_key": "MIIEvSECRET-0815"}, "has a private key that is no RSA key in PEM"),
+        ({"private_key": "MIIEvSECRET-0815"}, "has a private key that is not an RSA key in PEM"),
         ({"private_key": encrypted_key()}, "has an encrypted private key"),
         (
             {"private_key_file_path": "/nowhere/SECRET-0815.pem"},

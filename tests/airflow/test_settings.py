@@ -54,7 +54,7 @@ def test_what_is_on_this_host_is_refused_when_tasks_may_run_on_others(
         open_database()
     for path in ("", str(home / "elsewhere")):
         monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", path)
-        with pytest.raises(ConfigurationError, match=r"folder of this host, but workers of .* \[kashoo\] staging_path"):
+        with pytest.raises(ConfigurationError, match=r"folder on this host, but workers of .* \[kashoo\] staging_path"):
             staging_root()
     postgres = {"conn_type": "postgres", "host": "db", "login": "me", "schema": "sync"}
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(postgres))

@@ -90,7 +90,7 @@ def test_an_invoice_edited_by_hand_is_not_voided_after_an_update_of_the_memo(dri
     lose(drive, deal)
     drive.run()
     assert standing(drive, deal) == [f"[sf:{deal}:1:1]"]
-    cause = "its invoice stands, but it is not IsWon; it was not voided: lines changed in Kashoo"
+    cause = "the deal no longer meets `IsWon`, but its invoice still exists; it was not voided: lines changed in Kashoo"
     assert causes(drive, deal) == [cause]
 
 

@@ -130,7 +130,7 @@ def test_two_write_backs_to_one_object_are_refused_by_file_and_line(drive: Round
     text = (drive.mappings / "payment_to_opportunity.yaml").read_text("utf-8")
     other = text.replace("name: payment_to_opportunity", "name: payment_too")
     (drive.mappings / "payment_too.yaml").write_text(other, "utf-8")
-    fault = "payment_to_opportunity writes back to Opportunity too, and each would undo what the other told"
+    fault = "payment_to_opportunity also writes back to Opportunity, and each would overwrite the other"
     with pytest.raises(ConfigurationError, match=f"payment_too.yaml:[0-9]+: {fault}"):
         load_mappings(drive.mappings)
 

@@ -28,7 +28,7 @@ from voids import lose, void_unpaid
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.by_hand.replay import resolve
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 

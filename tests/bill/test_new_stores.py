@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from records import edit, invoice_of
-from rounds import Rounds, bearing, billed_once, change, moved_by, moved_on, open_items, win
+from driver import SOURCES
+from records import add_account, add_deal, add_line, edit, invoice_of
+from rounds import Rounds, bearing, billed_once, change, links, moved_by, moved_on, open_items, win
+
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO
 
 MOVED = "changed_on_both_sides"
 """A store that did not write the invoice cannot tell who moved its date: it asks, and leaves it where it is."""
@@ -56,3 +59,45 @@ def test_a_deal_that_is_lost_at_first_is_named_and_not_billed_again(
     second.run()
     second.look_up()
     assert len(bearing(second, deal)) == 1
+
+
+LINE_BY_LINE = """
+version: 1
+name: invoice_from_line
+from: {object: OpportunityLineItem}
+to: invoice
+when:
+  - Opportunity.IsWon
+  - Opportunity.Amount < 100     # others are billed as deals
+fields:
+  contact: {link: Opportunity.AccountId, mapping: customer_from_account}
+  date: {from: Opportunity.CloseDate}
+  currency: {from: CurrencyIsoCode}
+single_line:
+  description: {from: Name}
+  amount: {from: TotalPrice}
+  account: "type:INCOME"
+  taxCode: none
+"""
+
+
+def test_an_invoice_of_an_object_of_ones_own_choice_is_found_by_its_mark(
+    drive: Rounds, second: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SOURCES, TO_KASHOO, (*SOURCES[TO_KASHOO], "OpportunityLineItem"))
+    for each in (drive, second):
+        (each.mappings / "invoice_from_line.yaml").write_text(LINE_BY_LINE)
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None)
+    line = add_line(drive.sandbox, deal, "50.00")
+    drive.run()
+    (invoice,) = bearing(drive, line)
+    edit(drive.sandbox, "invoices", invoice, date=moved_by(drive, -60))
+    change(drive, deal, StageName="Closed Lost")
+    drive.sandbox.clock.advance(3600)
+    second.run()
+    assert links(second)[line] == invoice["id"]
+    moved_on(second)
+    change(drive, deal, StageName="Closed Won")
+    second.run()
+    second.look_up()
+    assert len(bearing(second, line)) == 1

@@ -32,7 +32,7 @@ from rounds import (
 from voids import lose, standing, told, void_unpaid
 
 from airflow_provider_kashoo.core.errors import UnreachableError
-from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
+from airflow_provider_kashoo.sync.read import dirty
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 
 
@@ -81,7 +81,7 @@ def fine_quantity(drive: Rounds) -> str:
 def test_a_number_finer_than_ten_decimals_stops_no_other(
     drive: Rounds, monkeypatch: pytest.MonkeyPatch, bad: Callable[[Rounds], str], bulk_from: int
 ) -> None:
-    monkeypatch.setattr(salesforce_delta, "BULK_FROM", bulk_from)
+    monkeypatch.setattr(dirty, "BULK_FROM", bulk_from)
     monkeypatch.setattr("time.sleep", lambda _: None)
     good = win(drive)
     bad(drive)

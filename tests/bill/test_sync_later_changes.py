@@ -62,9 +62,9 @@ def test_a_reopened_deal_becomes_one_review_item_and_its_invoice_stays(drive: Dr
     change_deal(drive, deal, StageName="Negotiation/Review")
     for _ in range(4):
         drive.run()
-    cause = "its invoice stands, but it is not IsWon"
-    item = ("Opportunity", deal, "no_longer_billable", cause, "Void the invoice or win the deal.")
-    assert reviews(drive) == [item]
+    cause = "the deal no longer meets `IsWon`, but its invoice still exists"
+    fix = "Void the invoice in Kashoo, or reopen and win the deal."
+    assert reviews(drive) == [("Opportunity", deal, "no_longer_billable", cause, fix)]
     assert invoice_of(drive.sandbox, deal) == before
     assert drive.sync().store.journal.unsettled(State.PARKED, State.RETRY) == []
 
@@ -77,7 +77,7 @@ def test_a_deleted_deal_becomes_a_review_item_and_its_invoice_stays(drive: Drive
     drive.run()
     drive.run()
     assert [row[1:4] for row in reviews(drive)] == [
-        (deal, "no_longer_billable", "its invoice stands, but it is deleted in Salesforce")
+        (deal, "no_longer_billable", "the deal is deleted in Salesforce, but its invoice still exists")
     ]
     assert invoice_of(drive.sandbox, deal) == before
 
@@ -122,8 +122,9 @@ def test_a_deal_changed_after_money_came_in_is_for_a_person(drive: Driver) -> No
     change_deal(drive, deal, Amount=Decimal("300.00"))
     for _ in range(3):
         drive.run()
-    cause = "the deal changed after money came in"
-    assert reviews(drive) == [("Opportunity", deal, "paid_invoice_changed", cause, "Correct it in Kashoo.")]
+    cause = "the deal changed after a payment was received"
+    fix = "Correct the invoice in Kashoo, or undo the change in Salesforce."
+    assert reviews(drive) == [("Opportunity", deal, "paid_invoice_changed", cause, fix)]
     assert invoice_of(drive.sandbox, deal) == before
 
 
@@ -133,7 +134,7 @@ def test_another_customer_on_a_billed_deal_is_for_a_person(drive: Driver) -> Non
     before = invoice_of(drive.sandbox, deal)
     change_deal(drive, deal, AccountId=add_account(drive.sandbox, "Somebody Else"))
     drive.run()
-    assert [row[2:4] for row in reviews(drive)] == [("identity_changed", "contact changed after billing")]
+    assert [row[2:4] for row in reviews(drive)] == [("identity_changed", "contact changed after the deal was invoiced")]
     assert invoice_of(drive.sandbox, deal) == before
 
 
@@ -145,7 +146,7 @@ def test_an_invoice_removed_by_hand_is_never_made_again(drive: Driver) -> None:
         change_deal(drive, deal, Amount=Decimal(amount))
         drive.run()
         drive.run_back()
-    fix = "Make it again by hand, or leave it so."
+    fix = "Create it again by hand, or leave it."
     assert reviews(drive) == [("Opportunity", deal, "removed_in_books", "it was removed in Kashoo", fix)]
     assert books_rows(drive.sandbox, "invoices") == []
 

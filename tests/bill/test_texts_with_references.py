@@ -6,7 +6,7 @@ import pytest
 from records import edit, invoice_of, writes
 from rounds import Rounds, bearing, billed_once, change, fault, moved_on, open_items, win
 
-from airflow_provider_kashoo.clients.documents import to_json
+from airflow_provider_kashoo.clients.entries import to_json
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.values.ids import Reference
 

@@ -32,12 +32,14 @@ from rounds import (
 
 from airflow_provider_kashoo.cli.status import print_status
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.rules.intents import Action, Link
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
-from airflow_provider_kashoo.sync.by_hand.replay import replay, resolve
+from airflow_provider_kashoo.sync.by_hand.replay import replay
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 
 
 def doubtful(drive: Rounds) -> tuple[str, int, int]:
@@ -93,9 +95,7 @@ def test_found_needs_a_record_that_is_in_the_books(drive: Rounds) -> None:
 def test_found_is_refused_for_the_invoice_of_another_sale(drive: Rounds, start: Start) -> None:
     deal, operation, _ = doubtful(drive)
     other = links(drive)[start.deal]
-    assert refused(drive, operation, other).startswith(
-        f"Kashoo's invoice {other} is the one of Opportunity {start.deal}."
-    )
+    assert refused(drive, operation, other).startswith(f"Kashoo's invoice {other} belongs to Opportunity {start.deal}.")
     assert open_items(drive) == [(deal, "in_doubt")]
 
 
@@ -105,7 +105,7 @@ def test_found_is_refused_for_an_invoice_that_bears_the_reference_of_another_sal
     drive.run()
     first = next(row["id"] for row in operations(drive, State.IN_DOUBT) if row["source_id"] == one)
     said = refused(drive, first, invoice_of(drive.sandbox, two)["id"])
-    assert f"is the one of [sf:{two}:1:1], the reference that stands on it." in said
+    assert f"belongs to [sf:{two}:1:1], the reference that it carries." in said
     assert resolve(drive.sync(), first, invoice_of(drive.sandbox, one)["id"]) == "done"
     billed_once(drive, one)
     billed_once(drive, two, 40000)
@@ -114,10 +114,9 @@ def test_found_is_refused_for_an_invoice_that_bears_the_reference_of_another_sal
 def test_found_is_refused_for_an_invoice_that_another_org_linked(drive: Rounds) -> None:
     deal, operation, invoice = doubtful(drive)
     other = SyncStore(drive.database, "00D000000000009AAA", str(drive.sandbox.books.main()))
-    names = {"mapping": "", "target": "invoice", "source_object": "Opportunity", "reason": ""}
-    theirs = PlanRow(action=Action.LINK, source_id="006990000000001AAA", **names)
+    theirs = Link(record=Record("invoice", "Opportunity", "006990000000001AAA"))
     other.journal.linked(theirs, LinkChange(invoice, {}), "run of the other org")
-    assert "is the one of a sale of another Salesforce org." in refused(drive, operation, invoice)
+    assert "belongs to a sale of another Salesforce org." in refused(drive, operation, invoice)
     assert open_items(drive) == [(deal, "in_doubt")]
 
 
@@ -166,7 +165,7 @@ def test_a_write_back_is_not_resolved_because_it_is_told_again_by_itself(drive: 
     (operation,) = operations(drive, State.SENT)
     said = refused(drive, operation["id"], found)
     assert said.startswith(f"Operation {operation['id']} is a write-back.")
-    assert "tells Salesforce again by itself" in said
+    assert "writes it to Salesforce again" in said
     billed_once(drive, deal)
 
 
@@ -349,8 +348,8 @@ def test_status_says_what_is_in_doubt_and_what_to_do(drive: Rounds) -> None:
         f"Opportunity {deal}",
         "invoice",
         "",  # Kashoo has no id for it yet
-        "a record without reference looks like it",
-        "Look in Kashoo, then: airflow kashoo resolve ID --found KASHOO_ID, or --absent.",
+        "a record without our reference looks like it",
+        "Look in Kashoo, then run: airflow kashoo resolve ID --found KASHOO_ID, or --absent.",
     ]
 
 
@@ -361,7 +360,7 @@ def test_status_says_so_when_nothing_waits(drive: Rounds) -> None:
 def test_status_says_until_when_kashoo_asked_for_a_pause(drive: Rounds) -> None:
     budget = Budget(drive.database, "books", drive.limits)
     budget.close(90)
-    assert "Kashoo asked for a pause: no request leaves before" in status(drive)
+    assert "Kashoo asked for a pause: no request is sent before" in status(drive)
     drive.sandbox.clock.advance(91)
     assert "asked for a pause" not in status(drive)
 

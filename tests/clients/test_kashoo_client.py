@@ -15,8 +15,9 @@ from unittest.mock import Mock
 import pytest
 from secrecy import raises_without
 
-from airflow_provider_kashoo.clients.documents import to_document, to_json
-from airflow_provider_kashoo.clients.kashoo import KashooClient
+from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.clients.kashoo import KashooClient, Write, Written
+from airflow_provider_kashoo.clients.kashoo_http import encode
 from airflow_provider_kashoo.clients.outcomes import WriteFailed
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import DEFAULT_CLOSURE, MeteredAdapter, Unlimited, new_session
@@ -98,8 +99,12 @@ def customer(name: str = PRIVATE, **more: Any) -> dict[str, Any]:
     return {"type": "customer", "contactInformation": {"name": name}, **more}
 
 
+def create(kashoo: KashooClient, kind: str, body: dict[str, Any]) -> Written:
+    return kashoo.send(Write(kind, None, encode(body)))
+
+
 def invoice(kashoo: KashooClient, **more: Any) -> dict[str, Any]:
-    income = next(row["id"] for row in kashoo.listing("accounts") if row["type"] == "INCOME")
+    income = next(each.id for each in kashoo.accounts() if each.is_income)
     line = {"account": income, "quantity": 1, "rate": 10_000, "taxCode": "", "description": PRIVATE}
     return {"type": "invoice", "currency": "USD", "date": "2026-03-10", "lineItems": [line], **more}
 
@@ -118,7 +123,7 @@ def test_a_token_is_understood_as_json_and_as_bare_text(make, sandbox, seen, as_
     kashoo, adapter = make(), TextWanted(Unlimited(), 20)
     for scheme in ("http://", "https://"):
         kashoo._session.mount(scheme, adapter)
-    assert int(kashoo.business_id) in [row["id"] for row in kashoo.businesses()]
+    assert kashoo.business_id in [each.id for each in kashoo.businesses()]
     assert kashoo._authorization.startswith("TOKEN uuid:" if as_text else "TOKEN json:{")
     assert seen() == [("POST", "authTokens", 200), ("GET", "businesses", 200)]
     assert kashoo.requests_sent == 2
@@ -157,10 +162,10 @@ def test_a_write_answered_401_is_in_doubt_and_not_repeated(make, sandbox, seen, 
     sandbox.books._tokens.clear()
     seen()
     with raises(WriteFailed) as caught:
-        kashoo.create("customer", customer())
+        create(kashoo, "customer", customer())
     assert (caught.value.outcome.event, caught.value.outcome.stop) == (Event.SILENCE, False)
     assert seen() == [("POST", "customers", 401)]
-    assert kashoo.create("customer", customer()).id > 0  # the next write logs in again
+    assert create(kashoo, "customer", customer()).id > 0  # the next write logs in again
     assert seen() == [("POST", "authTokens", 200), ("POST", "customers", 201)]
 
 
@@ -176,26 +181,26 @@ def test_a_wrong_password_is_an_authentication_error_that_tells_no_secret(make, 
 
 def test_a_listing_is_read_to_the_empty_page_and_leaves_removed_rows_out(make, sandbox, seen) -> None:
     kashoo = make(profile=Profile(page_size=2))
-    made = [kashoo.create("customer", customer(f"Firm {n}")).id for n in range(5)]
+    made = [create(kashoo, "customer", customer(f"Firm {n}")).id for n in range(5)]
     sandbox.books.remove(int(kashoo.business_id), "customers", made[1])
     seen()
-    assert [row["id"] for row in kashoo.listing("customer")] == [made[0], *made[2:]]
+    assert [each.id for each in kashoo.listing("customer")] == [made[0], *made[2:]]
     assert len(seen()) == 3  # two full pages and the empty one: a short page proves nothing
 
 
 def test_a_row_shown_as_removed_or_twice_is_given_out_once_or_not_at_all(make, monkeypatch, sandbox) -> None:
     pages = {0: [{"id": 1}, {"id": 2, "removed": True}], 2: [{"id": 2}, {"id": 3, "removed": False}], 4: [{"id": 3}]}
     monkeypatch.setattr(sandbox.books, "page", lambda *_, offset, **__: pages.get(offset, []))
-    assert [row["id"] for row in make().listing("customer")] == [1, 3]
+    assert [each.id for each in make().listing("customer")] == [1, 3]
 
 
 def test_a_date_window_includes_both_its_ends(make) -> None:
     kashoo = make()
     made = {
-        day: kashoo.create("invoice", invoice(kashoo, date=f"2026-03-{day}")).id for day in ("09", "10", "11", "12")
+        day: create(kashoo, "invoice", invoice(kashoo, date=f"2026-03-{day}")).id for day in ("09", "10", "11", "12")
     }
     listed = kashoo.listing("invoice", start="2026-03-10", end="2026-03-11")
-    assert [row["id"] for row in listed] == [made["10"], made["11"]]
+    assert [each.id for each in listed] == [made["10"], made["11"]]
 
 
 def test_a_record_that_is_not_there_reads_as_none_and_a_wrong_business_is_a_configuration_error(make, raises) -> None:
@@ -213,16 +218,16 @@ def test_a_record_that_is_not_there_reads_as_none_and_a_wrong_business_is_a_conf
 def test_a_create_tells_its_id_in_each_of_three_answers(make, sandbox, shape) -> None:
     kashoo = make()
     sandbox.books.create_answer = shape
-    written = kashoo.create("customer", customer("Initech"))
-    assert kashoo.read("customer", written.id)["contactInformation"]["name"] == "Initech"
-    assert (written.entity is not None) == (shape == "entity")
+    written = create(kashoo, "customer", customer("Initech"))
+    assert kashoo.read("customer", written.id).fields["name"] == "Initech"
+    assert (written.entry is not None) == (shape == "entity")
 
 
 def test_a_create_answered_by_nothing_is_in_doubt_although_it_was_written(make, sandbox, seen, raises) -> None:
     kashoo = make()
     sandbox.books.create_answer = "empty"
     with raises(WriteFailed) as caught:
-        kashoo.create("customer", customer())
+        create(kashoo, "customer", customer())
     assert caught.value.outcome.event is Event.SILENCE
     assert [path for method, path, _ in seen() if method == "POST"] == ["authTokens", "customers"]
     assert len(list(kashoo.listing("customer"))) == 1
@@ -246,7 +251,7 @@ def test_a_refusal_is_told_apart_by_what_the_body_says(make, sandbox, seen, rais
     sandbox.books.lock_until(int(kashoo.business_id), "2026-01-31")
     seen()
     with raises(WriteFailed) as caught:
-        kashoo.create("invoice", body | change)
+        create(kashoo, "invoice", body | change)
     outcome = caught.value.outcome
     assert (outcome.event, outcome.problem.error_class, outcome.stop) == (Event.REFUSED, error_class, False)
     assert "2026-01-31" not in str(caught.value)  # our words, not the body's
@@ -256,7 +261,7 @@ def test_a_refusal_is_told_apart_by_what_the_body_says(make, sandbox, seen, rais
 
 def test_an_update_of_what_is_not_there_is_refused(make, raises) -> None:
     with raises(WriteFailed) as caught:
-        make().update("customer", 1, customer())
+        make().send(Write("customer", 1, encode(customer())))
     assert (caught.value.outcome.event, caught.value.outcome.problem.error_class) == (Event.REFUSED, "not_found")
 
 
@@ -276,7 +281,7 @@ def test_a_429_closes_the_budget_for_every_client_that_shares_it(
     kashoo.businesses()
     seen()
     with raises(WriteFailed) as caught:
-        kashoo.create("customer", customer())
+        create(kashoo, "customer", customer())
     assert (caught.value.outcome.event, caught.value.outcome.problem.error_class) == (Event.TURNED_AWAY, "rate_limit")
     with raises(BudgetSpent) as spent:
         other.businesses()
@@ -287,11 +292,11 @@ def test_a_429_closes_the_budget_for_every_client_that_shares_it(
 def test_every_request_takes_one_slot_tokens_included_and_a_slot_taken_before_is_used(make, database, clock) -> None:
     budget = Budget(database, "b", [Limit(100, 3600)], sleep=clock.sleep)
     kashoo = make(budget)
-    with kashoo.ready():
+    with kashoo.ready(lambda: None):
         assert (budget.used(3600), kashoo.requests_sent) == (2, 1)
-        kashoo.create("customer", customer())
+        create(kashoo, "customer", customer())
     assert (budget.used(3600), kashoo.requests_sent) == (2, 2)
-    with kashoo.ready():
+    with kashoo.ready(lambda: None):
         pass  # the journal said no: the slot is given back, not left to its deadline
     with database.begin() as connection:
         ends = connection.exec_driver_sql("SELECT counts_from FROM budget_slots").scalars().all()
@@ -390,7 +395,7 @@ def test_each_answer_to_a_write_means_one_thing_and_it_is_sent_once(
     url, got = wire(TOKEN, answer)
     began = time.monotonic()
     with raises(WriteFailed) as caught:
-        make(url=url, deadline=0.3).create("customer", customer())
+        create(make(url=url, deadline=0.3), "customer", customer())
     outcome = caught.value.outcome
     assert (outcome.event, outcome.problem.error_class, outcome.stop) == (event, error_class, stop)
     assert [line.split("/")[0].strip() for line in got] == ["POST", "POST"]
@@ -402,20 +407,20 @@ def test_an_id_or_an_address_in_our_books_is_understood(make, wire, body) -> Non
     url, _ = wire(TOKEN, http(201, body.replace(b"%", b"/businesses/1/items")))
     kashoo = make(url=url)
     kashoo.business_id = "1"
-    assert kashoo.create("item", {}).id == 7
+    assert create(kashoo, "item", {}).id == 7
 
 
 @pytest.mark.parametrize("body", [b'{"id": 0}', b'{"id": true}', b'{"id": "7"}', b'{"see": "/items/7", "error": "no"}'])
 def test_an_id_that_is_none_and_an_address_among_other_words_confirm_nothing(make, wire, raises, body) -> None:
     url, _ = wire(TOKEN, http(200, body))
-    with raises(WriteFailed, "no answer"):
-        make(url=url, profile=Profile(item="/items")).create("item", {})
+    with raises(WriteFailed, "no conclusive answer"):
+        create(make(url=url, profile=Profile(item="/items")), "item", {})
 
 
 def test_a_sign_in_page_is_no_confirmation_of_an_update(make, wire, raises) -> None:
     url, _ = wire(TOKEN, PAGE)
     with raises(WriteFailed) as caught:
-        make(url=url).update("customer", 5, customer())
+        make(url=url).send(Write("customer", 5, encode(customer())))
     assert caught.value.outcome.event is Event.SILENCE
 
 
@@ -425,7 +430,7 @@ def test_a_sign_in_page_is_no_confirmation_of_an_update(make, wire, raises) -> N
 def test_a_read_is_repeated_whatever_went_wrong(make, wire, fault) -> None:
     good = http(200, b'[{"id": 7, "quantity": 0.10}]', "Content-Type: application/json")
     url, got = wire(TOKEN, fault, fault, good)
-    [row] = make(url=url, deadline=0.3).businesses()
+    [row] = make(url=url, deadline=0.3)._read_list("/users/me/businesses", {})
     assert (row["id"], str(row["quantity"])) == (7, "0.10")
     assert got[1:] == ["GET /users/me/businesses"] * 3
     assert len(slept) == 2
@@ -441,26 +446,28 @@ def test_a_read_is_given_up_after_four_tries(make, wire, raises, fault) -> None:
 def test_a_host_that_is_not_there_is_unreachable_and_a_write_to_it_surely_not_sent(make, wire, raises) -> None:
     url, got = wire(TOKEN)
     kashoo = make(url=url)
-    kashoo.ready()
+    kashoo.ready(lambda: None)
     while socket.socket().connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0:
         pass  # until the server has closed its port
     with raises(WriteFailed) as caught:
-        kashoo.create("customer", customer())
+        create(kashoo, "customer", customer())
     assert (caught.value.outcome.event, caught.value.outcome.stop) == (Event.TURNED_AWAY, True)
     with raises(UnreachableError, "Check the host"):
         kashoo.businesses()
     with raises(UnreachableError):
-        make(url=url).create("customer", customer())
+        create(make(url=url), "customer", customer())
     assert got == ["POST /authTokens"]
 
 
 # -- documents
 
 
-def stored(kashoo: KashooClient, target: str, document: dict[str, Any], base: Any = None) -> dict[str, Any]:
-    body = to_json(target, document, OURS, kashoo.profile, base)
-    written = kashoo.update(target, base["id"], body) if base else kashoo.create(target, body)
-    return next(row for row in kashoo.listing(target) if row["id"] == written.id)
+def stored(kashoo: KashooClient, target: str, document: dict[str, Any], base: Entry | None = None) -> Entry:
+    if base:
+        written = kashoo.send(kashoo.prepare_update(base, document, OURS))
+    else:
+        written = kashoo.send(kashoo.prepare_create(target, document, OURS))
+    return next(each for each in kashoo.listing(target) if each.id == written.id)
 
 
 CUSTOMER = {"name": "Initech", "email": "ap@initech.test", "street": "1 Main", "country": "US", "currency": "USD"}
@@ -469,16 +476,16 @@ LINE = {"description": "Hosting", "quantity": "2.5", "rate": 1_001, "taxCode": "
 
 def test_each_target_reads_back_as_the_document_that_was_written(make) -> None:
     kashoo = make()
-    account = next(row["id"] for row in kashoo.listing("accounts") if row["type"] == "INCOME")
-    tax = next(row["abbreviation"] for row in kashoo.listing("taxes"))
+    account = next(each.id for each in kashoo.accounts() if each.is_income)
+    tax = next(each.code for each in kashoo.taxes())
     item = {"name": "Anvil", "code": "A-1", "account": account, "taxCode": tax}
-    contact = stored(kashoo, "customer", CUSTOMER)["id"]
+    contact = stored(kashoo, "customer", CUSTOMER).id
     lines = [{**LINE, "account": account, "quantity": each} for each in ("0.1", "1000", "0.333333", "12345678.9")]
     lines += [{**LINE, "account": account, "rate": 0}, {**LINE, "account": account, "taxCode": tax}]
     deal = {"contact": contact, "date": "2026-03-10", "dueDate": "2026-04-09", "currency": "USD", "poNumber": "P-7"}
     deal |= {"memo": "Thank you", "lines": lines}
     for target, document in (("customer", CUSTOMER), ("item", item), ("invoice", deal)):
-        read = to_document(target, stored(kashoo, target, document), kashoo.profile)
+        read = stored(kashoo, target, document).document
         assert read == {**document, "id": read["id"], "references": [OURS]}
 
 
@@ -486,12 +493,65 @@ def test_each_target_reads_back_as_the_document_that_was_written(make) -> None:
 def test_our_reference_stands_once_beside_a_persons_own_text_and_unknown_fields_stay(make, target, place) -> None:
     kashoo = make()
     body = customer() if target == "customer" else invoice(kashoo)
-    ident = kashoo.create(target, {**body, place: "Call first!", "colour": "red"}).id
+    ident = create(kashoo, target, {**body, place: "Call first!", "colour": "red"}).id
     change = {"name": "Initech"} if target == "customer" else {"poNumber": "P-8"}
     once = stored(kashoo, target, change, kashoo.read(target, ident))
     twice = stored(kashoo, target, change, once)
-    assert once[place] == twice[place] == f"Call first! {OURS}"
-    assert twice["colour"] == "red"
-    read = to_document(target, twice, kashoo.profile)
+    assert once.raw[place] == twice.raw[place] == f"Call first! {OURS}"
+    assert twice.raw["colour"] == "red"
+    read = twice.document
     assert (read[place], read["references"]) == ("Call first!", [OURS])
     assert change.items() <= read.items()
+
+
+# -- the gateway
+
+
+def test_a_write_is_complete_before_it_is_sent(make, seen) -> None:
+    kashoo = make()
+    with pytest.raises(ValueError, match="more digits"):
+        kashoo.prepare_create("invoice", {"lines": [{**LINE, "quantity": "0.1234567890123456789"}]}, OURS)
+    write = kashoo.prepare_create("customer", CUSTOMER, OURS)
+    assert seen() == []
+    assert kashoo.send(write).entry.is_ours(CUSTOMER, OURS)
+
+
+def test_a_record_stands_until_it_is_removed_and_a_second_removal_says_that_it_is_not_known(make) -> None:
+    kashoo = make()
+    ident = create(kashoo, "customer", customer()).id
+    assert kashoo.stands("customer", ident)
+    assert kashoo.send(kashoo.prepare_remove("customer", ident)).known
+    assert not kashoo.stands("customer", ident)
+    assert kashoo.read("customer", ident).removed
+    assert not kashoo.stands("customer", ident + 1)
+    assert not kashoo.send(kashoo.prepare_remove("customer", ident)).known
+
+
+def test_what_is_only_listed_is_looked_for_in_its_list(make, seen) -> None:
+    kashoo = make()
+    account = next(each.id for each in kashoo.accounts() if each.is_income)
+    item = kashoo.send(kashoo.prepare_create("item", {"name": "Anvil", "account": account}, OURS))
+    seen()
+    assert [kashoo.gives_single(kind) for kind in ("item", "customer")] == [False, True]
+    assert kashoo.read("item", item.id).fields["name"] == "Anvil"
+    assert {path for _, path, _ in seen()} == {"items"}
+
+
+def test_payments_are_listed_with_what_they_pay(make, sandbox) -> None:
+    kashoo = make()
+    contact = create(kashoo, "customer", customer()).id
+    made = create(kashoo, "invoice", invoice(kashoo, contact=contact))
+    sandbox.books.pay(int(kashoo.business_id), made.id, 4_000)
+    [payment] = kashoo.payments()
+    assert payment.shares == ((made.id, 4_000),)
+    assert (kashoo.read("invoice", made.id).invoice.paid, made.entry.invoice.paid) == (4_000, 0)
+
+
+@pytest.mark.parametrize("count", [0, 3, 7])
+def test_a_list_takes_about_as_many_requests_as_was_said(make, seen, count) -> None:
+    kashoo = make(profile=Profile(page_size=2))
+    for number in range(count):
+        create(kashoo, "customer", customer(f"Firm {number}"))
+    seen()
+    assert len(list(kashoo.listing("customer"))) == count
+    assert abs(kashoo.requests_to_list(count) - len(seen())) <= 1

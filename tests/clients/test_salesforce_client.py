@@ -116,7 +116,7 @@ def test_deleted_records_are_seen_only_when_asked_for(client, sandbox, deal) -> 
 
 def test_fewer_records_than_counted_are_no_answer(mocked, requests_mock, raises) -> None:
     requests_mock.get(QUERY, json={"totalSize": 2, "done": True, "records": [{"Id": PRIVATE}]})
-    with raises(UnreachableError, "counted 2 records and sent 1"):
+    with raises(UnreachableError, "counted 2 records but sent 1"):
         list(mocked.query("SELECT Id FROM Account"))
 
 
@@ -130,6 +130,19 @@ def test_describe_tells_types_references_and_children_and_is_read_once(client, s
     assert (account.type, account.reference_to, account.relationship) == ("reference", ("Account",), "Account")
     assert (found.fields["IsWon"].updateable, found.fields["Kashoo_Invoice__c"].length) == (False, 40)
     assert found.children["OpportunityLineItems"] == ("OpportunityLineItem", "OpportunityId")
+
+
+def test_describe_tells_the_key_prefix_and_what_was_kept_without_it_is_read_again(client, sandbox) -> None:
+    prefixes = {name: client.describe(name).key_prefix for name in ("Account", "Contact", "Billing_Setting__c")}
+    assert prefixes == {"Account": "001", "Contact": "003", "Billing_Setting__c": "a00"}
+    kept = json.loads(json.dumps(client.described()))
+    del kept["Contact"]["key_prefix"]
+    account, contact = client.describe("Account"), client.describe("Contact")
+    start = sandbox.logs["salesforce"].total
+    client._described = {}
+    client.recall(kept)
+    assert (client.describe("Account"), client.describe("Contact")) == (account, contact)
+    assert seen(sandbox, start) == [("describe", 200)]
 
 
 def test_the_organization_tells_its_id_and_its_own_currency(client, sandbox) -> None:
@@ -167,7 +180,7 @@ def test_the_clock_tells_up_to_when_changes_are_visible_and_what_is_gone(client,
 
 def test_a_worker_whose_clock_is_months_off_asks_again_by_the_servers(client, sandbox, monkeypatch) -> None:
     client.describe("Opportunity")
-    client._told = None
+    client._server_time = None
 
     class Wrong(datetime):
         @classmethod
@@ -215,7 +228,7 @@ def test_each_record_of_an_update_succeeds_or_fails_by_itself(client, sandbox, d
 def test_an_amount_that_json_would_bend_is_refused_before_it_leaves(client, sandbox) -> None:
     client.now()
     start = sandbox.logs["salesforce"].total
-    with pytest.raises(ValueError, match="more digits than JSON carries"):
+    with pytest.raises(ValueError, match="more digits than JSON represents"):
         client.update([("Opportunity", {"Id": "006000000000001AAA", "Amount": Decimal("1234567890123456.78")})])
     assert seen(sandbox, start) == []
 
@@ -235,7 +248,7 @@ def test_an_expired_session_logs_in_once_more(client, sandbox, secrets) -> None:
 def test_a_session_refused_when_fresh_is_an_authentication_error(mocked, requests_mock, raises) -> None:
     expired = [{"errorCode": "INVALID_SESSION_ID", "message": f"Session {MOCK_TOKEN} expired"}]
     requests_mock.get(QUERY, status_code=401, json=expired)
-    with raises(AuthenticationError, "refused a fresh login"):
+    with raises(AuthenticationError, "refused a new login"):
         list(mocked.query("SELECT Id FROM Account"))
     assert (requests_mock.call_count, slept) == (2, [])
 

@@ -51,7 +51,7 @@ def test_children_are_read_by_the_id_of_their_parent_in_the_order_asked_for():
 
 @pytest.mark.parametrize("bad", ["x' OR Name LIKE '%", "006'", "006\\", "006 001", "006,001", ""])
 def test_ids_with_quotes_or_anything_else_that_ends_a_literal_are_refused(bad):
-    with pytest.raises(ValueError, match="is no Salesforce id"):
+    with pytest.raises(ValueError, match="is not a Salesforce id"):
         list(soql.by_ids("Opportunity", ["Id"], [DEAL, bad]))
 
 

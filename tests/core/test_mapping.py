@@ -69,19 +69,19 @@ def fault(text: str, file: str = "m.yaml") -> str:
         (INVOICE, "  date: {from: CloseDate}\n", "", 9, "fields lacks the required 'date'"),
         (INVOICE, "  taxCode: none\n", "", 13, "lines lacks the required 'taxCode'"),
         (INVOICE, INVOICE[INVOICE.index("lines:\n") :], "", 2, "an invoice needs lines or single_line"),
-        (INVOICE, "Amount >= 100", "Amount >=", 8, "'Amount >=' is not a condition"),
+        (INVOICE, "Amount >= 100", "Amount >=", 8, "'Amount >=' is not a valid condition"),
         (INVOICE, "Amount >= 100", "len(Name) > 2", 8, "'len(Name)' is not a field"),
         (INVOICE, "{from: CloseDate}", "{from: CloseDate, value: x}", 11, "exactly one of from, value, text, link"),
         (INVOICE, "{from: CloseDate}", "{optional: true}", 11, "exactly one of from, value, text, link"),
         (INVOICE, ", mapping: customers", "", 10, "link and mapping go together"),
-        (INVOICE, "{link: AccountId, mapping: customers}", "{from: AccountId}", 10, "'contact' must be a link exactly"),
-        (INVOICE, "{from: CloseDate}", "{link: Id, mapping: customers}", 11, "'date' must be a link exactly"),
+        (INVOICE, "{link: AccountId, mapping: customers}", "{from: AccountId}", 10, "'contact' must be a link"),
+        (INVOICE, "{from: CloseDate}", "{link: Id, mapping: customers}", 11, "'date' cannot be a link"),
         (INVOICE, "date: {from: CloseDate}", "date: 1.5", 11, "fields.date: Input should be"),
         (INVOICE, "taxCode: none", "taxCode: {from: T, map: {NO: S}}", 16, "Input should be a valid string"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax"}', 16, "expected '}' before end of string"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax:.2f}"}', 16, "text takes {Path} and nothing else"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{}"}', 16, "text takes {Path} and nothing else"),
-        (INVOICE, "taxCode: none", "taxCode: none\n  taxCode: S", 17, "a second 'taxCode'; the first would be lost"),
+        (INVOICE, "taxCode: none", "taxCode: none\n  taxCode: S", 17, "the key 'taxCode' appears twice"),
         (INVOICE, "to: invoice", "to: invioce", 5, "Did you mean 'invoice'?"),
         (
             BACK,
@@ -142,6 +142,27 @@ def test_a_link_in_a_default_is_checked_too(tmp_path):
 def test_a_doubled_name_is_refused_where_it_stands_the_second_time(tmp_path):
     message = faults_of(in_directory(tmp_path, a=CUSTOMER, b="\n" + CUSTOMER))
     assert message.startswith(f"{tmp_path / 'b.yaml'}:3: a second mapping named customers")
+
+
+@pytest.mark.parametrize(
+    ("to", "says"),
+    [
+        ("Opportunitiy", "Did you mean 'Opportunity'?"),
+        ("Order", "Known: Opportunity."),
+        ("Account", "Known: Opportunity."),  # its customer is written to the books, but no invoice is made of it
+    ],
+)
+def test_a_write_back_to_what_no_invoice_is_made_of_is_refused_and_names_the_nearest(tmp_path, to, says):
+    text = BACK.replace("to: Opportunity", f"to: {to}")
+    message = faults_of(in_directory(tmp_path, a=INVOICE, b=CUSTOMER, c=text))
+    fault = f"no mapping makes invoices from {to}, so there is nothing to write back to it"
+    assert message == f"{tmp_path / 'c.yaml'}:4: {fault}. Nothing was written. {says}"
+
+
+def test_a_write_back_is_checked_whichever_file_comes_first(tmp_path):
+    order = INVOICE.replace("name: invoices", "name: orders").replace("{object: Opportunity,", "{object: Order,")
+    files = {"a": BACK.replace("to: Opportunity", "to: Order"), "b": order, "c": INVOICE, "d": CUSTOMER}
+    assert list(load_mappings(in_directory(tmp_path, **files))) == ["back", "orders", "invoices", "customers"]
 
 
 def test_a_directory_without_mappings_says_how_to_get_some(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.rules.settlement import Allocation, allocations, is_complete, settlement_of
+from airflow_provider_kashoo.core.rules.settlement import (
+    Allocation,
+    Invoice,
+    Payment,
+    allocations,
+    is_complete,
+    settlement_of,
+)
 from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
 
 RATES = {"GST": Decimal(5), "PST": Decimal(7), "QST": Decimal("9.975")}
@@ -58,9 +66,8 @@ def test_the_order_of_lines_changes_no_total(lines):
 TOTAL = 10000
 
 
-def invoice(balance: int, **changes) -> dict:
-    base = {"id": 7, "number": "41", "currency": "CAD", "dueDate": "2026-04-01"}
-    return base | {"totalDue": TOTAL, "balanceDue": balance} | changes
+def invoice(balance: int, total: int = TOTAL, *, removed: bool = False) -> Invoice:
+    return Invoice(7, total, balance, "CAD", number="41", due_date="2026-04-01", removed=removed)
 
 
 def part(amount: int, date: str = "2026-03-01", payment: int = 1, credit: int = 0) -> Allocation:
@@ -79,7 +86,7 @@ def part(amount: int, date: str = "2026-03-01", payment: int = 1, credit: int = 
         (invoice(10000), [part(10000), part(-10000, payment=2)], "Refunded"),
         (invoice(7000), [part(10000), part(-7000, payment=2)], "Partly Paid"),
         (invoice(0), [part(10000), part(-10000, payment=2), part(10000, payment=3)], "Paid"),
-        (invoice(0, totalDue=0), [], "Paid"),
+        (invoice(0, total=0), [], "Paid"),
         (invoice(0, removed=True), [part(10000)], "Void"),
         (invoice(10000, removed=True), [], "Void"),
     ],
@@ -113,12 +120,11 @@ def test_payments_that_do_not_explain_the_balance_to_the_cent_are_incomplete():
 
 
 def test_payments_are_split_by_invoice_and_removed_ones_count_for_nothing():
-    whole = {"id": 1, "date": "2026-03-01", "unallocatedAmount": 50}
     listed = [
-        whole | {"allocations": [{"record": 7, "amount": 100}, {"record": 8, "amount": 200}]},
-        whole | {"id": 2, "removed": True, "allocations": [{"record": 7, "amount": 999}]},
-        {"id": 3, "date": "2026-03-02", "allocations": None},
-        {"id": 4, "date": "2026-03-03", "allocations": [{"record": 7, "amount": -100}], "unallocatedAmount": None},
+        Payment(1, "2026-03-01", ((7, 100), (8, 200)), unallocated=50),
+        Payment(2, "2026-03-01", ((7, 999),), unallocated=50, removed=True),
+        Payment(3, "2026-03-02"),
+        Payment(4, "2026-03-03", ((7, -100),)),
     ]
     assert list(allocations(listed)) == [
         Allocation(1, 7, "2026-03-01", 100, 50),
@@ -131,16 +137,15 @@ class Ledger:
     """Books with one invoice: each event changes them; what they list afterwards is the state now."""
 
     def __init__(self) -> None:
-        self.payments: dict[int, dict] = {}
+        self.payments: dict[int, Payment] = {}
 
     def take(self, event: tuple) -> None:
         kind, number, *rest = event
         if kind == "reverse":
-            self.payments[number]["removed"] = True
+            self.payments[number] = replace(self.payments[number], removed=True)
             return
         day, amount = rest
-        split = [{"record": 7, "amount": amount}, {"record": 8, "amount": 1}]
-        self.payments[number] = {"id": number, "date": f"2026-03-{day:02d}", "allocations": split}
+        self.payments[number] = Payment(number, f"2026-03-{day:02d}", ((7, amount), (8, 1)))
 
     def settlement(self) -> dict:
         own = [each for each in allocations(self.payments.values()) if each.invoice_id == 7]

@@ -191,7 +191,7 @@ def test_money_finer_than_a_cent_is_a_problem_and_never_rounded():
     [
         ({"AccountId": None}, "contact: it is empty", "Fill AccountId in"),
         ({"CloseDate": None}, "date: it is empty", "Fill CloseDate in"),
-        ({"AccountId": "unknown"}, "contact: a Salesforce id has 15 or 18", "Correct the field"),
+        ({"AccountId": "unknown"}, "contact: it is not a Salesforce id", "Correct the field"),
     ],
 )
 def test_a_required_field_that_is_empty_or_wrong_says_where_to_correct_it(changes, cause, fix):

@@ -129,9 +129,9 @@ EVERY_RUN = [
 def test_every_window_ends_at_the_oldest_open_transaction_within_the_limit_of_age(facts, covered, upper):
     free, capped = choose(at(21), **facts), choose(at(21), covered=covered, **facts)
     assert span(capped) == (free.lower, upper, free.moves)
-    end = "older than the limit, passed over" if covered < upper else "read only up to there"
-    since = f"a transaction in Salesforce is open since {covered.isoformat()}"
-    assert capped.note == f"{free.note}; {since}: {end}"
+    hung = f", past a transaction in Salesforce that has been open since {covered.isoformat()}"
+    end = hung if covered < upper else "; Salesforce has confirmed nothing newer yet"
+    assert capped.note == f"{free.note}; read up to {upper.isoformat()}{end}"
 
 
 @pytest.mark.parametrize("facts", EVERY_RUN)
@@ -179,9 +179,9 @@ def test_an_interval_of_width_zero_still_reads_the_overlap():
 
 
 def test_the_note_says_how_the_window_came_about():
-    assert choose(None, first=at(1)).note == "no watermark yet: from the beginning"
+    assert choose(None, first=at(1)).note == "no watermark yet: from the start"
     assert choose(at(22)).note == "since the watermark"
-    assert choose(at(22), since=at(5)).note == "bounded by hand: the watermark stays"
+    assert choose(at(22), since=at(5)).note == "limited by hand: the watermark does not move"
 
 
 INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from sqlalchemy import URL
 from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
-from airflow_provider_kashoo.core.rules.plan import PlanRow
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync.by_hand.replay import replay
 from airflow_provider_kashoo.sync.run.sync import Sync
-from airflow_provider_kashoo.sync.write.kashoo import BooksApply
+from airflow_provider_kashoo.sync.write.engine import Engine
+from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 
 CUSTOMERS, DEALS = 5, 50
 """Of one plan; each is one race."""
@@ -45,18 +47,18 @@ class Worker(InProcessDriver):
         return sync
 
 
-class InStep(BooksApply):
-    """Begins each row together with the other worker."""
+class InStep(Engine):
+    """Begins each write together with the other worker."""
 
     def __init__(self, sync: Sync, together: threading.Barrier) -> None:
-        super().__init__(sync, sleep=lambda _: None)
+        super().__init__(sync, KashooWriter, sleep=lambda _: None)
         self._together = together
 
-    def _row(self, row: PlanRow, *, was_parked: bool) -> str:
-        if row.requests:
+    def _send(self, batch: list[Intent]) -> None:
+        if batch:
             self._together.wait()
             time.sleep(random.random() / 500)  # noqa: S311 - who comes first, and how far, is never the same
-        return super()._row(row, was_parked=was_parked)
+        super()._send(batch)
 
 
 @pytest.fixture
@@ -109,7 +111,8 @@ def race_on_plans(worker: Callable[[], Worker], box: Sandbox, races: int) -> Non
         same = two.sync(run_id=plan.run.run_id)
         before = writes(box)["kashoo"]
         together = threading.Barrier(2, timeout=60)
-        at_once(InStep(plan, together).run, InStep(same, together).run)
+        first, second = (partial(InStep(sync, together).run, sync.files.read_plan()) for sync in (plan, same))
+        at_once(first, second)
         assert writes(box)["kashoo"] - before == CUSTOMERS + DEALS  # by either worker
         deals += new
     rest(one, deals)

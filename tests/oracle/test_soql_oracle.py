@@ -25,7 +25,7 @@ from records import add_account, add_deal, add_line, add_order
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
+from airflow_provider_kashoo.sync.read import dirty
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -82,7 +82,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         drive.run(since=BEGINNING)
         drive.run_back()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(salesforce_delta, "BULK_FROM", 0)
+            patch.setattr(dirty, "BULK_FROM", 0)
             patch.setattr("time.sleep", lambda _: None)
             add_deal(box, account)
             drive.run()

@@ -16,13 +16,13 @@ from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableE
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sandbox.salesforce import bulk
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
+from airflow_provider_kashoo.sync.read import dirty
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 
 @pytest.fixture
 def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 3)
+    monkeypatch.setattr(dirty, "BULK_FROM", 3)
     monkeypatch.setattr("airflow_provider_kashoo.clients.bulk.PAGE_RECORDS", 2)
     monkeypatch.setattr("time.sleep", lambda _: None)
 
@@ -205,7 +205,7 @@ def test_a_backfill_in_bulk_leaves_out_only_what_changed_while_it_was_read(drive
 
 
 def test_lines_read_in_bulk_and_by_rest_are_in_one_order(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 3)
+    monkeypatch.setattr(dirty, "BULK_FROM", 3)
     monkeypatch.setattr("time.sleep", lambda _: None)
     step = bulk._step
 
@@ -221,7 +221,7 @@ def test_lines_read_in_bulk_and_by_rest_are_in_one_order(drive: Rounds, monkeypa
         add_line(drive.sandbox, deal, "250.00")
         add_line(drive.sandbox, deal, "95.00", product="SV-200")
     assert drive.run().report("Opportunity")["bulk"]
-    monkeypatch.setattr(salesforce_delta, "BULK_FROM", 2000)
+    monkeypatch.setattr(dirty, "BULK_FROM", 2000)
     drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deals[0])["id"], 34500)
     drive.run_back()
     for deal in deals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rounds import Killed, Rounds, billed_once, win
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.read import records as salesforce_read
+from airflow_provider_kashoo.sync.read import records
 from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
@@ -59,7 +60,7 @@ def test_a_part_that_is_gone_is_not_taken_for_nothing_changed(drive: Rounds, par
     read(sync)
     (path,) = [path for path in sync.files.folder.iterdir() if path.name.startswith(part)]
     path.unlink()
-    with pytest.raises(ConfigurationError, match=r"Opportunity staged is not there any more. .* Clear that task"):
+    with pytest.raises(ConfigurationError, match=r"Opportunity staged are missing\. .* Clear the task"):
         steps.plan(sync)
     with pytest.raises(ConfigurationError, match="This run has no plan"):
         steps.commit(sync)
@@ -76,22 +77,24 @@ def test_a_try_that_was_given_up_and_lives_on_takes_nothing_away(
     for source in SOURCES[TO_KASHOO]:
         if source != "Opportunity":
             steps.extract(sync, source)
-    dirty, found = salesforce_delta._dirty, salesforce_read._found
+    dirty, found = salesforce_delta.find_dirty, records._found
+    ended: list[Sync] = []
     plans: list[Any] = []
 
     def second_try_begins_and_ends(run: Sync, *rest: Any) -> Any:
         result = dirty(run, *rest)
         if run is given_up:
             steps.extract(sync, "Opportunity")
+            ended.append(sync)
         return result
 
-    def plan_is_made(run: Sync, *rest: Any, **more: Any) -> Any:
-        if run is given_up and not plans:
+    def plan_is_made(*args: Any) -> Any:
+        if ended and not plans:
             plans.append(steps.plan(sync))
-        return found(run, *rest, **more)
+        return found(*args)
 
-    monkeypatch.setattr(salesforce_delta, "_dirty", second_try_begins_and_ends)
-    monkeypatch.setattr(salesforce_read, "_found", plan_is_made)
+    monkeypatch.setattr(salesforce_delta, "find_dirty", second_try_begins_and_ends)
+    monkeypatch.setattr(records, "_found", plan_is_made)
     steps.extract(given_up, "Opportunity")
     monkeypatch.undo()
     assert plans[0].actions["invoice"] == {"create": 1}
@@ -112,12 +115,12 @@ def test_an_extract_that_is_cleared_while_the_plan_is_made_ends_the_plan(
     def cleared_then(run: Sync) -> None:
         check(run)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(salesforce_delta, "_dirty", lambda *_: (_ for _ in ()).throw(Killed))
+            patch.setattr(salesforce_delta, "find_dirty", lambda *_: (_ for _ in ()).throw(Killed))
             with pytest.raises(Killed):
                 steps.extract(again, "Opportunity")
 
     monkeypatch.setattr(steps, "_check_deltas", cleared_then)
-    with pytest.raises(ConfigurationError, match="An extract of this run read again while the plan was made"):
+    with pytest.raises(ConfigurationError, match="An extract of this run ran again while the plan was made"):
         steps.plan(sync)
     monkeypatch.undo()
     steps.extract(again, "Opportunity")
@@ -138,3 +141,21 @@ def test_a_damaged_file_is_named_with_what_to_clear(drive: Rounds, name: str, le
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ConfigurationError, match=rf"staged file {Path(name).stem} .*cannot be read.*Clear the task"):
         steps.apply(sync)
+
+
+def test_only_preflight_asks_salesforce_what_its_objects_are(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.sandbox.clock.advance(7200)
+    described = []
+    for step in (steps.preflight, *[partial(steps.extract, source=each) for each in SOURCES[TO_KASHOO]], steps.plan):
+        drive._org_client = None  # each step is a process of its own
+        sync = drive.sync(run_id="r")
+        drive.sandbox.logs["salesforce"].clear()
+        step(sync)
+        paths = [row["path"] for row in drive.sandbox.logs["salesforce"].entries()]
+        described.append(sum(path.endswith("/describe") for path in paths))
+    assert described[0] > 0
+    assert described[1:] == [0] * (len(described) - 1)
+    steps.approve(sync)
+    drive.finish(sync)
+    billed_once(drive, deal)

@@ -80,23 +80,23 @@ BAD = {
     "a deal without an account": Bad(
         "missing_value",
         "contact: it is empty",
-        "Fill AccountId in Salesforce or give the mapping a default.",
+        "Fill AccountId in Salesforce, or add a default to the mapping.",
         lambda box: add_deal(box, None),
         lambda box, deal: box.org.update("Opportunity", deal, {"AccountId": add_account(box, "Found Again")}),
     ),
     "an ambiguous customer": Bad(
-        "waiting_for_parent", "its customer is parked", "Settle the customer first.", twins, remove_a_twin
+        "waiting_for_parent", "its customer is parked", "Fix the parked customer first.", twins, remove_a_twin
     ),
     "a currency the business lacks": Bad(
         "currency",
-        "the business does not have its currency",
-        "Add the currency in Kashoo.",
+        "Kashoo does not accept its currency",
+        "Correct it in Salesforce or Kashoo.",
         lambda box: add_deal(box, add_account(box, "Thames Ltd"), CurrencyIsoCode="GBP"),
         lambda box, _: set_currencies(box, "USD", "CAD", "EUR", "GBP"),
     ),
     "a currency without cents": Bad(
         "currency",
-        "JPY does not have two decimals; how Kashoo counts it is not known",
+        "JPY does not have two decimals, and how Kashoo handles it is not known",
         "Bill this deal by hand.",
         lambda box: add_deal(box, add_account(box, "Tokyo KK"), CurrencyIsoCode="JPY"),
         lambda box, deal: box.org.update("Opportunity", deal, {"CurrencyIsoCode": "USD"}),
@@ -162,7 +162,11 @@ def test_the_other_records_of_the_run_arrive(story: Story) -> None:
 def test_the_customer_that_cannot_be_told_apart_is_parked_itself(story: Story) -> None:
     found = [row for row in story.parked[0] if row["source_object"] == "Account"]
     assert [(row["error_class"], row["cause"], row["fix"]) for row in found] == [
-        ("ambiguous_match", "2 records of the books have the same e-mail", "Merge or rename them in Kashoo.")
+        (
+            "ambiguous_match",
+            "2 customers in Kashoo have the same e-mail",
+            "Merge them in Kashoo, or correct the one that is wrong.",
+        )
     ]
 
 
@@ -209,9 +213,9 @@ def change(drive: Driver, mapping: str, old: str, new: str) -> int:
             "item_from_product",
             '  account: "type:INCOME"',
             '  account: "40000"',
-            "the books have no account '40000'. Did you mean '4000'?",
+            "Kashoo has no account '40000'. Did you mean '4000'?",
         ),
-        ("item_from_product", "  taxCode: none", "  taxCode: GS", "the books have no tax 'GS'. Did you mean 'G'?"),
+        ("item_from_product", "  taxCode: none", "  taxCode: GS", "Kashoo has no tax 'GS'. Did you mean 'G'?"),
     ],
 )
 def test_a_mapping_that_does_not_fit_stops_the_run_with_its_line(
@@ -283,7 +287,7 @@ def test_a_login_salesforce_does_not_know_stops_the_run_and_is_not_said(drive: D
     drive.log_in = lambda: Session("00Dwrong!secret", drive.sandbox.salesforce_url)  # type: ignore[method-assign]
     with pytest.raises(AuthenticationError) as stopped:
         drive.run()
-    assert str(stopped.value).startswith("Salesforce refused a fresh login. Nothing was written. Check connection")
+    assert str(stopped.value).startswith("Salesforce refused a new login. Nothing was written. Check connection")
     assert "secret" not in str(stopped.value)
     del drive.log_in
     nothing_lost(drive, deal)

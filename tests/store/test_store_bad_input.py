@@ -305,7 +305,7 @@ def test_a_plan_whose_step_died_between_its_rows_and_its_summary_is_not_approved
     drive = StoreDriver(box, tmp_path / "a")
     sync = drive.run().sync
     sync.files.write_plan(sync.files.read_plan()[:1])
-    with pytest.raises(ConfigurationError, match=r"not whole.*Clear its task plan"):
+    with pytest.raises(ConfigurationError, match=r"incomplete.*Clear the task plan"):
         steps.approve(sync)
 
 

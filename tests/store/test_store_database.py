@@ -113,13 +113,13 @@ def test_a_store_without_tables_says_how_to_make_them(tmp_path) -> None:
 def test_a_store_whose_migration_was_cut_off_has_no_schema(database) -> None:
     with database.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    assert "has schema none, this version needs 0006" in refusal(database)
+    assert "has schema none, but this version needs 0006" in refusal(database)
 
 
 def test_an_older_store_names_both_versions(database) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-    assert "has schema 0004, this version needs 0006" in refusal(database)
+    assert "has schema 0004, but this version needs 0006" in refusal(database)
 
 
 @pytest.mark.parametrize("use", ["check", "migrate"])
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_database_is_refused_as_such(tmp_path, use) -> None:
     (tmp_path / "store.db").write_bytes(b"name,amount\n" * 500)
     database = Database(url(tmp_path / "store.db"))
     uses = {"check": database.check, "migrate": database.migrate, "open": lambda: SyncStore(database, ORG, BUSINESS)}
-    with pytest.raises(ConfigurationError, match=r"is no SQLite database.*Restore the last backup"):
+    with pytest.raises(ConfigurationError, match=r"is not a SQLite database.*Restore the last backup"):
         uses[use]()
     assert (tmp_path / "store.db").read_bytes() == b"name,amount\n" * 500
 
@@ -182,7 +182,7 @@ def test_a_full_disk_is_tried_again(sqlite_database) -> None:
             for number in range(1000):
                 connection.execute(tables.pools.insert().values(name=f"{number}" * 50, slots=1, recorded_at=0))
 
-    with pytest.raises(UnreachableError, match=r"has no space left.*Make room on its disk"):
+    with pytest.raises(UnreachableError, match=r"has no space left.*Free disk space"):
         fill()
     with sqlite_database.begin() as connection:
         assert connection.execute(tables.pools.select()).all() == []

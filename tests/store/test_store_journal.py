@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from intents import like
 from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
 from threads import at_once
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Tell, Update, Void
 from airflow_provider_kashoo.core.rules.operations import LIVE, Event, ForbiddenTransition, State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleRow
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 
@@ -25,22 +27,16 @@ DEAL = "006000000000001AAA"
 ORDER = "801000000000001AAA"
 DEADLINE = 60.0
 DOCUMENT = {"contact": 77, "date": "2026-03-01", "memo": "x"}
-ROW = PlanRow(
-    action=Action.CREATE,
+NEW = Create(
+    record=Record("invoice", "Opportunity", DEAL),
     mapping="invoice_from_opportunity",
-    target="invoice",
-    source_object="Opportunity",
-    source_id=DEAL,
-    sale_id=DEAL,
+    sale=DEAL,
     reason="won and not billed yet",
-    payload=DOCUMENT,
     document=DOCUMENT,
     currency="USD",
     total=12_000,
 )
-BACK = replace(
-    ROW, action=Action.WRITE_BACK, target="Opportunity", sync="kashoo_to_salesforce", kashoo_id=501, reason="paid"
-)
+BACK = like(NEW, Tell, kind="Opportunity", sync="kashoo_to_salesforce", kashoo_id=501, reason="paid", changes=DOCUMENT)
 CHANGE = LinkChange(501, {"memo": ("s1", "r1")}, currency="USD", expected_total=12_000, journal_date="2026-03-01")
 REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 BUSY = Problem("rate_limit", "asked to slow down", "Nothing.")
@@ -48,9 +44,9 @@ SILENT = Problem("no_answer", "no answer", "It is looked up.")
 DIFFERS = Problem("total_differs", "its total in the books is not the one computed before sending", "Compare.")
 
 
-def send(store: SyncStore, row: PlanRow = ROW, *, run_id: str = "run1", lease: str = "a") -> Sent:
+def send(store: SyncStore, intent: Intent = NEW, *, run_id: str = "run1", lease: str = "a") -> Sent:
     return store.journal.send(
-        row, run_id=run_id, lease=lease, deadline_seconds=DEADLINE, payload_hash="hash", fields={}, contact_id=77
+        intent, run_id=run_id, lease=lease, deadline_seconds=DEADLINE, payload_hash="hash", fields={}, contact_id=77
     )
 
 
@@ -112,7 +108,7 @@ def test_what_a_lookup_needs_is_committed_before_the_request_leaves(store, clock
 
 
 def test_the_payload_itself_is_not_kept_anywhere(store) -> None:
-    sent = send(store, replace(ROW, payload={**DOCUMENT, "memo": "Private words"}))
+    sent = send(store, replace(NEW, document={**DOCUMENT, "memo": "Private words"}))
     store.journal.answered(sent, CHANGE, "won")
     assert "Private words" not in str(everything(store))
     assert rows_of(store, tables.audit)[0]["fields"] == ["contact", "date", "memo"]
@@ -120,19 +116,19 @@ def test_the_payload_itself_is_not_kept_anywhere(store) -> None:
 
 @pytest.mark.parametrize("seen", [0, 1, 3])
 def test_a_row_planned_from_another_version_of_its_link_is_stale(store, seen) -> None:
-    store.journal.linked(ROW, CHANGE, "run0")
-    store.journal.answered(send(store, replace(ROW, action=Action.UPDATE, link_version=1)), CHANGE, "changed")
+    store.journal.linked(NEW, CHANGE, "run0")
+    store.journal.answered(send(store, like(NEW, Update, link_version=1)), CHANGE, "changed")
     before = everything(store)
-    with pytest.raises(StaleRow, match=f"Opportunity {DEAL}"):
-        send(store, replace(ROW, action=Action.UPDATE, link_version=seen))
+    with pytest.raises(StaleIntent, match=f"Opportunity {DEAL}"):
+        send(store, like(NEW, Update, link_version=seen))
     assert everything(store) == before
-    assert send(store, replace(ROW, action=Action.UPDATE, link_version=2)).attempts == 1
+    assert send(store, like(NEW, Update, link_version=2)).attempts == 1
 
 
 def test_a_sale_that_was_billed_as_opportunity_makes_its_order_stale(store) -> None:
     store.journal.answered(send(store), CHANGE, "won")
-    with pytest.raises(StaleRow):
-        send(store, replace(ROW, source_object="Order", source_id=ORDER))
+    with pytest.raises(StaleIntent):
+        send(store, like(NEW, object="Order", id=ORDER))
 
 
 @pytest.mark.parametrize("ending", [None, Event.SILENCE])
@@ -153,31 +149,31 @@ def test_a_sale_in_flight_or_in_doubt_as_opportunity_is_not_billed_as_order(stor
     sent = send(store)
     if ending:
         store.journal.failed(sent, ending, SILENT)
-    order = replace(ROW, source_object="Order", source_id=ORDER)
+    order = like(NEW, object="Order", id=ORDER)
     with pytest.raises(OpenOperation):
         send(store, order)
     assert len(operations(store)) == 1
-    assert send(store, replace(order, sale_id=ORDER)).attempts == 1  # another sale may go
-    assert send(store, replace(order, part=2)).attempts == 1
+    assert send(store, like(order, sale=ORDER)).attempts == 1  # another sale may go
+    assert send(store, like(order, part=2)).attempts == 1
 
 
 def test_two_threads_never_have_one_intent_in_flight_twice(store, database, clock) -> None:
     stores = [SyncStore(Database(database.url, clock), "00D000000000001EAA", "9990000001") for _ in range(2)]
-    rows = [replace(ROW, source_id=f"006{n:012d}AAA", sale_id=f"006{n:012d}AAA") for n in range(25)]
+    intents = [like(NEW, id=f"006{n:012d}AAA", sale=f"006{n:012d}AAA") for n in range(25)]
     together = threading.Barrier(2, timeout=30)
     results: list[list[str]] = [[], []]
 
     def work(me: int) -> None:
-        for row in rows:
+        for intent in intents:
             together.wait()
             try:
-                results[me].append(send(stores[me], row, lease=f"lease{me}").lease)
+                results[me].append(send(stores[me], intent, lease=f"lease{me}").lease)
             except OpenOperation:
                 results[me].append("open")
 
     at_once(lambda: work(0), lambda: work(1))
     pairs = list(zip(*results, strict=True))
-    assert len(pairs) == len(rows)
+    assert len(pairs) == len(intents)
     assert {frozenset(pair) for pair in pairs} <= {frozenset(("lease0", "open")), frozenset(("lease1", "open"))}
     winners = [next(lease for lease in pair if lease != "open") for pair in pairs]
     assert [row["lease"] for row in operations(store)] == winners
@@ -211,7 +207,7 @@ def test_a_confirmed_create_is_done_linked_and_audited(store, clock) -> None:
     assert (link.currency, link.expected_total, link.journal_date) == ("USD", 12_000, "2026-03-01")
     assert audited(store) == [("create", "run1", 501)]
     assert store.reviews.all_open() == []
-    assert store.journal.done_by("run1") == {sent.row.write}
+    assert store.journal.done_by("run1") == {sent.intent.write}
 
 
 def test_what_was_written_but_differs_is_done_with_one_review_item_and_never_parked(store) -> None:
@@ -221,7 +217,7 @@ def test_what_was_written_but_differs_is_done_with_one_review_item_and_never_par
     assert (item["kashoo_id"], item["error_class"], item["cause"], item["run_id"]) == (
         501, "total_differs", DIFFERS.cause, "run1",
     )  # fmt: skip
-    with pytest.raises(StaleRow):
+    with pytest.raises(StaleIntent):
         send(store)
 
 
@@ -230,7 +226,7 @@ MOMENTS = ["UPDATE operations", "INSERT INTO links", "INSERT INTO audit", "INSER
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_failure_inside_the_settling_transaction_keeps_nothing_of_it(store, database, moment) -> None:
-    store.waiting.park(ROW, REFUSED, "run0")
+    store.waiting.park(NEW, REFUSED, "run0")
     sent = send(store)
     before = everything(store)
     with failing(database, moment), pytest.raises(ConnectionResetError):
@@ -255,7 +251,7 @@ def test_a_failure_while_settling_what_was_found_keeps_nothing_of_it(store, data
 
 @pytest.mark.parametrize("moment", ["UPDATE operations", "UPDATE links", "INSERT INTO audit", "COMMIT"])
 def test_a_failure_while_settling_a_write_back_keeps_nothing_of_it(store, database, moment) -> None:
-    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.linked(NEW, CHANGE, "run0")
     sent = send(store, BACK)
     before = everything(store)
     with failing(database, moment), pytest.raises(ConnectionResetError):
@@ -366,7 +362,7 @@ def test_an_answer_that_comes_while_another_run_has_it_in_doubt_settles_it(store
 
 
 def test_an_unanswered_write_back_is_repeated_after_its_deadline_and_not_before(store, clock) -> None:
-    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.linked(NEW, CHANGE, "run0")
     first = send(store, BACK)
     clock.now += DEADLINE - 0.5
     with pytest.raises(OpenOperation):
@@ -383,21 +379,21 @@ def test_an_unanswered_write_back_is_repeated_after_its_deadline_and_not_before(
     assert audited(store) == [("link", "run0", 501), ("write_back", "run2", 501)]
 
 
-@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE])
-def test_a_write_to_the_books_is_not_repeated_after_its_deadline(store, clock, action) -> None:
-    send(store, replace(ROW, action=action))
+@pytest.mark.parametrize("of", [Create, Update])
+def test_a_write_to_the_books_is_not_repeated_after_its_deadline(store, clock, of) -> None:
+    send(store, like(NEW, of))
     clock.now += DEADLINE * 1000
     with pytest.raises(OpenOperation):
-        send(store, replace(ROW, action=action), lease="b")
+        send(store, like(NEW, of), lease="b")
     assert operations(store)[0]["attempts"] == 1
 
 
-# -- parked, review, release, linked
+# -- parked, review, closed, linked
 
 
 def test_a_record_parked_again_stays_one_row_with_the_newest_cause(store) -> None:
-    store.waiting.park(ROW, BUSY, "run1")
-    store.waiting.park(ROW, REFUSED, "run2")
+    store.waiting.park(NEW, BUSY, "run1")
+    store.waiting.park(NEW, REFUSED, "run2")
     [row] = operations(store)
     assert (row["state"], row["cause"], row["fix"], row["run_id"], row["attempts"]) == (
         "parked", REFUSED.cause, REFUSED.fix, "run2", 0,
@@ -406,50 +402,50 @@ def test_a_record_parked_again_stays_one_row_with_the_newest_cause(store) -> Non
 
 
 def test_a_record_refused_run_after_run_is_parked_once(store) -> None:
-    store.waiting.park(ROW, BUSY, "run0")
+    store.waiting.park(NEW, BUSY, "run0")
     for run in ("run1", "run2", "run3"):
         store.journal.failed(send(store, run_id=run), Event.REFUSED, REFUSED)
     [parked] = store.journal.unsettled(State.PARKED)
     assert (parked["run_id"], parked["cause"]) == ("run3", REFUSED.cause)
 
 
-@pytest.mark.parametrize("later", ["answered", "linked", "release"])
+@pytest.mark.parametrize("later", ["answered", "linked", "closed"])
 def test_what_is_parked_closes_itself_when_the_record_is_settled_later(store, later) -> None:
-    store.waiting.park(ROW, REFUSED, "run1")
-    neighbour = replace(ROW, source_id="006000000000002AAA", sale_id="006000000000002AAA")
-    for row in (neighbour, replace(ROW, part=2), replace(ROW, target="customer")):
-        store.waiting.park(row, REFUSED, "run1")
+    store.waiting.park(NEW, REFUSED, "run1")
+    neighbour = like(NEW, id="006000000000002AAA", sale="006000000000002AAA")
+    for other in (neighbour, like(NEW, part=2), like(NEW, kind="customer")):
+        store.waiting.park(other, REFUSED, "run1")
     if later == "answered":
         store.journal.answered(send(store), CHANGE, "won")
     elif later == "linked":
-        store.journal.linked(ROW, CHANGE, "run2")
+        store.journal.linked(NEW, CHANGE, "run2")
     else:
-        store.waiting.release(ROW)
+        store.waiting.close(NEW)
     first, *others = [row for row in operations(store) if row["action"] == "create" and row["state"] != "done"]
     assert (first["source_id"], first["state"]) == (DEAL, "closed")
     assert first["closed_at"] is not None
     assert {row["state"] for row in others} == {"parked"}
 
 
-@pytest.mark.parametrize("later", ["linked", "release"])
+@pytest.mark.parametrize("later", ["linked", "closed"])
 def test_what_was_turned_away_is_not_sent_again_when_the_record_is_settled_without_it(store, later) -> None:
     store.journal.failed(send(store), Event.TURNED_AWAY, BUSY)
-    store.journal.linked(ROW, CHANGE, "run2") if later == "linked" else store.waiting.release(ROW)
+    store.journal.linked(NEW, CHANGE, "run2") if later == "linked" else store.waiting.close(NEW)
     assert states(store) == ["closed"]
 
 
 def test_a_void_ends_every_question_but_whether_a_copy_of_it_stands(store) -> None:
-    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.linked(NEW, CHANGE, "run0")
     for problem in (DIFFERS, POSSIBLE_DUPLICATE):
-        store.reviews.open(ROW, problem, "run1")
-    store.journal.answered(send(store, replace(ROW, action=Action.VOID, kashoo_id=501, link_version=1)), CHANGE, "lost")
+        store.reviews.open(NEW, problem, "run1")
+    store.journal.answered(send(store, like(NEW, Void, kashoo_id=501, link_version=1)), CHANGE, "lost")
     assert [item["error_class"] for item in store.reviews.all_open()] == ["possible_duplicate"]
 
 
 def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> None:
-    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.linked(NEW, CHANGE, "run0")
     store.waiting.park(BACK, REFUSED, "run1")
-    store.waiting.park(ROW, REFUSED, "run1")
+    store.waiting.park(NEW, REFUSED, "run1")
     store.journal.written_back(send(store, BACK), {}, "Paid")
     assert [(row["target"], row["state"]) for row in operations(store)] == [
         ("Opportunity", "closed"), ("invoice", "parked"), ("Opportunity", "done"),
@@ -458,8 +454,8 @@ def test_a_write_back_closes_what_was_parked_for_its_own_target_only(store) -> N
 
 def test_a_review_item_is_opened_once_per_record_and_cause(store) -> None:
     for run in ("run1", "run2"):
-        store.reviews.open(ROW, REFUSED, run)
-        store.reviews.open(ROW, DIFFERS, run)
+        store.reviews.open(NEW, REFUSED, run)
+        store.reviews.open(NEW, DIFFERS, run)
     items = store.reviews.all_open()
     assert [(item["error_class"], item["run_id"]) for item in items] == [
         ("closed_period", "run1"), ("total_differs", "run1"),
@@ -468,21 +464,21 @@ def test_a_review_item_is_opened_once_per_record_and_cause(store) -> None:
 
 
 def test_a_record_found_in_the_books_is_linked_without_an_operation(store) -> None:
-    store.journal.linked(replace(ROW, reason="in the books already"), CHANGE, "run1")
+    store.journal.linked(replace(NEW, reason="in the books already"), CHANGE, "run1")
     assert store.links.of_kashoo("invoice", [501])[501].source_id == DEAL
     assert (states(store), audited(store)) == ([], [("link", "run1", 501)])
     before = everything(store)
-    with pytest.raises(StaleRow):
-        store.journal.linked(ROW, replace(CHANGE, kashoo_id=502), "run2")
+    with pytest.raises(StaleIntent):
+        store.journal.linked(NEW, replace(CHANGE, kashoo_id=502), "run2")
     assert everything(store) == before
 
 
-@pytest.mark.parametrize("sold", [{}, {"source_object": "Order", "source_id": ORDER}])
+@pytest.mark.parametrize("sold", [{}, {"object": "Order", "id": ORDER}])
 def test_a_record_is_not_linked_alone_while_its_sale_is_in_flight(store, sold) -> None:
-    send(store, replace(ROW, **sold))
+    send(store, like(NEW, **sold))
     before = everything(store)
-    with pytest.raises(StaleRow):
-        store.journal.linked(replace(ROW, action=Action.LINK), CHANGE, "run2", alone=True)
+    with pytest.raises(StaleIntent):
+        store.journal.linked(like(NEW, Link), CHANGE, "run2", alone=True)
     assert everything(store) == before
 
 
@@ -490,7 +486,7 @@ def test_a_record_is_not_linked_alone_while_its_sale_is_in_flight(store, sold) -
 def test_the_database_itself_keeps_one_live_invoice_link_per_sale_and_per_invoice_of_a_record(
     store, database, other
 ) -> None:
-    store.journal.linked(ROW, CHANGE, "run1")
+    store.journal.linked(NEW, CHANGE, "run1")
     [link] = rows_of(store, tables.links)
     copy = {**link, "id": link["id"] + 1_000, "sale_id": "006000000000009AAA", "kashoo_id": 999, **other}
     with pytest.raises(IntegrityError), database.engine.begin() as connection:

@@ -5,31 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from intents import like
 
+from airflow_provider_kashoo.core.rules import intents
+from airflow_provider_kashoo.core.rules.intents import Intent, Update, Void
 from airflow_provider_kashoo.core.rules.operations import Event, State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
 from airflow_provider_kashoo.core.rules.questions import LATE_UPDATE, POSSIBLE_DUPLICATE
-from airflow_provider_kashoo.store.journal import Sent, StaleRow
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.store.journal import Sent, StaleIntent
 from airflow_provider_kashoo.store.links import UNKNOWN, Link, LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 
 DEAL = "006000000000001AAA"
-ROW = PlanRow(
-    action=Action.LINK,
-    mapping="invoice_from_opportunity",
-    target="invoice",
-    source_object="Opportunity",
-    source_id=DEAL,
-    reason="the deal changed",
+FOUND = intents.Link(
+    record=Record("invoice", "Opportunity", DEAL), mapping="invoice_from_opportunity", reason="the deal changed"
 )
-UPDATE = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read="2026-03-02T00:00:00+00:00")
+UPDATE = like(FOUND, Update, kashoo_id=501, link_version=1, source_read="2026-03-02T00:00:00+00:00")
 CHANGE = LinkChange(501, {"memo": ("s1", "r1"), "date": ("d1", "d1")}, expected_total=12_000)
 LATE = LinkChange(501, {"memo": ("s2", "r2"), "date": ("d1", "d1")}, expected_total=13_000)
 
 
-def send(store: SyncStore, row: PlanRow, run_id: str = "run1") -> Sent:
+def send(store: SyncStore, intent: Intent, run_id: str = "run1") -> Sent:
     return store.journal.send(
-        row, run_id=run_id, lease=run_id, deadline_seconds=60.0, payload_hash="hash", fields={"memo": "s2"}
+        intent, run_id=run_id, lease=run_id, deadline_seconds=60.0, payload_hash="hash", fields={"memo": "s2"}
     )
 
 
@@ -49,7 +47,7 @@ def asked(store: SyncStore) -> list[tuple[str, int]]:
 @pytest.fixture
 def sent(store: SyncStore) -> Sent:
     """An update of a linked invoice, without an answer."""
-    store.journal.linked(ROW, CHANGE, "run0")
+    store.journal.linked(FOUND, CHANGE, "run0")
     return send(store, UPDATE)
 
 
@@ -74,13 +72,13 @@ def test_a_reading_older_than_the_links_stays_stale(store: SyncStore, lost: Sent
     newer = replace(UPDATE, source_read="2026-03-03T00:00:00+00:00")
     store.journal.answered(send(store, newer, "run2"), CHANGE, "changed")
     store.journal.late_answer(lost, LATE)
-    with pytest.raises(StaleRow):
+    with pytest.raises(StaleIntent):
         send(store, replace(UPDATE, link_version=3), "run3")
     assert send(store, replace(newer, link_version=3), "run3").attempts == 1
 
 
 def test_a_record_that_was_voided_since_is_not_linked_again(store: SyncStore, lost: Sent) -> None:
-    store.journal.answered(send(store, replace(UPDATE, action=Action.VOID), "run2"), CHANGE, "lost")
+    store.journal.answered(send(store, like(UPDATE, Void), "run2"), CHANGE, "lost")
     assert store.journal.late_answer(lost, LATE) == LATE_UPDATE
     assert link_of(store) is None
 

@@ -7,19 +7,23 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from intents import like
 from sqlalchemy import text
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.intents import Create, Intent, Keep, Update, Void
 from airflow_provider_kashoo.core.rules.operations import Event, State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow, summarise
+from airflow_provider_kashoo.core.rules.summary import Counts, summarise
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import links
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import Sent, StaleRow
+from airflow_provider_kashoo.store.journal import Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore, record_pools, recorded_pools
 
 ORG, OTHER_ORG, BUSINESS, TEST_BUSINESS = "00D000000000001EAA", "00D000000000002EAA", "9990000001", "9990000002"
-ROW = PlanRow(Action.CREATE, "m", "invoice", "Opportunity", "006000000000001AAA", "won", payload={"memo": "x"})
+DEAL = "006000000000001AAA"
+NEW = Create(record=Record("invoice", "Opportunity", DEAL), mapping="m", reason="won", document={"memo": "x"})
 CHANGE = LinkChange(501, {"memo": ("s1", "r1")}, currency="USD", expected_total=100, journal_date="2026-03-01")
 PROBLEM = Problem("currency", "no such currency", "Add it.")
 names = count()
@@ -71,69 +75,69 @@ def test_everything_below_a_watermark_was_read_by_some_run(store, runs) -> None:
 
 
 def test_a_renewed_link_keeps_the_hashes_of_fields_that_were_not_written(store) -> None:
-    store.journal.linked(ROW, CHANGE, "r1")
+    store.journal.linked(NEW, CHANGE, "r1")
     change = LinkChange(501, {"lines": ("s2", "r2")}, expected_total=200)
-    store.journal.linked(replace(ROW, link_version=1), change, "r2")
+    store.journal.linked(replace(NEW, link_version=1), change, "r2")
     [link] = store.links.of_target("invoice")
     assert link.fields == {"memo": ("s1", "r1"), "lines": ("s2", "r2")}
     assert (link.version, link.expected_total, link.currency, link.journal_date) == (2, 200, "USD", "2026-03-01")
 
 
-def send(store: SyncStore, row: PlanRow) -> Sent:
-    return store.journal.send(row, run_id="r", lease="a", deadline_seconds=60, payload_hash="h", fields={})
+def send(store: SyncStore, intent: Intent) -> Sent:
+    return store.journal.send(intent, run_id="r", lease="a", deadline_seconds=60, payload_hash="h", fields={})
 
 
 def test_a_plan_from_before_a_void_is_stale(store) -> None:
-    store.journal.linked(ROW, CHANGE, "r1")
-    void = replace(ROW, action=Action.VOID, kashoo_id=501, link_version=1)
+    store.journal.linked(NEW, CHANGE, "r1")
+    void = like(NEW, Void, kashoo_id=501, link_version=1)
     store.journal.answered(send(store, void), CHANGE, "lost")
     for version in (0, 1):
-        with pytest.raises(StaleRow):
-            send(store, replace(ROW, generation=2, link_version=version))
-    assert send(store, replace(ROW, generation=2, link_version=2)).attempts == 1
+        with pytest.raises(StaleIntent):
+            send(store, replace(NEW, generation=2, link_version=version))
+    assert send(store, replace(NEW, generation=2, link_version=2)).attempts == 1
 
 
 @pytest.mark.parametrize("seen", ["linked", "unchanged"])
 def test_a_row_that_was_read_before_its_link_was_held_against_a_later_reading_is_stale(store, seen) -> None:
     read = {name: f"2026-03-0{day}T00:00:00+00:00" for day, name in enumerate(("old", "new"), start=1)}
-    store.journal.linked(ROW if seen == "unchanged" else replace(ROW, source_read=read["new"]), CHANGE, "r1")
-    row = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read=read["old"])
+    store.journal.linked(NEW if seen == "unchanged" else replace(NEW, source_read=read["new"]), CHANGE, "r1")
+    update = like(NEW, Update, kashoo_id=501, link_version=1, source_read=read["old"])
     if seen == "unchanged":
-        assert store.links.saw([replace(row, action=Action.UNCHANGED, source_read=read["new"])]) == []
-    older = replace(row, action=Action.UNCHANGED)
-    assert store.links.saw([older]) == [older]
-    with pytest.raises(StaleRow):
-        send(store, row)
-    assert send(store, replace(row, source_read=read["new"])).attempts == 1
+        assert store.links.mark_read([like(update, Keep, source_read=read["new"])]) == []
+    older = like(update, Keep)
+    assert store.links.mark_read([older]) == [older]
+    with pytest.raises(StaleIntent):
+        send(store, update)
+    assert send(store, replace(update, source_read=read["new"])).attempts == 1
 
 
 @pytest.mark.parametrize("found", [False, True])
 def test_what_a_link_was_held_against_never_becomes_older(store, found) -> None:
     old, later, newest = (f"2026-03-0{day}T00:00:00+00:00" for day in (1, 2, 3))
-    store.journal.linked(ROW, CHANGE, "r1")
-    row = replace(ROW, action=Action.UPDATE, kashoo_id=501, link_version=1, source_read=old)
-    sent = send(store, row)
-    assert store.links.saw([replace(row, action=Action.UNCHANGED, source_read=newest)]) == []
+    store.journal.linked(NEW, CHANGE, "r1")
+    update = like(NEW, Update, kashoo_id=501, link_version=1, source_read=old)
+    sent = send(store, update)
+    assert store.links.mark_read([like(update, Keep, source_read=newest)]) == []
     if found:
         [operation] = store.journal.unsettled(State.SENT)
         assert store.journal.settle(operation, Event.FOUND, "the record says what was sent", 501)
     else:
         store.journal.answered(sent, CHANGE, "changed")
-    with pytest.raises(StaleRow):
-        send(store, replace(row, link_version=2, source_read=later))
+    with pytest.raises(StaleIntent):
+        send(store, replace(update, link_version=2, source_read=later))
     assert [each["error_class"] for each in store.journal.unsettled(State.PARKED)] == ["changed_meanwhile"]
 
 
 def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for(store, monkeypatch) -> None:
     monkeypatch.setattr(links, "CHUNK", 2)
-    rows = [replace(ROW, source_id=f"801{n:012d}AAA", sale_id=f"006{n:012d}AAA") for n in range(7)]
-    for number, row in enumerate(rows):
-        store.journal.linked(row, replace(CHANGE, kashoo_id=600 + number), "r1")
-    store.journal.linked(replace(rows[0], target="customer"), replace(CHANGE, kashoo_id=1), "r1")
-    wanted = {row.source_id: 600 + number for number, row in enumerate(rows)}
+    intents = [like(NEW, id=f"801{n:012d}AAA", sale=f"006{n:012d}AAA") for n in range(7)]
+    for number, intent in enumerate(intents):
+        store.journal.linked(intent, replace(CHANGE, kashoo_id=600 + number), "r1")
+    store.journal.linked(like(intents[0], kind="customer"), replace(CHANGE, kashoo_id=1), "r1")
+    wanted = {intent.record.id: 600 + number for number, intent in enumerate(intents)}
     found = store.links.of_sources("invoice", [*wanted, "801000000000099AAA"])
     assert {source: link.kashoo_id for source, link in found.items()} == wanted
-    assert set(store.links.of_sales([row.sale_id for row in rows])) == {row.sale_id for row in rows}
+    assert set(store.links.of_sales([each.sale for each in intents])) == {each.sale for each in intents}
     assert set(store.links.of_kashoo("invoice", [1, 2, *range(600, 606)])) == {*range(600, 606)}
     assert [link.kashoo_id for link in store.links.of_target("customer")] == [1]
     assert store.links.of_sources("invoice", []) == {}
@@ -143,12 +147,12 @@ def test_links_are_found_by_source_sale_and_kashoo_id_however_many_are_asked_for
 
 
 def fill(store: SyncStore) -> None:
-    store.journal.linked(ROW, CHANGE, "r1")
-    parked = replace(ROW, source_id="006000000000002AAA")
+    store.journal.linked(NEW, CHANGE, "r1")
+    parked = like(NEW, id="006000000000002AAA")
     store.waiting.park(parked, PROBLEM, "r1")
     store.reviews.open(parked, PROBLEM, "r1")
     sent = store.journal.send(
-        replace(ROW, source_id="006000000000003AAA"),
+        like(NEW, id="006000000000003AAA"),
         run_id="r1",
         lease="a",
         deadline_seconds=60,
@@ -163,8 +167,8 @@ def fill(store: SyncStore) -> None:
 def seen(store: SyncStore) -> tuple[object, ...]:
     return (
         [link.kashoo_id for link in store.links.of_target("invoice")],
-        sorted(store.links.of_sources("invoice", [ROW.source_id])),
-        sorted(store.links.of_sales([ROW.source_id])),
+        sorted(store.links.of_sources("invoice", [DEAL])),
+        sorted(store.links.of_sales([DEAL])),
         sorted(store.links.of_kashoo("invoice", [501])),
         [row["state"] for row in store.journal.unsettled(*State)],
         store.waiting.sources("Opportunity"),
@@ -187,7 +191,7 @@ def test_two_businesses_or_orgs_never_see_each_others_rows(store, database, neig
     other = SyncStore(database, *neighbour)
     fill(store)
     assert (seen(store), seen(other)) == (FULL, EMPTY)
-    other.waiting.release(replace(ROW, source_id="006000000000002AAA"))
+    other.waiting.close(like(NEW, id="006000000000002AAA"))
     other.watermarks.move("s", lower=at(0), upper=at(5000), run_id="r9")
     assert (other.watermarks.get("s"), seen(store)) == (at(5000), FULL)
 
@@ -214,7 +218,7 @@ def test_a_run_keeps_its_start_its_plan_and_its_end(store, clock) -> None:
     store.start_run("s", "r1")
     began, clock.now = clock.now, clock.now + 90
     store.start_run("s", "r1")
-    summary = summarise([ROW], seconds_for=float, notes=["a note"])
+    summary = summarise([NEW], Counts(), seconds_for=float, notes=["a note"])
     store.record_plan("s", "r1", summary)
     store.finish_run("s", "r1")
     run = store.run("s", "r1")

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from intents import like
 from sqlalchemy import event, func, select
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
+from airflow_provider_kashoo.core.rules.intents import Create, Intent
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.budget import Budget, Limit
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.journal import OpenOperation, StaleRow
+from airflow_provider_kashoo.store.journal import OpenOperation, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore, record_pools, recorded_pools
 
 ORG, BUSINESS = "00D000000000001EAA", "9990000001"
 DEAL = "006000000000001AAA"
-ROW = PlanRow(Action.CREATE, "m", "invoice", "Opportunity", DEAL, "why", sale_id=DEAL, document={"date": "2026-03-01"})
+NEW = Create(
+    record=Record("invoice", "Opportunity", DEAL), mapping="m", reason="why", sale=DEAL, document={"date": "2026-03-01"}
+)
 REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 LONG_ENOUGH = 0.25
 """Seconds for the second to end, if nothing makes it wait for the first."""
@@ -60,7 +63,7 @@ class Together:
     def _note(self, me: int, call: Callable[[], object]) -> None:
         try:
             self.outcomes[me] = str(call())
-        except (StaleRow, OpenOperation, ConfigurationError) as error:
+        except (StaleIntent, OpenOperation, ConfigurationError) as error:
             self.outcomes[me] = type(error).__name__
 
 
@@ -127,20 +130,23 @@ def test_one_run_started_twice_at_once_is_one_run(together) -> None:
 
 def test_references_seen_by_two_runs_at_once_are_both_remembered(together) -> None:
     one, two = together.stores()
-    together.run(lambda: one.saw_reference("invoice"), lambda: two.saw_reference("customer"))
+    together.run(lambda: one.mark_reference_seen("invoice"), lambda: two.mark_reference_seen("customer"))
     assert (one.has_seen_reference("invoice"), two.has_seen_reference("customer")) == (True, True)
 
 
 def test_a_record_parked_by_two_runs_at_once_is_parked_once(together) -> None:
     one, two = together.stores()
-    together.run(lambda: one.waiting.park(ROW, REFUSED, "r1"), lambda: two.waiting.park(ROW, REFUSED, "r2"))
+    together.run(
+        lambda: one.waiting.park_unless_newer(NEW, REFUSED, "r1"),
+        lambda: two.waiting.park_unless_newer(NEW, REFUSED, "r2"),
+    )
     assert together.outcomes == ["True", "True"]
     assert [row["state"] for row in one.journal.unsettled(*State)] == [State.PARKED]
 
 
 def test_a_review_item_opened_by_two_runs_at_once_is_opened_once(together) -> None:
     one, two = together.stores()
-    together.run(lambda: one.reviews.open(ROW, REFUSED, "r1"), lambda: two.reviews.open(ROW, REFUSED, "r2"))
+    together.run(lambda: one.reviews.open(NEW, REFUSED, "r1"), lambda: two.reviews.open(NEW, REFUSED, "r2"))
     assert together.outcomes == ["None", "None"]
     assert len(one.reviews.all_open()) == 1
 
@@ -148,25 +154,25 @@ def test_a_review_item_opened_by_two_runs_at_once_is_opened_once(together) -> No
 def test_a_record_linked_by_two_runs_at_once_is_linked_by_one_and_stale_for_the_other(together) -> None:
     one, two = together.stores()
     together.run(
-        lambda: one.journal.linked(ROW, LinkChange(501, {}), "r1"),
-        lambda: two.journal.linked(ROW, LinkChange(502, {}), "r2"),
+        lambda: one.journal.linked(NEW, LinkChange(501, {}), "r1"),
+        lambda: two.journal.linked(NEW, LinkChange(502, {}), "r2"),
     )
-    assert together.outcomes == ["None", "StaleRow"]
+    assert together.outcomes == ["None", "StaleIntent"]
     assert [link.kashoo_id for link in one.links.of_target("invoice")] == [501]
 
 
 @pytest.mark.parametrize("sale", ["the same deal", "an order of the deal"])
 def test_a_sale_sent_by_two_runs_at_once_is_sent_by_one(together, sale) -> None:
     one, two = together.stores()
-    other = ROW if sale == "the same deal" else replace(ROW, source_object="Order", source_id="801000000000001AAA")
+    other = NEW if sale == "the same deal" else like(NEW, object="Order", id="801000000000001AAA")
 
-    def send(store: SyncStore, row: PlanRow, lease: str) -> str:
+    def send(store: SyncStore, intent: Intent, lease: str) -> str:
         sent = store.journal.send(
-            row, run_id=lease, lease=lease, deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
+            intent, run_id=lease, lease=lease, deadline_seconds=60, payload_hash="h", fields={"memo": "x"}
         )
         return sent.lease
 
-    assert together.run(lambda: send(one, ROW, "one"), lambda: send(two, other, "two")) == ["one", "OpenOperation"]
+    assert together.run(lambda: send(one, NEW, "one"), lambda: send(two, other, "two")) == ["one", "OpenOperation"]
     assert [row["lease"] for row in one.journal.unsettled(*State)] == ["one"]
 
 

@@ -65,7 +65,7 @@ def compared(drive: Rounds) -> tuple[Adoption, Report]:
 
 
 def found(report: Report, ident: str) -> Finding:
-    (finding,) = [each for each in report.findings if each.row.source_id == ident]
+    (finding,) = [each for each in report.findings if each.intent.record.id == ident]
     return finding
 
 

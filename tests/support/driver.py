@@ -14,7 +14,7 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import PlanSummary
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.budget import Budget, Limit
@@ -23,7 +23,7 @@ from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.run.staging import Staging
-from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE, Settings, Sync
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE, Org, Settings, Sync
 
 SHIPPED_MAPPINGS = Path(__file__).parents[2] / "include" / "mappings"
 SOURCES = {TO_KASHOO: ("Account", "Product2", "Opportunity", "Order"), TO_SALESFORCE: ("invoices", "payments")}
@@ -114,19 +114,17 @@ class Driver:
         self.runs += 1
         run = replace(RunFacts(run_id=f"run {self.runs}", first=BEGINNING), **facts)
         budget = Budget(self.database, "books", self.limits)
-        salesforce = self.salesforce()
-        org = salesforce.organization()
+        org = Org(self.salesforce)
         return Sync(
             name=name,
             run=run,
-            salesforce=salesforce,
+            org=org,
             kashoo=self.kashoo(budget if self.metered else None),
             store=SyncStore(self.database, org.id, str(self.sandbox.books.main())),
             budget=budget,
             mappings=load_mappings(self.mappings),
             files=Staging(self.folder / "staging", name, f"{org.id}-{self.sandbox.books.main()}", run.run_id),
             settings=self.settings,
-            org_currency=org.currency,
         )
 
     def run(self, name: str = TO_KASHOO, **facts: Any) -> Done:

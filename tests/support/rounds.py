@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -22,8 +22,9 @@ from records import add_account, add_deal, add_line, add_order, books_rows, toda
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import PlanRow, digest_of
+from airflow_provider_kashoo.core.rules.summary import PlanSummary, digest_of
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -32,8 +33,7 @@ from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.by_hand.replay import replay
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
-from airflow_provider_kashoo.sync.write.fields import WriteBackApply
-from airflow_provider_kashoo.sync.write.kashoo import BooksApply
+from airflow_provider_kashoo.sync.write.engine import Engine
 
 INVOICES = "records/invoices$"
 CUSTOMERS = "contacts/customers$"
@@ -92,8 +92,7 @@ class Rounds(InProcessDriver):
     def apply(self, sync: Sync) -> dict[str, int]:
         """Apply what was prepared."""
         with pytest.MonkeyPatch.context() as patch:
-            for apply in (BooksApply, WriteBackApply):
-                patch.setattr(steps, apply.__name__, partial(apply, sleep=self.sandbox.clock.advance))
+            patch.setattr(steps, "Engine", partial(Engine, sleep=self.sandbox.clock.advance))
             return steps.apply(sync)
 
     def finish(self, sync: Sync) -> dict[str, int]:
@@ -114,11 +113,12 @@ class Rounds(InProcessDriver):
         return self.run()
 
 
-def approve_by_hand(sync: Sync, rows: Sequence[PlanRow]) -> None:
+def approve_by_hand(sync: Sync, intents: Sequence[Intent]) -> None:
     """Let a run have the plan that a test made, approved."""
-    sync.files.write_plan(rows)
+    sync.files.write_plan(intents)
     summary = sync.files.read_json("summary") or {}
-    sync.files.write_json("summary", summary | {"digest": digest_of(rows)})
+    shown = PlanSummary(**{each.name: summary[each.name] for each in fields(PlanSummary)})
+    sync.files.write_json("summary", summary | {"digest": digest_of(intents, shown)})
     steps.approve(sync)
 
 
@@ -299,7 +299,7 @@ def lock(drive: Rounds, until: str | None) -> None:
 def replay_all(drive: Rounds) -> None:
     """Replay everything that is parked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "BooksApply", partial(BooksApply, sleep=drive.sandbox.clock.advance))
+        patch.setattr(steps, "Engine", partial(Engine, sleep=drive.sandbox.clock.advance))
         replay(drive.sync(), None)
 
 

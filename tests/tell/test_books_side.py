@@ -286,3 +286,17 @@ def test_d10_every_linked_invoice_is_read_again_within_seven_days(drive: Rounds)
         books.page = original  # type: ignore[method-assign]
         by_id = {int(path.rpartition("/")[2]) for path in reads(drive) if path.startswith("records/invoices/")}
         assert seen | by_id >= everything
+
+
+def test_an_invoice_of_which_the_books_do_not_say_what_is_owed_waits_until_they_do(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = win(drive)
+    drive.run()
+    view = drive.sandbox.books._view
+    with monkeypatch.context() as patch:
+        patch.setattr(drive.sandbox.books, "_view", lambda *row: {**view(*row), "balanceDue": None})
+        drive.run_back()
+    assert (deal, "unreadable") in open_items(drive)
+    quiet(drive, writes_nothing=False)
+    assert open_items(drive) == []

@@ -15,7 +15,7 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
-from airflow_provider_kashoo.sync.write import fields as write_back_apply
+from airflow_provider_kashoo.sync.write.fields import FieldsWriter
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_record_that_stays_locked_is_parked_after_three_tries_with_pauses(driv
     assert drive.sandbox.clock.time() - begun >= 60 + 2 + 4
     (operation,) = operations(drive, State.PARKED)
     assert (operation["attempts"], operation["error_class"]) == (3, "unable_to_lock_row")
-    assert operation["fix"] == "Nothing: it is sent again by itself."
+    assert operation["fix"] == "Nothing to do: it is sent again."
     drive.sandbox.faults["salesforce"].clear()
     quiet(drive)
     assert told(drive, deal) == ("Partly Paid", 200)
@@ -153,7 +153,7 @@ def test_a_stop_ends_the_step_before_the_next_collection_and_a_retry_tells_the_r
     deals = [deal, *(win(drive) for _ in range(2))]
     drive.run()
     pay(drive, deal, 5000)
-    monkeypatch.setattr(write_back_apply, "MAX_COLLECTION", 1)
+    monkeypatch.setattr(FieldsWriter, "most", 1)
     sync, asked = drive.prepare(TO_SALESFORCE), []
     before = writes(drive.sandbox)["salesforce"]
     with pytest.raises(StoppedError):

@@ -148,7 +148,7 @@ def test_the_id_of_a_record_that_cannot_be_read_back_is_told(drive: Rounds) -> N
     drive.sandbox.books.create_answer = "entity"
     (invoice,) = bearing(drive, deal)
     (operation,) = operations(drive, State.IN_DOUBT)
-    assert operation["cause"] == f"answered as {invoice['id']}, which could not be read back"
+    assert operation["cause"] == f"Kashoo answered with id {invoice['id']}, but that record could not be read"
     billed_once(drive, deal)
 
 
@@ -183,7 +183,7 @@ def test_an_update_that_was_answered_and_not_written_is_named_and_written_later(
         "error": {"error": "not now"},
         "error with its id": {"id": links(drive)[deal], "error": "not now", "code": 7},
         "nothing": None,
-        "the record as it was": before,
+        "the record as it was": before and before.raw,
     }[answer]
     says(monkeypatch, "PUT", ONE_INVOICE, body)
     drive.run()

@@ -26,7 +26,7 @@ def test_voiding_the_invoice_of_a_lost_deal_closes_its_item(drive: Rounds) -> No
     drive.run()
     lose(drive, deal)
     drive.run()
-    remove(drive, invoice_of(drive.sandbox, deal))  # "Void the invoice or win the deal."
+    remove(drive, invoice_of(drive.sandbox, deal))  # "Void the invoice in Kashoo, or reopen and win the deal."
     weeks(drive, 3)
     assert (deal, "no_longer_billable") not in open_items(drive)
 

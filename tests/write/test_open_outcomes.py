@@ -24,7 +24,7 @@ from rounds import (
 from voids import lose
 
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.sync.by_hand.replay import resolve
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 
 
 def test_a_create_that_is_refused_while_another_run_plans(drive: Rounds) -> None:

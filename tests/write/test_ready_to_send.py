@@ -9,8 +9,8 @@ import pytest
 from rounds import OPEN_STATES, Rounds, at, fault, operations, quiet, win
 
 from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.journal import Journal, Sent
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -80,9 +80,9 @@ def test_what_was_made_ready_for_a_write_is_used_by_nothing_else(
 ) -> None:
     send = Journal.send
 
-    def token_ends(journal: Journal, row: PlanRow, **values: Any) -> Sent:
+    def token_ends(journal: Journal, intent: Intent, **values: Any) -> Sent:
         waiting.kashoo._expires = drive.sandbox.clock.time() + 1
-        return send(journal, row, **values)
+        return send(journal, intent, **values)
 
     monkeypatch.setattr(Journal, "send", token_ends)
     assert sent_by(drive, waiting) == ["authTokens", "customers", "authTokens", "invoices"]

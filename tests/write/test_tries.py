@@ -9,12 +9,13 @@ import pytest
 from driver import PLENTY
 from rounds import Rounds, billed_once, fault, operations, quiet, states_of, win
 
-from airflow_provider_kashoo.clients.kashoo import KashooClient
+from airflow_provider_kashoo.clients.kashoo import KashooClient, Write, Written
 from airflow_provider_kashoo.clients.outcomes import TOO_LATE, Outcome, WriteFailed
 from airflow_provider_kashoo.core.errors import BudgetSpent, UnreachableError
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.store.budget import Budget
-from airflow_provider_kashoo.sync.write.kashoo import BooksApply
+from airflow_provider_kashoo.sync.write.engine import Engine
+from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 
 
 def too_many(drive: Rounds, _: pytest.MonkeyPatch, times: int | None) -> Callable[[], int]:
@@ -27,17 +28,17 @@ def too_many(drive: Rounds, _: pytest.MonkeyPatch, times: int | None) -> Callabl
 
 def too_late(_: Rounds, patch: pytest.MonkeyPatch, times: int | None) -> Callable[[], int]:
     """The deadline passes before it can be sent, so often; give how often it was tried."""
-    create, tried = KashooClient.create, []
+    send, tried = KashooClient.send, []
 
-    def late(kashoo: KashooClient, target: str, body: Any) -> Any:
-        if target != "invoice":
-            return create(kashoo, target, body)
-        tried.append(target)
+    def late(kashoo: KashooClient, write: Write) -> Written:
+        if write.kind != "invoice":
+            return send(kashoo, write)
+        tried.append(write)
         if times is None or len(tried) <= times:
             raise WriteFailed(Outcome(Event.TURNED_AWAY, TOO_LATE))
-        return create(kashoo, target, body)
+        return send(kashoo, write)
 
-    patch.setattr(KashooClient, "create", late)
+    patch.setattr(KashooClient, "send", late)
     return lambda: len(tried)
 
 
@@ -49,7 +50,7 @@ def test_what_was_turned_away_is_sent_again_after_a_pause_that_doubles(
     deal = win(drive)
     sync, pauses = drive.prepare(), []
     sent = turns_away(drive, monkeypatch, times)
-    BooksApply(sync, sleep=pauses.append).run()
+    Engine(sync, KashooWriter, sleep=pauses.append).run(sync.files.read_plan())
     assert (pauses, sent()) == (slept, times + 1)
     assert states_of(drive, deal) == ["done"]
     monkeypatch.undo()
@@ -63,7 +64,7 @@ def test_what_is_turned_away_three_times_is_parked_until_the_next_run(
     deal = win(drive)
     sync, pauses = drive.prepare(), []
     sent = turns_away(drive, monkeypatch, None)
-    assert BooksApply(sync, sleep=pauses.append).run()["parked"] == 1
+    assert Engine(sync, KashooWriter, sleep=pauses.append).run(sync.files.read_plan())["parked"] == 1
     assert (pauses, sent()) == ([2.0, 4.0], 3)
     (operation,) = operations(drive, State.PARKED)
     assert (operation["source_id"], operation["attempts"]) == (deal, 3)
@@ -81,7 +82,7 @@ def test_a_503_that_says_for_how_long_closes_the_budget_for_everyone(
     other.businesses()
     fault(drive, "error_before", status=status, retry_after=retry_after)
     with pytest.raises(WriteFailed):
-        kashoo.create("invoice", {})
+        kashoo.send(Write("invoice", None, "{}"))
     if closed:
         with pytest.raises(BudgetSpent) as spent:
             other.businesses()

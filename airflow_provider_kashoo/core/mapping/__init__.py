@@ -1,1 +1,1 @@
-"""The language of the mapping files, and what it makes of records."""
+"""The language of the mapping files, and how records become documents."""

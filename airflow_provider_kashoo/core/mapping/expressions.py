@@ -27,14 +27,14 @@ _ORDERED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 class ExpressionError(ValueError):
-    """A condition is not in the part of the language that is allowed, or compares what cannot be compared."""
+    """A condition uses syntax that is not allowed, or compares values of different types."""
 
 
 class Condition:
     """One ``when`` line.
 
     :param text: such as ``Amount >= 100 and Account.BillingCountry not in ["US"]``.
-    :raises ExpressionError: saying which part is not allowed.
+    :raises ExpressionError: naming the part that is not allowed.
     """
 
     def __init__(self, text: str) -> None:
@@ -43,7 +43,7 @@ class Condition:
         try:
             self._tree = ast.parse(text, mode="eval").body
         except SyntaxError:
-            raise ExpressionError(f"{text!r} is not a condition") from None
+            raise ExpressionError(f"{text!r} is not a valid condition") from None
         self._check(self._tree)
 
     def holds(self, frame: pd.DataFrame) -> pd.Series[bool]:
@@ -66,12 +66,12 @@ class Condition:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 self.paths.add(_path(left))
                 if isinstance(op, ast.In | ast.NotIn) != isinstance(_constant(right), list):
-                    raise ExpressionError(f"{ast.unparse(node)!r}: in takes a list, every other operator one value")
+                    raise ExpressionError(f"{ast.unparse(node)!r}: in takes a list, other operators one value")
             case ast.Name() | ast.Attribute():
                 self.paths.add(_path(node))
             case _:
                 raise ExpressionError(
-                    f"{ast.unparse(node)!r} is not allowed in a condition (field <operator> constant)"
+                    f"{ast.unparse(node)!r} is not allowed in a condition; write: field operator constant"
                 )
 
     def _evaluate(self, node: ast.expr, frame: pd.DataFrame) -> pd.Series[bool]:
@@ -109,7 +109,7 @@ def _plain(result: pd.Series[Any]) -> pd.Series[bool]:
 def _like(column: pd.Series[Any], constant: Any) -> Any:
     """Bring a constant to the column's type: text that is compared with a date is an ISO date, an instant is UTC.
 
-    :raises TypeError: for another type; Arrow would call them unequal and leave every record out.
+    :raises TypeError: for another type; Arrow would treat them as unequal and exclude every record.
     """
     kind = getattr(column.dtype, "pyarrow_dtype", None)
     if kind is None or constant is None:
@@ -132,7 +132,7 @@ def _path(node: ast.expr) -> str:
         return node.id
     if isinstance(node, ast.Attribute):
         return f"{_path(node.value)}.{node.attr}"
-    raise ExpressionError(f"{ast.unparse(node)!r} is not a field; the field stands on the left")
+    raise ExpressionError(f"{ast.unparse(node)!r} is not a field; write the field on the left")
 
 
 def _constant(node: ast.expr) -> Any:
@@ -146,4 +146,4 @@ def _constant(node: ast.expr) -> Any:
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
             return [_constant(part) for part in parts]
         case _:
-            raise ExpressionError(f"{ast.unparse(node)!r} is not a constant")
+            raise ExpressionError(f"{ast.unparse(node)!r} is not a constant value")

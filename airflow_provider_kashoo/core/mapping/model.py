@@ -1,4 +1,4 @@
-"""The mapping files: typed, strict, and every complaint with its file and line."""
+"""The mapping files: typed and strict; every error names its file and line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_
 from pydantic import Field as Option
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import (
-    BOOKS_TARGETS,
-    INVOICE_LINE,
-    LINKED_TARGETS,
-    SETTLEMENT_SOURCE,
-    TargetField,
-)
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, SETTLEMENT_SOURCE, TargetField, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,7 +37,7 @@ class Field(_Strict):
     default: Field | None = Option(None, description="Used when the source is empty or not in map")
     add_days: Field | None = Option(None, description="Days to add to a date")
     optional: bool = Option(False, description="The source field may not exist in this org")
-    max_length: int | None = Option(None, ge=1, description="Cut longer text here")
+    max_length: int | None = Option(None, ge=1, description="Cut text to this many characters")
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +57,7 @@ class Field(_Strict):
         return self
 
     def paths(self) -> Iterator[tuple[str, bool]]:
-        """Walk over the source paths this field reads, each with whether it is optional."""
+        """List the source paths this field reads, each with whether it is optional."""
         for path in (self.from_, self.link):
             if path:
                 yield path, self.optional
@@ -78,7 +72,7 @@ class Field(_Strict):
 class Source(_Strict):
     """Where records come from."""
 
-    object: str = Option(description="Salesforce object, or invoice for what comes back from the books")
+    object: str = Option(description="Salesforce object, or invoice for a write-back from Kashoo")
     lines: str | None = Option(None, description="Child relationship whose records are the lines")
     pick: dict[str, str] = Option(
         default_factory=dict,
@@ -92,12 +86,12 @@ class Mapping(_Strict):
     version: Literal[1]
     name: str
     from_: Source = Option(alias="from")
-    to: str = Option(description="customer, item or invoice; or a Salesforce object for what comes back")
-    when: list[str] = Option(default_factory=list, description="All must hold; each counts what it left out")
-    sale: Field | None = Option(None, description="Id that names the sale; records of one sale are billed once")
+    to: str = Option(description="customer, item or invoice; for a write-back, a Salesforce object")
+    when: list[str] = Option(default_factory=list, description="All must be true; each counts what it excluded")
+    sale: Field | None = Option(None, description="Id of the sale; records with the same sale are billed once")
     total: Field | None = Option(None, description="What the lines must add up to")
     on_leave: Literal["review", "void_unpaid"] = Option(
-        "review", description="What becomes of an invoice whose deal is no longer to be billed"
+        "review", description="What happens to an invoice whose deal must no longer be billed"
     )
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
@@ -109,8 +103,13 @@ class Mapping(_Strict):
 
     @property
     def into_books(self) -> bool:
-        """Say whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
-        return self.to in BOOKS_TARGETS
+        """Return whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
+        return self.to in KINDS
+
+    @property
+    def bills(self) -> bool:
+        """Return whether this mapping makes invoices."""
+        return is_billed(self.to)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -118,13 +117,13 @@ class Mapping(_Strict):
         return self._conditions
 
     def place(self, *where: str | int) -> str:
-        """Name the file and line of a part of the mapping, for messages."""
+        """Return file and line of a part of the mapping, for messages."""
         while where and where not in self._lines:
             where = where[:-1]
         return f"{self._file}:{self._lines.get(where, 1)}"
 
     def header_fields(self) -> Iterator[tuple[Where, Field]]:
-        """Walk over every field that reads the record itself, with its place in the file."""
+        """List every field that reads the record itself, with its place in the file."""
         for section in ("fields", "single_line"):
             for name, field in getattr(self, section).items():
                 yield (section, name), field
@@ -145,7 +144,7 @@ class Mapping(_Strict):
         return _paths((("lines", name), field) for name, field in self.lines.items())
 
     def placed_links(self) -> Iterator[tuple[Where, Field]]:
-        """Walk over the fields that link to another mapping's record, defaults too, with their places."""
+        """List the fields that link to another mapping's record, defaults included, with their places."""
         for section in ("fields", "lines", "single_line"):
             for name, field in getattr(self, section).items():
                 each: Field | None = field
@@ -155,7 +154,7 @@ class Mapping(_Strict):
                     each = each.default
 
     def links(self) -> Iterator[Field]:
-        """Walk over the fields that link to another mapping's record, defaults too."""
+        """List the fields that link to another mapping's record, defaults included."""
         return (field for _, field in self.placed_links())
 
 
@@ -181,14 +180,14 @@ def load_mapping(text: str, file: str) -> Mapping:
         mark = getattr(error, "problem_mark", None)
         raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None
     if (double := _doubled(node)) is not None:
-        what = f"a second {double.value!r}; the first would be lost"
+        what = f"the key {double.value!r} appears twice"
         raise _wrong(f"{file}:{double.start_mark.line + 1}", what, "Keep one of them.")
     lines = dict(_line_numbers(node, ())) if node else {}
     try:
         mapping = Mapping.model_validate(data)
     except ValidationError as error:
         raise _wrong(*_explain(error, file, lines)) from None
-    mapping._file, mapping._lines = file, lines  # noqa: SLF001  where it came from is no part of the file
+    mapping._file, mapping._lines = file, lines  # noqa: SLF001  not keys of the file
     for number, text_of_condition in enumerate(mapping.when):
         try:
             mapping.conditions.append(Condition(text_of_condition))
@@ -199,7 +198,7 @@ def load_mapping(text: str, file: str) -> Mapping:
 
 
 def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
-    """Check that mappings fit together: each has its own name, and links point to ones that exist.
+    """Check that mappings fit together: names are unique, and links point to existing mappings.
 
     :returns: mapping name -> mapping, in the order given.
     :raises ConfigurationError: naming file and line.
@@ -207,21 +206,25 @@ def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
     mappings: dict[str, Mapping] = {}
     for mapping in loaded:
         if mapping.name in mappings:
-            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Give it another name.")
+            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Rename one of them.")
         mappings[mapping.name] = mapping
-    told: dict[str, str] = {}
+    writers: dict[str, str] = {}
+    billed = sorted({mapping.from_.object for mapping in mappings.values() if mapping.bills})
     for mapping in mappings.values():
-        if not mapping.into_books and (other := told.setdefault(mapping.to, mapping.name)) != mapping.name:
-            fault = f"{other} writes back to {mapping.to} too, and each would undo what the other told"
+        if billed and not mapping.into_books and mapping.to not in billed:
+            fault = f"no mapping makes invoices from {mapping.to}, so there is nothing to write back to it"
+            raise _wrong(mapping.place("to"), fault, nearest(mapping.to, billed))
+        if not mapping.into_books and (other := writers.setdefault(mapping.to, mapping.name)) != mapping.name:
+            fault = f"{other} also writes back to {mapping.to}, and each would overwrite the other"
             raise _wrong(mapping.place("to"), fault, "Put their fields into one mapping.")
         for where, field in mapping.placed_links():
             if field.mapping not in mappings:
                 near = nearest(str(field.mapping), mappings)
                 raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
             made = mappings[str(field.mapping)].to
-            if made != (wanted := LINKED_TARGETS[str(where[1])]):
+            if made != (wanted := LINKED_KINDS[str(where[1])]):
                 fault = f"{where[1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
-                raise _wrong(mapping.place(*where), fault, "Name another mapping.")
+                raise _wrong(mapping.place(*where), fault, f"Name a mapping to {wanted}.")
     return mappings
 
 
@@ -232,26 +235,26 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _check_fields(mapping: Mapping) -> None:
-    if mapping.to != "invoice" and "on_leave" in mapping.model_fields_set:
-        raise _wrong(mapping.place("on_leave"), f"a mapping to {mapping.to} has no on_leave", "Only invoices have it.")
+    if "on_leave" in mapping.model_fields_set and not mapping.bills:
+        raise _wrong(mapping.place("on_leave"), f"a mapping to {mapping.to} has no on_leave", "Remove it.")
     if not mapping.into_books:
         _check_write_back(mapping)
         return
-    _check_section(mapping, "fields", BOOKS_TARGETS[mapping.to])
-    if mapping.to == "invoice":
+    _check_section(mapping, "fields", KINDS[mapping.to].fields)
+    if mapping.bills:
         if not (mapping.lines or mapping.single_line):
-            raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of them.")
+            raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of the two.")
         for section in ("lines", "single_line"):
             if getattr(mapping, section):
-                _check_section(mapping, section, INVOICE_LINE)
+                _check_section(mapping, section, KINDS[mapping.to].lines)
 
 
 def _check_write_back(mapping: Mapping) -> None:
-    if mapping.from_.object != "invoice":
-        known = f"to must be one of {', '.join(BOOKS_TARGETS)}, or from.object must be invoice"
-        raise _wrong(mapping.place("to"), known, nearest(mapping.to, BOOKS_TARGETS))
+    if mapping.from_.object != INVOICE.name:
+        known = f"to must be one of {', '.join(KINDS)}, or from.object must be invoice"
+        raise _wrong(mapping.place("to"), known, nearest(mapping.to, KINDS))
     if mapping.when:
-        raise _wrong(mapping.place("when"), "a write-back has no when", "Every linked invoice is written back.")
+        raise _wrong(mapping.place("when"), "a write-back has no when", "Remove it; every invoice is written back.")
     for path, (where, _) in mapping.header_paths().items():
         if path not in SETTLEMENT_SOURCE:
             raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
@@ -264,12 +267,11 @@ def _check_section(mapping: Mapping, section: str, known: MappingType[str, Targe
         if name not in known:
             raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
         if (known[name].type == "link") != (field.link is not None):
-            raise _wrong(
-                place, f"{name!r} must be a link exactly where the target is one", "Use {link: ..., mapping: ...}."
-            )
+            rule = "must be a link" if field.link is None else "cannot be a link"
+            raise _wrong(place, f"{name!r} {rule}", "Links are written {link: ..., mapping: ...}.")
     for name, target in known.items():
         if target.required and name not in given:
-            raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it.")
+            raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it to the mapping.")
 
 
 def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:
@@ -289,7 +291,7 @@ def _line_numbers(node: yaml.Node, where: Where) -> Iterator[tuple[Where, int]]:
 
 
 def _doubled(node: yaml.Node | None) -> yaml.Node | None:
-    """Find a key that stands twice in one block: YAML's reader keeps the last and says nothing."""
+    """Find a key that appears twice in one block: YAML's reader silently keeps the last."""
     parts: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -304,7 +306,7 @@ def _doubled(node: yaml.Node | None) -> yaml.Node | None:
 
 
 def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # misspelt keys are missing, too
     where: Where = tuple(first["loc"])
     found = where
     while found and found not in lines:

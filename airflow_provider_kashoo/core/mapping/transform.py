@@ -1,7 +1,7 @@
 """A mapping applied to records: columns in, documents for the books out.
 
 A document is a JSON value in the target's own words: money in integer minor units, dates as
-``YYYY-MM-DD``, quantities as decimal text, links as :mod:`.parents` writes them.
+``YYYY-MM-DD``, quantities as decimal text, links in the form of :mod:`.parents`.
 A record that cannot become a document is a :class:`~.errors.Problem`; the others go on.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import BOOKS_TARGETS, INVOICE_LINE, FieldType, TargetField
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values import money
@@ -27,10 +27,10 @@ from airflow_provider_kashoo.core.values.ids import Reference, is_record_id, to_
 from airflow_provider_kashoo.core.values.parents import symbolic
 
 FIRST_YEAR, LAST_YEAR = 1700, 4000
-"""What a date field of Salesforce can hold (evidenced)."""
+"""First and last year of a Salesforce date field (evidenced)."""
 
 MAX_DIGITS = 15
-"""More digits than a JSON number carries safely."""
+"""Most digits of a decimal that a JSON number represents exactly."""
 
 Document = dict[str, Any]
 Column = list[Any]
@@ -38,12 +38,12 @@ Column = list[Any]
 
 @dataclass
 class Transformed:
-    """What became of each record of a mapping's source object, by its Salesforce id.
+    """The result for each record of a mapping's source object, by its Salesforce id.
 
-    :param documents: the records that match ``when`` and are fit to be written.
+    :param documents: the records that match ``when`` and can be written.
     :param problems: those that match but cannot be written.
-    :param excluded: those left out, with the ``when`` line that did it.
-    :param sales: the id that names each record's sale.
+    :param excluded: those excluded, with the ``when`` line that excluded them.
+    :param sales: the id of each record's sale.
     """
 
     documents: dict[str, Document] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Transformed:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a transform needs to know beside the records.
+    """What a transform needs besides the records.
 
     :param zone: business time zone in which a DateTime becomes a date.
     :param org_currency: ISO code used where an org without multi-currency gives none.
-    :param targets: mapping name -> target, to name what a link points to.
+    :param targets: mapping name -> kind that it makes, to resolve links.
     """
 
     zone: str
@@ -76,17 +76,17 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     result = Transformed()
     matching = pd.Series(data=True, index=records.index, dtype=bool)
     for condition in mapping.conditions:
-        held = condition.holds(records)
-        for record_id in records.loc[matching & ~held, "Id"]:
+        holds = condition.holds(records)
+        for record_id in records.loc[matching & ~holds, "Id"]:
             result.excluded[record_id] = condition.text
-        matching &= held
+        matching &= holds
     records = records.loc[matching].reset_index(drop=True)
     if records.empty:
         return result
     ids = records["Id"].tolist()
     result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
-    headers = dict(_documents(mapping.fields, BOOKS_TARGETS[mapping.to], records, ids, around, result.problems))
-    if mapping.to == "invoice":
+    headers = dict(_documents(mapping.fields, KINDS[mapping.to].fields, records, ids, around, result.problems))
+    if mapping.bills:
         _add_lines(mapping, headers, records, lines, around, result.problems)
         _add_totals(mapping, headers, records, ids, around, result.problems)
     result.documents = {key: doc for key, doc in headers.items() if key not in result.problems}
@@ -94,9 +94,9 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
 
 
 def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:
-    """Give a field's value for every row, None where empty.
+    """Return a field's value for every row, None where empty.
 
-    A value that cannot be converted is the :class:`Problem` itself in its place.
+    A value that cannot be converted is replaced by its :class:`Problem`.
     """
     if spec.value is not None:
         values: Column = [spec.value] * len(frame)
@@ -145,8 +145,8 @@ def _mapped(values: Column, spec: Field) -> Column:
         if spec.default
         else Problem(
             "unmapped_value",
-            f"the value of {spec.from_} has no entry in map",
-            "Add the value, or a default, to the mapping.",
+            f"the value of {spec.from_} is not listed in map",
+            "Add the value, or a default, to the map in the mapping file.",
         )
     )
     return [None if value is None else table.get(_words(value), missing) for value in values]
@@ -160,7 +160,7 @@ def _convert(value: Any, kind: FieldType, zone: str) -> Any:
     except money.NotMoney as error:
         return Problem("not_money", str(error), "Correct the amount in Salesforce.")
     except (TypeError, ValueError, ArithmeticError):
-        return Problem("wrong_type", f"the value is no {kind}", "Correct the field in Salesforce or the mapping.")
+        return Problem("wrong_type", f"the value is not a {kind}", "Correct it in Salesforce or in the mapping.")
 
 
 def _to_date(value: Any, zone: str) -> str:
@@ -181,7 +181,7 @@ def _to_text(value: Any, _: str) -> str:
 
 
 def _to_own_text(value: Any, zone: str) -> str | None:
-    """Leave references out: in the books, one that a person typed in Salesforce would pass for our mark."""
+    """Remove references: one that a person typed in Salesforce would look like our own in the books."""
     return Reference.without(_to_text(value, zone)) or None
 
 
@@ -198,7 +198,7 @@ def _record_id(value: Any) -> str | Problem | None:
         return Problem("wrong_type", str(error), "Correct the field in Salesforce or the mapping.")
     if is_record_id(ident):
         return ident
-    cause = "the last three characters of a Salesforce id check the others, and do not fit"
+    cause = "the last three characters of the Salesforce id do not match the others"
     return Problem("wrong_type", cause, "Correct the field in Salesforce or the mapping.")
 
 
@@ -223,11 +223,11 @@ def _moved(value: Any, days: Any) -> Any:
     if not isinstance(value, str) or days is None:
         return value
     if isinstance(days, Problem) or Decimal(days) != int(Decimal(days)):
-        return Problem("wrong_type", "the number of days is no whole number", "Correct it in Salesforce.")
+        return Problem("wrong_type", "the number of days is not a whole number", "Correct it in Salesforce.")
     try:
         return _to_date(date.fromisoformat(value) + timedelta(days=int(Decimal(days))), "")
     except (OverflowError, ValueError):
-        return Problem("wrong_type", "the number of days leads out of the calendar", "Correct it in Salesforce.")
+        return Problem("wrong_type", "the date with its days is out of range", "Correct it in Salesforce.")
 
 
 def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, problems: dict[str, Problem]) -> list[str]:
@@ -249,14 +249,14 @@ def _documents(
     around: Surroundings,
     problems: dict[str, Problem],
 ) -> list[tuple[str, Document]]:
-    """Build one document per row, beside its owner, on whom a row's problem is booked."""
+    """Build one document per row, with its owner; a problem of a row counts for its owner."""
     rows: list[Document] = [{} for _ in owners]
     for name, spec in fields.items():
         kind = target[name].type
         for row, owner, value in zip(rows, owners, evaluate(spec, frame, kind, around), strict=True):
             given = around.org_currency if value is None and name == "currency" else value
             if given is None and target[name].required:
-                fix = f"Fill {_origin(spec)} in Salesforce or give the mapping a default."
+                fix = f"Fill {_origin(spec)} in Salesforce, or add a default to the mapping."
                 given = Problem("missing_value", "it is empty", fix)
             if isinstance(given, Problem):
                 problems.setdefault(owner, Problem(given.error_class, f"{name}: {given.cause}", given.fix))
@@ -266,7 +266,7 @@ def _documents(
 
 
 def _origin(spec: Field) -> str:
-    return spec.from_ or spec.link or "the field"
+    return spec.from_ or spec.link or "its source field"
 
 
 def _add_lines(
@@ -282,7 +282,7 @@ def _add_lines(
     if mapping.lines and lines is not None and not lines.empty:
         own = lines[lines["parent"].isin(list(headers))].reset_index(drop=True)
         owners = own["parent"].tolist()
-        for owner, line in _documents(mapping.lines, INVOICE_LINE, own, owners, around, problems):
+        for owner, line in _documents(mapping.lines, INVOICE.lines, own, owners, around, problems):
             headers[owner]["lines"].append(line)
     bare = records[~records["Id"].isin([key for key, header in headers.items() if header["lines"]])]
     if bare.empty:
@@ -291,11 +291,11 @@ def _add_lines(
     if not mapping.single_line:
         for owner in owners:
             problems.setdefault(
-                owner, Problem("no_lines", "it has no lines", "Add products, or single_line to the mapping.")
+                owner, Problem("no_lines", "it has no lines", "Add products, or add single_line to the mapping.")
             )
         return
     bare = bare.reset_index(drop=True)
-    for owner, line in _documents(mapping.single_line, INVOICE_LINE, bare, owners, around, problems):
+    for owner, line in _documents(mapping.single_line, INVOICE.lines, bare, owners, around, problems):
         headers[owner]["lines"].append(line)
 
 
@@ -307,7 +307,7 @@ def _add_totals(
     around: Surroundings,
     problems: dict[str, Problem],
 ) -> None:
-    """Give each line its rate and hold the lines against what Salesforce says the sale is worth."""
+    """Compute each line's rate, and check that the lines add up to the total in Salesforce."""
     totals = evaluate(mapping.total, records, "money", around) if mapping.total else [None] * len(ids)
     for ident, total in zip(ids, totals, strict=True):
         if ident in problems:

@@ -1,4 +1,4 @@
-"""What Salesforce is told of an invoice: a write-back mapping applied to settlements."""
+"""What is written back to Salesforce about an invoice: a write-back mapping applied to settlements."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from airflow_provider_kashoo.core.values.money import CENTS
 
 NUMBER = pa.decimal128(38, 2)
 NUMBER_FIELDS = frozenset({"currency", "double", "percent", "int"})
-"""Types of Salesforce fields that take numbers."""
+"""Salesforce's types of number fields."""
 
 NOT_A_NUMBER = "not_a_number"
-"""Error class; no payment can change it."""
+"""Error class; only a person can correct it, no payment does."""
 
 NOT_KEPT = frozenset({"number", "due_date"})
-"""What nobody knows of an invoice that the books do not show any more."""
+"""Unknown for an invoice that the books no longer show."""
 
 OF_PAYMENTS = frozenset({"status", "last_payment_date"})
-"""What the invoice alone does not tell."""
+"""Known only from an invoice's payments."""
 
 OWED = frozenset({"paid", "balance"})
 
@@ -36,9 +36,9 @@ def documents(
 ) -> list[dict[str, str | Problem | None]]:
     """Apply a mapping.
 
-    :param settlements: as :func:`~.settlement.settlement_of` gives them; amounts in minor units.
-    :param numbers: the Salesforce fields that take numbers: what else would be told to one is a problem.
-    :returns: Salesforce field -> text, of each; amounts in major units, without a float on their way.
+    :param settlements: results of :func:`~.settlement.settlement_of`; amounts in minor units.
+    :param numbers: the number fields of the Salesforce object; any other value for one is a problem.
+    :returns: Salesforce field -> text, for each invoice; amounts in major units, never converted to float.
     """
     types = {name: NUMBER if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
     rows = [
@@ -50,21 +50,21 @@ def documents(
         name: [_number(name, value) if name in numbers else value for value in evaluate(field, frame, "text", around)]
         for name, field in mapping.fields.items()
     }
-    forgotten = {name for name, field in mapping.fields.items() if NOT_KEPT & _paths(field)}
+    unknown = {name for name, field in mapping.fields.items() if NOT_KEPT & _paths(field)}
     return [
-        {name: values[row] for name, values in columns.items() if "number" in each or name not in forgotten}
+        {name: values[row] for name, values in columns.items() if "number" in each or name not in unknown}
         for row, each in enumerate(settlements)
     ]
 
 
 def told_by_the_invoice(mapping: Mapping) -> set[str]:
-    """List the fields that need no payment to be known; none, when what is owed is not among them."""
+    """List the fields that do not depend on payments; none, unless one of them shows what is paid or owed."""
     alone = {name: _paths(field) for name, field in mapping.fields.items() if not OF_PAYMENTS & _paths(field)}
     return set(alone) if any(OWED & paths for paths in alone.values()) else set()
 
 
 def as_told(value: Any) -> str | None:
-    """Write a value that Salesforce holds as it would be told."""
+    """Convert a value that Salesforce holds to the text that would be written back."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Decimal | int):
@@ -73,7 +73,7 @@ def as_told(value: Any) -> str | None:
 
 
 def _number(name: str, value: str | Problem | None) -> str | Problem | None:
-    """Write a number as Salesforce holds it, so that what it holds can be compared with what was told."""
+    """Normalise a number, so that Salesforce's value can be compared with what was written back."""
     if not isinstance(value, str):
         return value
     try:
@@ -82,8 +82,8 @@ def _number(name: str, value: str | Problem | None) -> str | Problem | None:
         number = Decimal("NaN")
     if number.is_finite():
         return as_told(number)
-    fix = f"Map {name} to something that is always a number, or make it a text field."
-    return Problem(NOT_A_NUMBER, f"{name} takes numbers, and what it would get is none", fix)
+    fix = f"Map {name} to a value that is always a number, or make it a text field in Salesforce."
+    return Problem(NOT_A_NUMBER, f"{name} is a number field, but the mapping produces text", fix)
 
 
 def _paths(field: Any) -> set[str]:

@@ -1,1 +1,1 @@
-"""What may be written, what a person must decide, and how a write lives. Pure rules."""
+"""What may be written, what a person must decide, and the states of a write. Pure rules."""

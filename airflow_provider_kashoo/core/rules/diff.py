@@ -1,8 +1,8 @@
 """What changed since the last sync, field by field, without keeping the values.
 
 A link holds two keyed hashes per field: as we sent it and as the books gave it back (Kashoo may trim
-what we send). They are the base of a three-way comparison: theirs is what the books say now, ours is
-what the mapping makes of Salesforce now. A field that is absent is the same as an empty one.
+what we send). They are the base of a three-way comparison: *theirs* is what the books hold now, *ours* is
+what the mapping makes of Salesforce now. A missing field equals an empty one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ BaseHashes = Mapping[str, tuple[str, str]]
 
 @dataclass
 class Merge:
-    """The outcome for one record.
+    """The result of the comparison for one record.
 
     :param write: fields to change in the books, with their new values.
-    :param kept: fields that changed only in the books: theirs stays.
-    :param conflicts: fields that changed on both sides, differently.
+    :param kept: fields that changed only in the books: their value stays.
+    :param conflicts: fields that changed on both sides, to different values.
     """
 
     write: dict[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Merge:
 
 
 def changed_fields(ours: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash) -> list[str]:
-    """List the fields whose source changed since we last sent them; a field that vanished counts."""
+    """List the fields whose source changed since we last sent them, removed fields included."""
     now, empty = hashes.fields(ours), hashes.of(None)
     return [name for name in sorted({*now, *base}) if now.get(name, empty) != base.get(name, (empty, empty))[0]]
 
@@ -40,13 +40,13 @@ def changed_fields(ours: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash)
 def as_linked(
     ours: Mapping[str, Any], resolved: Mapping[str, Any], base: BaseHashes, hashes: KeyedHash
 ) -> dict[str, Any]:
-    """Leave the fields symbolic in which nothing changed since an invoice made by hand was adopted.
+    """Keep the symbolic links of fields that did not change since an invoice made by hand was adopted.
 
-    Its base is kept with symbolic links, because its items need not be in the books: one that comes to them
-    later, for another deal, must not look like a change of this one.
+    The base of such an invoice has symbolic links, because its items need not be in the books: an item that is
+    created later, for another deal, must not look like a change of this one.
 
     :param ours: the document as the mapping makes it, its links symbolic.
-    :param resolved: the same with the links that are known.
+    :param resolved: the same, with known links replaced by ids.
     """
     return {
         name: ours[name] if name in base and hashes.of(ours[name]) == base[name][0] else value
@@ -58,7 +58,7 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, 
     """Compare three ways.
 
     :param ours: the document as the mapping makes it now.
-    :param theirs: the document as the books give it now.
+    :param theirs: the document as the books hold it now.
     """
     result = Merge()
     ours_now, theirs_now, empty = hashes.fields(ours), hashes.fields(theirs), hashes.of(None)
@@ -80,19 +80,19 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any], base: BaseHashes, 
 def written_base(
     written: Mapping[str, Any], ours: Mapping[str, Any], read: Mapping[str, Any], hashes: KeyedHash
 ) -> dict[str, tuple[str, str]]:
-    """Make the new base after an update: of what was written, and of what both sides say alike by now.
+    """Make the new base after an update, for the fields that were written or that are equal on both sides.
 
-    The base of the other fields stays: what somebody edited in them stays an edit.
+    The base of other fields stays, so that an edit made in Kashoo still counts as one.
     """
-    alike = {name for name, value in ours.items() if hashes.of(value) == hashes.of(read.get(name))}
-    return base_hashes({**ours, **written}, read, hashes, {*written, *alike})
+    equal = {name for name, value in ours.items() if hashes.of(value) == hashes.of(read.get(name))}
+    return base_hashes({**ours, **written}, read, hashes, {*written, *equal})
 
 
 def base_hashes(
     sent: Mapping[str, Any], read: Mapping[str, Any], hashes: KeyedHash, fields: Iterable[str] | None = None
 ) -> dict[str, tuple[str, str]]:
-    """Make the base that a link keeps.
+    """Make the base that is stored with a link.
 
-    :param fields: which fields; all that were sent when not given.
+    :param fields: which fields; all that were sent, if not given.
     """
     return {name: (hashes.of(sent.get(name)), hashes.of(read.get(name))) for name in fields or sent}

@@ -1,6 +1,6 @@
-"""Is this record in the books already? A ladder of evidence, strongest first.
+"""Is this record in the books already? Kinds of evidence ("rungs"), tried one by one, strongest first.
 
-Known links are looked up before this ladder; what it finds is linked, not written.
+Known links are looked up before; a record found here is linked, not written.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_kashoo.core.kinds import Kind
 from airflow_provider_kashoo.core.values.ids import Reference
 
 Row = Mapping[str, Any]
 
 AMBIGUOUS = "ambiguous_match"
-"""Error class of a record for which a rung holds more than one."""
+"""Error class of a record with more than one match on the same rung."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """What the ladder found.
+    """The result of a search.
 
     :param kashoo_id: the one record that matches; None when there is none or more than one.
-    :param evidence: which rung, in words for the plan.
+    :param evidence: name of the rung, for the plan.
     :param candidates: every record on that rung.
     """
 
@@ -34,32 +35,26 @@ class Match:
 
 
 def fold(text: str | None) -> str:
-    """Bring a company's name to the form in which two spellings of it are equal: case, accents, punctuation."""
+    """Normalise a company's name, so that spellings that differ in case, accents or punctuation are equal."""
     plain = unicodedata.normalize("NFKD", text or "").casefold()
     kept = (letter for letter in plain if not unicodedata.combining(letter))
     return "".join(letter for letter in kept if unicodedata.category(letter)[0] in "LNM")
 
 
 FOLDED = frozenset({("name", "postalCode")})
-"""The rung whose spelling people vary; elsewhere punctuation tells two records apart: ``M-1.5`` is not ``M-15``."""
+"""The rung where spelling varies; elsewhere punctuation distinguishes records: ``M-1.5`` is not ``M-15``."""
 
 
 class Ladder:
-    """Rungs over one listing of the books.
+    """The rungs, built from one listing of the books.
 
-    :param rows: documents as read back, each with ``id``, ``references`` and the target's fields.
-    :param rungs: words for the plan -> the fields that must all agree, strongest first.
-    :param apart: the field that tells two records apart, however alike the rest of them is.
-    :param linked: which of the rows are linked to Salesforce records; what bears a reference is one's own, too.
+    :param rows: documents as read from the books, each with ``id``, ``references`` and the kind's fields.
+    :param kind: defines which fields must agree, and which one proves two records different.
+    :param linked: ids of rows linked to Salesforce records; a row with one of our references counts as linked too.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[Row],
-        rungs: Mapping[str, tuple[str, ...]],
-        apart: str | None = None,
-        linked: Collection[int] = (),
-    ) -> None:
+    def __init__(self, rows: Iterable[Row], kind: Kind, linked: Collection[int] = ()) -> None:
+        rungs, apart = kind.rungs, kind.apart
         self._rungs, self._apart = rungs, apart
         self._others: dict[int, str] = {}
         self._by_reference: dict[Reference, list[int]] = defaultdict(list)
@@ -76,7 +71,7 @@ class Ladder:
     def find(self, document: Row, reference: Reference) -> Match:
         """Look a document up.
 
-        :returns: the first rung on which anything stands; two records on it are no match but a question.
+        :returns: the first rung with any record on it; with two or more, ``kashoo_id`` is None and a person decides.
         """
         if found := self._by_reference.get(reference):
             return _match(found, "our reference")
@@ -87,21 +82,9 @@ class Ladder:
         return Match(None, "not in the books")
 
     def _may_be(self, ident: int, document: Row) -> bool:
-        """Say whether a record that looks alike is not surely another one: somebody else's, under another name."""
+        """Return whether a similar record may be this one: not if it is linked and its ``apart`` field differs."""
         theirs = self._others.get(ident)
         return not theirs or theirs == _plain(document.get(self._apart or ""), folded=self._apart == "name")
-
-
-RUNGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "customer": {"same e-mail": ("email",), "same name and postal code": ("name", "postalCode")},
-    "item": {"same code": ("code",), "same name": ("name",)},
-    "invoice": {},
-}
-"""An invoice is known by our reference alone: two sales to one customer may look the same."""
-
-
-APART = {"customer": "name", "item": "code", "invoice": None}
-"""Two Accounts with one e-mail are two customers when they have two names; so are two products with two codes."""
 
 
 def _key(row: Row, fields: tuple[str, ...]) -> tuple[str, ...] | None:

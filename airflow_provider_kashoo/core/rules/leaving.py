@@ -1,7 +1,7 @@
-"""When the invoice of a deal that is no longer to be billed may be voided without a person.
+"""When the invoice of a deal that must no longer be billed may be voided without asking a person.
 
-Only while nobody would miss it: no money touched it, and it still says what we wrote. Everything else
-is for a person, with the reason.
+Only while it was never paid and is still as we wrote it. In all other cases a person is asked, with the
+reason.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_kashoo.core.rules.diff import BaseHashes
-from airflow_provider_kashoo.core.rules.settlement import OPEN
+from airflow_provider_kashoo.core.rules.settlement import OPEN, Invoice
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 
 UNTOUCHED = frozenset({None, OPEN})
-"""Settlements under which no payment was ever seen: one that came and was refunded leaves the balance whole."""
+"""Settlements without any payment so far. The balance is not enough: after a refund it is the whole total again."""
 
 
 def why_it_stays(
-    invoice: Mapping[str, Any],
+    invoice: Invoice | None,
     document: Mapping[str, Any],
     base: BaseHashes,
     hashes: KeyedHash,
@@ -26,25 +26,24 @@ def why_it_stays(
     expected_total: int | None,
     settlement: str | None,
 ) -> str:
-    """Say why an invoice must not be voided; empty when it may be.
+    """Return why an invoice must not be voided; empty when it may be.
 
-    :param invoice: as the books give it now, amounts in minor units.
-    :param document: the same, in the words of a mapping.
-    :param base: field -> hashes as sent and as read back, of what we wrote last.
-    :param expected_total: what it came to when it was written, minor units.
+    :param invoice: as the books hold it now; None when they do not show what is owed.
+    :param document: the same, as a mapping's fields.
+    :param base: field -> hashes of what we wrote last, as sent and as read back.
+    :param expected_total: its total when it was written, minor units.
     :param settlement: the status last seen, see :mod:`.settlement`.
     """
-    total, balance = invoice.get("totalDue"), invoice.get("balanceDue")
-    if total is None or balance is None:
-        return "the books do not say what is owed"
-    if balance != total or settlement not in UNTOUCHED:
-        return "money came in for it"
+    if invoice is None:
+        return "Kashoo does not show what is owed"
+    if invoice.paid or settlement not in UNTOUCHED:
+        return "a payment was received"
     if not base:
-        return "this store does not know what was written"
+        return "the sync store does not know what was written"
     now = hashes.fields(document)
     empty = hashes.of(None)
     if edited := sorted(name for name, (_, read) in base.items() if now.get(name, empty) != read):
         return f"{', '.join(edited)} changed in Kashoo"
-    if expected_total is not None and total != expected_total:
-        return "its total is not the one that was expected"
+    if expected_total is not None and invoice.total != expected_total:
+        return "its total differs from the expected one"
     return ""

@@ -1,7 +1,7 @@
-"""The life of one write, in one table. Only the store changes a state, and only as the table says.
+"""The states of one write, in one table. Only the store changes a state, and only as the table allows.
 
 An operation is one intended write, journalled before it is sent. ``PARKED`` always means *not
-written*: what was written but differs from what we expected is ``DONE`` with a review item beside it.
+written*: a record that was written but differs from what we expected is ``DONE``, with a review item.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an operation stands."""
+    """The state of an operation."""
 
     SENT = "sent"
     RETRY = "retry"
@@ -25,15 +25,15 @@ class Event(StrEnum):
     """What can happen to an operation."""
 
     SEND = "send"  # committed just before the request leaves
-    REPEAT = "repeat"  # an update by Id that got no answer in time may simply be sent again
-    ANSWERED = "answered"  # a definite yes, with the id
-    REFUSED = "refused"  # a definite no, and trying again cannot help
-    TURNED_AWAY = "turned_away"  # a definite no for now (429, locked row): try again
-    SILENCE = "silence"  # sent, and no answer one can trust
+    REPEAT = "repeat"  # no answer in time; an update by Id may simply be sent again
+    ANSWERED = "answered"  # confirmed as written, with the id
+    REFUSED = "refused"  # certainly not written, and trying again cannot help
+    TURNED_AWAY = "turned_away"  # certainly not written (429, locked row): try again
+    SILENCE = "silence"  # sent, and no conclusive answer
     FOUND = "found"  # looked up later: it was written
-    ABSENT = "absent"  # looked up later: provably not written
-    BLOCKED = "blocked"  # cannot be sent: the record or a parent is not fit
-    SUPERSEDED = "superseded"  # a later run settled the same record
+    ABSENT = "absent"  # looked up later: proved not to be written
+    BLOCKED = "blocked"  # cannot be sent: the record or a parent has a problem
+    SUPERSEDED = "superseded"  # a later run dealt with the same record
 
 
 TRANSITIONS: dict[tuple[State | None, Event], State] = {
@@ -58,7 +58,7 @@ TRANSITIONS: dict[tuple[State | None, Event], State] = {
 }
 
 LIVE = frozenset({State.SENT, State.RETRY, State.IN_DOUBT})
-"""A key may have one operation in these states: its outcome is still open."""
+"""The outcome is still open; a key has at most one operation in these states."""
 
 UNSETTLED = frozenset({State.SENT, State.RETRY, State.IN_DOUBT, State.PARKED})
 """The source record is read again in every run while an operation is in these states."""

@@ -1,8 +1,8 @@
-"""Which invoice, written by hand, is which deal's? Evidence in rungs, strongest first.
+"""Which invoice, written by hand, belongs to which deal? Kinds of evidence ("rungs"), strongest first.
 
-Two sales to one customer may look the same, so likeness alone proves nothing: a rung counts only where one
-deal and one invoice meet on it and nothing else of either side does. Whatever a rung left in question stays
-in question: no weaker rung decides it, neither for the deal nor for an invoice that could be the deal's.
+Two sales to one customer may look the same, so similarity alone proves nothing: a rung counts only if it matches
+one deal with one invoice, and neither with anything else. What is ambiguous on one rung stays ambiguous: no
+weaker rung decides it, neither for the deal nor for any invoice that could be the deal's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 NEAR = timedelta(days=31)
-"""How far apart a deal's date and the date of its invoice may lie when only the amount speaks for them."""
+"""Longest time between the dates of a deal and its invoice when only customer, currency and total match."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Deal:
     :param customer: Kashoo id of its customer.
     :param total: minor units, taxes included.
     :param po_number: the customer's number for it, as the mapping gives it.
-    :param blocked: it may have been billed, so it competes but gets nothing.
+    :param blocked: it may have been billed: its matches count as rivals, but it is never paired.
     """
 
     ident: str
@@ -38,7 +38,7 @@ class Deal:
 
 @dataclass(frozen=True)
 class FreeInvoice:
-    """An invoice that is nobody's: it carries no reference of ours and is not linked.
+    """An invoice that has none of our references and is not linked.
 
     :param ident: Kashoo id.
     :param numbers: its own number and its PO number, where it has them.
@@ -54,11 +54,11 @@ class FreeInvoice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rungs say of one deal.
+    """The result for one deal.
 
-    :param invoice: its invoice; None when there is none, or when it is in question.
-    :param evidence: the rung that spoke.
-    :param invoices: every invoice that stands on that rung for this deal.
+    :param invoice: its invoice; None when the match is ambiguous.
+    :param evidence: name of the rung that matched.
+    :param invoices: every invoice that matches the deal on that rung.
     :param rivals: other deals that one of these invoices could belong to.
     """
 
@@ -70,11 +70,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Rung:
-    """One kind of evidence, always of the same customer and in the same currency.
+    """One kind of evidence, always for the same customer and currency.
 
-    :param of_deal: what a deal shows.
-    :param of_invoice: what an invoice shows; one thing in common is enough.
-    :param near: whether their dates must also lie within :data:`NEAR`.
+    :param of_deal: values of a deal to match.
+    :param of_invoice: values of an invoice; one in common is a match.
+    :param near: whether the two dates must also be within :data:`NEAR`.
     """
 
     name: str
@@ -110,7 +110,7 @@ RUNGS = (
 def pair(deals: Iterable[Deal], invoices: Iterable[FreeInvoice]) -> dict[str, Verdict]:
     """Find the invoice of each deal.
 
-    :returns: deal -> verdict; a deal on which no rung speaks is left out.
+    :returns: deal -> verdict; a deal without any match is left out.
     """
     unbilled, free = {deal.ident: deal for deal in deals}, {invoice.ident: invoice for invoice in invoices}
     verdicts: dict[str, Verdict] = {}
@@ -141,7 +141,7 @@ def pair(deals: Iterable[Deal], invoices: Iterable[FreeInvoice]) -> dict[str, Ve
 
 
 def _meetings(rung: Rung, deals: dict[str, Deal], invoices: dict[int, FreeInvoice]) -> dict[str, list[int]]:
-    """List which invoices each deal meets on a rung; a deal that meets none is left out."""
+    """List the invoices that match each deal on a rung; a deal that matches none is left out."""
     shown: dict[Hashable, list[FreeInvoice]] = defaultdict(list)
     for invoice in invoices.values():
         for key in rung.of_invoice(invoice):

@@ -1,58 +1,59 @@
-"""What is put to a person, as a review item, and what closes it again by itself.
+"""What a person is asked, as a review item, and what closes the item automatically.
 
-An item stays open until its cause is gone. Four things take a cause away: what a run finds when it plans the record
+An item stays open until its cause is gone. Four things remove a cause: what a run finds when it plans the record
 again (the tables below), Kashoo's own lists (:mod:`airflow_provider_kashoo.sync.write.close_questions`), a void that
-Kashoo confirmed, which answers all but a possible duplicate, and a write-back of *Void*, which answers *stands again*.
+Kashoo confirmed (closes all but a possible duplicate), and a write-back of *Void* (closes *stands again*).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.rules.plan import PlanRow
+from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.rules.intents import Ask, Intent
 
 NO_LONGER_BILLABLE = Problem(
-    "no_longer_billable", "its invoice stands, but it is {why}", "Void the invoice or win the deal."
+    "no_longer_billable",
+    "the deal {why}, but its invoice still exists",
+    "Void the invoice in Kashoo, or reopen and win the deal.",
 )
 CHANGED_ON_BOTH_SIDES = Problem(
-    "changed_on_both_sides", "{fields} changed on both sides; the books win", "Compare them."
+    "changed_on_both_sides", "{fields} changed on both sides; Kashoo's value stays", "Compare both, and correct one."
 )
-IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after billing", "Decide in Kashoo.")
-PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after money came in", "Correct it in Kashoo.")
+CORRECT_OR_UNDO = "Correct the invoice in Kashoo, or undo the change in Salesforce."
+IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after the deal was invoiced", CORRECT_OR_UNDO)
+PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after a payment was received", CORRECT_OR_UNDO)
 SALE_BILLED_TWICE = Problem(
-    "sale_billed_twice",
-    "{other} bills the same sale with an invoice of its own",
-    "Void one of the two invoices in Kashoo.",
+    "sale_billed_twice", "{other} also has an invoice for the same sale", "Void one of the two invoices in Kashoo."
 )
 SECOND_OF_SALE = Problem(
-    "second_of_sale", "its sale is billed through another {other}", "Bill it by hand, or correct its sale."
+    "second_of_sale", "its sale is billed through another {other}", "Bill it by hand, or correct its sale id."
 )
 MERGED_APART = Problem(
     "merged_apart",
-    "merged into {survivor}, but in Kashoo they are {both}",
-    "Merge the two in Kashoo; new invoices go to the survivor's.",
+    "merged into {survivor}, but Kashoo still has two: {both}",
+    "Merge the two in Kashoo; new invoices go to the second one.",
 )
 TOTAL_DIFFERS = Problem(
     "total_differs",
-    "its total in the books is not the one computed before sending",
-    "Compare its lines and taxes in Kashoo with Salesforce.",
+    "its total in Kashoo differs from the one computed before sending",
+    "Compare its lines and taxes in Kashoo with those in Salesforce.",
 )
-REMOVED_IN_BOOKS = Problem("removed_in_books", "it was removed in Kashoo", "Make it again by hand, or leave it so.")
+REMOVED_IN_BOOKS = Problem("removed_in_books", "it was removed in Kashoo", "Create it again by hand, or leave it.")
 STANDS_AGAIN = Problem(
-    "stands_again",
-    "its invoice was voided by this sync and stands again in Kashoo",
-    "Remove it in Kashoo, or leave it so.",
+    "stands_again", "this sync voided its invoice, but it exists again in Kashoo", "Remove it in Kashoo, or leave it."
 )
 POSSIBLE_DUPLICATE = Problem(
     "possible_duplicate",
-    "an answer came after the write was taken for lost: the books may hold it twice",
-    "Compare in Kashoo and remove one by hand.",
+    "Kashoo answered after the write was assumed lost: it may be in the books twice",
+    "Look for a second copy in Kashoo, and remove it by hand.",
 )
 LATE_UPDATE = Problem(
     "late_update",
-    "an update was answered after it was taken for lost: an older value may stand in the books",
-    "Nothing: its record is read and written afresh by the next run.",
+    "Kashoo answered after the update was assumed lost: the books may hold an older value",
+    "Nothing to do: the next run reads the record and writes it again.",
 )
 
 
@@ -61,35 +62,35 @@ def _classes(*questions: Problem) -> frozenset[str]:
 
 
 CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE)
-"""Closed when the record is left out."""
+"""Closed when the record is skipped."""
 
 CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
     NO_LONGER_BILLABLE, CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED, LATE_UPDATE
 )
-"""Closed when the record is again as it was written last."""
+"""Closed when the record equals again what was written last."""
 
 CLOSED_BY_WRITTEN = CLOSED_BY_UNCHANGED | _classes(REMOVED_IN_BOOKS)
-"""Closed when the record is written or linked; *total differs* too, when the total is the expected one by then."""
+"""Closed when the record is written or linked; *total differs* too, if the total is then the expected one."""
 
 CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS)
-"""Closed when somebody removed the invoice in Kashoo: that is what they asked for, or leaves nothing to compare."""
+"""Closed when the invoice was removed in Kashoo: that was the answer, or there is nothing left to compare."""
 
 OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED)
-"""Asked of a deal that is to be billed: each closes *no longer billable*."""
+"""Only asked about a deal that should be billed, so each closes *no longer billable*."""
 
 
-def removed_in_books(row: PlanRow) -> PlanRow:
-    """Put to a person that the record of a row was removed in Kashoo; it is never made again by itself."""
-    if row.target == "invoice":
-        return row.reviewed(REMOVED_IN_BOOKS)
-    fix = "Restore it in Kashoo: what is sold with it cannot be invoiced until then."
-    return row.reviewed(Problem(REMOVED_IN_BOOKS.error_class, REMOVED_IN_BOOKS.cause, fix))
+def removed_in_books(intent: Intent) -> Ask:
+    """Ask a person about a record that was removed in Kashoo; it is never created again automatically."""
+    if is_billed(intent.record.kind):
+        return intent.asked(REMOVED_IN_BOOKS)
+    fix = "Restore it in Kashoo; deals that need it cannot be invoiced until then."
+    return intent.asked(replace(REMOVED_IN_BOOKS, fix=fix))
 
 
-def total_differs(target: str, expected: int | None, found: Any) -> Problem | None:
-    """Say whether a person has to look at what was written.
+def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None:
+    """Return the question if the total in the books is not the expected one.
 
     :param expected: the total computed before sending, minor units; invoices only.
-    :param found: ``totalDue`` as the books give it, minor units; None when they give none.
+    :param found: ``totalDue`` in the books, minor units; None when they show none.
     """
-    return TOTAL_DIFFERS if target == "invoice" and found != expected else None
+    return TOTAL_DIFFERS if is_billed(kind) and found != expected else None

@@ -1,24 +1,68 @@
-"""How far an invoice is settled: a pure function of what the books hold now.
+"""The payment status of an invoice: a pure function of what the books hold now.
 
-It never adds up events, so any order of payments, refunds and reversals ends in the same state.
+It never adds up events, so any order of payments, refunds and reversals gives the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID = "Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void"
 """The statuses of an invoice."""
 
+OUT_OF_REACH = "Unreachable"
+"""Settlement of a voided invoice whose Salesforce record is deleted; written back weekly, in case it was restored."""
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """An invoice and its balance, as the books hold them.
+
+    :param id: in Kashoo.
+    :param total: minor units, taxes included.
+    :param balance: what is still owed, minor units; negative when too much was paid.
+    :param shown: False when the books no longer show it; its number and due date are then unknown.
+    """
+
+    id: int
+    total: int
+    balance: int
+    currency: str | None = None
+    number: str | None = None
+    date: str | None = None
+    due_date: str | None = None
+    removed: bool = False
+    shown: bool = True
+
+    @property
+    def paid(self) -> int:
+        """What was paid so far less refunds, minor units."""
+        return self.total - self.balance
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment as the books list it.
+
+    :param shares: invoice id and the amount allocated to it, minor units.
+    :param unallocated: the amount not yet allocated to an invoice, minor units.
+    """
+
+    id: int
+    date: str
+    shares: tuple[tuple[int, int], ...] = ()
+    unallocated: int = 0
+    removed: bool = False
+
 
 @dataclass(frozen=True)
 class Allocation:
-    """A part of a payment that counts towards one invoice.
+    """The part of a payment that is allocated to one invoice.
 
-    :param amount: minor units; negative for a refund (assumed to be booked so in Kashoo).
-    :param credit: what is left of the whole payment for other invoices, minor units.
+    :param amount: minor units; negative for a refund (assumed to be how Kashoo records it).
+    :param credit: the unallocated amount of the whole payment, minor units.
     """
 
     payment_id: int
@@ -28,51 +72,44 @@ class Allocation:
     credit: int = 0
 
 
-def allocations(payments: Iterable[Mapping[str, Any]]) -> Iterable[Allocation]:
-    """Split payments, as the books list them, into their allocations; removed payments count for nothing."""
-    for payment in payments:
-        if payment.get("removed"):
-            continue
-        for part in payment.get("allocations") or []:
-            yield Allocation(
-                payment["id"], part["record"], payment["date"], part["amount"], payment.get("unallocatedAmount") or 0
-            )
+def allocations(payments: Iterable[Payment]) -> Iterable[Allocation]:
+    """Split payments into their allocations; removed payments are ignored."""
+    for each in payments:
+        for invoice_id, amount in () if each.removed else each.shares:
+            yield Allocation(each.id, invoice_id, each.date, amount, each.unallocated)
 
 
-def is_complete(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> bool:
-    """Say whether the payments we saw explain the invoice's balance to the cent."""
-    return sum(part.amount for part in parts) == int(invoice["totalDue"] - invoice["balanceDue"])
+def is_complete(invoice: Invoice, parts: Iterable[Allocation]) -> bool:
+    """Return whether the known payments add up to what the invoice says was paid."""
+    return sum(part.amount for part in parts) == invoice.paid
 
 
-def settlement_of(invoice: Mapping[str, Any], parts: Iterable[Allocation]) -> dict[str, Any]:
-    """Describe an invoice with its payments in the words of ``SETTLEMENT_SOURCE``; what nobody knows is left out.
+def settlement_of(invoice: Invoice, parts: Iterable[Allocation]) -> dict[str, Any]:
+    """Describe an invoice and its payments by the fields of ``SETTLEMENT_SOURCE``; unknown fields are left out.
 
-    :param invoice: as read from the books, amounts in minor units.
-    :param parts: every allocation to it.
+    :param parts: all allocations to it.
     """
     own = sorted(parts, key=lambda part: (part.date, part.payment_id))
     received = [part for part in own if part.amount > 0]
-    # What a removed invoice still says of its balance is not known: only payments that stand were paid.
-    seen = sum(part.amount for part in own)
-    paid = seen if invoice.get("removed") else invoice["totalDue"] - invoice["balanceDue"]
-    kept = {"number": invoice["number"], "due_date": invoice.get("dueDate")} if "number" in invoice else {}
+    # The balance of a removed invoice cannot be trusted: count only payments that still exist.
+    paid = sum(part.amount for part in own) if invoice.removed else invoice.paid
     return {
-        "invoice_id": str(invoice["id"]),
+        "invoice_id": str(invoice.id),
         "status": _status(invoice, own, paid),
-        "currency": invoice["currency"],
-        "total": invoice["totalDue"],
+        "currency": invoice.currency,
+        "total": invoice.total,
         "paid": paid,
-        "balance": invoice["balanceDue"],
+        "balance": invoice.balance,
         "last_payment_date": received[-1].date if received else None,
-    } | kept
+    } | ({"number": invoice.number, "due_date": invoice.due_date} if invoice.shown else {})
 
 
-def _status(invoice: Mapping[str, Any], parts: list[Allocation], paid: int) -> str:
-    if invoice.get("removed"):
+def _status(invoice: Invoice, parts: list[Allocation], paid: int) -> str:
+    if invoice.removed:
         return VOID
-    if invoice["balanceDue"] < 0 or (invoice["balanceDue"] == 0 and any(part.credit > 0 for part in parts)):
+    if invoice.balance < 0 or (invoice.balance == 0 and any(part.credit > 0 for part in parts)):
         return OVERPAID
-    if invoice["balanceDue"] == 0 and (paid or not invoice["totalDue"]):
+    if invoice.balance == 0 and (paid or not invoice.total):
         return PAID
     if paid > 0:
         return PARTLY_PAID

@@ -1,4 +1,4 @@
-"""What an invoice must come to, computed before it is sent and compared with what comes back."""
+"""The expected total of an invoice, computed before it is sent and compared with what Kashoo returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_kashoo.core.values.money import line_total, tax_of
 
 NO_TAX = "none"
-"""Written out in a mapping, so that nobody is untaxed by forgetting."""
+"""The tax code for untaxed lines; mappings must state it, so that no tax is forgotten by mistake."""
 
 
 def net_total(document: Mapping[str, Any]) -> int:
@@ -34,7 +34,7 @@ def expected_total(document: Mapping[str, Any], rates: Mapping[str, Decimal]) ->
 
 
 def tax_codes(expression: str | None) -> list[str]:
-    """Split a line's tax code; several stand with commas (evidenced in Kashoo's help, not its API)."""
+    """Split a line's tax code; several are separated by commas (evidenced in Kashoo's help, not its API)."""
     return (
         []
         if expression in (None, "", NO_TAX)

@@ -11,14 +11,14 @@ def parse_instant(text: str) -> datetime:
 
     Salesforce writes ``2026-11-23T02:00:00.000+0000`` over REST and ``...Z`` in Bulk results (evidenced).
 
-    :raises ValueError: when the text is no instant.
+    :raises ValueError: when the text is not an instant.
     """
     value = datetime.fromisoformat(text)
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def soql_instant(value: datetime) -> str:
-    """Write an instant as SOQL takes it: UTC, unquoted, whole seconds."""
+    """Format an instant for SOQL: UTC, unquoted, whole seconds."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -28,10 +28,10 @@ def floor_second(value: datetime) -> datetime:
 
 
 def business_date(value: datetime, zone: str) -> date:
-    """Give the calendar day an instant falls on where the books are kept."""
+    """Return the calendar day of an instant in the time zone of the business."""
     return value.astimezone(ZoneInfo(zone)).date()
 
 
 def first_of_week(earlier: datetime, now: datetime, zone: str) -> bool:
-    """Say whether a calendar week of the books began between two instants: whatever runs weekly is due."""
+    """Return whether a calendar week of the business began between two instants, so that weekly work is due."""
     return business_date(earlier, zone).isocalendar()[:2] != business_date(now, zone).isocalendar()[:2]

@@ -1,4 +1,4 @@
-"""Names of things across the two systems: record ids, our reference, operation keys, keyed hashes."""
+"""Identifiers across the two systems: record ids, our reference, operation keys, keyed hashes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def to_18(record_id: str) -> str:
     :raises ValueError: when it is neither.
     """
     if len(record_id) not in {15, 18} or not (record_id.isascii() and record_id.isalnum()):
-        raise ValueError("a Salesforce id has 15 or 18 letters and digits")
+        raise ValueError("it is not a Salesforce id: those have 15 or 18 letters and digits")
     if len(record_id) == 18:
         return record_id
     chunks = (record_id[i : i + 5] for i in (0, 5, 10))
@@ -31,7 +31,7 @@ def to_18(record_id: str) -> str:
 
 
 def is_record_id(text: str) -> bool:
-    """Say whether a text is the id of a record: Salesforce refuses a whole query for one whose suffix is wrong."""
+    """Return whether a text is a record id: Salesforce refuses a whole query if the suffix of one id is wrong."""
     try:
         return to_18(text[:15]) == to_18(text)
     except ValueError:
@@ -40,7 +40,7 @@ def is_record_id(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Reference:
-    """Our mark on what we wrote: readable by a person, unique to one intent.
+    """Our reference in a record that we wrote: readable by a person, unique to one intent.
 
     :param source_id: 18-character Salesforce id; its prefix says the object.
     :param part: 1, or the number of the part of a split deal.
@@ -56,19 +56,19 @@ class Reference:
 
     @classmethod
     def find(cls, text: Any) -> list[Reference]:
-        """List every reference that stands in a text field of the books; one that was mistyped is none."""
+        """List every valid reference in a text field of the books."""
         found = _REFERENCE.findall(text) if isinstance(text, str) else []
         return [cls(ident, int(part), int(generation)) for ident, part, generation in found if is_record_id(ident)]
 
     @staticmethod
     def without(text: str) -> str:
-        """Give a text without any reference, also one that appears when another is taken out of its middle."""
+        """Remove every reference from a text, also one that only appears when another is removed from its middle."""
         while _REFERENCE.search(text):
             text = _REFERENCE.sub("", text)
         return text.strip()
 
     def add_to(self, text: str | None) -> str:
-        """Append the reference, keeping what a person wrote; a second call changes nothing."""
+        """Append the reference, unless the text contains it; what a person wrote stays."""
         own = str(self)
         if own in (text or ""):
             return text or ""
@@ -76,12 +76,12 @@ class Reference:
 
 
 def operation_key(sync: str, source_object: str, source_id: str, part: int, kind: str, generation: int) -> str:
-    """Name the intent of one write; two operations with one key are never live together."""
+    """Build the key of one intended write; two operations with the same key are never live together."""
     return f"{sync}/{source_object}/{source_id}/{part}/{kind}/{generation}"
 
 
 def canonical(value: Any) -> str:
-    """Write a JSON value the one way that equal values share; dates and decimals as their text."""
+    """Serialise a JSON value so that equal values give equal text; dates and decimals as text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
@@ -95,7 +95,7 @@ def digest(parts: Iterable[str]) -> str:
 
 
 class KeyedHash:
-    """Hashes of field values that cannot be found by trying all amounts.
+    """Keyed hashes of field values, so that an amount cannot be guessed by hashing all amounts.
 
     :param secret: the store's own random key.
     """
@@ -108,5 +108,5 @@ class KeyedHash:
         return hmac.new(self._secret, canonical(value).encode(), hashlib.sha256).hexdigest()[:32]
 
     def fields(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Hash each field of a document by itself, for a three-way comparison without the values."""
+        """Hash each field of a document separately, for a three-way comparison without the values."""
         return {name: self.of(value) for name, value in values.items()}

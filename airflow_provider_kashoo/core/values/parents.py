@@ -1,4 +1,4 @@
-"""Symbolic links: a document names its customer and items by their Salesforce ids until they are in the books."""
+"""Symbolic links: a document refers to its customer and items by Salesforce id until they are in the books."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 Document = Mapping[str, Any]
 
 Parent = tuple[str, str]
-"""Target and Salesforce id, such as ``("customer", "001...")``."""
+"""Kind and Salesforce id, such as ``("customer", "001...")``."""
 
 WAITING_FOR_PARENT = "waiting_for_parent"
 """Error class of a record whose customer or item is not in the books."""
 
 
 def symbolic(parent: Parent) -> dict[str, list[str]]:
-    """Write a link as it stands in a document, and in the staged files."""
+    """Return a link in the form of documents and staged files."""
     return {"link": [*parent]}
 
 
 def parent_of(value: Any) -> Parent | None:
-    """Read a link; None for any other value, an id of the books among them."""
+    """Read a link; None for any other value, such as a Kashoo id."""
     if isinstance(value, dict) and "link" in value:
         target, ident = value["link"]
         return target, ident
@@ -34,7 +34,7 @@ def parents_of(document: Document) -> Iterator[Parent]:
 
 
 def resolve_parents(document: Document, linked: Mapping[Parent, int]) -> dict[str, Any]:
-    """Replace links by Kashoo ids where the other record is linked, in a copy.
+    """Return a copy in which links to linked records are replaced by Kashoo ids.
 
     :param linked: parent -> Kashoo id.
     """

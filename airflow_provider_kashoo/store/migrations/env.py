@@ -1,4 +1,4 @@
-"""Alembic's entry: migrate over the connection that :class:`~..database.Database` hands in."""
+"""Alembic's entry: migrate over the connection that :class:`~..database.Database` passes in."""
 
 from __future__ import annotations
 

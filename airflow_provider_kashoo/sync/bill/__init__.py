@@ -1,1 +1,1 @@
-"""What is to be written to the books."""
+"""Plan ``salesforce_to_kashoo``: what is to be written to the books."""

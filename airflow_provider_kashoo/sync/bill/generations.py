@@ -1,18 +1,18 @@
-"""Which generation a record's next invoice has: after a void it is another invoice, with another reference."""
+"""Number the invoices of a record: after a void the next one has the next generation, and another reference."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
-from airflow_provider_kashoo.core.rules.plan import PlanRow
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Link
 
 
 class Generations:
-    """Generations of each record's invoices: linked and voided by this store, removed, or standing in the books.
+    """The generations of each record's invoices: voided by this store, removed from the books, or still there.
 
     :param ended: links that ended by a void.
     """
@@ -21,37 +21,34 @@ class Generations:
         self._voided: Counter[tuple[str, int]] = Counter()
         self._removed: Counter[tuple[str, int]] = Counter()
         self._standing: Counter[tuple[str, int]] = Counter()
-        for link in ended:
-            _raise(self._voided, link.source_id, link.part, link.generation)
+        _raise(self._voided, ended)
 
     def removed(self, references: Iterable[Reference]) -> None:
-        """Remember references of removed invoices: a store that is new or was restored may have forgotten them."""
-        for each in references:
-            _raise(self._removed, each.source_id, each.part, each.generation)
+        """Note references of removed invoices: a new or restored store may not know them."""
+        _raise(self._removed, references)
 
     def stand(self, references: Iterable[Reference]) -> None:
-        """Remember that invoices with these references stand in the books."""
-        for each in references:
-            _raise(self._standing, each.source_id, each.part, each.generation)
+        """Note references of invoices that are in the books."""
+        _raise(self._standing, references)
 
     def knows(self, reference: Reference, link: Link | None) -> bool:
-        """Say whether an invoice of a record's generation, or of a later one, was linked or voided by this store.
+        """Say whether this store linked or voided the invoice with a reference, or a later one of its record.
 
         :param link: the live link of the record.
         """
         voided = self._voided[reference.source_id, reference.part]
         return reference.generation <= max(voided, link.generation if link else 0)
 
-    def next(self, row: PlanRow) -> PlanRow:
-        """Set the generation of a new invoice: that of one in the books, else one above the last that ended."""
-        record = row.source_id, row.part
-        generation = max(self._voided[record] + 1, self._standing[record] or self._removed[record] + 1)
-        return replace(row, generation=generation)
+    def next(self, record: Record) -> int:
+        """Give the generation of the next invoice: that of one in the books, else one above the last that ended."""
+        named = record.id, record.part
+        return max(self._voided[named] + 1, self._standing[named] or self._removed[named] + 1)
 
-    def stands_again(self, row: PlanRow) -> bool:
-        """Say whether an invoice stands in the books that carries the reference of one that was voided."""
-        return 0 < self._standing[row.source_id, row.part] < row.generation
+    def stands_again(self, intent: Intent) -> bool:
+        """Say whether the books hold an invoice with the reference of one that was voided."""
+        return 0 < self._standing[intent.record.id, intent.record.part] < intent.generation
 
 
-def _raise(highest: Counter[tuple[str, int]], ident: str, part: int, value: int) -> None:
-    highest[ident, part] = max(highest[ident, part], value)
+def _raise(highest: Counter[tuple[str, int]], found: Iterable[Link | Reference]) -> None:
+    for each in found:
+        highest[each.source_id, each.part] = max(highest[each.source_id, each.part], each.generation)

@@ -1,185 +1,201 @@
-"""What the books hold already: read once per plan, and only when something is about to be created.
+"""What the books hold already: read once per plan, and only when something is to be created.
 
-Invoices are read around the dates of those to be created, so that a second store on the same business is noticed;
-by a store that has not swept the books yet, customers, items and invoices are read whole. A reference that this store
-does not know means that it was restored, or is not the only one: it sweeps again.
+Invoices are read around the dates of the new ones, so that a second store on the same business is noticed. A store that
+does not know the books yet reads all customers, items and invoices. So does one that finds a reference it does not
+know: it was restored, or is not the only store.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
-from airflow_provider_kashoo.core.rules import duplicates as match
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match
+from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 from airflow_provider_kashoo.sync.bill.generations import Generations
-from airflow_provider_kashoo.sync.run.sync import Sync
 
 GUARD = timedelta(days=31)
-"""How far around the dates of new invoices the books are searched for our reference before each create."""
+"""How far before and after the dates of new invoices the books are searched for our reference."""
 
-SALESFORCE_OBJECTS = {"001": "Account", "01t": "Product2", "006": "Opportunity", "801": "Order"}
-"""Key prefix of a Salesforce id -> object (evidenced)."""
+FOUND = Problem("found_in_books", "this run left it out, but Kashoo has a record with its reference", PLANNED_AGAIN)
 
-FOUND = Problem("found_in_books", "it was left out, and the books hold it", "Nothing: planned again.")
+
+@dataclass
+class _Listing:
+    """All records of one kind that were read.
+
+    :param fields: Kashoo id -> fields of the record.
+    :param bearers: reference of ours -> Kashoo ids of the records that carry it.
+    """
+
+    ladder: Ladder
+    fields: dict[int, Document] = field(default_factory=dict)
+    bearers: dict[Reference, list[int]] = field(default_factory=dict)
 
 
 class Holdings:
-    """The books as one plan sees them.
+    """What one plan read of the books.
 
-    :param generations: told of every invoice that is found, standing or removed.
-    :param in_doubt: (target, source id) of what was sent before and has no known outcome.
+    :param dates: of the invoices that are to be created.
     """
 
-    def __init__(self, sync: Sync, generations: Generations, in_doubt: Collection[tuple[str, str]]) -> None:
-        self._sync, self._generations, self._in_doubt = sync, generations, in_doubt
-        self._dates: list[date] = []
-        self._ladders: dict[str, match.Ladder] = {}
-        self._fields: dict[tuple[str, int], Document] = {}
-        self._bearers: dict[str, dict[Reference, list[int]]] = {}
+    def __init__(self, facts: Facts, dates: Sequence[date]) -> None:
+        self._facts, self._sync, self._dates = facts, facts.sync, dates
+        self._generations = Generations(self._sync.store.links.ended(INVOICE.name))
+        self._listings: dict[str, _Listing] = {}
 
-    def around(self, dates: Iterable[date]) -> None:
-        """Say which dates the new invoices will have."""
-        self._dates = list(dates)
+    def find(self, intent: Intent, document: Document) -> Match:
+        """Look a new record up in the books."""
+        return self._listing(intent.record.kind).ladder.find(document, intent.reference)
 
-    def ladder(self, target: str) -> match.Ladder:
-        """Give what a target's new records are looked up in."""
-        if target not in self._ladders:
-            rows = self._list(target)
-            if self._sync.store.knows_books and self._strangers(target):
-                self._sync.store.forget_books()
-                rows = self._list(target)
-            self._fields |= {(target, row["id"]): fields_of(row) for row in rows}
-            linked = {link.kashoo_id for link in self._sync.store.links.of_target(target)}
-            self._ladders[target] = match.Ladder(rows, match.RUNGS[target], match.APART[target], linked)
-        return self._ladders[target]
-
-    def fields(self, target: str, kashoo_id: int) -> Document:
+    def fields(self, kind: str, kashoo_id: int) -> Document:
         """Give the fields of a record that was found, as read."""
-        return self._fields[target, kashoo_id]
+        return self._listing(kind).fields[kashoo_id]
 
-    def copies(self) -> Iterator[PlanRow]:
-        """Put to review what stands twice in what was read, although one of the two is linked."""
-        for target, bearers in self._bearers.items():
-            found: dict[str, list[tuple[Reference, int]]] = defaultdict(list)
-            for reference, idents in bearers.items():
-                found[reference.source_id] += [(reference, ident) for ident in idents]
-            twice = {ident for ident, each in found.items() if len(each) > 1}
-            for ident, link in self._sync.store.links.of_sources(target, twice).items():
-                own = [each for each in found[ident] if each[0].part == link.part]
-                other = next(((ref, kashoo_id) for ref, kashoo_id in own if kashoo_id != link.kashoo_id), None)
-                if len(own) > 1 and other:
-                    row = replace(self._row(target, other[0], link.sale_id), kashoo_id=other[1])
-                    yield row.reviewed(replace(copied(len(own)), error_class=POSSIBLE_DUPLICATE.error_class))
+    def next_generation(self, record: Record) -> int:
+        """Give the number of a record's next invoice."""
+        self._listing(record.kind)
+        return self._generations.next(record)
 
-    def unknown(self, planned: Collection[PlanRow]) -> Iterator[PlanRow]:
-        """Link what carries a reference of ours and is not known here: this store is new, or was restored.
+    def stands_again(self, intent: Intent) -> bool:
+        """Say whether the books hold an invoice with the reference of one that was voided."""
+        return self._generations.stands_again(intent)
 
-        :param planned: the rows of the plan so far; what one of them writes or asks is not asked again.
+    def reconcile(self, planned: Collection[Intent], *, whole: bool) -> list[Intent]:
+        """Ask a person about duplicates, and link records that carry our reference but are unknown to this store.
+
+        :param planned: a record that one of these writes or asks about is left alone.
+        :param whole: read all that the books hold, and link; otherwise only report duplicates in what was read.
         """
-        seen = {(row.target, row.source_id) for row in planned if not _leaves_alone(row)} | {*self._in_doubt}
-        left_out = {(row.target, row.source_id) for row in planned if row.action in {Action.SKIP, Action.REVIEW}}
-        for target, bearers in self._bearers.items():
-            sources = {reference.source_id for reference in bearers}
-            linked, sales = self._sync.store.links.of_sources(target, sources), self._sales(sources)
-            ended, followed = self._sync.store.links.ended_versions(target), self._followed(target)
-            billed = self._billed(target, {*sources, *sales.values()}, planned)
-            for reference in sorted(bearers, key=lambda each: -each.generation):
-                record, link = (target, reference.source_id), linked.get(reference.source_id)
-                known = self._generations.knows(reference, link) or record in seen or reference in followed
-                if known or reference.source_id[:3] not in SALESFORCE_OBJECTS:
+        for kind in KINDS if whole else ():
+            self._listing(kind)
+        copies = [each for kind in self._listings for each in self._copies(kind)]
+        return [*copies, *(self._unknown([*planned, *copies]) if whole else ())]
+
+    def _listing(self, kind: str) -> _Listing:
+        if kind not in self._listings:
+            found = self._list(kind)
+            if self._sync.store.knows_books and self._has_unknown(kind, found.bearers):
+                self._sync.store.forget_books()
+                found = self._list(kind)
+            self._listings[kind] = found
+        return self._listings[kind]
+
+    def _list(self, kind: str) -> _Listing:
+        start, end = None, None
+        if is_billed(kind) and self._sync.store.knows_books and self._dates:
+            start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
+        rows, fields, bearers = [], {}, defaultdict[Reference, list[int]](list)
+        for entry in self._sync.kashoo.listing(kind, start=start, end=end, removed=True):
+            if not entry.removed:
+                rows.append(entry.document)
+                fields[entry.id] = entry.fields
+                for reference in entry.references:
+                    bearers[reference].append(entry.id)
+            elif is_billed(kind) and not self._sync.store.knows_books:
+                self._generations.removed(entry.references)  # voided before this store was made or restored
+        if bearers:
+            self._sync.store.mark_reference_seen(kind)
+        self._generations.stand(bearers)
+        linked = {link.kashoo_id for link in self._sync.store.links.of_target(kind)}
+        return _Listing(Ladder(rows, KINDS[kind], linked), fields, dict(bearers))
+
+    def _copies(self, kind: str) -> Iterator[Intent]:
+        """Ask about each linked record of which another copy was read."""
+        found: dict[str, list[tuple[Reference, int]]] = defaultdict(list)
+        for reference, idents in self._listings[kind].bearers.items():
+            found[reference.source_id] += [(reference, ident) for ident in idents]
+        twice = {ident for ident, each in found.items() if len(each) > 1}
+        for ident, link in self._sync.store.links.of_sources(kind, twice).items():
+            own = [each for each in found[ident] if each[0].part == link.part]
+            other = next(((ref, kashoo_id) for ref, kashoo_id in own if kashoo_id != link.kashoo_id), None)
+            if len(own) > 1 and other:
+                intent = self._intent(kind, link.source_object, other[0], link.sale_id)
+                problem = replace(copied(len(own)), error_class=POSSIBLE_DUPLICATE.error_class)
+                yield replace(intent, kashoo_id=other[1]).asked(problem)
+
+    def _unknown(self, planned: Collection[Intent]) -> Iterator[Intent]:
+        """Link what carries our reference and is unknown to this store: it is new, or was restored."""
+        seen = {each.record.named for each in planned if not _leaves_alone(each)} | {*self._facts.open}
+        left_out = {each.record.named for each in planned if each.action in {Action.SKIP, Action.REVIEW}}
+        for kind, listing in self._listings.items():
+            sources = {reference.source_id for reference in listing.bearers}
+            linked, sales = self._sync.store.links.of_sources(kind, sources), self._sales(sources)
+            followed = self._followed(kind, listing.bearers)
+            billed = self._billed(kind, {*sources, *sales.values()}, planned)
+            for reference in sorted(listing.bearers, key=lambda each: -each.generation):
+                named, link = (kind, reference.source_id), linked.get(reference.source_id)
+                known = self._generations.knows(reference, link) or named in seen or reference in followed
+                sobject = self._sync.object_of(reference.source_id)
+                if known or sobject is None:
                     continue
-                seen.add(record)
+                seen.add(named)
                 sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
                 second = billed.setdefault(sale, reference.source_id) != reference.source_id
                 sale = reference.source_id if second else sale  # the next plan sees two invoices of one sale
-                version = link.version if link else ended.get((sale, reference.part), 0)
-                row = replace(self._row(target, reference, sale), link_version=version)
-                idents = bearers[reference]
-                older = link and not is_gone(self._sync.kashoo.read(target, link.kashoo_id))
+                version = link.version if link else self._facts.ended_version(kind, sale, reference.part)
+                intent = replace(self._intent(kind, sobject, reference, sale), link_version=version)
+                idents = listing.bearers[reference]
+                older = link is not None and self._stands(kind, link.kashoo_id)
                 if len(idents) > 1 or older:
-                    yield row.parked(copied(len(idents) + bool(older)))
+                    yield intent.parked(copied(len(idents) + older))
                     continue
-                reason = "in the books already: our reference"
-                yield replace(row, action=Action.LINK, kashoo_id=idents[0], reason=reason)
-                if second or record in left_out:
-                    yield row.parked(FOUND)
+                yield intent.become(Link, reason="in the books already: our reference", kashoo_id=idents[0])
+                if second or named in left_out:
+                    yield intent.parked(FOUND)
 
-    def _billed(self, target: str, sales: Collection[str], planned: Collection[PlanRow]) -> dict[str, str]:
+    def _stands(self, kind: str, kashoo_id: int) -> bool:
+        entry = self._sync.kashoo.read(kind, kashoo_id)
+        return entry is not None and not entry.removed
+
+    def _billed(self, kind: str, sales: Collection[str], planned: Collection[Intent]) -> dict[str, str]:
         """Say which record bills a sale already, or is linked by the plan."""
-        if target != "invoice":
+        if not is_billed(kind):
             return {}
         known = {sale: link.source_id for sale, link in self._sync.store.links.of_sales(sales).items()}
-        found = [row for row in planned if row.target == target and row.action is Action.LINK]
-        return known | {row.sale_id: row.source_id for row in found}
+        found = [each for each in planned if isinstance(each, Link) and each.record.kind == kind]
+        return known | {each.sale: each.record.id for each in found}
 
-    def _list(self, target: str) -> list[Document]:
-        start, end = None, None
-        if target == "invoice" and self._sync.store.knows_books and self._dates:
-            start, end = (min(self._dates) - GUARD).isoformat(), (max(self._dates) + GUARD).isoformat()
-        rows = []
-        for listed in self._sync.kashoo.listing(target, start=start, end=end, removed=True):
-            document = to_document(target, listed, self._sync.kashoo.profile)
-            if not is_gone(listed):
-                rows.append(document)
-            elif target == "invoice" and not self._sync.store.knows_books:
-                self._generations.removed(document["references"])  # voided by a store that this one does not know
-        if any(row["references"] for row in rows):
-            self._sync.store.saw_reference(target)
-        self._bearers[target] = defaultdict(list)
-        for row in rows:
-            for reference in row["references"]:
-                self._bearers[target][reference].append(row["id"])
-        self._generations.stand(self._bearers[target])
-        return rows
-
-    def _strangers(self, target: str) -> bool:
-        """Say whether something in the books carries a reference of ours that this store knows nothing of."""
-        single = {reference for reference, idents in self._bearers[target].items() if len(idents) == 1}
-        sent = {*self._in_doubt, *self._sync.store.journal.open_records()}  # by another run, since the plan began
-        waiting = {ident for kind, ident in sent if kind == target}
-        unknown = {ref for ref in single if ref.source_id[:3] in SALESFORCE_OBJECTS and ref.source_id not in waiting}
-        unknown -= self._followed(target)
-        links = self._sync.store.links.of_sources(target, {ref.source_id for ref in unknown})
+    def _has_unknown(self, kind: str, bearers: dict[Reference, list[int]]) -> bool:
+        """Say whether a record of the books carries our reference and is unknown to this store."""
+        single = {reference for reference, idents in bearers.items() if len(idents) == 1}
+        sent = {*self._facts.open, *self._sync.store.journal.open_records()}  # by another run, since the plan began
+        waiting = {ident for each, ident in sent if each == kind}
+        unknown = {ref for ref in single if self._sync.object_of(ref.source_id) and ref.source_id not in waiting}
+        unknown -= self._followed(kind, bearers)
+        links = self._sync.store.links.of_sources(kind, {ref.source_id for ref in unknown})
         return not all(self._generations.knows(ref, links.get(ref.source_id)) for ref in unknown)
 
-    def _followed(self, target: str) -> set[Reference]:
-        """List the references of records that were merged into others: what bears them is linked to the survivor.
+    def _followed(self, kind: str, bearers: dict[Reference, list[int]]) -> set[Reference]:
+        """List references of records that were merged in Salesforce: their customer is linked to the survivor.
 
         An invoice with two references bills two sales, and neither is to be billed again.
         """
-        bearers = self._bearers[target]
-        linked = self._sync.store.links.of_kashoo(target, {ident for idents in bearers.values() for ident in idents})
-        return {ref for ref, idents in bearers.items() if target != "invoice" and linked.keys() >= set(idents)}
+        if is_billed(kind):
+            return set()
+        linked = self._sync.store.links.of_kashoo(kind, {ident for idents in bearers.values() for ident in idents})
+        return {ref for ref, idents in bearers.items() if linked.keys() >= set(idents)}
 
-    def _row(self, target: str, reference: Reference, sale_id: str) -> PlanRow:
-        return PlanRow(
-            action=Action.SKIP,
-            mapping="",
-            target=target,
-            source_object=SALESFORCE_OBJECTS[reference.source_id[:3]],
-            source_id=reference.source_id,
-            sale_id=sale_id,
-            part=reference.part,
-            generation=reference.generation,
-            sync=self._sync.name,
-            reason="",
-        )
+    def _intent(self, kind: str, sobject: str, reference: Reference, sale: str) -> Intent:
+        record = Record(kind, sobject, reference.source_id, reference.part)
+        return Intent(record=record, sale=sale, generation=reference.generation, sync=self._sync.name)
 
     def _sales(self, sources: set[str]) -> dict[str, str]:
         """Read which sale each record belongs to, where that is not the record itself."""
         sales: dict[str, str] = {}
-        for mapping in self._sync.mappings_to("invoice"):
+        for mapping in self._sync.mappings_to(INVOICE.name):
             sobject, path = mapping.from_.object, (mapping.sale.from_ if mapping.sale else None) or ""
-            ids = sorted(ident for ident in sources if SALESFORCE_OBJECTS.get(ident[:3]) == sobject)
+            ids = sorted(ident for ident in sources if self._sync.object_of(ident) == sobject)
             if path in self._sync.salesforce.describe(sobject).fields:
                 for text in soql.by_ids(sobject, ["Id", path], ids):
                     found = self._sync.salesforce.query(text)
@@ -187,19 +203,13 @@ class Holdings:
         return sales
 
 
-def _leaves_alone(row: PlanRow) -> bool:
-    """Say whether a row neither writes to a record of the books nor asks about one."""
-    if row.action is Action.PARK:
-        return row.error_class != match.AMBIGUOUS
-    return row.action is Action.SKIP or (row.action is Action.REVIEW and row.kashoo_id is None)
-
-
-def fields_of(read: Document) -> Document:
-    """Give what a record of the books says, without its id and references."""
-    return {name: value for name, value in read.items() if name not in {"id", "references"}}
+def _leaves_alone(intent: Intent) -> bool:
+    """Say whether an intent neither writes to a record of the books nor asks about one."""
+    if isinstance(intent, Park):
+        return intent.error_class != AMBIGUOUS
+    return intent.action is Action.SKIP or (intent.action is Action.REVIEW and intent.kashoo_id is None)
 
 
 def copied(count: int) -> Problem:
-    """Say that more than one record carries the reference of one."""
-    cause = f"{count} records of the books carry its reference"
-    return Problem(match.AMBIGUOUS, cause, "Remove the reference from the copy in Kashoo.")
+    """Say that several records carry the same reference."""
+    return Problem(AMBIGUOUS, f"{count} records in Kashoo carry its reference", "Remove it from the copy in Kashoo.")

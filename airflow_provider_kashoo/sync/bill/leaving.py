@@ -1,20 +1,20 @@
-"""Deals that are no longer to be billed although their invoice stands.
+"""Deals that are no longer to be billed, but have an invoice.
 
-Nothing here writes. A void is planned only under ``on_leave: void_unpaid`` and only for what
-:mod:`airflow_provider_kashoo.core.rules.leaving` allows; all else is put to a person, with the reason.
+A void is planned only under ``on_leave: void_unpaid``, and only for what
+:mod:`airflow_provider_kashoo.core.rules.leaving` allows; about all others a person is asked, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from airflow_provider_kashoo.clients.documents import is_gone, to_document
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
+from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
+from airflow_provider_kashoo.core.rules.intents import Action, Ask, Intent, Release, Void
 from airflow_provider_kashoo.core.rules.leaving import why_it_stays
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED
-from airflow_provider_kashoo.core.rules.plan import OUTCOME_UNKNOWN, Action, PlanRow
 from airflow_provider_kashoo.core.rules.questions import (
     NO_LONGER_BILLABLE,
     POSSIBLE_DUPLICATE,
@@ -22,144 +22,152 @@ from airflow_provider_kashoo.core.rules.questions import (
     removed_in_books,
 )
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 from airflow_provider_kashoo.sync.bill.sales import records_of
-from airflow_provider_kashoo.sync.run.sync import Sync
-from airflow_provider_kashoo.sync.run.waits import Reads
 
 MANY = 10
-"""More records than this do not vanish at once: rather, the user may not read them any more."""
+"""If more records than this vanish at once, the Salesforce user has probably lost access: nothing is voided."""
 
-WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided", "Nothing: planned again.")
-
-
-class Leaving:
-    """Collects what leaves while the plan goes through its mappings, and decides when all of them were heard."""
-
-    def __init__(self, sync: Sync, reads: Reads) -> None:
-        self._sync, self._reads = sync, reads
-        self._left: dict[str, tuple[PlanRow, Link, str, bool]] = {}
-        self._elsewhere: list[tuple[PlanRow, str]] = []
-        self._billable: set[str] = set()
-
-    def billable(self, source_ids: Iterable[str]) -> None:
-        """Note records that some mapping would bill: what another mapping leaves out does not leave then."""
-        self._billable.update(source_ids)
-
-    def elsewhere(self, row: PlanRow, sale: str) -> None:
-        """Note a record whose sale another record bills. Its row is used as it is, unless that invoice is voided."""
-        self._elsewhere.append((row, sale))
-
-    def left(self, row: PlanRow, link: Link, reason: str, *, vanished: bool = False) -> None:
-        """Note a linked record that a mapping leaves out; where mappings differ, the one that asks a person wins.
-
-        :param vanished: nothing says that it was deleted; it is only not found any more.
-        """
-        known = self._left.get(row.source_id)
-        if known is None or (self._voids(known[0]) and not self._voids(row)):
-            self._left[row.source_id] = (row, link, reason, vanished)
-
-    def rows(self, in_doubt: Iterable[tuple[str, str]], planned: Iterable[PlanRow]) -> Iterator[PlanRow]:
-        """Decide.
-
-        :param in_doubt: (target, source id) of what was sent before and has no known outcome.
-        :param planned: the rows that were planned so far.
-        """
-        left = {ident: each for ident, each in self._left.items() if ident not in self._billable}
-        too_many = sum(vanished for _, _, _, vanished in left.values()) > MANY
-        removed = self._sync.store.reviews.sources("invoice", REMOVED_IN_BOOKS)
-        doubtful = {ident for target, ident in in_doubt if target == "invoice"}
-        voids: list[PlanRow] = []
-        for ident, (row, link, reason, vanished) in sorted(left.items()):
-            if ident in removed:
-                yield replace(row, action=Action.SKIP, reason="its invoice was removed in Kashoo")
-            elif not self._voids(row):
-                yield review(_of_link(row, link), reason)
-            elif ident in doubtful:
-                yield replace(row, action=Action.WAIT, reason=OUTCOME_UNKNOWN)
-            elif self._sync.run.limit is not None:
-                yield replace(row, action=Action.SKIP, reason=f"outside the test batch of {self._sync.run.limit}")
-            elif vanished and too_many:
-                yield review(_of_link(row, link), reason, "so many vanished at once that perhaps they may not be read")
-            else:
-                decided = self._void(_of_link(row, link), link, reason)
-                voids += [decided] if decided.action is Action.VOID else []
-                yield decided
-        yield from self._others(voids, {row.source_id for row in planned if row.target == "invoice"})
-
-    def _voids(self, row: PlanRow) -> bool:
-        return self._sync.mappings[row.mapping].on_leave == "void_unpaid"
-
-    def _void(self, row: PlanRow, link: Link, reason: str) -> PlanRow:
-        hashes, profile = self._sync.store.hashes, self._sync.kashoo.profile
-        try:
-            theirs = self._reads.read(row.target, link.kashoo_id, link.version)
-        except UnreadableError as error:
-            return row.parked(error.problem)
-        if theirs is None or is_gone(theirs):
-            return removed_in_books(row)
-        copies = self._sync.store.reviews.sources(row.target, POSSIBLE_DUPLICATE)
-        why = why_it_stays(
-            theirs,
-            to_document(row.target, theirs, profile),
-            link.fields,
-            hashes,
-            expected_total=link.expected_total,
-            settlement=link.settlement,
-        )
-        if why or row.source_id in copies:
-            return review(row, reason, why or "another invoice carries its reference")
-        return replace(
-            row,
-            action=Action.VOID,
-            reason=f"it is {reason}; its invoice is unpaid and as it was written",
-            base=hashes.of(theirs),
-            currency=link.currency,
-            total=link.expected_total,
-            requests=3,
-        )
-
-    def _others(self, voids: list[PlanRow], planned: set[str]) -> Iterator[PlanRow]:
-        """Let the other records of a sale wait while its invoice is voided: one of them may be billed then."""
-        unsettled = self._sync.store.journal.unsettled(*UNSETTLED)
-        waiting = {row.sale_id for row in voids} | {
-            operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID
-        }
-        yield from (row.parked(WAITING) if sale in waiting else row for row, sale in self._elsewhere)
-        seen = {*self._billable, *self._left, *planned}
-        for mapping in self._sync.mappings_to("invoice") if voids else []:
-            read = voids[0].source_read
-            for ident, sale in records_of(self._sync, mapping, {row.sale_id for row in voids}):
-                if ident not in seen:
-                    seen.add(ident)
-                    yield PlanRow.of(mapping, self._sync.name, ident, sale_id=sale, source_read=read).parked(WAITING)
+WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided", PLANNED_AGAIN)
 
 
-def review(row: PlanRow, reason: str, why: str = "") -> PlanRow:
-    """Put a deal that left to a person.
+@dataclass(frozen=True)
+class LeftOut:
+    """A linked record that is no longer to be billed.
 
-    :param reason: why it is no longer to be billed.
-    :param why: why its invoice was not voided; empty when nobody asked for that.
+    :param unmet: the ``when`` line that it no longer meets; empty when it was deleted.
+    :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
     """
-    return row.reviewed(NO_LONGER_BILLABLE.of(why=reason + (f"; it was not voided: {why}" if why else "")))
+
+    intent: Intent
+    link: Link
+    unmet: str = ""
+    vanished: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why it is no longer to be billed, for people."""
+        return f"no longer meets `{self.unmet}`" if self.unmet else "is deleted in Salesforce"
+
+    @property
+    def of_link(self) -> Intent:
+        """The intent, with the data of its link."""
+        return replace(self.link.applied_to(self.intent), sale=self.link.sale_id)
 
 
-def not_voided(row: PlanRow, why: str) -> Problem:
-    """Say to a person that Kashoo did not void what was planned to be."""
-    return replace(NO_LONGER_BILLABLE, cause=f"{row.reason}; it was not voided: {why}")
+def plan_leaving(
+    facts: Facts,
+    billable: Collection[str],
+    left_out: Iterable[LeftOut],
+    billed_elsewhere: Iterable[tuple[Intent, str]],
+    planned: Iterable[Intent],
+) -> list[Intent]:
+    """Decide what to do about the invoices of deals that are no longer to be billed.
+
+    :param billable: ids of records that some mapping bills: it does not matter that another one excludes them.
+    :param billed_elsewhere: (intent, sale) of each record whose sale another one bills; the intent is used as it is,
+        unless that invoice is voided.
+    :param planned: what was planned so far.
+    """
+    leaving = _by_record(facts, left_out, billable)
+    intents = _decide(facts, leaving)
+    seen = {*billable, *leaving, *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
+    return [*intents, *_others(facts, [each for each in intents if isinstance(each, Void)], billed_elsewhere, seen)]
+
+
+def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Collection[str]) -> dict[str, LeftOut]:
+    """Keep one per record: where mappings differ, the one that asks a person."""
+    found: dict[str, LeftOut] = {}
+    for each in left_out:
+        known = found.get(each.intent.record.id)
+        if known is None or (_voids(facts, known) and not _voids(facts, each)):
+            found[each.intent.record.id] = each
+    return {ident: each for ident, each in sorted(found.items()) if ident not in billable}
+
+
+def _decide(facts: Facts, leaving: dict[str, LeftOut]) -> list[Intent]:
+    too_many = sum(each.vanished for each in leaving.values()) > MANY
+    removed = facts.sync.store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
+    limit = facts.sync.run.limit
+    intents: list[Intent] = []
+    for ident, each in leaving.items():
+        if ident in removed:
+            intents.append(each.intent.become(Release, reason="its invoice was removed in Kashoo"))
+        elif not _voids(facts, each):
+            intents.append(_ask(each))
+        elif facts.is_open(each.intent):
+            intents.append(facts.wait(each.intent))
+        elif limit is not None:
+            intents.append(each.intent.become(Release, reason=f"outside the test batch of {limit}"))
+        elif each.vanished and too_many:
+            intents.append(_ask(each, "so many records vanished at once that the user may have lost access"))
+        else:
+            intents.append(_void(facts, each))
+    return intents
+
+
+def _voids(facts: Facts, each: LeftOut) -> bool:
+    return facts.sync.mappings[each.intent.mapping].on_leave == "void_unpaid"
+
+
+def _void(facts: Facts, each: LeftOut) -> Intent:
+    intent, link, hashes = each.of_link, each.link, facts.sync.store.hashes
+    kind = intent.record.kind
+    try:
+        entry = facts.reads.read(kind, link.kashoo_id, link.version)
+    except UnreadableError as error:
+        return intent.parked(error.problem)
+    if entry is None or entry.removed:
+        return removed_in_books(intent)
+    why = why_it_stays(
+        entry.invoice,
+        entry.fields,
+        link.fields,
+        hashes,
+        expected_total=link.expected_total,
+        settlement=link.settlement,
+    )
+    if why or intent.record.id in facts.sync.store.reviews.sources(kind, POSSIBLE_DUPLICATE):
+        return _ask(each, why or "another invoice carries its reference")
+    return intent.become(
+        Void,
+        reason=f"the deal {each.why}; its invoice is unpaid and unchanged",
+        base=entry.fingerprint(hashes),
+        currency=link.currency,
+        total=link.expected_total,
+    )
+
+
+def _others(
+    facts: Facts, voids: list[Void], billed_elsewhere: Iterable[tuple[Intent, str]], seen: set[str]
+) -> Iterator[Intent]:
+    """Park the other records of a sale while its invoice is voided: one of them may be billed afterwards."""
+    unsettled = facts.sync.store.journal.unsettled(*UNSETTLED)
+    voided = {each.sale for each in voids}
+    waiting = voided | {operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID}
+    yield from (intent.parked(WAITING) if sale in waiting else intent for intent, sale in billed_elsewhere)
+    for mapping in facts.sync.mappings_to(INVOICE.name) if voids else []:
+        for ident, sale in records_of(facts.sync, mapping, voided):
+            if ident not in seen:
+                seen.add(ident)
+                yield replace(facts.intent(mapping, ident), sale=sale).parked(WAITING)
+
+
+def _ask(each: LeftOut, why: str = "") -> Ask:
+    """Ask a person about the invoice of a deal that is no longer to be billed.
+
+    :param why: why it was not voided; empty when the mapping does not ask for voids.
+    """
+    asked = each.of_link.asked(NO_LONGER_BILLABLE.of(why=each.why))
+    return replace(asked, reason=f"{asked.reason}; it was not voided: {why}") if why else asked
+
+
+def not_voided(intent: Intent, why: str) -> Problem:
+    """Say that Kashoo did not carry out a void that was planned."""
+    return replace(NO_LONGER_BILLABLE, cause=f"{intent.reason}; it was not voided: {why}")
 
 
 def returned() -> Problem:
-    """Say that nothing is made while a voided invoice, or a copy of it, stands in the books."""
-    cause = "an invoice carries the reference of one that was voided"
-    return Problem(AMBIGUOUS, cause, "Remove that invoice in Kashoo, or its reference.")
-
-
-def _of_link(row: PlanRow, link: Link) -> PlanRow:
-    return replace(
-        row,
-        kashoo_id=link.kashoo_id,
-        sale_id=link.sale_id,
-        part=link.part,
-        generation=link.generation,
-        link_version=link.version,
-    )
+    """Say that no new invoice is made while the books hold a voided one again, or a copy of it."""
+    cause = "Kashoo has an invoice with the reference of one that was voided"
+    return Problem(AMBIGUOUS, cause, "Remove that invoice in Kashoo, or remove the reference from it.")

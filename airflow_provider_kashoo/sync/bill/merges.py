@@ -1,47 +1,56 @@
-"""Accounts that were merged in Salesforce: the customer of the loser becomes the survivor's."""
+"""Accounts that were merged in Salesforce: the customer of the one that is gone becomes the survivor's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.intents import Follow, Intent
 from airflow_provider_kashoo.core.rules.questions import MERGED_APART
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync.run.deltas import staged
-from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 
 
-def plan_merges(sync: Sync, mapping: Mapping, in_doubt: set[tuple[str, str]]) -> Iterator[tuple[PlanRow, Link | None]]:
-    """Plan what becomes of the links of merged records.
+@dataclass(frozen=True)
+class Merge:
+    """One record that was merged into another one.
+
+    :param link: the survivor's link as it will be; None while a write is unanswered, and where a person has to merge
+        two customers.
+    :param blocked: why nothing can be written for the survivor.
+    """
+
+    survivor: str
+    intent: Intent
+    link: Link | None = None
+    blocked: Problem | None = None
+
+
+def plan_merges(facts: Facts, mapping: Mapping) -> Iterator[Merge]:
+    """Move the links of merged records to the survivors.
 
     Salesforce names the survivor in the loser's ``MasterRecordId`` (evidenced).
-
-    :param in_doubt: (target, source id) of what was sent before and has no known outcome.
-    :returns: a row each, and the link as it will be; None for what waits, and for two customers that only a person
-        can merge.
     """
-    delta = staged(sync.files, mapping.from_.object)
+    sync, kind = facts.sync, mapping.to
+    delta = facts.deltas.get(mapping.from_.object)
     merged, read = (delta.merged, delta.read) if delta else ({}, "")
-    links = sync.store.links.of_sources(mapping.to, {*merged, *merged.values()})
-    ended = sync.store.links.ended_versions(mapping.to) if merged else {}
+    links = sync.store.links.of_sources(kind, {*merged, *merged.values()})
     for loser, survivor in sorted(merged.items()):
         link, other = links.get(loser), links.get(survivor)
-        if in_doubt & {(mapping.to, loser), (mapping.to, survivor)}:
-            yield _waits(sync, mapping, loser, survivor, read), None
+        if facts.open & {(kind, loser), (kind, survivor)}:
+            # Parked records are read in every run, until it is known what was written for both.
+            cause = f"it was merged into {survivor}; the outcome of a write for one of the two is not known yet"
+            problem = Problem("waiting_for_merge", cause, PLANNED_AGAIN)
+            begun = Intent.of(mapping, sync.name, loser, source_read=read)
+            yield Merge(survivor, begun.parked(problem), blocked=problem)
         elif link and other is None:
-            links[survivor] = link.followed(survivor, survivor, ended.get((survivor, link.part), 0))
-            more = {"follow_into": survivor, "follow_sale": survivor, "mapping": mapping.name, "source_read": read}
-            yield link.row(sync.name, Action.FOLLOW, f"merged into {survivor}", **more), links[survivor]
+            links[survivor] = link.followed(survivor, survivor, facts.ended_version(kind, survivor, link.part))
+            more = {"into": survivor, "into_sale": survivor, "reason": f"merged into {survivor}"}
+            begun = link.intent(sync.name, mapping=mapping.name, source_read=read)
+            yield Merge(survivor, begun.become(Follow, **more), links[survivor])
         elif link and other and other.kashoo_id != link.kashoo_id:
-            both = f"{mapping.to}s {link.kashoo_id}, {other.kashoo_id}"
-            row = link.row(sync.name, Action.REVIEW, "", mapping=mapping.name)
-            yield row.reviewed(MERGED_APART.of(survivor=survivor, both=both)), None
-
-
-def _waits(sync: Sync, mapping: Mapping, loser: str, survivor: str, read: str) -> PlanRow:
-    """Keep a merge in sight, whatever the next windows show, until it is known what was written for both."""
-    cause = f"merged into {survivor}, and it is not known yet what was written for one of the two"
-    row = PlanRow.of(mapping, sync.name, loser, follow_into=survivor, source_read=read)
-    return row.parked(Problem("waiting_for_merge", cause, "Nothing: planned again."))
+            both = f"{kind}s {link.kashoo_id} and {other.kashoo_id}"
+            begun = link.intent(sync.name, mapping=mapping.name)
+            yield Merge(survivor, begun.asked(MERGED_APART.of(survivor=survivor, both=both)))

@@ -1,7 +1,7 @@
-"""Step one, from Kashoo: invoices that may have changed, and payments by date.
+"""Read Kashoo: invoices that may have changed, and payments by date.
 
-Kashoo has no evidenced "modified since": lists are read by date window, widely. What is absent from a
-window proves nothing, because its date may have been moved.
+Kashoo has no evidenced "modified since", so lists are read by wide windows of dates. That a record is absent from a
+window proves nothing: its date may have been moved.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, allocations
+from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, Invoice, allocations
 from airflow_provider_kashoo.core.values.dates import business_date, first_of_week
-from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.sync.read import weekly_look as contacts
+from airflow_provider_kashoo.sync.read import weekly_look
 from airflow_provider_kashoo.sync.run.deltas import Delta, staged
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -28,7 +29,7 @@ PAYMENT_OVERLAP = timedelta(days=7)
 FUTURE = timedelta(days=400)
 SETTLED = frozenset({PAID, REFUNDED, VOID})
 
-INVOICE = pa.schema(
+INVOICE_COLUMNS = pa.schema(
     [
         ("id", pa.int64()),
         ("number", pa.string()),
@@ -40,7 +41,10 @@ INVOICE = pa.schema(
         ("removed", pa.bool_()),
     ]
 )
-ALLOCATION = pa.schema(
+RENAMED = {"dueDate": "due_date", "totalDue": "total", "balanceDue": "balance"}
+"""Column of a staged invoice -> attribute of an invoice, where the names differ."""
+
+ALLOCATION_COLUMNS = pa.schema(
     [
         ("payment_id", pa.int64()),
         ("invoice_id", pa.int64()),
@@ -54,7 +58,7 @@ ALLOCATION = pa.schema(
 def extract(sync: Sync, resource: str) -> Delta:
     """Stage ``invoices`` or ``payments``.
 
-    :returns: what is also staged, last.
+    :returns: the delta, which is staged last.
     """
     now = datetime.fromtimestamp(sync.store.now(), UTC)
     today = business_date(now, sync.settings.zone)
@@ -64,15 +68,16 @@ def extract(sync: Sync, resource: str) -> Delta:
         sweep = _sweeps(sync, watermark, now)
         start = _oldest_linked(sync) if sweep else _oldest_open(sync)
         if sweep:
-            contacts.stage(sync)
-        rows = list(_listing(sync, "invoice", start, today)) if start else []
-        sync.files.write_json("references", _references(sync, rows))
-        sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE))
+            weekly_look.stage(sync)
+        listed = list(sync.kashoo.listing(INVOICE.name, start=start.isoformat(), end=_end(today))) if start else []
+        rows = [staged_as(each) for each in listed]
+        sync.files.write_json("references", _references(listed))
+        sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE_COLUMNS))
     else:
         sweep = False
         start = business_date(watermark, sync.settings.zone) - PAYMENT_OVERLAP if watermark else _oldest_linked(sync)
         rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
-        sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION))
+        sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION_COLUMNS))
     lower = watermark or datetime.combine(start or today, time.min, UTC)
     delta = Delta(
         source=source,
@@ -92,37 +97,42 @@ def extract(sync: Sync, resource: str) -> Delta:
 
 def read_allocations(sync: Sync, start: date, today: date) -> Iterator[Allocation]:
     """Read every allocation of the payments dated ``start`` or later."""
-    yield from allocations(_listing(sync, "payment", start, today))
+    yield from allocations(sync.kashoo.payments(start=start.isoformat(), end=_end(today)))
 
 
-def staged_invoices(sync: Sync) -> dict[int, dict[str, Any]]:
-    """Invoice id -> the staged row."""
-    return {row["id"]: row for row in _rows(sync, "invoices")}
+def staged_as(entry: Entry) -> dict[str, Any]:
+    """Give the columns in which an invoice is staged."""
+    return {column: getattr(entry, RENAMED.get(column, column)) for column in INVOICE_COLUMNS.names}
 
 
-def _references(sync: Sync, rows: list[dict[str, Any]]) -> dict[str, list[int]]:
-    """Find the invoices that carry each reference of ours."""
-    place = sync.kashoo.profile.reference_field("invoice")
+def staged_invoices(sync: Sync) -> dict[int, Invoice]:
+    """Invoice id -> the staged invoice, without those that the books showed without total or balance."""
+    rows = [{RENAMED.get(column, column): value for column, value in row.items()} for row in _rows(sync, "invoices")]
+    return {row["id"]: Invoice(**row) for row in rows if None not in {row["total"], row["balance"]}}
+
+
+def _references(entries: Iterable[Entry]) -> dict[str, list[int]]:
+    """Map each reference of ours to the ids of the invoices that carry it."""
     bearers: dict[str, list[int]] = {}
-    for row in rows:
-        for reference in Reference.find(row.get(place)):
-            bearers.setdefault(str(reference), []).append(row["id"])
+    for each in entries:
+        for reference in each.references:
+            bearers.setdefault(str(reference), []).append(each.id)
     return bearers
 
 
 def staged_bearers(sync: Sync) -> dict[str, list[int]]:
-    """Give the staged ids of the invoices that carry each reference of ours."""
+    """Give the staged map of references to the ids of the invoices that carry them."""
     return sync.files.read_json("references") or {}
 
 
 def lists_all(sync: Sync) -> bool:
-    """Say whether the staged invoices are all that are listed, so that one which is missing was moved or removed."""
+    """Say whether all linked invoices were listed, so that one which is missing was moved or removed."""
     delta = staged(sync.files, "invoices")
     return delta is not None and delta.sweep
 
 
 def read_at(sync: Sync) -> float:
-    """Say when the staged invoices were asked for, epoch seconds; what came up since, they do not tell."""
+    """Say when the staged invoices were read, epoch seconds: they show nothing later."""
     delta = staged(sync.files, "invoices")
     return datetime.fromisoformat(delta.read).timestamp() if delta else 0.0
 
@@ -143,25 +153,25 @@ def _rows(sync: Sync, name: str) -> Iterable[dict[str, Any]]:
     return [] if table is None else table.to_pylist()
 
 
-def _listing(sync: Sync, resource: str, start: date, today: date) -> Iterator[dict[str, Any]]:
-    return sync.kashoo.listing(resource, start=start.isoformat(), end=(today + FUTURE).isoformat())
+def _end(today: date) -> str:
+    return (today + FUTURE).isoformat()
 
 
 def _sweeps(sync: Sync, watermark: datetime | None, now: datetime) -> bool:
-    """Say whether this is the week's first run: it lists settled invoices too.
+    """Say whether this is the week's first run, which also lists invoices that are paid, refunded or void.
 
-    A payment that is reversed vanishes; only the balance of its invoice tells.
+    A reversed payment vanishes from its list; only the balance of its invoice shows it.
     """
     return watermark is None or first_of_week(watermark, now, sync.settings.zone)
 
 
 def _oldest_open(sync: Sync) -> date | None:
-    links = sync.store.links.of_target("invoice")
+    links = sync.store.links.of_target(INVOICE.name)
     return min((_day(link.journal_date) for link in links if link.settlement not in SETTLED), default=None)
 
 
 def _oldest_linked(sync: Sync) -> date | None:
-    return min((_day(link.journal_date) for link in sync.store.links.of_target("invoice")), default=None)
+    return min((_day(link.journal_date) for link in sync.store.links.of_target(INVOICE.name)), default=None)
 
 
 def _day(text: str | None) -> date:

@@ -1,22 +1,24 @@
-"""Has anything changed since a cursor? Asked as cheaply as each side allows, only to wake a DAG up.
+"""Whether anything changed since a cursor, asked with as few requests as each side allows, to start a DAG.
 
-What is read is decided by the windows of the steps, never by what is found here: an answer that is
-wrong costs a run that finds nothing, or waits for the next one.
+What a run reads is decided by its windows, never by this: a wrong answer costs a run that finds nothing, or a wait for
+the next run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from airflow_provider_kashoo.clients import soql
+from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.rules.settlement import allocations
+from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.rules.settlement import Payment, allocations
 from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.core.values.ids import KeyedHash
-from airflow_provider_kashoo.sync.read.books import INVOICE, PAYMENT_OVERLAP
+from airflow_provider_kashoo.sync.read.books import PAYMENT_OVERLAP, staged_as
 
 Json = Any
 
@@ -24,7 +26,7 @@ Json = Any
 def salesforce_changes(client: SalesforceClient, sobjects: Sequence[str], cursor: Json) -> tuple[list[str], str]:
     """Say which objects hold a stamp after the cursor, deleted records included: one request for five objects.
 
-    :param cursor: the newest stamp seen so far, ISO 8601; anything unreadable, such as None, begins now.
+    :param cursor: the newest stamp seen so far, ISO 8601; with None or anything unreadable, watching begins now.
     :returns: the objects, and the next cursor, which is a stamp or clock of the server and never goes back.
     """
     since = _instant(cursor)
@@ -48,7 +50,7 @@ def kashoo_changes(
     which leaves the week is no change.
 
     :param resources: of ``invoices`` and ``payments``.
-    :param cursor: resource -> date -> hash; a resource that it lacks begins now.
+    :param cursor: resource -> date -> hash; for a resource that it lacks, watching begins now.
     :returns: the resources that changed, and the next cursor.
     """
     start = (today - PAYMENT_OVERLAP).isoformat()
@@ -63,20 +65,22 @@ def kashoo_changes(
 
 
 def _days(client: KashooClient, resource: str, start: str, hashes: KeyedHash) -> dict[str, str]:
-    rows = client.listing(resource.removesuffix("s"), start=start)
+    found = _invoices(client.listing(INVOICE.name, start=start))
+    if resource == "payments":
+        found = _allocations(client.payments(start=start))
     days: dict[str, list[str]] = {}
-    for day, values in _invoices(rows) if resource == "invoices" else _allocations(rows):
+    for day, values in found:
         days.setdefault(day, []).append(hashes.of(values))
     return {day: hashes.of(sorted(each)) for day, each in days.items()}
 
 
-def _invoices(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Json]]:
-    for row in rows:
-        yield str(row["date"]), [row.get(name) for name in INVOICE.names]
+def _invoices(entries: Iterable[Entry]) -> Iterator[tuple[str, Json]]:
+    for each in entries:
+        yield str(each.date), list(staged_as(each).values())
 
 
-def _allocations(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Json]]:
-    for part in allocations(rows):
+def _allocations(payments: Iterable[Payment]) -> Iterator[tuple[str, Json]]:
+    for part in allocations(payments):
         yield part.date, list(vars(part).values())
 
 

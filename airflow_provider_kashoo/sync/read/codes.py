@@ -1,4 +1,4 @@
-"""The reference data of the books: accounts and taxes, and the codes a mapping names them by."""
+"""The accounts and taxes of the books, and the codes by which mappings name them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Any
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping, nearest
 from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
+from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 FIRST_INCOME = "type:INCOME"
 """In a mapping: the income account with the lowest number."""
 
+ADD_CODE = "Add it in Kashoo, or map the value to one that Kashoo has."
+
 
 @dataclass(frozen=True)
-class Books:
-    """What preflight read and the plan resolves against.
+class Codes:
+    """The codes that preflight read and the plan uses.
 
     :param accounts: code (number, name, or ``type:INCOME``) -> account id.
     :param rates: tax code -> percent.
@@ -28,30 +31,31 @@ class Books:
     rates: dict[str, Decimal]
 
     @classmethod
-    def read(cls, sync: Sync) -> Books:
-        """Read both lists from Kashoo: two short listings."""
+    def read(cls, sync: Sync) -> Codes:
+        """Read both lists from Kashoo."""
         accounts: dict[str, int] = {}
         income: list[tuple[tuple[bool, int, str], int]] = []
-        for row in sync.kashoo.listing("accounts"):
-            accounts.setdefault(str(row.get("name")), row["id"])
-            accounts[str(row.get("number"))] = row["id"]
-            if row.get("type") == sync.kashoo.profile.income_type:
-                income.append((_by_number(row.get("number")), row["id"]))
+        for account in sync.kashoo.accounts():
+            if account.name:
+                accounts.setdefault(account.name, account.id)
+            if account.number:
+                accounts[account.number] = account.id
+            if account.is_income:
+                income.append((_by_number(account.number or ""), account.id))
         if income:
             accounts[FIRST_INCOME] = min(income)[1]
-        rates = {str(row["abbreviation"]): Decimal(str(row["rate"])) for row in sync.kashoo.listing("taxes")}
-        return cls(accounts, rates)
+        return cls(accounts, {tax.code: tax.rate for tax in sync.kashoo.taxes()})
 
     def stage(self, sync: Sync) -> None:
         """Keep them for the plan."""
         sync.files.write_json("books", {"accounts": self.accounts, "rates": self.rates})
 
     @classmethod
-    def staged(cls, sync: Sync) -> Books:
+    def staged(cls, sync: Sync) -> Codes:
         """Give what preflight staged."""
         kept = sync.files.read_json("books")
         if kept is None:
-            raise ConfigurationError("This run has no preflight.", remedy="Clear its task preflight and what follows.")
+            raise ConfigurationError("The task preflight of this run left no result.", remedy=clear("preflight"))
         return cls(kept["accounts"], {code: Decimal(rate) for code, rate in kept["rates"].items()})
 
     def unknown(self, mapping: Mapping) -> Iterator[str]:
@@ -64,34 +68,33 @@ class Books:
 
     def _complaint(self, name: str, code: str) -> str | None:
         if name == "account" and code not in self.accounts:
-            return f"the books have no account {code!r}. {nearest(code, self.accounts)}"
+            return f"Kashoo has no account {code!r}. {nearest(code, self.accounts)}"
         if name == "taxCode":
             for each in tax_codes(code):
                 if each not in self.rates:
-                    return f"the books have no tax {each!r}. {nearest(each, [*self.rates, NO_TAX])}"
+                    return f"Kashoo has no tax {each!r}. {nearest(each, [*self.rates, NO_TAX])}"
         return None
 
     def resolve(self, document: dict[str, Any]) -> dict[str, Any] | Problem:
         """Replace account codes by ids, in a copy.
 
-        :returns: a problem when a code from the data is not in the books.
+        :returns: a problem when the books lack a code that comes from the data.
         """
         lines = []
         for line in [document, *document.get("lines", [])]:
             code = line.get("account")
             if code is not None and code not in self.accounts:
-                return Problem("account", "the books lack the account of one of its lines", "Add it, or map the value.")
+                return Problem("account", "Kashoo does not have the account of one of its lines", ADD_CODE)
             if any(each not in self.rates for each in tax_codes(line.get("taxCode"))):
-                return Problem("tax", "the books lack the tax of one of its lines", "Add it, or map the value.")
+                return Problem("tax", "Kashoo does not have the tax of one of its lines", ADD_CODE)
             lines.append(line if code is None else line | {"account": self.accounts[code]})
         resolved: dict[str, Any] = lines[0]
         return resolved | {"lines": lines[1:]} if "lines" in document else resolved
 
 
-def _by_number(number: Any) -> tuple[bool, int, str]:
+def _by_number(number: str) -> tuple[bool, int, str]:
     """Order accounts by their numbers; what has none, or one with other letters, comes last."""
-    text = str(number or "")
-    return not text.isdecimal(), int(text) if text.isdecimal() else 0, text
+    return not number.isdecimal(), int(number) if number.isdecimal() else 0, number
 
 
 def _constants(field: Field) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""One run: its two sides, its files, its waits."""
+"""One run: both sides, its staged files, and waiting for the request budget."""

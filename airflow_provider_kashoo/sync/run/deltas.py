@@ -1,7 +1,4 @@
-"""What an extract brought, and staged last.
-
-The plan is made from these, and commit moves the watermarks to where they end.
-"""
+"""What an extract read, staged last. The plan is made from deltas, and commit moves the watermarks to their ends."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sync.run.staging import Staging
 
 PREFIX = "delta."
@@ -25,12 +23,12 @@ class Delta:
     :param note: the window in words for people.
     :param read: when the source was asked.
     :param records: how many were read.
-    :param lines: of them; Salesforce only, as all that follow but the last two.
+    :param lines: how many lines; only of Salesforce, like all that follow but the last two.
     :param bulk: whether they were read by Bulk API 2.0.
     :param deleted: ids of what was deleted.
-    :param missing: ids of what is not found any more, though nothing says that it was deleted.
+    :param missing: ids of what is not found any more, but is not known to be deleted.
     :param merged: id of a merged record -> the record that is left.
-    :param later: ids of what changed while it was read in bulk, and is left to a later window.
+    :param later: ids of what changed during a bulk read, and is left to a later window.
     :param parts: staged part -> rows in it.
     :param start: first date that was listed in Kashoo, ``YYYY-MM-DD``; None when nothing is linked yet.
     :param sweep: whether everything that is linked was listed.
@@ -59,9 +57,18 @@ class Delta:
 
 
 def staged(files: Staging, name: str) -> Delta | None:
-    """Give what the extract of an object or resource staged; None when there was none in this run."""
+    """Give what the extract of an object or resource staged; None when there was none in this run.
+
+    :raises ConfigurationError: when another version of this package staged it.
+    """
     content = files.read_json(PREFIX + name)
-    return None if content is None else Delta(**content)
+    try:
+        return None if content is None else Delta(**content)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"What the extract of {name} staged was made by another version of this package.",
+            remedy="Clear that task and what follows.",
+        ) from error
 
 
 def all_staged(files: Staging) -> dict[str, Delta]:
@@ -71,12 +78,12 @@ def all_staged(files: Staging) -> dict[str, Delta]:
 
 
 def earliest_read(deltas: Iterable[Delta]) -> str:
-    """Say when the first of them was asked for; empty when there is none."""
+    """Say when the first of them was read; empty when there is none."""
     return min((delta.read for delta in deltas), default="")
 
 
 def gone(delta: Delta | None) -> dict[str, Any]:
-    """Give the ids that an extract looked for and did not get -> whether they only vanished."""
+    """Give the ids that an extract did not find -> whether they only vanished, without a sign of deletion."""
     if delta is None:
         return {}
     return dict.fromkeys(delta.missing, True) | dict.fromkeys(delta.deleted, False)

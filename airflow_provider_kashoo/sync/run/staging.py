@@ -1,8 +1,8 @@
 """The files between the steps: Parquet and JSON under one folder per run.
 
-They hold real data. Each file is written under another name and moved into place, so that a step that
-died leaves nothing half-written for the next one to read. The folder belongs to one org and one business: two DAGs of
-two companies have the same run ids when they have the same schedule.
+They hold real data. Each file is written under another name and moved into place, so that a step that dies leaves
+nothing half-written. The folder belongs to one org and one business: DAGs of two companies with the same schedule have
+the same run ids.
 """
 
 from __future__ import annotations
@@ -21,9 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
+from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Intent
+from airflow_provider_kashoo.core.values.ids import canonical
+from airflow_provider_kashoo.core.values.record import Record
 
-_JSON_COLUMNS = ("payload", "document")
+
+def clear(task: str) -> str:
+    """Say which task of the run to clear, so that it and all that depends on it is done again."""
+    return f"Clear the task {task}, with everything downstream."
 
 
 class Staging:
@@ -86,29 +91,24 @@ class Staging:
                 if path.name.startswith(prefix):
                     path.unlink()
 
-    def write_plan(self, rows: Sequence[PlanRow]) -> None:
-        """Write the plan, one row per record."""
-        values = [asdict(row) for row in rows]
-        for value in values:
-            value["action"] = value["action"].value
-            for name in _JSON_COLUMNS:
-                value[name] = json.dumps(value[name], ensure_ascii=False)
-        self.write_table("plan", pa.Table.from_pylist(values, schema=_PLAN_SCHEMA))
+    def write_plan(self, intents: Sequence[Intent]) -> None:
+        """Write the plan, one row per intent."""
+        rows = [{"action": each.action.value, "intent": canonical(asdict(each))} for each in intents]
+        self.write_table("plan", pa.Table.from_pylist(rows, schema=_PLAN))
 
-    def read_plan(self) -> list[PlanRow]:
+    def read_plan(self) -> list[Intent]:
         """Read the plan.
 
-        :raises ConfigurationError: when no plan was made in this run.
+        :raises ConfigurationError: when no plan was made in this run, or by another version of this package.
         """
         table = self.read_table("plan")
         if table is None:
-            raise ConfigurationError("This run has no plan.", remedy="Clear its task plan and what follows.")
-        rows = []
-        for value in table.to_pylist():
-            for name in _JSON_COLUMNS:
-                value[name] = json.loads(value[name])
-            rows.append(PlanRow(**value | {"action": Action(value["action"])}))
-        return rows
+            raise ConfigurationError("This run has no plan.", remedy=clear("plan"))
+        try:
+            return [_intent(row["action"], json.loads(row["intent"])) for row in table.to_pylist()]
+        except (KeyError, TypeError, ValueError) as error:
+            said = "The plan of this run was made by another version of this package."
+            raise ConfigurationError(said, remedy=clear("plan")) from error
 
     def _write(self, name: str, content: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -126,13 +126,12 @@ def _undamaged(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, ValueError) as error:
-        raise ConfigurationError(
-            f"The staged file {name} of this run cannot be read.",
-            remedy="Clear the task that wrote it and what follows; its folder is kept by nothing but this provider.",
-        ) from error
+        said = f"The staged file {name} of this run cannot be read."
+        raise ConfigurationError(said, remedy=clear("that wrote it")) from error
 
 
-_INTEGERS = {"part", "generation", "kashoo_id", "link_version", "total", "requests"}
-_PLAN_SCHEMA = pa.schema(
-    [(name, pa.int64() if name in _INTEGERS else pa.string()) for name in PlanRow.__dataclass_fields__]
-)
+_PLAN = pa.schema([("action", pa.string()), ("intent", pa.string())])
+
+
+def _intent(action: str, values: dict[str, Any]) -> Intent:
+    return INTENTS[Action(action)](**values | {"record": Record(**values["record"])})

@@ -1,29 +1,26 @@
-"""One run of one sync: both sides, the store, the mappings, and where its files lie."""
+"""One run of one sync: both sides, the store, the mappings, and its staged files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
+from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES
 from airflow_provider_kashoo.clients.kashoo import KashooClient
-from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.clients.salesforce import Organization, SalesforceClient
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.transform import Surroundings
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.store import SyncStore
-from airflow_provider_kashoo.sync.run.staging import Staging
+from airflow_provider_kashoo.sync.run.staging import Staging, clear
 
 TO_KASHOO = "salesforce_to_kashoo"
 TO_SALESFORCE = "kashoo_to_salesforce"
 KASHOO_SOURCES = ("invoices", "payments")
-
-TRIES = 3
-"""How often a run sends what was turned away for a moment, before it is parked."""
-
-BACKOFF_SECONDS = 2.0
-"""The pause before the second try; it doubles."""
 
 
 @dataclass(frozen=True)
@@ -42,35 +39,83 @@ class Settings:
     zone: str = "UTC"
 
 
+class Org:
+    """The Salesforce org of a run. Login happens when a step first needs it.
+
+    :param log_in: gives a client that is logged in.
+    :param begun_with: id of the org that the run began with; None when only a login can tell.
+    """
+
+    def __init__(self, log_in: Callable[[], SalesforceClient], begun_with: str | None = None) -> None:
+        self._log_in, self._begun_with = log_in, begun_with
+
+    @property
+    def id(self) -> str:
+        """Its 18-character id, as the run knows it."""
+        return self._begun_with or self.opened[1].id
+
+    @cached_property
+    def opened(self) -> tuple[SalesforceClient, Organization]:
+        """Log in at the first use.
+
+        :raises ConfigurationError: when the connection leads to another org than the run began with.
+        :raises SyncError: as the login does.
+        """
+        client = self._log_in()
+        organization = client.organization()
+        if self._begun_with not in (None, organization.id):
+            raise ConfigurationError(
+                f"This run began with org {self._begun_with}, but connection {client.connection} leads to org "
+                f"{organization.id} now.",
+                remedy=f"Correct the connection, or begin again. {clear('preflight')}",
+            )
+        return client, organization
+
+
 @dataclass(frozen=True)
 class Sync:
-    """What every step works with.
+    """What every step works with. Neither side is asked anything before a step uses it.
 
     :param name: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
-    :param org_currency: the org's own currency; None when the org does not say.
     """
 
     name: str
     run: RunFacts
-    salesforce: SalesforceClient
+    org: Org
     kashoo: KashooClient
     store: SyncStore
     budget: Budget
     mappings: Mapping[str, FieldMapping]
     files: Staging
     settings: Settings
-    org_currency: str | None
+
+    @property
+    def salesforce(self) -> SalesforceClient:
+        """The client of Salesforce; the first use logs in."""
+        return self.org.opened[0]
 
     @property
     def surroundings(self) -> Surroundings:
         """What a transform needs beside the records."""
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
-        return Surroundings(self.settings.zone, self.org_currency, targets)
+        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets)
 
     @property
     def sources(self) -> list[str]:
         """List the Salesforce objects that mappings into the books read."""
         return sorted({each.from_.object for each in self.mappings.values() if each.into_books})
+
+    def recall_describes(self) -> None:
+        """Give the client the describes that preflight staged, so that this step need not read them again."""
+        self.salesforce.recall(self.files.read_json("described") or {})
+
+    def object_of(self, record_id: str) -> str | None:
+        """Say of which object a record is, by its key prefix; None for one that is neither mapped nor standard."""
+        return self._prefixes.get(record_id[:3])
+
+    @cached_property
+    def _prefixes(self) -> dict[str | None, str]:
+        return STANDARD_PREFIXES | {self.salesforce.describe(sobject).key_prefix: sobject for sobject in self.sources}
 
     def mappings_from(self, sobject: str) -> list[FieldMapping]:
         """List the mappings into the books that read an object."""

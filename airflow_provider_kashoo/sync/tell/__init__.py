@@ -1,1 +1,1 @@
-"""What Salesforce is to be told."""
+"""Plan ``kashoo_to_salesforce``: what is to be written back to Salesforce."""

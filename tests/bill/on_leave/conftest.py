@@ -1,4 +1,4 @@
-"""The mappings void what is not sold any more, and weeks begin only when a test says so."""
+"""the mappings void what is not sold any more, and weeks begin only when a test says so."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_invoice_of_a_deal_that_is_lost_is_voided_once_and_salesforce_is_tol
     assert sent(drive, "DELETE") == 1
     with drive.database.begin() as connection:
         reasons = connection.exec_driver_sql("SELECT reason FROM audit WHERE event = 'void'").scalars().all()
-    assert reasons == ["it is not IsWon; its invoice is unpaid and as it was written"]
+    assert reasons == ["the deal no longer meets `IsWon`; its invoice is unpaid and unchanged"]
 
 
 def test_by_default_nothing_is_voided(drive: Rounds, start: Start, tmp_path_factory: Any) -> None:
@@ -57,15 +57,15 @@ def test_by_default_nothing_is_voided(drive: Rounds, start: Start, tmp_path_fact
     lose(plain, deal)
     quiet(plain)
     assert len(bearing(plain, deal)) == 1
-    assert causes(plain, deal) == ["its invoice stands, but it is not IsWon"]
+    assert causes(plain, deal) == ["the deal no longer meets `IsWon`, but its invoice still exists"]
     plain.database.dispose()
 
 
 @pytest.mark.parametrize(
     ("hand", "why"),
     [
-        ("paid in part", "money came in for it"),
-        ("paid and refunded", "money came in for it"),
+        ("paid in part", "a payment was received"),
+        ("paid and refunded", "a payment was received"),
         ("another amount", "lines changed in Kashoo"),
         ("another date", "date changed in Kashoo"),
         ("another text", "memo changed in Kashoo"),
@@ -100,7 +100,7 @@ def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand:
     quiet(drive)
     assert len(bearing(drive, deal)) == 1
     (cause,) = causes(drive, deal)
-    assert "not IsWon" in cause
+    assert "no longer meets `IsWon`" in cause
     assert cause.endswith(f"it was not voided: {why}")
     assert operations(drive, State.SENT, State.IN_DOUBT, State.PARKED, State.RETRY) == []
     books.lock_until(main, None)
@@ -123,7 +123,7 @@ def test_an_adopted_invoice_of_which_nothing_is_known_is_for_a_person(drive: Rou
     price(second, deal, "255.00")
     second.run()
     assert len(bearing(drive, deal)) == 1
-    assert causes(second, deal)[0].endswith("it was not voided: this store does not know what was written")
+    assert causes(second, deal)[0].endswith("it was not voided: the sync store does not know what was written")
     second.database.dispose()
 
 
@@ -342,7 +342,7 @@ def test_many_that_vanish_at_once_are_for_a_person(drive: Rounds, monkeypatch: p
     drive.run()
     for deal in deals:
         assert len(bearing(drive, deal)) == 1
-        assert causes(drive, deal)[0].endswith("so many vanished at once that perhaps they may not be read")
+        assert causes(drive, deal)[0].endswith("so many records vanished at once that the user may have lost access")
 
 
 # -- the mapping

@@ -11,7 +11,10 @@ from voids import ONE_INVOICE, all_invoices, billed_and_lost, causes, lose, rebi
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.sync.by_hand.replay import resolve
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
+
+STILL_EXISTS = "the deal no longer meets `IsWon`, but its invoice still exists"
+PAID_NOT_VOIDED = f"{STILL_EXISTS}; it was not voided: a payment was received"
 
 # -- between plan and void, and while it is in doubt
 
@@ -23,7 +26,7 @@ def test_money_that_comes_in_between_plan_and_void_keeps_the_invoice(drive: Roun
     assert drive.finish(slow)["stale"] == 1
     assert sent(drive, "DELETE") == 0
     quiet(drive)
-    assert causes(drive, deal) == ["its invoice stands, but it is not IsWon; it was not voided: money came in for it"]
+    assert causes(drive, deal) == [PAID_NOT_VOIDED]
 
 
 def test_money_that_comes_in_between_the_last_look_and_the_removal_keeps_the_invoice(drive: Rounds) -> None:
@@ -33,7 +36,7 @@ def test_money_that_comes_in_between_the_last_look_and_the_removal_keeps_the_inv
     assert drive.run().outcome["review"] == 1
     drive.sandbox.faults["kashoo"].hook = None
     quiet(drive)
-    assert causes(drive, deal) == ["its invoice stands, but it is not IsWon; it was not voided: money came in for it"]
+    assert causes(drive, deal) == [PAID_NOT_VOIDED]
     assert len(bearing(drive, deal)) == 1
 
 

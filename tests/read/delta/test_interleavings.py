@@ -172,8 +172,8 @@ def judge(story: History, seed: str) -> Counter[str]:
         seen["old versions handed on"] += sync.books.old
         seen["runs"] += len(sync.windows)
         seen["empty windows"] += sum(window.empty for window in sync.windows)
-        seen["covered"] += sum("read only up to there" in window.note for window in sync.windows)
-        seen["passed over"] += sum("passed over" in window.note for window in sync.windows)
+        seen["covered"] += sum("confirmed nothing newer" in window.note for window in sync.windows)
+        seen["passed over"] += sum("past a transaction" in window.note for window in sync.windows)
     return seen
 
 

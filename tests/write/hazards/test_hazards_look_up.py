@@ -34,7 +34,7 @@ from rounds import (
 
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.sync.by_hand.replay import resolve
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 
 CREATE_INVOICE = "received POST records/invoices"
 
@@ -174,7 +174,7 @@ def test_a_customer_or_item_whose_reference_was_cleared_before_the_look_up_stays
     edit(drive.sandbox, f"{target}s", made, **{place: "by hand"})
     quiet(drive)
     (operation,) = operations(drive, State.IN_DOUBT)
-    assert operation["cause"] == "a record without reference looks like it"
+    assert operation["cause"] == "a record without our reference looks like it"
     assert [row["id"] for row in new_rows(drive, before, f"{target}s")] == [made["id"]]
     assert resolve(drive.sync(), operation["id"], made["id"]) == "done"
     billed_once(drive, deal)
@@ -265,9 +265,9 @@ def test_w11_the_look_up_of_part_2_does_not_take_the_invoice_of_part_1(drive: Ro
     deal = win(drive)
     sync = drive.prepare()
     rows = sync.files.read_plan()
-    (first,) = [row for row in rows if row.source_id == deal]
-    second = replace(first, part=2, document=first.document | {"memo": "part 2"})
-    second = replace(second, payload=second.document)
+    (first,) = [row for row in rows if row.record.id == deal]
+    other = replace(first.record, part=2)
+    second = replace(first, record=other, document=first.document | {"memo": "part 2"})
     approve_by_hand(sync, [*rows, second])
     fault(drive, "drop_before", nth=2)
     drive.finish(sync)

@@ -32,10 +32,11 @@ from rounds import (
     win,
 )
 
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.plan import PlanRow
 from airflow_provider_kashoo.store.journal import Journal, Sent
-from airflow_provider_kashoo.sync.by_hand.replay import replay, resolve
+from airflow_provider_kashoo.sync.by_hand.replay import replay
+from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 
 CREATE_INVOICE = "received POST records/invoices"
 
@@ -137,9 +138,9 @@ def test_w12_a_process_that_paused_past_its_deadline_before_it_sent_sends_nothin
     deal = win(drive)
     send = Journal.send
 
-    def paused(journal: Journal, row: PlanRow, **values: Any) -> Sent:
-        sent = send(journal, row, **values)
-        if row.source_id == deal:
+    def paused(journal: Journal, intent: Intent, **values: Any) -> Sent:
+        sent = send(journal, intent, **values)
+        if intent.record.id == deal:
             monkeypatch.setattr(Journal, "send", send)
             assert drive.look_up().outcome["created"] == 1
         return sent
@@ -156,9 +157,9 @@ def test_w12_a_process_that_paused_past_its_deadline_and_is_alone_journals_its_w
     deal = win(drive)
     send = Journal.send
 
-    def paused(journal: Journal, row: PlanRow, **values: Any) -> Sent:
-        sent = send(journal, row, **values)
-        if (row.source_id, row.target, sent.attempts) == (deal, "invoice", 1):
+    def paused(journal: Journal, intent: Intent, **values: Any) -> Sent:
+        sent = send(journal, intent, **values)
+        if (intent.record.id, intent.record.kind, sent.attempts) == (deal, "invoice", 1):
             drive.sandbox.clock.advance(LOOK_UP_AFTER)
         return sent
 

@@ -1,4 +1,4 @@
-"""What the look-up of unanswered writes needs."""
+"""Columns for the look-up of unanswered writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it takes to look for the last link of a sale among the ended ones."""
+"""An index to find the last link of a sale among the ended ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the source of a link was read last: what was read earlier must not replace it."""
+"""When the source of a link was last read: an earlier reading must not replace it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When its side was read for what was written or told: what was read earlier must neither follow it nor end it."""
+"""When the source was read for what was written: an earlier reading must neither overwrite nor end it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the source of an open write was read last: what that found is looked at again once its outcome is known."""
+"""When the source of an open write was last read: it is read again once the outcome is known."""
 
 from __future__ import annotations
 

@@ -8,7 +8,16 @@ from adoption import adopt, bill, north, other_product, silent_run
 from records import add_account, add_deal, add_line, books_rows, edit, today
 from rounds import Rounds, change, links, moved_by, open_items, price
 
-from airflow_provider_kashoo.sync.by_hand.adopt import Result
+from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.sync.by_hand.adopt import Report, Result
+
+
+def adopted(report: Report, kind: str) -> list[Intent]:
+    return [each.intent for each in report.of(Result.MATCH) if each.intent.record.kind == kind]
+
+
+def income(drive: Rounds) -> int:
+    return next(row["id"] for row in books_rows(drive.sandbox, "accounts") if row["type"] == "INCOME")
 
 
 def test_the_first_run_writes_nothing_even_for_items_that_the_books_lack(drive: Rounds) -> None:
@@ -16,12 +25,26 @@ def test_the_first_run_writes_nothing_even_for_items_that_the_books_lack(drive: 
     deal = add_deal(drive.sandbox, account, None)
     add_line(drive.sandbox, deal, "250.00", product=other_product(drive))
     invoice = bill(drive, contact)
-    assert [each.result for each in adopt(drive).findings if each.row.target == "item"] == [Result.NO_MATCH]
+    assert [each.result for each in adopt(drive).findings if each.intent.record.kind == "item"] == [Result.NO_MATCH]
     assert links(drive) == {deal: invoice["id"]}
     silent_run(drive)
     change(drive, deal, Description="touched, and nothing mapped changed")
     silent_run(drive)
     assert books_rows(drive.sandbox, "items") == []
+
+
+def test_an_item_that_comes_later_is_adopted_then(drive: Rounds) -> None:
+    account, contact = north(drive)
+    deal = add_deal(drive.sandbox, account, None)
+    product = other_product(drive)
+    add_line(drive.sandbox, deal, "250.00", product=product)
+    bill(drive, contact)
+    adopt(drive)
+    item = drive.sandbox.books.create(
+        drive.sandbox.books.main(), "items", {"name": "Made by hand", "code": product, "account": income(drive)}
+    )
+    assert [each.kashoo_id for each in adopted(adopt(drive), "item")] == [item["id"]]
+    silent_run(drive)
 
 
 def test_an_item_that_comes_later_changes_no_adopted_invoice(drive: Rounds) -> None:

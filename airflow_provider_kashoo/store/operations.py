@@ -1,6 +1,6 @@
-"""Operations as rows of the store: the statements of the journal, and a plan row's columns in them.
+"""The table of operations: the SQL statements of the journal, and the columns of an intent.
 
-The statements are built once: building them for each write costs more than running them.
+The statements are built once, because building them costs more than running them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 
+from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Intent
 from airflow_provider_kashoo.core.rules.operations import LIVE, State
-from airflow_provider_kashoo.core.rules.plan import Action, PlanRow
-from airflow_provider_kashoo.store.database import Transaction
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import operations
 
 SCOPE = operations.c.scope_id == bindparam("this_scope")
@@ -46,7 +47,7 @@ PARKED = select(operations.c.id).where(*RECORD, operations.c.state == State.PARK
 CLOSE_PARKED = update(operations).where(
     *RECORD,
     operations.c.state.in_([State.PARKED, State.RETRY]),
-    # What a later reading found wanting goes on waiting.
+    # What a later reading parked stays parked.
     or_(operations.c.source_read.is_(None), operations.c.source_read <= bindparam("this_read")),
 )
 IN_STATES = (
@@ -56,50 +57,49 @@ IN_STATES = (
 )
 
 
-def new(transaction: Transaction, values: Mapping[str, Any]) -> int:
-    """Make a new operation of these columns; give its id."""
-    values = {"scope_id": transaction.scope_id, "created_at": transaction.now, **values}
-    return int(transaction.connection.execute(INSERT, values).scalar_one())
+def new(scope: Scope, values: Mapping[str, Any]) -> int:
+    """Insert an operation with these columns; return its id."""
+    values = {"scope_id": scope.id, "created_at": scope.now, **values}
+    return int(scope.connection.execute(INSERT, values).scalar_one())
 
 
-def record(scope_id: int, row: PlanRow) -> dict[str, Any]:
-    """Give the parameters that name a plan row's record."""
+def names(scope: Scope, intent: Intent) -> dict[str, Any]:
+    """Return the SQL parameters that identify an intent's record."""
+    record = intent.record
     return {
-        "this_scope": scope_id,
-        "this_target": row.target,
-        "this_source": row.source_id,
-        "this_part": row.part,
+        "this_scope": scope.id,
+        "this_target": record.kind,
+        "this_source": record.id,
+        "this_part": record.part,
     }
 
 
-def identity(row: PlanRow) -> dict[str, Any]:
-    """Give the columns that say which write a plan row is."""
+def columns(intent: Intent) -> dict[str, Any]:
+    """Return the columns that identify an intent's write."""
+    record = intent.record
     return {
-        "key": row.key,
-        "action": row.action.value if row.action is not Action.PARK else Action.CREATE.value,
-        "target": row.target,
-        "source_object": row.source_object,
-        "source_id": row.source_id,
-        "part": row.part,
-        "generation": row.generation,
-        "sale_id": row.sale_id or row.source_id,
-        "source_read": row.source_read or None,
+        "key": intent.key,
+        "action": intent.action.kept_as,
+        "target": record.kind,
+        "source_object": record.object,
+        "source_id": record.id,
+        "part": record.part,
+        "generation": intent.generation,
+        "sale_id": intent.sale or record.id,
+        "source_read": intent.source_read or None,
+        "link_version": intent.link_version,
     }
 
 
-def row_of(operation: Mapping[str, Any]) -> PlanRow:
-    """Make the plan row again that an operation was; what it wrote is not kept."""
-    return PlanRow(
-        action=Action(operation["action"]),
-        mapping="",
-        target=operation["target"],
-        source_object=operation["source_object"],
-        source_id=operation["source_id"],
-        reason="",
-        sale_id=operation["sale_id"],
-        part=operation["part"],
+def intent_of(operation: Mapping[str, Any]) -> Intent:
+    """Rebuild the intent of an operation, without its values, which are not stored."""
+    kind, sobject, ident = operation["target"], operation["source_object"], operation["source_id"]
+    return INTENTS[Action(operation["action"])](
+        record=Record(kind, sobject, ident, operation["part"]),
+        sale=operation["sale_id"],
         generation=operation["generation"],
         kashoo_id=operation["kashoo_id"],
         currency=operation["currency"],
+        total=operation["expected_total"],
         source_read=operation["source_read"] or "",
     )

@@ -27,7 +27,7 @@ def test_an_invoice_by_hand_is_found_by_what_it_says(drive: Rounds, days: int, e
     assert said(report, deal) == ("match", evidence, ())
     assert links(drive) == {deal: invoice["id"]}
     assert links(drive, "customer") == {account: contact}
-    assert report.of(Result.MATCH)[0].row.target == "customer"
+    assert report.of(Result.MATCH)[0].intent.record.kind == "customer"
     silent_run(drive)
     assert len(books_rows(drive.sandbox, "invoices")) == 1
 
@@ -58,13 +58,13 @@ def test_our_reference_outweighs_everything(drive: Rounds) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"days": 32}, "the nearest invoice of that total, {id}, is 32 days off"),
-        ({"days": -32}, "the nearest invoice of that total, {id}, is 32 days off"),
-        ({"amount": "250.01"}, "no invoice of its customer has that total; free are 1"),
-        ({"currency": "CAD"}, "no invoice of its customer has that total; free are 1"),
-        ({"memo": "[sf:006000000000009AAA:1:1]"}, "its customer has no invoice that is free"),
-        ({"removed": True}, "its customer has no invoice that is free"),
-        ({"stranger": True}, "its customer has no invoice that is free"),
+        ({"days": 32}, "the nearest invoice with that total, {id}, is dated 32 days earlier or later"),
+        ({"days": -32}, "the nearest invoice with that total, {id}, is dated 32 days earlier or later"),
+        ({"amount": "250.01"}, "its customer has no unlinked invoice with that total (1 unlinked in all)"),
+        ({"currency": "CAD"}, "its customer has no unlinked invoice with that total (1 unlinked in all)"),
+        ({"memo": "[sf:006000000000009AAA:1:1]"}, "its customer has no unlinked invoice"),
+        ({"removed": True}, "its customer has no unlinked invoice"),
+        ({"stranger": True}, "its customer has no unlinked invoice"),
     ],
 )
 def test_what_is_not_surely_the_same_is_not_linked(drive: Rounds, changes: Row, why: str) -> None:
@@ -97,7 +97,7 @@ def test_two_deals_for_one_invoice_are_a_question(drive: Rounds) -> None:
     invoice = bill(drive, contact)
     report = adopt(drive)
     for one, other in (deals, reversed(deals)):
-        why = f"an invoice has the same customer, currency, total and date, which {other} may be billed by too"
+        why = f"an invoice has the same customer, currency, total and date, which could also belong to {other}"
         assert said(report, one) == ("ambiguous", why, (invoice["id"],))
     assert links(drive) == {}
 
@@ -118,8 +118,8 @@ def test_without_its_customer_no_invoice_is_found(drive: Rounds) -> None:
     deal = add_deal(drive.sandbox, account)
     bill(drive, customer(drive, "other@north.example"))
     report = adopt(drive)
-    assert said(report, account)[:2] == ("no match", "no customer of the books has its e-mail, or name and postal code")
-    reason = "its customer is not linked: no customer of the books has its e-mail, or name and postal code"
+    assert said(report, account)[:2] == ("no match", "no customer in Kashoo has its e-mail, or name and postal code")
+    reason = "its customer is not linked: no customer in Kashoo has its e-mail, or name and postal code"
     assert said(report, deal)[:2] == ("no match", reason)
 
 
@@ -129,7 +129,7 @@ def test_two_customers_with_one_address_are_a_question(drive: Rounds) -> None:
     twins = (customer(drive), customer(drive, name="North again"))
     bill(drive, twins[0])
     report = adopt(drive)
-    assert said(report, account) == ("ambiguous", "2 customers of the books have the same e-mail", twins)
+    assert said(report, account) == ("ambiguous", "2 customers in Kashoo have the same e-mail", twins)
     assert said(report, deal)[0] == "no match"
     assert links(drive, "customer") == {}
     assert open_items(drive) == []
@@ -170,7 +170,7 @@ def test_a_deal_in_doubt_gets_nothing_and_leaves_its_twin_in_question(drive: Rou
     report = adopt(drive)
     assert said(report, first) == (
         "unfit",
-        "sent before, and its outcome is not known yet",
+        "it was sent; whether it was written is not known yet",
         (cleared["id"],),
     )
     assert said(report, second)[0] == "ambiguous"

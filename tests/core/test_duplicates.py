@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.rules.duplicates import RUNGS, Ladder, Match, fold
+from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, ITEM
+from airflow_provider_kashoo.core.rules.duplicates import Ladder, Match, fold
 from airflow_provider_kashoo.core.values.ids import Reference
 
 OURS = Reference("001000000000001AAA")
@@ -16,11 +17,11 @@ def row(ident: int, *references: Reference, **fields: str | None) -> dict:
 
 
 def customer(*rows: dict, **document: str | None) -> Match:
-    return Ladder(rows, RUNGS["customer"]).find(document, OURS)
+    return Ladder(rows, CUSTOMER).find(document, OURS)
 
 
 def item(*rows: dict, **document: str | None) -> Match:
-    return Ladder(rows, RUNGS["item"]).find(document, OURS)
+    return Ladder(rows, ITEM).find(document, OURS)
 
 
 ACME = {"name": "Acme Ltd.", "postalCode": "V6B 1A1", "email": "ap@acme.example"}
@@ -72,8 +73,8 @@ def test_an_item_is_known_by_its_code_then_by_its_name():
 
 def test_an_invoice_is_known_by_our_reference_alone():
     same = {"contact": "1", "date": "2026-03-01", "memo": "Spring"}
-    assert Ladder([row(1, **same)], RUNGS["invoice"]).find(same, OURS).kashoo_id is None
-    assert Ladder([row(1), row(2, OURS)], RUNGS["invoice"]).find({}, OURS).kashoo_id == 2
+    assert Ladder([row(1, **same)], INVOICE).find(same, OURS).kashoo_id is None
+    assert Ladder([row(1), row(2, OURS)], INVOICE).find({}, OURS).kashoo_id == 2
 
 
 @pytest.mark.parametrize(

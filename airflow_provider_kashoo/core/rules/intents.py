@@ -1,0 +1,349 @@
+"""A plan is a list of intents: each says what to do with one record, and why.
+
+Skipped and unchanged records are only counted, unless the store has to be updated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import ORDER
+from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.values.ids import Reference, operation_key
+from airflow_provider_kashoo.core.values.record import Record
+
+Document = Mapping[str, Any]
+
+
+class Action(StrEnum):
+    """What to do with a record; the values are stored, and are part of operation keys."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    FOLLOW = "follow"
+    VOID = "void"
+    LINK = "link"
+    WRITE_BACK = "write_back"
+    PARK = "park"
+    REVIEW = "review"
+    WAIT = "wait"
+    SKIP = "skip"
+    UNCHANGED = "unchanged"
+
+    @property
+    def kept_as(self) -> str:
+        """The action that the store keeps with an operation: for a parked record, which has no write yet, a create."""
+        return (Action.CREATE if self is Action.PARK else self).value
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again after no answer: an update of Salesforce by Id may."""
+        return self is Action.WRITE_BACK
+
+    @property
+    def ends_link(self) -> bool:
+        """Whether its link ends when it is confirmed."""
+        return self is Action.VOID
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it may replace a newer value by an older one if it is executed late."""
+        return self is Action.UPDATE
+
+
+OUTCOME_UNKNOWN = "it was sent; whether it was written is not known yet"
+"""Why an intent waits."""
+
+T = TypeVar("T", bound="Intent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """The common fields of all intents; by itself, an intent whose action is not decided yet.
+
+    :param reason: why, for people.
+    :param sync: name of the sync that plans it.
+    :param mapping: name of the mapping that reads the record; empty if none does.
+    :param sale: id of the sale; for anything but an invoice, the record's own id.
+    :param generation: number of the record's invoice; rises after a confirmed void.
+    :param link_version: version of the link when this was planned, or of the last ended one; 0 when there never was
+        one.
+    :param source_read: when the record was read from Salesforce (for a write-back: from the books), ISO 8601 UTC; the
+        intent is stale once a later reading was compared with its link, or written back.
+    :param kashoo_id: the record in the books, if known.
+    :param total: expected total of an invoice, minor units.
+    """
+
+    action: ClassVar[Action] = Action.SKIP
+    requests: ClassVar[int] = 0
+
+    record: Record
+    reason: str = ""
+    sync: str = "salesforce_to_kashoo"
+    mapping: str = ""
+    sale: str = ""
+    generation: int = 1
+    link_version: int = 0
+    source_read: str = ""
+    kashoo_id: int | None = None
+    currency: str | None = None
+    total: int | None = None
+
+    @classmethod
+    def of(cls: type[T], mapping: FieldMapping, sync: str, source_id: str, **more: Any) -> T:
+        """Make an undecided intent for a record that a mapping reads."""
+        record = Record(mapping.to, mapping.from_.object, source_id)
+        own: dict[str, Any] = {"sale": source_id, "mapping": mapping.name, "sync": sync}
+        return cls(record=record, **own | more)
+
+    def become(self, kind: type[T], **more: Any) -> T:
+        """Return this as another kind of intent, with that kind's own fields."""
+        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(kind) if hasattr(self, each.name)}
+        return kind(**own | more)
+
+    def parked(self, problem: Problem) -> Park:
+        """Return this as a record that should be written but cannot be."""
+        return self.become(Park, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
+
+    def asked(self, problem: Problem) -> Ask:
+        """Return this as a question for a person."""
+        return self.become(Ask, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
+
+    @property
+    def key(self) -> str:
+        """The operation's key; see :func:`~.ids.operation_key`."""
+        record = self.record
+        return operation_key(self.sync, record.object, record.id, record.part, self.action.value, self.generation)
+
+    @property
+    def write(self) -> tuple[str, int, str]:
+        """Identify this write: a new plan may have another write with the same key."""
+        return self.key, self.link_version, self.source_read
+
+    @property
+    def reference(self) -> Reference:
+        """Our reference, as the record contains it in the books."""
+        return Reference(self.record.id, self.record.part, self.generation)
+
+    @property
+    def written(self) -> Document:
+        """The fields that are written."""
+        return {}
+
+    @property
+    def date(self) -> str | None:
+        """Date of the record in the books, ``YYYY-MM-DD``; None if not known."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfDocument(Intent):
+    """An intent with the whole record as the mapping makes it; links to parents may be symbolic."""
+
+    document: Document = field(default_factory=dict)
+
+    @property
+    def date(self) -> str | None:
+        """Date in the document."""
+        return self.document.get("date")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Create(_OfDocument):
+    """Create the record in the books."""
+
+    action = Action.CREATE
+    requests = 1
+
+    @property
+    def written(self) -> Document:
+        """All of it."""
+        return self.document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(_OfDocument):
+    """Change fields of a record in the books.
+
+    :param changes: the fields that are written.
+    :param base: keyed hash of the record in the books when this was planned.
+    """
+
+    action = Action.UPDATE
+    requests = 2
+
+    changes: Document = field(default_factory=dict)
+    base: str = ""
+
+    @property
+    def written(self) -> Document:
+        """The changed fields."""
+        return self.changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Void(Intent):
+    """Remove an invoice from the books.
+
+    :param base: as in :class:`Update`.
+    """
+
+    action = Action.VOID
+    requests = 3
+
+    base: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(_OfDocument):
+    """Link a record that is in the books already; nothing is written.
+
+    :param held: its fields in the books.
+    """
+
+    action = Action.LINK
+
+    held: Document = field(default_factory=dict)
+
+    @property
+    def written(self) -> Document:
+        """The fields by which it was linked; nothing is sent."""
+        return self.held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follow(Intent):
+    """Move a link to another record or sale, because its source was merged or now belongs to another sale.
+
+    :param into: id of the record that the link moves to.
+    :param into_sale: the sale that it moves to.
+    """
+
+    action = Action.FOLLOW
+
+    into: str = ""
+    into_sale: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tell(_OfDocument):
+    """Write the state of an invoice back to Salesforce.
+
+    :param changes: the fields that are written.
+    :param settlement: status of the invoice, see :mod:`.settlement`.
+    """
+
+    action = Action.WRITE_BACK
+
+    changes: Document = field(default_factory=dict)
+    settlement: str = ""
+
+    @property
+    def written(self) -> Document:
+        """The changed fields."""
+        return self.changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Problematic(Intent):
+    """An intent with a cause, which is its reason, and a fix."""
+
+    error_class: str = ""
+    fix: str = ""
+
+    @property
+    def problem(self) -> Problem:
+        """Why it is parked, or why a person is asked."""
+        return Problem(self.error_class, self.reason, self.fix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Park(_Problematic):
+    """The record should be written but cannot be: every run reads it again."""
+
+    action = Action.PARK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(_Problematic):
+    """A person has to decide.
+
+    :param ends_waiting: whether the record's parked operation is closed, because it now waits for that person instead.
+    """
+
+    action = Action.REVIEW
+
+    ends_waiting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait(Intent):
+    """The record was sent before; what was read now can only be compared once the outcome is known."""
+
+    action = Action.WAIT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep(_OfDocument):
+    """Both sides are equal already: note when that was read, and close what was parked or asked.
+
+    :param document: for a write-back, the values read from Salesforce; empty if they were not read.
+    :param settlement: as in :class:`Tell`.
+    :param ends_waiting: whether the record's parked operation is closed.
+    """
+
+    action = Action.UNCHANGED
+
+    settlement: str = ""
+    ends_waiting: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Intent):
+    """The record must not be written any more: close what was parked or asked.
+
+    :param ends_waiting: as in :class:`Keep`.
+    """
+
+    action = Action.SKIP
+
+    ends_waiting: bool = True
+
+
+INTENTS: dict[Action, type[Intent]] = {
+    each.action: each for each in (Create, Update, Void, Link, Follow, Tell, Park, Ask, Wait, Keep, Release)
+}
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK})
+
+_ACTION_ORDER = {
+    Action.FOLLOW: -1,
+    Action.LINK: 0,
+    Action.CREATE: 1,
+    Action.REVIEW: 2,
+    Action.UPDATE: 3,
+    Action.WRITE_BACK: 4,
+    Action.VOID: 10,
+}
+"""A question about a record comes before its update, which changes the link and would make the question stale.
+
+Voids come last: records that wait for one are parked by then, so that a crash in between loses nothing.
+"""
+
+
+def in_order(intents: Iterable[Intent]) -> list[Intent]:
+    """Sort intents in the order of applying: parents first, then by action, the biggest invoices first, then by id."""
+    return sorted(
+        intents,
+        key=lambda each: (
+            ORDER.get(each.record.kind, len(ORDER)),
+            _ACTION_ORDER.get(each.action, 9),
+            -(each.total or 0),
+            each.record.id,
+            each.record.part,
+        ),
+    )

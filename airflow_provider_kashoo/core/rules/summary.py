@@ -1,0 +1,107 @@
+"""The summary of a plan that a person reads before approving it, and the digest that identifies the approved plan."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from airflow_provider_kashoo.core.kinds import ORDER, is_billed
+from airflow_provider_kashoo.core.rules.intents import Action, Intent
+from airflow_provider_kashoo.core.values.ids import canonical, digest
+from airflow_provider_kashoo.core.values.money import format_minor
+
+EXPLAINED = frozenset({Action.SKIP, Action.WAIT, Action.PARK, Action.REVIEW})
+"""Actions whose reasons are shown and counted."""
+
+
+class Counts:
+    """Counts of skipped and unchanged records, by kind, action and reason."""
+
+    def __init__(self) -> None:
+        self.of: Counter[tuple[str, Action, str]] = Counter()
+
+    def note(self, kind: str, action: Action, reason: str) -> None:
+        """Count one record."""
+        self.of[kind, action, reason] += 1
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """The summary of a plan.
+
+    :param digest: SHA-256 over all intents in order and all other fields of this summary.
+    :param actions: kind -> action -> records.
+    :param totals: ISO code -> minor units of the invoices to be created.
+    :param reasons: why records are skipped, wait, are parked or need review -> how many.
+    :param requests: requests that applying needs, which count against the request limit.
+    :param seconds: shortest time that this takes within the request limit.
+    :param notes: windows, first runs, anything unusual.
+    :param org_id: Salesforce org the plan was made for.
+    :param business_id: Kashoo business the plan was made for.
+    :param searched_books: whether all of the books were searched, because the store did not know them yet.
+    """
+
+    digest: str = ""
+    actions: dict[str, dict[str, int]] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    org_id: str = ""
+    business_id: str = ""
+    searched_books: bool = False
+
+
+def digest_of(intents: Iterable[Intent], summary: PlanSummary) -> str:
+    """Compute the digest of a plan, over every intent that apply executes, in order, and all that a person is shown."""
+    rows = (canonical({"action": each.action, **asdict(each)}) for each in intents)
+    return digest(chain(rows, [canonical(asdict(replace(summary, digest="")))]))
+
+
+def summarise(
+    intents: list[Intent], counts: Counts, *, seconds_for: Callable[[int], float], notes: list[str], **more: Any
+) -> PlanSummary:
+    """Count a plan.
+
+    :param counts: skipped and unchanged records.
+    :param seconds_for: the budget's function from a number of requests to seconds.
+    :param more: further fields of the summary.
+    """
+    actions: dict[str, Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    seen = Counter((each.record.kind, each.action, each.reason) for each in intents) + counts.of
+    for (kind, action, reason), count in seen.items():
+        actions[kind][action.value] += count
+        if action in EXPLAINED:
+            reasons[f"{action.value}: {reason}"] += count
+    for each in intents:
+        if is_billed(each.record.kind) and each.action is Action.CREATE and each.currency:
+            totals[each.currency] += each.total or 0
+    requests = sum(each.requests for each in intents)
+    kinds = sorted(actions, key=lambda kind: ORDER.get(kind, len(ORDER)))
+    summary = PlanSummary(
+        actions={kind: dict(sorted(actions[kind].items())) for kind in kinds},
+        totals=dict(totals),
+        reasons=dict(reasons),
+        requests=requests,
+        seconds=seconds_for(requests),
+        notes=notes,
+        **more,
+    )
+    return replace(summary, digest=digest_of(intents, summary))
+
+
+def as_text(summary: PlanSummary) -> str:
+    """Format a summary for people: actions, amounts, what is left out and why, and how long it will take."""
+    lines = [f"digest {summary.digest[:12]}"]
+    for kind, actions in summary.actions.items():
+        lines.append(f"  {kind}: " + ", ".join(f"{count} {action}" for action, count in sorted(actions.items())))
+    lines += [f"  to be invoiced: {format_minor(total, code)}" for code, total in sorted(summary.totals.items())]
+    lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
+    lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s within the request limit")
+    return "\n".join(lines + [f"  {note}" for note in summary.notes])

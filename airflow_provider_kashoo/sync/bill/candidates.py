@@ -1,0 +1,166 @@
+"""Which records are to be billed, which are not, and why. The books are not read for this.
+
+One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
+from airflow_provider_kashoo.core.rules import diff
+from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
+from airflow_provider_kashoo.core.rules.totals import expected_total
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.bill.facts import Facts
+from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
+from airflow_provider_kashoo.sync.bill.sales import Sales
+from airflow_provider_kashoo.sync.read.staged import load_lines, load_records
+from airflow_provider_kashoo.sync.run.deltas import gone
+
+NOT_READABLE = Problem(
+    "not_readable",
+    "Salesforce no longer shows this record, which was waiting to be billed",
+    "Give the Salesforce user access to it. If it was deleted for good, there is nothing to do.",
+)
+
+Made = list[tuple[Mapping, Transformed]]
+
+
+@dataclass
+class Candidate:
+    """A deal that is to be billed, not yet compared with the books.
+
+    :param at_rest: it is linked and nothing that is mapped changed: its customer and items are not needed.
+    """
+
+    intent: Intent
+    document: Document
+    link: Link | None
+    at_rest: bool = False
+
+
+@dataclass
+class Considered:
+    """The staged records, sorted by what is to be done with them.
+
+    :param unfit: those that are to be billed but cannot be.
+    :param intents: what is already decided about other records.
+    :param left_out: linked records that are no longer to be billed.
+    :param billed_elsewhere: (intent, sale) of each record whose sale another record bills.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    unfit: list[Park] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    billed_elsewhere: list[tuple[Intent, str]] = field(default_factory=list)
+
+    def leave_out(
+        self, facts: Facts, intent: Intent, link: Link | None, unmet: str = "", *, vanished: bool = False
+    ) -> None:
+        """Note a record that is not to be billed.
+
+        :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
+        """
+        if link is not None:
+            self.left_out.append(LeftOut(intent, link, unmet, vanished))
+        elif facts.is_open(intent):
+            self.intents.append(facts.wait(intent))
+        else:
+            reason = f"not {unmet}" if unmet else "deleted in Salesforce"
+            self.intents.append(intent.become(Release, reason=reason))
+
+
+def consider(facts: Facts) -> Considered:
+    """Sort everything that is staged."""
+    result = Considered()
+    made: Made = []
+    for mapping in facts.sync.mappings_to(INVOICE.name):
+        frame = load_records(facts.sync, mapping.from_.object)
+        if frame is not None:
+            lines = load_lines(facts.sync, mapping.from_.object)
+            made.append((mapping, transform(mapping, frame, lines, facts.sync.surroundings)))
+        _consider_deleted(facts, mapping, result)
+    _bill_once(made)
+    sold = {ident: each.sales[ident] for _, each in made for ident in each.documents}
+    unfit = {ident: each.sales[ident] for _, each in made for ident in each.problems}
+    excluded = {ident for _, each in made for ident in each.excluded}
+    sales = Sales(facts, sold, unfit, excluded)
+    for mapping, each in made:
+        _consider_mapping(facts, mapping, each, sales, {*sold, *unfit}, result)
+    planned = [*sales.moves, *result.unfit, *result.intents]
+    leaving = plan_leaving(facts, {*sold, *unfit}, result.left_out, result.billed_elsewhere, planned)
+    result.intents = [*sales.moves, *result.intents, *leaving]
+    _keep_within_limit(facts, result)
+    return result
+
+
+def _consider_mapping(
+    facts: Facts, mapping: Mapping, made: Transformed, sales: Sales, to_bill: set[str], result: Considered
+) -> None:
+    """Sort the records of one mapping.
+
+    :param to_bill: ids of records that some mapping bills: it does not matter that another one excludes them.
+    """
+    for source_id, why in made.excluded.items():
+        if source_id not in to_bill:
+            result.leave_out(facts, facts.intent(mapping, source_id), sales.link(source_id), why)
+    result.unfit += [facts.intent(mapping, ident).parked(problem) for ident, problem in made.problems.items()]
+    for source_id, document in made.documents.items():
+        begun = facts.intent(mapping, source_id)
+        intent = replace(begun, sale=made.sales[source_id], currency=document["currency"])
+        if other := sales.claim(intent):
+            result.billed_elsewhere.append((other, made.sales[source_id]))
+            continue
+        link = sales.link(source_id)
+        intent = replace(intent, sale=link.sale_id) if link else intent
+        resolved = facts.codes.resolve(document)
+        if isinstance(resolved, Problem):
+            result.unfit.append(intent.parked(resolved))
+            continue
+        at_rest = link is not None and not diff.changed_fields(resolved, link.fields, facts.sync.store.hashes)
+        intent = replace(intent, total=expected_total(resolved, facts.codes.rates))
+        result.candidates.append(Candidate(intent, resolved, link, at_rest))
+
+
+def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> None:
+    vanished = gone(facts.deltas.get(mapping.from_.object))
+    own = facts.sync.store.links.of_sources(mapping.to, vanished)
+    known = {*own, *facts.open_of(mapping.to)}
+    for ident in sorted(vanished.keys() & {*known, *facts.parked[mapping.to]}):
+        intent = facts.intent(mapping, ident)
+        if vanished[ident] and ident not in known:
+            # Parked records are read in every run: no window would show that it can be read again.
+            result.unfit.append(intent.parked(NOT_READABLE))
+        else:
+            result.leave_out(facts, intent, own.get(ident), vanished=vanished[ident])
+
+
+def _keep_within_limit(facts: Facts, result: Considered) -> None:
+    """Leave out what exceeds a test batch."""
+    limit = facts.sync.run.limit
+    if limit is None:
+        return
+    reason = f"outside the test batch of {limit}"
+    result.intents += [each.intent.become(Release, reason=reason) for each in result.candidates[limit:]]
+    del result.candidates[limit:]
+
+
+def _bill_once(made: Iterable[tuple[Mapping, Transformed]]) -> None:
+    """Park what several mappings would bill: each would overwrite the invoice of the other."""
+    billing: dict[str, list[str]] = {}
+    for mapping, result in made:
+        for ident in result.documents:
+            billing.setdefault(ident, []).append(mapping.name)
+    for ident, names in billing.items():
+        if len(names) > 1:
+            cause = f"the mappings {' and '.join(names)} would both bill this record"
+            problem = Problem("billed_by_two_mappings", cause, "Change their `when` so that only one of them meets it.")
+            for _, result in made:
+                if result.documents.pop(ident, None) is not None:
+                    result.problems[ident] = problem

@@ -1,0 +1,108 @@
+"""What every pass of a plan reads: collected once, changed by none of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Intent, Link, Park, Wait
+from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.values.parents import Parent
+from airflow_provider_kashoo.sync.read.codes import Codes
+from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged, earliest_read
+from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.run.waits import Reads
+
+IN_DOUBT = Problem("in_doubt", OUTCOME_UNKNOWN, "")
+PLANNED_AGAIN = "Nothing to do: the next run plans it again."
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one plan of ``salesforce_to_kashoo``.
+
+    :param reads: reads single records of the books, each once.
+    :param codes: accounts and taxes of the books.
+    :param deltas: Salesforce object -> what its extract brought.
+    :param read_at: when the first of them was asked for, ISO 8601 UTC.
+    :param open: (kind, source id) of records that were sent, with an outcome that is not known yet.
+    :param parked: kind -> source ids of parked records, which every run reads again.
+    :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
+    """
+
+    sync: Sync
+    reads: Reads
+    codes: Codes
+    deltas: dict[str, Delta]
+    read_at: str
+    open: set[tuple[str, str]]
+    parked: dict[str, set[str]]
+    ended: dict[str, dict[tuple[str, int], int]]
+
+    @classmethod
+    def of(cls, sync: Sync, reads: Reads) -> Facts:
+        """Collect them."""
+        journal, deltas = sync.store.journal, all_staged(sync.files)
+        parked: dict[str, set[str]] = defaultdict(set)
+        for row in journal.unsettled(State.PARKED, State.RETRY):
+            parked[row["target"]].add(row["source_id"])
+        return cls(
+            sync=sync,
+            reads=reads,
+            codes=Codes.staged(sync),
+            deltas=deltas,
+            read_at=earliest_read(deltas.values()),
+            open=journal.open_records(),
+            parked=parked,
+            ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
+        )
+
+    def intent(self, mapping: Mapping, source_id: str) -> Intent:
+        """Begin the intent of a record that a mapping reads."""
+        return Intent.of(mapping, self.sync.name, source_id, source_read=self.read_at)
+
+    def is_open(self, intent: Intent) -> bool:
+        """Say whether its record was sent and the outcome is not known yet."""
+        return intent.record.named in self.open
+
+    def open_of(self, kind: str) -> set[str]:
+        """List the source ids of one kind that are :attr:`open`."""
+        return {ident for each, ident in self.open if each == kind}
+
+    def wait(self, intent: Intent) -> Wait:
+        """Let a record wait until the outcome of its write is known."""
+        return intent.become(Wait, reason=OUTCOME_UNKNOWN)
+
+    def ended_version(self, kind: str, sale: str, part: int = 1) -> int:
+        """Give the version at which the last link of a sale ended; its next link continues from there."""
+        return self.ended[kind].get((sale, part), 0)
+
+
+@dataclass
+class Pass:
+    """What one pass of a plan hands to the next ones.
+
+    :param intents: what it decided.
+    :param linked: parent -> Kashoo id, of those that are linked.
+    :param found: the same of those that were found in the books and will be linked.
+    :param unfit: parent -> why nothing that needs it can be written.
+    """
+
+    intents: list[Intent] = field(default_factory=list)
+    linked: dict[Parent, int] = field(default_factory=dict)
+    found: dict[Parent, int] = field(default_factory=dict)
+    unfit: dict[Parent, Problem] = field(default_factory=dict)
+
+    def add(self, intents: list[Intent]) -> None:
+        """Add what was decided about a record; nothing that needs one that is parked or waits can be written."""
+        self.intents += intents
+        for each in intents:
+            if isinstance(each, Park):
+                self.unfit[each.record.named] = each.problem
+            elif isinstance(each, Wait):
+                self.unfit[each.record.named] = IN_DOUBT
+            elif isinstance(each, Link):
+                self.found[each.record.named] = each.kashoo_id or 0

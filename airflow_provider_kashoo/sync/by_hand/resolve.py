@@ -1,0 +1,87 @@
+"""Close a write in doubt with what a person found in Kashoo."""
+
+from __future__ import annotations
+
+from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.operations import Event, State
+from airflow_provider_kashoo.core.rules.questions import total_differs
+from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.write.look_up import Operation, reference_of
+
+HIGHEST_ID = 1 << 31
+"""Beyond this no database of ours counts operations."""
+
+NOT_BY_HAND = {
+    Action.VOID: ("void", "Nothing to do: the next run looks it up."),
+    Action.WRITE_BACK: ("write-back", "Nothing to do: the next run writes it to Salesforce again."),
+}
+"""Actions that the next run closes without a person -> name, and what to do."""
+
+
+def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
+    """Close an operation in doubt with what a person found in Kashoo.
+
+    :param kashoo_id: the record it made; None when it made none.
+    :returns: the new state.
+    :raises ConfigurationError: for an unknown id, an operation that is not in doubt or not closed by hand, or a record
+        that is not in the books or cannot be the one that was written.
+    """
+    operation = sync.store.journal.operation(ident) if 0 < ident < HIGHEST_ID else None
+    if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
+        state = "unknown" if operation is None else operation["state"]
+        raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
+    if operation["action"] in NOT_BY_HAND:
+        name, remedy = NOT_BY_HAND[operation["action"]]
+        raise ConfigurationError(f"Operation {ident} is a {name}. It is not resolved by hand.", remedy=remedy)
+    if operation["state"] == State.SENT and operation["deadline"] > sync.store.now():
+        raise ConfigurationError(
+            f"Operation {ident} was sent just now.", remedy="Wait a minute for its answer, then try again."
+        )
+    event, review = Event.ABSENT, None
+    if kashoo_id is not None:
+        event, found = Event.FOUND, _found(sync, operation, kashoo_id)
+        review = total_differs(operation["target"], operation["expected_total"], found.total)
+    if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id, review):
+        raise ConfigurationError(
+            f"Another process closed operation {ident} meanwhile.", remedy="See: airflow kashoo status"
+        )
+    return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value
+
+
+def _found(sync: Sync, operation: Operation, kashoo_id: int) -> Entry:
+    """Read the record that an operation is said to have written; refuse one that cannot be it."""
+    target = operation["target"]
+    if operation["action"] == Action.UPDATE and kashoo_id != operation["kashoo_id"]:
+        raise ConfigurationError(
+            f"Operation {operation['id']} updated Kashoo's {target} {operation['kashoo_id']}, not {kashoo_id}.",
+            remedy=f"Give --found {operation['kashoo_id']} if it has the new values, or --absent if not.",
+        )
+    found = sync.kashoo.read(target, kashoo_id)
+    if found is None or found.removed:
+        raise ConfigurationError(
+            f"Kashoo has no {target} {kashoo_id}{'' if found is None else ' any more'}.",
+            remedy="Copy the id from the address of the record's page in Kashoo, or give --absent.",
+        )
+    if other := _owner(sync, operation, found):
+        raise ConfigurationError(
+            f"Kashoo's {target} {kashoo_id} belongs to {other}.", remedy="Give the id of another one, or --absent."
+        )
+    return found
+
+
+def _owner(sync: Sync, operation: Operation, found: Entry) -> str:
+    """Name the other record that a record of the books belongs to; empty if it may be the operation's."""
+    target, ident = operation["target"], found.id
+    if is_billed(target):
+        link = sync.store.links.of_kashoo(target, [ident]).get(ident)
+        if link and link.sale_id != operation["sale_id"]:
+            return f"{link.source_object} {link.source_id}"
+        if not link and ident in sync.store.links.linked_ids(target):
+            return "a sale of another Salesforce org"
+    marks = found.references
+    if operation["action"] == Action.CREATE and marks and reference_of(operation) not in marks:
+        return f"{marks[0]}, the reference that it carries"
+    return ""

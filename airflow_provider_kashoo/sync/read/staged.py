@@ -1,0 +1,131 @@
+"""The parts that an extract of Salesforce stages, and the plan loads.
+
+The extract of ``Object`` names them ``records.<Object>.<Other>.<part>`` and ``lines.<Object>.<part>``, and lists them
+in its ``delta.<Object>``. Exactly those are loaded: parts of an abandoned try are ignored, and a missing file is an
+error, so that neither is mistaken for *nothing changed*.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
+from airflow_provider_kashoo.sync.read import columns
+from airflow_provider_kashoo.sync.read.bulk import Job, Query, in_bulk, start
+from airflow_provider_kashoo.sync.read.columns import Part
+from airflow_provider_kashoo.sync.run.deltas import all_staged, staged
+from airflow_provider_kashoo.sync.run.staging import Staging, clear
+from airflow_provider_kashoo.sync.run.sync import Sync
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """Stages what readers yield, and passes it on.
+
+    :param sobject: the object whose extract this is.
+    """
+
+    def __init__(self, files: Staging, sobject: str) -> None:
+        self._files, self._sobject = files, sobject
+        self.rows: dict[str, int] = {}
+        """Staged part -> rows in it, as the delta lists them."""
+
+    def keep(self, read: Iterable[Part]) -> Iterator[Part]:
+        """Stage parts as they are read; a later try reads them again, under other names."""
+        this_try = uuid.uuid4().hex[:8]
+        for number, (name, table) in enumerate(read, start=1):
+            yield name, self._write(f"{self._prefix(name)}.rest-{this_try}-{number:05d}", table)
+
+    def keep_job(self, client: SalesforceClient, query: Query) -> Iterator[Part]:
+        """Read in bulk and stage each part, with how far the job was read; parts of an earlier try come first.
+
+        :raises ConfigurationError: when the job failed; the next try makes another.
+        :raises UnreachableError: when counts do not agree; the next try reads again.
+        """
+        prefix = self._prefix(query.name)
+        job = self._job(client, query, prefix)
+        for number in range(1, job.parts + 1):
+            part = f"{prefix}.bulk{number:05d}"
+            if (table := self._files.read_table(part)) is not None:
+                self.rows[part] = table.num_rows
+                yield query.name, table
+        if job.complete:
+            return
+        try:
+            for name, table in in_bulk(client, query, job):
+                self._write(f"{prefix}.bulk{job.parts:05d}", table)
+                self._files.write_json(f"bulk.{prefix}", asdict(job))
+                yield name, table
+        except (ConfigurationError, UnreachableError) as error:
+            if job.complete or isinstance(error, ConfigurationError):
+                self._files.remove(f"bulk.{prefix}.json")
+            raise
+
+    def _job(self, client: SalesforceClient, query: Query, prefix: str) -> Job:
+        kept = self._files.read_json(f"bulk.{prefix}")
+        if kept and kept["text"] == query.text and len(self._files.names(f"{prefix}.bulk")) >= kept["parts"]:
+            log.info("Bulk job %s: %d records were read before, reading the rest", kept["job"], kept["records"])
+            return Job(**kept)
+        self._files.remove(f"{prefix}.bulk")
+        job = start(client, query)
+        self._files.write_json(f"bulk.{prefix}", asdict(job))
+        return job
+
+    def _prefix(self, name: str) -> str:
+        kind, *of = name.split(".")
+        return ".".join([kind, self._sobject, *of])
+
+    def _write(self, part: str, table: pa.Table) -> pa.Table:
+        self._files.write_table(part, table)
+        self.rows[part] = table.num_rows
+        return table
+
+
+def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
+    """Load every staged record of an object, whichever extract read it, without deleted ones."""
+    tables = [_living(table) for table in _staged(sync, "records.", sobject, "Id")]
+    return columns.to_frame(tables) if tables else None
+
+
+def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
+    """Load the staged lines of an object, each with the id of its ``parent``."""
+    tables = list(_staged(sync, f"lines.{sobject}.", sobject, "parent"))
+    # A bulk job gives lines in any order (evidenced): sorted, the order alone changes no invoice.
+    return columns.to_frame(tables).sort_values("Id", kind="stable", ignore_index=True) if tables else None
+
+
+def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:
+    """Load staged parts without records that changed during a bulk read: a later window shows those whole."""
+    delta = staged(sync.files, sobject)
+    later = delta.later if delta else []
+    for name, count in sorted(_listed(sync, prefix, sobject)):
+        table = sync.files.read_table(name)
+        if table is None or table.num_rows != count:
+            raise ConfigurationError(
+                f"Files that the extract of {name.split('.')[1]} staged are missing.", remedy=clear("that extracts it")
+            )
+        if later and name.split(".")[-1].startswith("bulk"):
+            table = table.filter(pc.invert(pc.is_in(table[column], pa.array(later))))
+        yield table
+
+
+def _listed(sync: Sync, prefix: str, sobject: str) -> Iterator[tuple[str, int]]:
+    for delta in all_staged(sync.files).values():
+        for name, count in delta.parts.items():
+            if name.startswith(prefix) and (prefix != "records." or name.split(".")[2] == sobject):
+                yield name, count
+
+
+def _living(table: pa.Table) -> pa.Table:
+    if "IsDeleted" not in table.column_names:
+        return table
+    return table.filter(pc.invert(table["IsDeleted"])).drop_columns(["IsDeleted"])

@@ -1,0 +1,229 @@
+"""Execute a plan, intent by intent; each write is journalled before it is sent.
+
+It may be run again at any point: an intent whose record was written meanwhile is stale and is not sent, one whose
+outcome is not known is not sent again, one that was turned away is sent again. How a write is sent, and what its answer
+means, is up to the writer of each channel: :mod:`.kashoo`, :mod:`.fields`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from airflow_provider_kashoo.core.errors import Problem, StoppedError
+from airflow_provider_kashoo.core.rules.intents import (
+    WRITES,
+    Action,
+    Ask,
+    Follow,
+    Intent,
+    Keep,
+    Link,
+    Park,
+    Release,
+    Wait,
+)
+from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.questions import (
+    CLOSED_BY_SKIPPED,
+    CLOSED_BY_UNCHANGED,
+    NO_LONGER_BILLABLE,
+    OF_BILLABLE,
+)
+from airflow_provider_kashoo.store.journal import Done, Sent
+from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
+from airflow_provider_kashoo.sync.run.sync import Sync
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""How often a run sends a write that the other side turns away for the moment, before it is parked."""
+
+BACKOFF_SECONDS = 2.0
+"""The pause before the second try; it doubles."""
+
+PROGRESS = 25
+"""Writes between two lines of the log."""
+
+
+class Writer:
+    """What a channel does in its own way; one that links nothing leaves out what belongs to links.
+
+    :cvar most: how many intents it sends together.
+    """
+
+    most = 1
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._sync = engine, engine.sync
+
+    def begin(self, intents: Sequence[Intent]) -> None:
+        """Look up what the intents of a plan need."""
+
+    def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:
+        """Note when records that need no write were read; return the writes of those that changed since the plan."""
+        raise NotImplementedError
+
+    def is_overtaken(self, asked: Ask) -> bool:  # noqa: ARG002
+        """Say whether a question is out of date, because a link changed."""
+        return False
+
+    def link(self, intent: Link) -> str:
+        """Link a record that is in the books; give the outcome."""
+        raise NotImplementedError
+
+    def follow(self, intent: Follow) -> str:
+        """Move a link to another record or sale; give the outcome."""
+        raise NotImplementedError
+
+    def send(self, intents: list[Intent]) -> Iterable[str]:
+        """Send them; give the outcome of each."""
+        raise NotImplementedError
+
+
+class Engine:
+    """Executes the plan of one run.
+
+    :param writer: makes the writer of the channel that the plan is for.
+    :param stopping: asked before each intent; True ends the step there.
+    :param sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        sync: Sync,
+        writer: Callable[[Engine], Writer],
+        stopping: Callable[[], bool] = lambda: False,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.sync, self._stopping, self._sleep = sync, stopping, sleep
+        self.lease = uuid.uuid4().hex
+        self.counts: Counter[str] = Counter()
+        self._writer = writer(self)
+        self._done: set[Done] = set()
+        self._overtaken: set[Done] = set()
+        self._parked: set[tuple[str, str]] = set()
+        self._wanted: set[tuple[str, str]] = set()
+        self._asked: dict[tuple[str, str], set[str]] = {}
+
+    def run(self, intents: Sequence[Intent]) -> dict[str, int]:
+        """Execute every intent, in order.
+
+        :returns: outcome -> records.
+        :raises BudgetSpent: when the budget needs a longer wait; nothing is lost, run it again after that.
+        :raises UnreachableError: when the other side stopped answering.
+        :raises ConfigurationError: when the user may not write.
+        :raises StoppedError: when it was asked to stop.
+        """
+        self._prepare(intents)
+        batch: list[Intent] = []
+        for intent in intents:
+            if self._stopping():
+                raise StoppedError
+            if intent.action not in WRITES:
+                self.counts[self._store(intent)] += 1
+            elif intent.write in self._done:
+                self.counts["done before"] += 1
+            else:
+                batch.append(intent)
+            if self._writer.most == 1:  # otherwise all that sends nothing comes first
+                self._send(batch)
+                batch = []
+        for start in range(0, len(batch), self._writer.most):
+            if self._stopping():
+                raise StoppedError
+            self._send(batch[start : start + self._writer.most])
+        return {outcome: count for outcome, count in self.counts.items() if count}
+
+    def journal(self, intent: Intent, contact_id: int | None = None) -> Sent:
+        """Journal that an intent is about to be sent; see :meth:`.Journal.send`."""
+        hashes = self.sync.store.hashes
+        return self.sync.store.journal.send(
+            intent,
+            run_id=self.sync.run.run_id,
+            lease=self.lease,
+            deadline_seconds=self.sync.settings.send_deadline,
+            payload_hash=hashes.of(intent.written),
+            fields=hashes.fields(intent.written),
+            contact_id=contact_id,
+        )
+
+    def pause(self, attempt: int) -> None:
+        """Wait before the next try of what was turned away."""
+        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+
+    def park(self, intent: Intent, problem: Problem) -> str:
+        """Park an intent that cannot be sent, with its cause and fix; give the outcome."""
+        kept = self.sync.store.waiting.park_unless_newer(intent, problem, self.sync.run.run_id)
+        return "parked" if kept else "stale"
+
+    def stale(self, intent: Intent, problem: Problem = CHANGED_MEANWHILE) -> str:
+        """Park an intent that is out of date, so that the next run reads its record whatever its window is."""
+        self.park(intent, problem)
+        return "stale"
+
+    def close_questions(self, intent: Intent, answered: frozenset[str]) -> None:
+        """Close what was asked of a record, unless this plan asks it again."""
+        if found := answered & self._asked.get(intent.record.named, set()):
+            self.sync.store.reviews.close(intent.record.kind, intent.record.id, found)
+
+    def _prepare(self, intents: Sequence[Intent]) -> None:
+        """Read from the store what was done before, what is parked, and what was asked."""
+        store = self.sync.store
+        self._done = store.journal.done_by(self.sync.run.run_id)
+        self._parked = store.journal.open_records(State.PARKED, State.RETRY)
+        self._wanted = {each.record.named for each in intents if each.action in WRITES | {Action.PARK}}
+        for item in store.reviews.all_open():
+            self._asked.setdefault((item["target"], item["source_id"]), set()).add(item["error_class"])
+        asked = [each for each in intents if isinstance(each, Ask)]
+        for each in asked:
+            self._asked.get(each.record.named, set()).discard(each.error_class)
+        self._writer.begin(intents)
+        self._overtaken = self._writer.mark_read([each for each in intents if isinstance(each, Keep)], asked)
+
+    def _send(self, batch: list[Intent]) -> None:
+        for outcome in self._writer.send(batch) if batch else ():
+            self.counts[outcome] += 1
+            if sum(self.counts.values()) % PROGRESS == 0:
+                log.info("So far: %s", dict(self.counts))
+
+    def _store(self, intent: Intent) -> str:
+        """Execute an intent that sends nothing; give the outcome."""
+        match intent:
+            case Link():
+                return self._writer.link(intent)
+            case Follow():
+                return self._writer.follow(intent)
+            case Park():
+                return self.park(intent, intent.problem)
+            case Ask():
+                return self._ask(intent)
+            case Wait():
+                self.sync.store.waiting.wait(intent, self.sync.run.run_id)
+            case Keep() | Release():
+                return self._rest(intent)
+        return intent.action.value
+
+    def _ask(self, intent: Ask) -> str:
+        if self._writer.is_overtaken(intent):
+            return "stale"
+        self.sync.store.reviews.open(intent, intent.problem, self.sync.run.run_id)
+        if intent.error_class in OF_BILLABLE:
+            self.close_questions(intent, frozenset({NO_LONGER_BILLABLE.error_class}))
+        if intent.record.named not in self._wanted:
+            self._end_waiting(intent)
+        return intent.action.value
+
+    def _rest(self, intent: Keep | Release) -> str:
+        if intent.write in self._overtaken:
+            return "stale"
+        self._end_waiting(intent)
+        self.close_questions(intent, CLOSED_BY_UNCHANGED if isinstance(intent, Keep) else CLOSED_BY_SKIPPED)
+        return intent.action.value
+
+    def _end_waiting(self, intent: Ask | Keep | Release) -> None:
+        if intent.ends_waiting and intent.record.named in self._parked:
+            self.sync.store.waiting.close(intent)
