@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,9 +137,9 @@ def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def fixed_weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """As ``start``, on a Wednesday: weeks begin only when a test says so."""
-    from rounds import in_step
+    from rounds import WEDNESDAY, in_step
 
-    with in_step(tmp_path_factory.mktemp("start"), datetime(2026, 3, 4, 12, tzinfo=UTC)) as start:
+    with in_step(tmp_path_factory.mktemp("start"), WEDNESDAY) as start:
         yield start
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from inprocess import in_process
 from records import (
     add_account,
     add_deal,
@@ -133,7 +134,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rounds, dict[str, str], list[str]]]:
-    with Sandbox(dataset="empty", serve=False) as box:
+    with in_process() as box:
         drive = Rounds(box, tmp_path_factory.mktemp("poison"))
         mapping = drive.mappings / "invoice_from_opportunity.yaml"
         lines, single = mapping.read_text("utf-8").split("single_line:")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from driver import LOOK_UP_AFTER, SOURCES
-from inprocess import InProcessDriver
+from inprocess import InProcessDriver, in_process
 from records import books_rows
 
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -248,7 +248,7 @@ EXPECTED: dict[str, dict[str, Any]] = {}
 
 def reference(folder: Path, deals: int) -> None:
     """Run without a crash, and keep what both directions end in."""
-    with Sandbox(serve=False) as box:
+    with in_process("demo") as box:
         small(box, deals)
         driver = InProcessDriver(box, folder)
         driver.run()
@@ -265,7 +265,7 @@ def crash_all(root: Path, deals: int, every: int = 1, *, twice: bool = False) ->
     for folder in folders:
         folder.mkdir()
     reference(folders[0], deals)
-    with Sandbox(serve=False) as box:
+    with in_process("demo") as box:
         small(box, deals)
         driver = InProcessDriver(box, folders[1])
         boundaries = Boundaries(driver, every, twice=twice)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from driver import BEGINNING, LOOK_UP_AFTER, up_to_approval
-from inprocess import InProcessDriver
+from inprocess import InProcessDriver, in_process
 from records import add_account, add_deal, books_rows, invoices_of, writes
 from sqlalchemy import URL
 from threads import at_once
@@ -65,7 +65,7 @@ class InStep(Engine):
 def box() -> Iterator[Sandbox]:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
-    with Sandbox(serve=False, dataset="empty") as box:
+    with in_process() as box:
         yield box
     sys.setswitchinterval(interval)
 

@@ -19,12 +19,11 @@ import pytest
 from driver import BEGINNING
 from hypothesis import given
 from hypothesis import strategies as st
-from inprocess import InProcessDriver
+from inprocess import InProcessDriver, in_process
 from records import add_account, add_deal, add_line, add_order
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.window import Window
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.read import dirty
 
 HERE = Path(__file__).parent
@@ -69,7 +68,7 @@ def refused(texts: Sequence[str]) -> dict[str, str]:
 def sent(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """What arrived at the sandbox while both syncs read every object and relation of the shipped mappings."""
     texts: set[str] = set()
-    with Sandbox(dataset="empty", serve=False) as box:
+    with in_process() as box:
         box.apps["salesforce"] = recording(box.apps["salesforce"], texts)
         account = add_account(box, email="ap@acme.example")
         deal = add_deal(box, account)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from driver import SOURCES
+from inprocess import in_process
 from records import add_account, add_deal, add_line, books_rows
 from rounds import Killed, Rounds, billed_once, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.read import records
 from airflow_provider_kashoo.sync.read import salesforce as salesforce_delta
@@ -29,8 +29,8 @@ def read(sync: Sync) -> None:
 
 def test_two_companies_with_one_schedule_do_not_meet(tmp_path: Path) -> None:
     with (
-        Sandbox(dataset="empty", serve=False) as one,
-        Sandbox(dataset="empty", serve=False, seed=2) as two,
+        in_process() as one,
+        in_process(seed=2) as two,
     ):
         drives = [Rounds(box, tmp_path) for box in (one, two)]  # one store and one staging folder
         deals = [add_deal(box, add_account(box), amount) for box, amount in ((one, "250.00"), (two, "300.00"))]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, up_to_approval
-from inprocess import InProcessDriver
+from inprocess import InProcessDriver, in_process
 from postgres import Postgres
 from records import add_account, add_deal, add_line, books_rows, edit, invoice_of, invoices_of, writes
 from sqlalchemy import URL
@@ -41,7 +41,7 @@ class StoreDriver(InProcessDriver):
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    with Sandbox(serve=False, dataset="empty") as box:
+    with in_process() as box:
         yield box
 
 

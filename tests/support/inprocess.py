@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import requests
 from driver import Driver
 from sqlalchemy import URL, make_url
 
 from airflow_provider_kashoo.clients.transport import MeteredAdapter, Unlimited
+from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.inprocess import InProcessAdapter
-from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.sandbox.server import AGE, Sandbox
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
+
+WEDNESDAY = datetime(2026, 3, 4, 12, tzinfo=UTC)
+"""Weekly work begins with the week: no test may depend on the day on which it runs."""
+
+
+def in_process(dataset: str = "empty", **more: Any) -> Sandbox:
+    """Open a sandbox without sockets, whose clock goes on from a Wednesday."""
+    box = Sandbox(dataset=dataset, serve=False, clock=Clock(WEDNESDAY - AGE), **more)
+    box.clock.advance(AGE.total_seconds())
+    return box
 
 
 class Adapter(MeteredAdapter, InProcessAdapter):

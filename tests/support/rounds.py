@@ -16,7 +16,7 @@ from typing import Any
 import driver as driver_module
 import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
-from inprocess import InProcessDriver
+from inprocess import WEDNESDAY, InProcessDriver
 from postgres import TEMPLATE, Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, today, writes
 
@@ -162,7 +162,7 @@ class Start:
 @contextmanager
 def in_step(folder: Path, now: datetime | None = None, postgres: Postgres | None = None) -> Iterator[Start]:
     """Open a sandbox for a :class:`Start`; given a moment, its clock begins there and moves only when told to."""
-    clock = Clock(now, source=lambda: 0.0) if now else None
+    clock = Clock(now, source=lambda: 0.0) if now else Clock(WEDNESDAY)
     with Sandbox(dataset="empty", serve=False, clock=clock) as box:
         yield Start(box, folder, postgres)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inprocess import in_process
 from rounds import Rounds
 
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -14,7 +15,7 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[tuple[Sandbox, Any]]:
-    with Sandbox(dataset="empty", serve=False) as box:
+    with in_process() as box:
         yield box, box.snapshot()
 
 

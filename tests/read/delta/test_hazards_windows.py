@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from driver import SOURCES
 from history import DAY, HOUR, Org, Rules, RunFacts, Sync, Trip, instant, play
-from inprocess import InProcessDriver
+from inprocess import InProcessDriver, in_process
 from records import add_account, add_deal, invoice_of, invoices_of
 from rounds import Rounds, change, in_doubt, states_of, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sandbox.salesforce.org import stamp_text
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO
 
@@ -140,7 +139,7 @@ def test_d4_one_hung_transaction_holds_nothing_up_for_longer_than_the_limit() ->
 
 
 def test_d5_without_a_watermark_the_first_run_reads_from_the_beginning(tmp_path: Path) -> None:
-    with Sandbox(dataset="empty", serve=False) as box:
+    with in_process() as box:
         drive = InProcessDriver(box, tmp_path)
         drive.settings = replace(drive.settings, margin=timedelta(0))
         beginning = now(drive)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inprocess import in_process
 from records import add_deal, add_line, books_rows, edit, invoice_of
 from rounds import (
     CUSTOMERS,
@@ -33,7 +34,6 @@ from rounds import (
 )
 
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.sync.by_hand.resolve import resolve
 
 CREATE_INVOICE = "received POST records/invoices"
@@ -238,7 +238,7 @@ def test_w9_a_row_that_the_list_shows_only_later_is_found(drive: Rounds) -> None
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
 def test_w10_without_a_stored_reference_nothing_is_ever_taken_for_absent(tmp_path: Path, kind: str) -> None:
-    with Sandbox(dataset="empty", serve=False) as box:
+    with in_process() as box:
         box.books.stores_reference = False
         drive = Rounds(box, tmp_path)
         first = win(drive)
