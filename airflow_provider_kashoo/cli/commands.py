@@ -187,6 +187,48 @@ def resolve(args: Namespace) -> None:
 
 
 @_command(
+    "Say which customer or item in Kashoo a record is",
+    Arg(("record",), help="Salesforce id of the Account or Product"),
+    Arg(("--to",), help="id of its customer or item in Kashoo", type=int, metavar="KASHOO_ID"),
+    Arg(("--new",), help="forget the present one; the next run finds or makes another", action="store_true"),
+    *_CONNECTIONS,
+    about="Use it when a customer or an item was removed, merged or mixed up in Kashoo. What waits for it goes on with "
+    "the next run. Its values in Kashoo stay as they are until they change in Salesforce. Nothing is written to Kashoo "
+    "or Salesforce.",
+    epilog="Example: airflow kashoo relink 001xx000003DGb2AAG --to 4711",
+)
+def relink(args: Namespace) -> None:
+    """Link a record to another customer or item."""
+    from airflow_provider_kashoo.sync.by_hand.relink import relink as link_again
+
+    if (args.to is not None) == args.new:
+        raise SystemExit("Give --to KASHOO_ID or --new.")
+    with _opened(args) as sync:
+        _say(link_again(sync, args.record, args.to, by=_user()))
+
+
+@_command(
+    "Leave as it is what a person was asked about",
+    Arg(("items",), help="ids of review items, as airflow kashoo status shows them", nargs="+", metavar="R12"),
+    Arg(("--reason",), help="why, for whoever audits the books later", required=True),
+    about="A review item asks a person to decide. If everything is right as it is, dismiss the item: it is not shown "
+    "again until what it says changes. Who dismissed it, when and why is kept. Nothing is written to Kashoo or "
+    "Salesforce.",
+    epilog="Example: airflow kashoo dismiss R12 --reason 'the customer kept the old price'",
+)
+def dismiss(args: Namespace) -> None:
+    """Dismiss review items."""
+    from airflow_provider_kashoo.settings import open_database
+    from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss as leave
+
+    database = open_database()
+    database.check()
+    for item in args.items:
+        left = leave(database, item, by=_user(), reason=args.reason)
+        _say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")
+
+
+@_command(
     "Serve a simulated Salesforce and Kashoo",
     Arg(("--salesforce-port",), help="port of the simulated Salesforce; 0 picks a free one", type=int, default=0),
     Arg(("--kashoo-port",), help="port of the simulated Kashoo; 0 picks a free one", type=int, default=0),
@@ -232,6 +274,16 @@ def _opened(args: Namespace, name: str = "salesforce_to_kashoo") -> AbstractCont
 
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)
+
+
+def _user() -> str:
+    """Name the user of this computer, who answers for what is done by hand."""
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return "unknown"
 
 
 def _say(text: str) -> None:

@@ -42,7 +42,7 @@ def _waiting(overview: Overview, name: str) -> Table:
         cause, fix = row["cause"] or "no answer yet", row["fix"] or ""
         add_row(table, str(row["id"]), row["state"], *_record(row), cause, fix)
     for row in overview.asked:
-        add_row(table, "", "review", *_record(row), row["cause"], row["fix"])
+        add_row(table, f"R{row['id']}", "review", *_record(row), row["cause"], row["fix"])
     return table
 
 

@@ -36,6 +36,7 @@ class Profile:
     customer_reference: str = "notes"  # G
     item_reference: str = "description"  # G
     income_type: str = "INCOME"  # G
+    locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
         default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)
             "name": "contactInformation.name",

@@ -36,6 +36,7 @@ class Kind:
     :param apart: the field whose different values prove two different records, even when all others agree.
     :param identity: what a record without our reference says as it was sent, if it is the one that was sent.
     :param billed: whether it bills a sale: once, with a date, lines and a total, and matched by our reference only.
+    :param texts: fields of it, and of its lines, that move no money: they stay as billed once money came in.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Kind:
     apart: str | None = None
     identity: tuple[str, ...] = ("name",)
     billed: bool = False
+    texts: tuple[str, ...] = ()
 
 
 _TEXT = TargetField()
@@ -103,6 +105,7 @@ INVOICE = Kind(
     },
     identity=("contact", "date"),
     billed=True,
+    texts=("memo", "poNumber", "dueDate", "description"),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (CUSTOMER, ITEM, INVOICE)}

@@ -181,6 +181,7 @@ class Journal:
                 change = LinkChange(
                     kashoo_id=kashoo_id,
                     fields={name: (value, value) for name, value in sent.items()},
+                    sources=operation["sources"],
                     currency=operation["currency"],
                     expected_total=operation["expected_total"],
                     journal_date=operation["journal_date"],
@@ -253,6 +254,12 @@ class Journal:
             Links(scope).put(intent, change)
             Waiting(scope).close(intent)
             audit.note(scope, intent, LinkIntent.action.value, intent.reason, run_id, None, change.kashoo_id)
+
+    def unlinked(self, intent: Intent, reason: str, run_id: str) -> None:
+        """End the link of a customer or item, because a person said that it is another one."""
+        with self._scope.writing() as scope:
+            Links(scope).end(intent)
+            audit.note(scope, intent, "unlinked", reason, run_id, None, intent.kashoo_id)
 
     def followed(self, intent: Follow, run_id: str) -> None:
         """Move a link to another record or sale; nothing is sent.

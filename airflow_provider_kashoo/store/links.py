@@ -9,13 +9,12 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent
+from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links, scopes
-
-UNKNOWN = ""
-"""In place of the hash of what was last sent, if that is unknown: it equals no hash, so the source is written."""
 
 LIVE, VOIDED, FOLLOWED = "live", "voided", "followed"
 """A link's states.
@@ -73,6 +72,7 @@ class Link:
     :param version: rises with every confirmed write of the sale, across all its links; an intent planned from an
         older version is stale.
     :param fields: field -> (hash as sent, hash as read back).
+    :param sources: from what each field was made; None if that is not known.
     :param written_back: Salesforce field -> hash of what we last wrote there.
     :param settlement: last known status, see :mod:`airflow_provider_kashoo.core.rules.settlement`.
     :param expected_total: minor units.
@@ -93,6 +93,7 @@ class Link:
     journal_date: str | None
     settlement: str | None
     fields: Mapping[str, tuple[str, str]]
+    sources: Sources | None
     written_back: Mapping[str, str]
 
     def followed(self, source_id: str, sale_id: str, ended: int) -> Link:
@@ -134,10 +135,12 @@ class LinkChange:
     """The changes that a confirmed write makes to a link.
 
     :param fields: the new base hashes of the fields that were written.
+    :param sources: from what the record is made now; None leaves what is known of a live link.
     """
 
     kashoo_id: int
     fields: Mapping[str, tuple[str, str]]
+    sources: Sources | None = None
     currency: str | None = None
     expected_total: int | None = None
     journal_date: str | None = None
@@ -198,14 +201,16 @@ class Links:
         return _is_newer(_latest(self._scope, intent), intent)
 
     def mark_read(self, intents: Iterable[Intent]) -> list[Intent]:
-        """Record when records were read that equal their links.
+        """Record when records were read that equal their links, and from what those are made now, if that is given.
 
         :returns: the intents whose link was written, or compared with a later reading, since the plan was made.
         """
         overtaken = []
         with self._scope.writing() as scope:
             for intent in intents:
-                reading = {"this_read": intent.source_read, "source_read": intent.source_read}
+                reading: dict[str, Any] = {"this_read": intent.source_read, "source_read": intent.source_read}
+                if intent.sources is not None:
+                    reading["sources"] = intent.sources
                 names = {**_names(scope, intent), "this_version": intent.link_version, **reading}
                 if not scope.connection.execute(_MARK_READ, names).rowcount:
                     overtaken.append(intent)
@@ -243,13 +248,13 @@ class Links:
                 "updated_at": scope.now,
                 **({"source_read": read} if read else {}),
             }
-            for name in ("currency", "expected_total", "journal_date"):
+            for name in ("currency", "expected_total", "journal_date", "sources"):
                 if getattr(change, name) is not None:
                     values[name] = getattr(change, name)
             if known:
                 if not same:  # another invoice of the record: nothing of it was written back yet
                     forgotten: dict[str, Any] = {"written_back": {}, "settlement": None, "told_read": None}
-                    values |= {"generation": intent.generation, **forgotten}
+                    values |= {"generation": intent.generation, "sources": change.sources, **forgotten}
                 scope.connection.execute(_UPDATE, {**_names(scope, intent), **values})
             else:
                 scope.connection.execute(_INSERT, {**_new(scope, intent), **values})

@@ -50,6 +50,21 @@ CLOSE_PARKED = update(operations).where(
     # What a later reading parked stays parked.
     or_(operations.c.source_read.is_(None), operations.c.source_read <= bindparam("this_read")),
 )
+_EARLIER = operations.alias("earlier")
+REFUSED = (
+    select(operations, _EARLIER.c.sent_at.label("tried_at"))
+    .join(
+        _EARLIER,
+        and_(
+            _EARLIER.c.scope_id == operations.c.scope_id,
+            _EARLIER.c.key == operations.c.key,
+            _EARLIER.c.payload_hash == operations.c.payload_hash,
+        ),
+    )
+    .where(SCOPE, operations.c.state == State.PARKED, operations.c.sent_at.is_not(None))
+    .order_by(operations.c.id)
+)
+"""Each parked write that was sent, once for every time that just this was sent."""
 IN_STATES = (
     select(operations)
     .where(SCOPE, operations.c.state.in_(bindparam("these_states", expanding=True)))
@@ -88,6 +103,7 @@ def columns(intent: Intent) -> dict[str, Any]:
         "sale_id": intent.sale or record.id,
         "source_read": intent.source_read or None,
         "link_version": intent.link_version,
+        "sources": intent.sources,
     }
 
 
@@ -102,4 +118,5 @@ def intent_of(operation: Mapping[str, Any]) -> Intent:
         currency=operation["currency"],
         total=operation["expected_total"],
         source_read=operation["source_read"] or "",
+        sources=operation["sources"],
     )

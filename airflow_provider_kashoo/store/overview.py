@@ -23,7 +23,7 @@ class Overview:
     """One pair of org and business.
 
     :param waiting: rows of the table ``operations``: parked, in doubt, to be sent again, or just sent.
-    :param asked: open rows of the table ``review_items``.
+    :param asked: open rows of the table ``review_items`` that nobody dismissed.
     :param watermarks: rows of the table ``watermarks``.
     """
 
@@ -46,9 +46,17 @@ def overviews(database: Database) -> Iterator[Overview]:
             row.org_id,
             row.business_id,
             Journal(scope).unsettled(*WAITING),
-            Reviews(scope).all_open(),
+            [item for item in Reviews(scope).all_open() if item["dismissed_at"] is None],
             [each for each in watermarks if each["scope_id"] == row.id],
         )
+
+
+def scope_of_item(database: Database, ident: int) -> Scope | None:
+    """Return the scope of a review item; None if there is no such item."""
+    items = tables.review_items.c
+    with database.begin() as connection:
+        found = connection.execute(select(items.scope_id).where(items.id == ident)).scalar_one_or_none()
+    return None if found is None else Scope(database, found)
 
 
 def closed_until(database: Database) -> float | None:

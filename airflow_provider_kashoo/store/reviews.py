@@ -9,6 +9,8 @@ from sqlalchemy import bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import review_items
 
@@ -26,6 +28,9 @@ _CLOSE = update(review_items).where(*_OF_RECORD, _THESE)
 _CLOSE_ALL = update(review_items).where(*_OF_RECORD, review_items.c.error_class.not_in(_CLASSES))
 _ALL_OPEN = select(review_items).where(*_OPEN).order_by(review_items.c.id)
 _SOURCES = select(review_items.c.source_id).where(*_OPEN, review_items.c.target == bindparam("this_target"), _THESE)
+_SHOWN = select(review_items).where(
+    *_OPEN, review_items.c.id == bindparam("this_id"), review_items.c.dismissed_at.is_(None)
+)
 _INSERT = insert(review_items)
 
 
@@ -38,6 +43,8 @@ class Reviews:
     def open(self, intent: Intent, problem: Problem, run_id: str, kashoo_id: int | None = None) -> None:
         """Open an item; an open one for the same record and error class only gets the newer words.
 
+        One that was dismissed is asked again when the words differ: they name what differs.
+
         :param kashoo_id: the record of the books to look at; the intent's own when not given.
         """
         record = intent.record
@@ -46,7 +53,7 @@ class Reviews:
             if known := scope.connection.execute(_SAME, same).first():
                 if (known.cause, known.fix) != (problem.cause, problem.fix):
                     said = {"this_id": known.id, "cause": problem.cause, "fix": problem.fix}
-                    scope.connection.execute(_REWORD, said)
+                    scope.connection.execute(_REWORD, {**said, "dismissed_at": None})
                 return
             scope.connection.execute(
                 _INSERT,
@@ -70,6 +77,23 @@ class Reviews:
             names = _names(scope, kind, source_id, error_classes)
             scope.connection.execute(_CLOSE, {**names, "closed_at": scope.now})
 
+    def dismiss(self, ident: int, by: str, reason: str) -> Mapping[str, Any] | None:
+        """Leave an item as it is: it is not shown any more, until what it says changes.
+
+        :param by: who says so.
+        :returns: the item as it was; None if no item with this id is shown.
+        """
+        with self._scope.writing() as scope:
+            found = scope.connection.execute(_SHOWN, {"this_scope": scope.id, "this_id": ident}).mappings().first()
+            if found is None:
+                return None
+            left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason}
+            scope.connection.execute(_REWORD, {"this_id": ident, **left})
+            record = Record(found["target"], found["source_object"], found["source_id"])
+            said = f"{found['error_class']} left as it is by {by}: {reason}"
+            audit.note(scope, Intent(record=record), "dismissed", said, "by hand", None, found["kashoo_id"])
+            return dict(found)
+
     def close_all(self, intent: Intent, *, but: Iterable[str]) -> None:
         """Close what was to be reviewed of an intent's record.
 
@@ -86,7 +110,7 @@ class Reviews:
             return set(connection.execute(_SOURCES, names).scalars())
 
     def all_open(self) -> list[Mapping[str, Any]]:
-        """List open items, oldest first."""
+        """List open items, dismissed ones too, oldest first."""
         with self._scope.reading() as connection:
             found = connection.execute(_ALL_OPEN, {"this_scope": self._scope.id})
             return [dict(row) for row in found.mappings()]

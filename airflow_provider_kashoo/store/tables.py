@@ -117,6 +117,8 @@ links = Table(
     # When the books were read for the newest write-back of its invoice: ISO 8601 UTC.
     Column("told_read", String(40)),
     Column("fields", JSON, nullable=False),
+    # From which values in Salesforce each field was made, as keyed hashes; empty when that is not known.
+    Column("sources", JSON(none_as_null=True)),
     Column("written_back", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
@@ -165,6 +167,7 @@ operations = Table(
     Column("lease", String(64)),
     Column("payload_hash", String(64)),
     Column("fields", JSON),
+    Column("sources", JSON(none_as_null=True)),
     Column("reference", String(64)),
     Column("kashoo_id", BigInteger),
     Column("contact_id", BigInteger),
@@ -209,6 +212,10 @@ review_items = Table(
     Column("fix", Text, nullable=False),
     Column("opened_at", Float, nullable=False),
     Column("closed_at", Float),
+    # A dismissed item stays open, unseen, until its cause is gone: the same question is not asked again.
+    Column("dismissed_at", Float),
+    Column("dismissed_by", String(250)),
+    Column("dismissed_reason", Text),
     Index(
         "uq_review_items_open",
         "scope_id",

@@ -5,11 +5,14 @@ Every run reads them again. What is parked closes by itself when the record is w
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.intents import Action, Intent
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED, Event, State, after
+from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store import operations as rows
 from airflow_provider_kashoo.store.links import Links
@@ -20,6 +23,7 @@ CHANGED_MEANWHILE = Problem(
     "changed_meanwhile", "another run wrote it after the plan was made", "Nothing to do: it is planned again."
 )
 
+DAY_SECONDS = 86_400
 _ANY_TIME = "9999"
 
 
@@ -91,6 +95,22 @@ class Waiting:
             closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": scope.now}
             named = {**rows.names(scope, intent), "this_read": intent.source_read or _ANY_TIME}
             scope.connection.execute(rows.CLOSE_PARKED, {**named, **closed})
+
+    def refused(self) -> dict[tuple[str, str], Refused]:
+        """Return (kind, source id) -> its write that was sent, refused and parked."""
+        found: dict[tuple[str, str], Refused] = {}
+        days: dict[int, set[int]] = defaultdict(set)
+        with self._scope.reading() as connection:
+            for row in connection.execute(rows.REFUSED, {"this_scope": self._scope.id}).mappings():
+                days[row["id"]].add(int(row["tried_at"] // DAY_SECONDS))
+                found[row["target"], row["source_id"]] = Refused(
+                    action=Action(row["action"]),
+                    fields=row["fields"] or {},
+                    sources=row["sources"],
+                    days=len(days[row["id"]]),
+                    last=row["sent_at"],
+                )
+        return found
 
     def sources(self, source_object: str) -> list[str]:
         """List the records of one object that are read again in every run."""

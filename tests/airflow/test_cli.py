@@ -208,7 +208,7 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
     parked = ["1", "parked", "Order 801000000000001AAA", "invoice", "", "it carries [sf:006...] already"]
     assert [*parked, "remove [/x] [bold]"] in shown
-    review = ["", "review", "Opportunity 006000000000001AAA", "invoice", "4711", POSSIBLE_DUPLICATE.cause]
+    review = ["R1", "review", "Opportunity 006000000000001AAA", "invoice", "4711", POSSIBLE_DUPLICATE.cause]
     assert [*review, POSSIBLE_DUPLICATE.fix] in shown
     assert ["salesforce.Order", "2026-03-02 01:55:07", "scheduled__2026"] in shown
 

@@ -9,6 +9,7 @@ import pytest
 from intents import like, said
 from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room, shipped
 
+from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.transform import Transformed
 from airflow_provider_kashoo.core.rules.intents import (
@@ -32,7 +33,7 @@ from airflow_provider_kashoo.core.rules.questions import (
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.bill.candidates import _bill_once
+from airflow_provider_kashoo.sync.bill.candidates import Made, _bill_once
 from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.generations import Generations
 from airflow_provider_kashoo.sync.bill.leaving import MANY, LeftOut, plan_leaving
@@ -52,7 +53,7 @@ WORN_OUT = Reference(DEAL, 1, 1)
 def held_against(room: Room, link: Any = None, **changes: Any) -> list[Intent]:
     """Hold the linked deal against the books, as its mapping makes it now."""
     link = link or room.store.links.of_sources("invoice", [DEAL])[DEAL]
-    return compare(room.facts(), room.begun(), DOCUMENT | changes, link)
+    return compare(room.facts(), room.begun(mapping=FROM_DEAL), DOCUMENT | changes, link)
 
 
 def test_what_did_not_change_is_kept_and_costs_no_request(room: Room) -> None:
@@ -122,11 +123,46 @@ def test_an_invoice_gets_no_other_customer_or_currency_without_a_person(room: Ro
     assert said(held_against(room, **{field: changed}, memo="Other")) == [(Ask, "identity_changed")]
 
 
-def test_lines_stay_after_money_came_in_and_words_do_not(room: Room) -> None:
+@pytest.mark.parametrize("changed", [{"lines": DEARER}, {"date": "2026-03-05"}])
+def test_after_money_came_in_a_person_is_asked_about_lines_and_date(room: Room, changed: dict[str, Any]) -> None:
     room.linked()
     room.books.edit("invoice", 501, balanceDue=0)
-    assert said(held_against(room, lines=DEARER)) == [(Ask, "paid_invoice_changed")]
-    assert said(held_against(room, memo="Other")) == [(Update, {"memo": "Other"})]
+    assert said(held_against(room, **changed)) == [(Ask, "paid_invoice_changed")]
+
+
+def test_after_money_came_in_texts_stay_as_billed_and_nobody_is_asked(room: Room) -> None:
+    room.linked()
+    room.books.edit("invoice", 501, balanceDue=0)
+    texts = {"memo": "Other", "dueDate": "2026-04-09", "lines": [LINE | {"description": "Other"}]}
+    assert said(held_against(room, **texts)) == [(Keep, "dueDate, lines, memo stay as billed")]
+
+
+def test_after_money_came_in_a_text_that_the_mapping_names_follows_all_the_same(room: Room) -> None:
+    room.map(shipped("invoice_from_opportunity", "after_payment: [memo]\n"))
+    room.linked()
+    room.books.edit("invoice", 501, balanceDue=0)
+    decided = held_against(room, memo="Other", dueDate="2026-04-09", date="2026-03-05")
+    assert said(decided) == [(Ask, "paid_invoice_changed"), (Update, {"memo": "Other"})]
+
+
+def test_a_refunded_invoice_was_touched_by_money_too(room: Room) -> None:
+    room.linked()
+    intent = room.begun(link_version=1, kashoo_id=501)
+    room.store.written_back.confirm(intent, {}, "Refunded")
+    assert said(held_against(room, date="2026-03-05")) == [(Ask, "paid_invoice_changed")]
+
+
+@pytest.mark.parametrize("day", ["2026-02-28", "2026-03-05"])
+def test_nothing_moves_in_a_locked_period_nor_into_it(room: Room, day: str) -> None:
+    room.books.profile = Profile(locked_until="2026-03-02")
+    room.linked(document=DOCUMENT | {"date": "2026-03-01" if day > "2026-03-02" else "2026-03-03"})
+    assert said(held_against(room, date=day)) == [(Ask, "locked_invoice_changed")]
+
+
+def test_after_the_locked_period_an_open_invoice_follows_its_deal(room: Room) -> None:
+    room.books.profile = Profile(locked_until="2026-02-28")
+    room.linked()
+    assert said(held_against(room, date="2026-03-05")) == [(Update, {"date": "2026-03-05"})]
 
 
 def test_an_invoice_of_which_the_books_do_not_say_what_is_owed_counts_as_paid(room: Room) -> None:
@@ -348,14 +384,14 @@ def test_the_other_records_wait_for_a_void_whose_outcome_is_not_known_too(room: 
 def test_what_two_mappings_would_bill_is_billed_by_none(room: Room) -> None:
     other = shipped(FROM_ORDER)
     made = [
-        (shipped(FROM_DEAL), Transformed(documents={DEAL: dict(DOCUMENT), DEAL_2: dict(DOCUMENT)})),
-        (other, Transformed(documents={DEAL: dict(DOCUMENT)}, problems={DEAL_2: REFUSED})),
+        Made(shipped(FROM_DEAL), Transformed(documents={DEAL: dict(DOCUMENT), DEAL_2: dict(DOCUMENT)})),
+        Made(other, Transformed(documents={DEAL: dict(DOCUMENT)}, problems={DEAL_2: REFUSED})),
     ]
     _bill_once(made)
-    assert [sorted(each.documents) for _, each in made] == [[DEAL_2], []]
-    causes = {each.problems[DEAL].cause for _, each in made}
+    assert [sorted(each.of.documents) for each in made] == [[DEAL_2], []]
+    causes = {each.of.problems[DEAL].cause for each in made}
     assert causes == {f"the mappings {FROM_DEAL} and {FROM_ORDER} would both bill this record"}
-    assert made[1][1].problems[DEAL_2] is REFUSED
+    assert made[1].of.problems[DEAL_2] is REFUSED
 
 
 # -- what is only counted

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.rules.diff import Merge
-from airflow_provider_kashoo.core.rules.ownership import ONLY_BY_A_PERSON, OWNERS, Decision, Owner, decide
+from airflow_provider_kashoo.core.rules.ownership import ONLY_BY_A_PERSON, OWNERS, Decision, Owner, decide, hold
 from airflow_provider_kashoo.core.rules.questions import CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED
 
 # The table once more, by hand: a change of the code has to be meant.
@@ -32,14 +33,17 @@ def fields_of(kind: str) -> list[str]:
     return [*KINDS[kind].fields, *(["lines"] if KINDS[kind].lines else [])]
 
 
-def both_changed(kind: str, name: str, *, known: bool = True, mark: str = "", money_came: bool = False) -> Decision:
-    known_fields = [name] if known else []
-    return decide(kind, {name: "ours"}, Merge(conflicts=[name]), known=known_fields, mark=mark, money_came=money_came)
+def both_changed(kind: str, name: str, *, known: bool = True, mark: str = "") -> Decision:
+    return decide(kind, {name: "ours"}, Merge(conflicts=[name]), known=[name] if known else [], mark=mark)
 
 
-def one_changed(kind: str, *names: str, money_came: bool = False) -> Decision:
+def one_changed(kind: str, *names: str) -> Decision:
     write = dict.fromkeys(names, "ours")
-    return decide(kind, write, Merge(write=write), known=names, mark="", money_came=money_came)
+    return decide(kind, write, Merge(write=write), known=names, mark="")
+
+
+def asked(question: Problem, *names: str) -> Decision:
+    return Decision({}, (question.of(fields=", ".join(names)),), frozenset(names))
 
 
 def test_the_table_here_is_the_whole_table():
@@ -55,16 +59,16 @@ def test_what_both_sides_changed_is_written_or_put_to_a_person(kind, name, what)
         both_changed(kind, name)
         == {
             "written": Decision({name: "ours"}),
-            "asked": Decision({}, (CHANGED_ON_BOTH_SIDES.of(fields=name),)),
-            "forbidden": Decision(None, (IDENTITY_CHANGED.of(fields=name),)),
+            "asked": asked(CHANGED_ON_BOTH_SIDES, name),
+            "forbidden": asked(IDENTITY_CHANGED, name),
         }[what]
     )
 
 
 @pytest.mark.parametrize(("kind", "name", "what"), ROWS)
 def test_where_nobody_knows_what_was_written_last_an_invoice_of_the_books_stays(kind, name, what):
-    asked = Decision({}, (CHANGED_ON_BOTH_SIDES.of(fields=name),))
-    assert both_changed(kind, name, known=False) == (asked if kind == "invoice" else both_changed(kind, name))
+    question = asked(CHANGED_ON_BOTH_SIDES, name)
+    assert both_changed(kind, name, known=False) == (question if kind == "invoice" else both_changed(kind, name))
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -76,70 +80,76 @@ def test_what_a_person_wrote_beside_our_reference_stays_and_nobody_is_asked(kind
 
 def test_a_mark_that_only_salesforce_changed_is_written():
     merged = Merge(write={"memo": "ours"})
-    assert decide("invoice", {}, merged, known=["memo"], mark="memo", money_came=False) == Decision({"memo": "ours"})
+    assert decide("invoice", {}, merged, known=["memo"], mark="memo") == Decision({"memo": "ours"})
 
 
 @pytest.mark.parametrize(("kind", "name", "what"), ROWS)
 def test_what_only_salesforce_changed_is_written_but_for_whom_and_in_which_money_an_invoice_is(kind, name, what):
     forbidden = kind == "invoice" and name in {"contact", "currency"}
-    asked = Decision(None, (IDENTITY_CHANGED.of(fields=name),))
-    assert one_changed(kind, name) == (asked if forbidden else Decision({name: "ours"}))
+    assert one_changed(kind, name) == (asked(IDENTITY_CHANGED, name) if forbidden else Decision({name: "ours"}))
 
 
 def test_one_question_names_all_that_only_a_person_changes_and_nothing_else_is_written_then():
-    asked = (IDENTITY_CHANGED.of(fields="contact, currency"),)
-    assert one_changed("invoice", "currency", "memo", "contact", "lines", money_came=True) == Decision(None, asked)
+    decision = one_changed("invoice", "currency", "memo", "contact", "lines")
+    assert decision.questions == (IDENTITY_CHANGED.of(fields="contact, currency"),)
+    assert decision.write == {}
+    assert decision.pending == {"contact", "currency", "lines", "memo"}
 
 
-@pytest.mark.parametrize("money_came", [True, False])
-def test_lines_are_left_to_a_person_once_money_came(money_came):
-    wanted = Decision(None, (PAID_INVOICE_CHANGED,)) if money_came else Decision({"lines": "ours", "memo": "ours"})
-    assert one_changed("invoice", "lines", "memo", money_came=money_came) == wanted
-    assert one_changed("invoice", "memo", "date", money_came=money_came) == Decision({"memo": "ours", "date": "ours"})
-    assert one_changed("customer", "name", money_came=money_came) == Decision({"name": "ours"})
+HELD = PAID_INVOICE_CHANGED.of(changes="")
 
 
-def test_lines_that_both_changed_are_asked_about_once_whether_money_came_or_not():
-    asked = (CHANGED_ON_BOTH_SIDES.of(fields="lines"),)
-    assert both_changed("invoice", "lines", money_came=True) == both_changed("invoice", "lines") == Decision({}, asked)
+def held(*money: str, texts: tuple[str, ...] = (), after_payment: tuple[str, ...] = ()) -> Decision:
+    """Hold back what changed of a paid invoice."""
+    return hold(one_changed("invoice", *money, *texts), money, after_payment, HELD)
+
+
+def test_once_money_came_a_person_is_asked_about_money_and_date_and_texts_stay_as_billed():
+    assert held("date", "lines", texts=("memo", "dueDate", "poNumber")) == Decision(
+        {}, (HELD,), frozenset({"date", "lines"}), ("dueDate", "memo", "poNumber")
+    )
+
+
+def test_lines_whose_texts_alone_differ_stay_as_billed():
+    assert held(texts=("memo", "lines")) == Decision({}, (), frozenset(), ("lines", "memo"))
+
+
+def test_texts_that_the_mapping_names_follow_after_a_payment():
+    decision = held("date", texts=("memo", "poNumber"), after_payment=("memo",))
+    assert decision == Decision({"memo": "ours"}, (HELD,), frozenset({"date"}), ("poNumber",))
 
 
 def test_a_field_that_is_empty_in_salesforce_now_is_emptied_in_the_books():
     merged = Merge(conflicts=["dueDate"])
-    assert decide("invoice", {}, merged, known=["dueDate"], mark="memo", money_came=False).write == {"dueDate": None}
+    assert decide("invoice", {}, merged, known=["dueDate"], mark="memo").write == {"dueDate": None}
 
 
 def test_two_questions_of_one_record_are_both_asked():
     merged = Merge(write={"contact": "ours"}, conflicts=["lines", "currency"])
-    decision = decide("invoice", {}, merged, known=["lines", "currency"], mark="memo", money_came=False)
-    assert decision == Decision(
-        None, (CHANGED_ON_BOTH_SIDES.of(fields="currency, lines"), IDENTITY_CHANGED.of(fields="contact"))
-    )
-
-
-def asked_of(decision: Decision) -> set[str]:
-    """Name the fields in the questions of a decision."""
-    causes = [each.cause for each in decision.questions if each is not PAID_INVOICE_CHANGED]
-    return {name for cause in causes for name in cause.split(" changed ")[0].split(", ")}
+    decision = decide("invoice", {}, merged, known=["lines", "currency"], mark="memo")
+    both = (CHANGED_ON_BOTH_SIDES.of(fields="currency, lines"), IDENTITY_CHANGED.of(fields="contact"))
+    assert decision == Decision({}, both, frozenset({"contact", "currency", "lines"}))
 
 
 @given(st.sampled_from(sorted(KINDS)), st.data(), st.booleans())
-def test_a_field_is_never_both_written_and_asked_and_none_is_forgotten(kind, data, money_came):
+def test_a_field_is_written_or_pending_or_as_billed_and_none_is_forgotten(kind, data, money_came):
+    names = st.sets(st.sampled_from(fields_of(kind)))
     places = {name: data.draw(st.sampled_from(["write", "conflict", "kept", None])) for name in fields_of(kind)}
-    known = data.draw(st.sets(st.sampled_from(fields_of(kind))))
     merged = Merge(
         write={name: "ours" for name, place in places.items() if place == "write"},
         kept=[name for name, place in places.items() if place == "kept"],
         conflicts=[name for name, place in places.items() if place == "conflict"],
     )
     before, document = dict(merged.write), dict.fromkeys(fields_of(kind), "ours")
-    decision = decide(kind, document, merged, known=known, mark=MARKS[kind], money_came=money_came)
-    written, asked = {*(decision.write or {})}, asked_of(decision)
-    assert not written & asked
-    assert not written & {*merged.kept}
-    assert decision.write is not None or decision.questions
-    if decision.write is not None:
-        assert written | asked == {*merged.write, *merged.conflicts} - ({MARKS[kind]} & {*merged.conflicts})
-        assert {name: decision.write[name] for name in written} == dict.fromkeys(written, "ours")
-    assert kind != "invoice" or not written & ONLY_BY_A_PERSON
+    decision = decide(kind, document, merged, known=data.draw(names), mark=MARKS[kind])
+    if money_came and kind == "invoice":
+        money = {name for name in decision.write if name not in KINDS[kind].texts}
+        decision = hold(decision, money, ("memo",), HELD)
+        assert decision.write.keys() <= {"memo"}
+    parts = [{*decision.write}, decision.pending, {*decision.as_billed}]
+    everything = {*merged.write, *merged.conflicts} - ({MARKS[kind]} & {*merged.conflicts})
+    assert set().union(*parts) == everything
+    assert sum(map(len, parts)) == len(everything)
+    assert bool(decision.pending) == bool(decision.questions)
+    assert kind != "invoice" or not decision.write.keys() & ONLY_BY_A_PERSON
     assert merged.write == before

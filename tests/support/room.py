@@ -58,6 +58,7 @@ class Books:
         self.paid: list[Payment] = []
         self.read_ids: list[int] = []
         self.listed_from: list[str] = []
+        self.profile = Profile()
 
     def put(self, kind: str, ident: int, document: dict[str, Any], source_id: str = DEAL, **more: Any) -> Entry:
         """Let a record stand there that says a document, and bears a reference."""
@@ -74,7 +75,7 @@ class Books:
         if ident in self.unreadable:
             raise UnreadableError("Kashoo does not give it.")
         row = self.rows.get((kind, ident))
-        return None if row is None else Entry(kind, row, Profile())
+        return None if row is None else Entry(kind, row, self.profile)
 
     def entry(self, kind: str, kept: dict[str, Any]) -> Entry:
         return Entry.of_kept(kind, kept, Profile())

@@ -93,6 +93,13 @@ class Mapping(_Strict):
     on_leave: Literal["review", "void_unpaid"] = Option(
         "review", description="What happens to an invoice whose deal must no longer be billed"
     )
+    follow: list[str] = Option(
+        default_factory=list,
+        description="Paths of other records, such as Account.Payment_Terms__c, whose changes change an open invoice",
+    )
+    after_payment: list[str] = Option(
+        default_factory=list, description="Fields that follow the deal even after a payment: memo, poNumber, dueDate"
+    )
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
     single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
@@ -235,8 +242,9 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _check_fields(mapping: Mapping) -> None:
-    if "on_leave" in mapping.model_fields_set and not mapping.bills:
-        raise _wrong(mapping.place("on_leave"), f"a mapping to {mapping.to} has no on_leave", "Remove it.")
+    for key in ("on_leave", "follow", "after_payment"):
+        if key in mapping.model_fields_set and not mapping.bills:
+            raise _wrong(mapping.place(key), f"a mapping to {mapping.to} has no {key}", "Remove it.")
     if not mapping.into_books:
         _check_write_back(mapping)
         return
@@ -247,6 +255,20 @@ def _check_fields(mapping: Mapping) -> None:
         for section in ("lines", "single_line"):
             if getattr(mapping, section):
                 _check_section(mapping, section, KINDS[mapping.to].lines)
+        _check_following(mapping)
+
+
+def _check_following(mapping: Mapping) -> None:
+    others = [path for path in {**mapping.header_paths(), **mapping.line_paths()} if "." in path]
+    for number, path in enumerate(mapping.follow):
+        if path not in others:
+            fault = f"the mapping reads no {path!r} of another record"
+            raise _wrong(mapping.place("follow", number), fault, nearest(path, others))
+    texts = [name for name in KINDS[mapping.to].texts if name in mapping.fields]
+    for number, name in enumerate(mapping.after_payment):
+        if name not in texts:
+            fault = f"{name!r} is not a text of the invoice that the mapping fills"
+            raise _wrong(mapping.place("after_payment", number), fault, nearest(name, texts))
 
 
 def _check_write_back(mapping: Mapping) -> None:

@@ -16,6 +16,9 @@ from airflow_provider_kashoo.core.values.ids import KeyedHash
 BaseHashes = Mapping[str, tuple[str, str]]
 """Field -> (hash as sent, hash as read back)."""
 
+UNKNOWN = ""
+"""In place of the hash of what was last sent, if that is unknown: it equals no hash, so the field is written."""
+
 
 @dataclass
 class Merge:

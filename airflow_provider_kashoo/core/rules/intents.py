@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import ORDER
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import Reference, operation_key
 from airflow_provider_kashoo.core.values.record import Record
 
@@ -76,6 +77,7 @@ class Intent:
         intent is stale once a later reading was compared with its link, or written back.
     :param kashoo_id: the record in the books, if known.
     :param total: expected total of an invoice, minor units.
+    :param sources: from what each field is made, see :mod:`.made_from`; None if that is not known.
     """
 
     action: ClassVar[Action] = Action.SKIP
@@ -92,6 +94,7 @@ class Intent:
     kashoo_id: int | None = None
     currency: str | None = None
     total: int | None = None
+    sources: Sources | None = None
 
     @classmethod
     def of(cls: type[T], mapping: FieldMapping, sync: str, source_id: str, **more: Any) -> T:

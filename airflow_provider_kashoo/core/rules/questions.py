@@ -24,7 +24,12 @@ CHANGED_ON_BOTH_SIDES = Problem(
 )
 CORRECT_OR_UNDO = "Correct the invoice in Kashoo, or undo the change in Salesforce."
 IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after the deal was invoiced", CORRECT_OR_UNDO)
-PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after a payment was received", CORRECT_OR_UNDO)
+PAID_INVOICE_CHANGED = Problem(
+    "paid_invoice_changed", "the deal changed after a payment was received: {changes}", CORRECT_OR_UNDO
+)
+LOCKED_INVOICE_CHANGED = Problem(
+    "locked_invoice_changed", "the deal changed, but the books are locked up to {day}: {changes}", CORRECT_OR_UNDO
+)
 SALE_BILLED_TWICE = Problem(
     "sale_billed_twice", "{other} also has an invoice for the same sale", "Void one of the two invoices in Kashoo."
 )
@@ -65,7 +70,12 @@ CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE)
 """Closed when the record is skipped."""
 
 CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
-    NO_LONGER_BILLABLE, CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED, LATE_UPDATE
+    NO_LONGER_BILLABLE,
+    CHANGED_ON_BOTH_SIDES,
+    IDENTITY_CHANGED,
+    PAID_INVOICE_CHANGED,
+    LOCKED_INVOICE_CHANGED,
+    LATE_UPDATE,
 )
 """Closed when the record equals again what was written last."""
 
@@ -75,16 +85,23 @@ CLOSED_BY_WRITTEN = CLOSED_BY_UNCHANGED | _classes(REMOVED_IN_BOOKS)
 CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS)
 """Closed when the invoice was removed in Kashoo: that was the answer, or there is nothing left to compare."""
 
-OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED)
+OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED, LOCKED_INVOICE_CHANGED)
 """Only asked about a deal that should be billed, so each closes *no longer billable*."""
 
 
-def removed_in_books(intent: Intent) -> Ask:
-    """Ask a person about a record that was removed in Kashoo; it is never created again automatically."""
+def removed_in_books(intent: Intent, replaced_by: str = "") -> Ask:
+    """Ask a person about a record that was removed in Kashoo; it is never created again automatically.
+
+    :param replaced_by: what may have taken the place of a customer or item, for people.
+    """
     if is_billed(intent.record.kind):
         return intent.asked(REMOVED_IN_BOOKS)
-    fix = "Restore it in Kashoo; deals that need it cannot be invoiced until then."
-    return intent.asked(replace(REMOVED_IN_BOOKS, fix=fix))
+    cause = f"{intent.record.kind} {intent.kashoo_id} was removed in Kashoo{replaced_by and f'; {replaced_by}'}"
+    fix = (
+        "Restore it in Kashoo, or say what is in its place: "
+        f"airflow kashoo relink {intent.record.id} --to KASHOO_ID, or --new. Deals that need it wait until then."
+    )
+    return intent.asked(replace(REMOVED_IN_BOOKS, cause=cause, fix=fix))
 
 
 def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_provider_kashoo.core.kinds import LINKED_KINDS
+
 Document = Mapping[str, Any]
 
 Parent = tuple[str, str]
@@ -31,6 +33,14 @@ def parents_of(document: Document) -> Iterator[Parent]:
     """List the links of a document and its lines."""
     for part in [document, *document.get("lines", [])]:
         yield from filter(None, map(parent_of, part.values()))
+
+
+def linked_parents(document: Document) -> Iterator[tuple[str, int]]:
+    """List the (kind, Kashoo id) of the customer and the items that a document and its lines name by their ids."""
+    for part in [document, *document.get("lines", [])]:
+        for name, kind in LINKED_KINDS.items():
+            if isinstance(part.get(name), int):
+                yield kind, part[name]
 
 
 def resolve_parents(document: Document, linked: Mapping[Parent, int]) -> dict[str, Any]:

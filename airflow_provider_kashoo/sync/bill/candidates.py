@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, replace
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.sources import sources_of
 from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
+from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.bill.compare import movable
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.sales import Sales
@@ -28,7 +31,17 @@ NOT_READABLE = Problem(
     "Give the Salesforce user access to it. If it was deleted for good, there is nothing to do.",
 )
 
-Made = list[tuple[Mapping, Transformed]]
+
+@dataclass(frozen=True)
+class Made:
+    """What one mapping made of the staged records.
+
+    :param sources: record id -> from what its document was made.
+    """
+
+    mapping: Mapping
+    of: Transformed
+    sources: dict[str, Sources] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,20 +92,22 @@ class Considered:
 def consider(facts: Facts) -> Considered:
     """Sort everything that is staged."""
     result = Considered()
-    made: Made = []
+    made: list[Made] = []
     for mapping in facts.sync.mappings_to(INVOICE.name):
         frame = load_records(facts.sync, mapping.from_.object)
         if frame is not None:
             lines = load_lines(facts.sync, mapping.from_.object)
-            made.append((mapping, transform(mapping, frame, lines, facts.sync.surroundings)))
+            of = transform(mapping, frame, lines, facts.sync.surroundings)
+            sources = sources_of(mapping, frame, lines, of.documents, facts.sync.store.hashes.of)
+            made.append(Made(mapping, of, sources))
         _consider_deleted(facts, mapping, result)
     _bill_once(made)
-    sold = {ident: each.sales[ident] for _, each in made for ident in each.documents}
-    unfit = {ident: each.sales[ident] for _, each in made for ident in each.problems}
-    excluded = {ident for _, each in made for ident in each.excluded}
+    sold = {ident: each.of.sales[ident] for each in made for ident in each.of.documents}
+    unfit = {ident: each.of.sales[ident] for each in made for ident in each.of.problems}
+    excluded = {ident for each in made for ident in each.of.excluded}
     sales = Sales(facts, sold, unfit, excluded)
-    for mapping, each in made:
-        _consider_mapping(facts, mapping, each, sales, {*sold, *unfit}, result)
+    for each in made:
+        _consider_mapping(facts, each, sales, {*sold, *unfit}, result)
     planned = [*sales.moves, *result.unfit, *result.intents]
     leaving = plan_leaving(facts, {*sold, *unfit}, result.left_out, result.billed_elsewhere, planned)
     result.intents = [*sales.moves, *result.intents, *leaving]
@@ -100,22 +115,21 @@ def consider(facts: Facts) -> Considered:
     return result
 
 
-def _consider_mapping(
-    facts: Facts, mapping: Mapping, made: Transformed, sales: Sales, to_bill: set[str], result: Considered
-) -> None:
+def _consider_mapping(facts: Facts, made: Made, sales: Sales, to_bill: set[str], result: Considered) -> None:
     """Sort the records of one mapping.
 
     :param to_bill: ids of records that some mapping bills: it does not matter that another one excludes them.
     """
-    for source_id, why in made.excluded.items():
+    mapping = made.mapping
+    for source_id, why in made.of.excluded.items():
         if source_id not in to_bill:
             result.leave_out(facts, facts.intent(mapping, source_id), sales.link(source_id), why)
-    result.unfit += [facts.intent(mapping, ident).parked(problem) for ident, problem in made.problems.items()]
-    for source_id, document in made.documents.items():
-        begun = facts.intent(mapping, source_id)
-        intent = replace(begun, sale=made.sales[source_id], currency=document["currency"])
+    result.unfit += [facts.intent(mapping, ident).parked(problem) for ident, problem in made.of.problems.items()]
+    for source_id, document in made.of.documents.items():
+        begun = replace(facts.intent(mapping, source_id), sources=made.sources[source_id])
+        intent = replace(begun, sale=made.of.sales[source_id], currency=document["currency"])
         if other := sales.claim(intent):
-            result.billed_elsewhere.append((other, made.sales[source_id]))
+            result.billed_elsewhere.append((other, made.of.sales[source_id]))
             continue
         link = sales.link(source_id)
         intent = replace(intent, sale=link.sale_id) if link else intent
@@ -123,7 +137,9 @@ def _consider_mapping(
         if isinstance(resolved, Problem):
             result.unfit.append(intent.parked(resolved))
             continue
-        at_rest = link is not None and not diff.changed_fields(resolved, link.fields, facts.sync.store.hashes)
+        at_rest = link is not None and not diff.changed_fields(
+            *movable(intent, resolved, link), facts.sync.store.hashes
+        )
         intent = replace(intent, total=expected_total(resolved, facts.codes.rates))
         result.candidates.append(Candidate(intent, resolved, link, at_rest))
 
@@ -151,16 +167,16 @@ def _keep_within_limit(facts: Facts, result: Considered) -> None:
     del result.candidates[limit:]
 
 
-def _bill_once(made: Iterable[tuple[Mapping, Transformed]]) -> None:
+def _bill_once(made: Iterable[Made]) -> None:
     """Park what several mappings would bill: each would overwrite the invoice of the other."""
     billing: dict[str, list[str]] = {}
-    for mapping, result in made:
-        for ident in result.documents:
-            billing.setdefault(ident, []).append(mapping.name)
+    for each in made:
+        for ident in each.of.documents:
+            billing.setdefault(ident, []).append(each.mapping.name)
     for ident, names in billing.items():
         if len(names) > 1:
             cause = f"the mappings {' and '.join(names)} would both bill this record"
             problem = Problem("billed_by_two_mappings", cause, "Change their `when` so that only one of them meets it.")
-            for _, result in made:
-                if result.documents.pop(ident, None) is not None:
-                    result.problems[ident] = problem
+            for each in made:
+                if each.of.documents.pop(ident, None) is not None:
+                    each.of.problems[ident] = problem

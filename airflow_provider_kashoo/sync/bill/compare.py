@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
+from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
+from airflow_provider_kashoo.core.kinds import KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Link, Update
-from airflow_provider_kashoo.core.rules.ownership import decide
-from airflow_provider_kashoo.core.rules.questions import removed_in_books
+from airflow_provider_kashoo.core.rules.leaving import UNTOUCHED
+from airflow_provider_kashoo.core.rules.made_from import made_of, touched
+from airflow_provider_kashoo.core.rules.ownership import Decision, decide, hold
+from airflow_provider_kashoo.core.rules.questions import (
+    LOCKED_INVOICE_CHANGED,
+    PAID_INVOICE_CHANGED,
+)
+from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.facts import Facts
+from airflow_provider_kashoo.sync.bill.resting import resting_update
+
+LINES = "lines"
+
+
+def movable(intent: Intent, document: Document, link: StoredLink) -> tuple[Document, diff.BaseHashes]:
+    """Keep what may change of a linked record, because its values in Salesforce changed.
+
+    :returns: these fields of the document, and of what was written last.
+    """
+    every = {*document, *link.fields}
+    names = every if intent.sources is None else touched(intent.sources, link.sources, link.fields)
+    return (
+        {name: value for name, value in document.items() if name in names},
+        {name: pair for name, pair in link.fields.items() if name in names},
+    )
 
 
 def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) -> list[Intent]:
@@ -19,32 +46,95 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     """
     hashes, kind = facts.sync.store.hashes, intent.record.kind
     intent = link.applied_to(intent)
-    if not diff.changed_fields(document, link.fields, hashes):
-        return [intent.become(Keep, reason="nothing that is mapped changed")]
+    ours, base = movable(intent, document, link)
+    if not diff.changed_fields(ours, base, hashes):
+        same = not diff.changed_fields(document, link.fields, hashes)
+        reason = "nothing that is mapped changed" if same else "only its mapping or another record changed"
+        return [_settled(intent, link, Decision()).become(Keep, reason=reason)]
+    if resting := resting_update(facts, intent, ours, link):
+        return [resting]
     try:
         entry = facts.reads.read(kind, link.kashoo_id, link.version)
     except UnreadableError as error:
         return [intent.parked(error.problem)]
     if entry is None or entry.removed:
-        return [removed_in_books(intent)]
-    merged = diff.merge(document, entry.fields, link.fields, hashes)
-    decision = decide(
-        kind,
-        document,
-        merged,
-        known=link.fields,
-        mark=entry.reference_field,
-        money_came=entry.invoice is None or bool(entry.invoice.paid),
-    )
-    intents: list[Intent] = [intent.asked(question) for question in decision.questions]
-    if decision.write is None:
-        return intents
+        return [facts.removed.ask(intent, entry)]
+    if LINES not in ours:
+        intent = replace(intent, total=link.expected_total)
+    merged = diff.merge(ours, entry.fields, base, hashes)
+    decision = decide(kind, ours, merged, known=base, mark=entry.reference_field)
+    if is_billed(kind) and decision.write:
+        decision = _held(facts, intent, ours, link, entry, decision)
+    intent = _settled(intent, link, decision)
+    asked: list[Intent] = [intent.asked(question) for question in decision.questions]
     if decision.write:
-        reason, base = f"changed in Salesforce: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
-        update = intent.become(Update, reason=reason, document=document, changes=decision.write, base=base)
-        return [*intents, update]
-    if merged.conflicts:
-        return [*intents, intent.become(Keep, reason="Kashoo keeps its values")]
+        reason, print_ = f"changed in Salesforce: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
+        return [*asked, intent.become(Update, reason=reason, document=document, changes=decision.write, base=print_)]
+    if decision.as_billed:
+        return [*asked, intent.become(Keep, reason=f"{', '.join(decision.as_billed)} stay as billed")]
+    if decision.pending:
+        return [*asked, intent.become(Keep, reason="Kashoo keeps its values")] if merged.conflicts else asked
     # A field that changed only in the books keeps its base; the next comparison would miss the edit otherwise.
-    same = {name: document.get(name) for name in {*document, *link.fields} - {*merged.kept}}
-    return [intent.become(Link, reason="Kashoo already has these values", document=same, held=entry.fields)]
+    same_now = {name: ours.get(name) for name in {*ours, *base} - {*merged.kept}}
+    return [intent.become(Link, reason="Kashoo already has these values", document=same_now, held=entry.fields)]
+
+
+def look_again(facts: Facts, intent: Intent, link: StoredLink) -> list[Intent]:
+    """Read a customer or item that was removed before: a person may have restored it."""
+    intent = link.applied_to(intent)
+    try:
+        entry = facts.reads.read(intent.record.kind, link.kashoo_id, link.version)
+    except UnreadableError as error:
+        return [intent.parked(error.problem)]
+    if entry is None or entry.removed:
+        return [facts.removed.ask(intent, entry)]
+    return [replace(intent, sources=None).become(Link, reason="it is in Kashoo again")]
+
+
+def _settled(intent: Intent, link: StoredLink, decision: Decision) -> Intent:
+    """Note from what the link is made after this decision."""
+    if intent.sources is None:
+        return intent
+    return replace(intent, sources=made_of(intent.sources, link.sources, decision.pending))
+
+
+def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry: Entry, decision: Decision) -> Decision:
+    """Hold back what may not change without a person: money came in, or the period is locked."""
+    locked = entry.profile.locked_until
+    if entry.invoice is None or entry.invoice.paid or link.settlement not in UNTOUCHED:
+        ask = PAID_INVOICE_CHANGED
+    elif min(entry.date or "9999", ours.get("date", "9999")) <= locked:
+        ask = LOCKED_INVOICE_CHANGED
+    else:
+        return decision
+    texts = KINDS[intent.record.kind].texts
+    money = {name for name in decision.write if name not in texts}
+    if LINES in money and not _lines_differ(ours, entry.fields, texts):
+        money.discard(LINES)
+    after_payment = facts.sync.mappings[intent.mapping].after_payment if intent.mapping else ()
+    changes = "; ".join(_change(name, ours, entry, intent.total) for name in sorted(money))
+    return hold(decision, money, after_payment, ask.of(changes=changes, day=locked))
+
+
+def _lines_differ(ours: Document, theirs: Document, texts: Collection[str]) -> bool:
+    """Say whether lines differ by more than their texts."""
+    of_both = [
+        [
+            {name: value for name, value in line.items() if name not in texts and value is not None}
+            for line in side.get(LINES, [])
+        ]
+        for side in (ours, theirs)
+    ]
+    return of_both[0] != of_both[1]
+
+
+def _change(name: str, ours: Document, entry: Entry, total: int | None) -> str:
+    """Write a change for people: what the invoice says, and what the deal says now."""
+    if name != LINES:
+        return f"{name} {entry.fields.get(name, 'empty')} -> {ours.get(name, 'empty')}"
+    before, now = (_money(amount, entry.currency) for amount in (entry.total, total))
+    return f"total {before} -> {now}" if before != now else "its lines, with the same total"
+
+
+def _money(minor: int | None, currency: str | None) -> str:
+    return "unknown" if minor is None or not currency else format_minor(minor, currency)

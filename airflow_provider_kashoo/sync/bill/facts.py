@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Intent, Link, Park, Wait
+from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.core.values.parents import Parent
 from airflow_provider_kashoo.sync.read.codes import Codes
+from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged, earliest_read
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
@@ -31,6 +34,8 @@ class Facts:
     :param open: (kind, source id) of records that were sent, with an outcome that is not known yet.
     :param parked: kind -> source ids of parked records, which every run reads again.
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
+    :param refused: (kind, source id) -> the parked write that Kashoo refused; empty when a person replays.
+    :param removed: knows which linked customers and items were removed in Kashoo.
     """
 
     sync: Sync
@@ -41,6 +46,8 @@ class Facts:
     open: set[tuple[str, str]]
     parked: dict[str, set[str]]
     ended: dict[str, dict[tuple[str, int], int]]
+    refused: dict[tuple[str, str], Refused]
+    removed: Removed
 
     @classmethod
     def of(cls, sync: Sync, reads: Reads) -> Facts:
@@ -58,6 +65,8 @@ class Facts:
             open=journal.open_records(),
             parked=parked,
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
+            refused={} if sync.run.only is not None else sync.store.waiting.refused(),
+            removed=Removed(sync),
         )
 
     def intent(self, mapping: Mapping, source_id: str) -> Intent:
@@ -100,7 +109,7 @@ class Pass:
         """Add what was decided about a record; nothing that needs one that is parked or waits can be written."""
         self.intents += intents
         for each in intents:
-            if isinstance(each, Park):
+            if isinstance(each, Park) or (isinstance(each, Ask) and each.error_class == REMOVED_IN_BOOKS.error_class):
                 self.unfit[each.record.named] = each.problem
             elif isinstance(each, Wait):
                 self.unfit[each.record.named] = IN_DOUBT

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, PARENTS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match
 from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
@@ -51,12 +51,18 @@ class Holdings:
 
     def __init__(self, facts: Facts, dates: Sequence[date]) -> None:
         self._facts, self._sync, self._dates = facts, facts.sync, dates
-        self._generations = Generations(self._sync.store.links.ended(INVOICE.name))
+        ended = {kind: self._sync.store.links.ended(kind) for kind in KINDS}
+        self._generations = Generations(link for links in ended.values() for link in links)
+        self._given_up = {(kind, link.source_id, link.kashoo_id) for kind in PARENTS for link in ended[kind]}
         self._listings: dict[str, _Listing] = {}
 
     def find(self, intent: Intent, document: Document) -> Match:
-        """Look a new record up in the books."""
-        return self._listing(intent.record.kind).ladder.find(document, intent.reference)
+        """Look a new record up in the books, except what a person said it is not."""
+        found = self._listing(intent.record.kind).ladder.find(document, intent.reference)
+        left = tuple(each for each in found.candidates if (*intent.record.named, each) not in self._given_up)
+        if left == found.candidates:
+            return found
+        return Match(left[0] if len(left) == 1 else None, found.evidence if left else "not in the books", left)
 
     def fields(self, kind: str, kashoo_id: int) -> Document:
         """Give the fields of a record that was found, as read."""

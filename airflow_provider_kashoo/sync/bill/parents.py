@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.sources import sources_of
 from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
+from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.store.links import Link as StoredLink
-from airflow_provider_kashoo.sync.bill.compare import compare
+from airflow_provider_kashoo.sync.bill.compare import compare, look_again
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.merges import plan_merges
+from airflow_provider_kashoo.sync.bill.resting import resting_create
 from airflow_provider_kashoo.sync.read.staged import load_records
 from airflow_provider_kashoo.sync.run.deltas import gone
 
@@ -60,10 +63,11 @@ def _plan_mapping(
     links = facts.sync.store.links.of_sources(kind, read | needed)
     merged = _follow_merges(facts, mapping, read | needed, links, result)
     result.linked |= {(kind, ident): link.kashoo_id for ident, link in links.items()}
-    made_of = Transformed()
+    made_of, sources = Transformed(), dict[str, Sources]()
     if frame is not None:
         wanted = frame[frame["Id"].isin({*links, *needed})]
         made_of = transform(mapping, wanted, None, facts.sync.surroundings)
+        sources = sources_of(mapping, wanted, None, made_of.documents, facts.sync.store.hashes.of)
     refused = []
     for ident in sorted({*needed, *links} & (read | needed)):
         if (kind, ident) in result.unfit or ident in before:
@@ -72,6 +76,7 @@ def _plan_mapping(
         document = made_of.documents.get(ident)
         if document is not None:
             made.add(ident)
+            intent = replace(intent, sources=sources[ident])
             result.add(decide(intent, document, links.get(ident)))
         elif ident in needed and ident not in links:
             refused.append(intent.parked(made_of.problems.get(ident) or _not_for_books(mapping)))
@@ -105,14 +110,18 @@ def decide_parent(
     resolved = facts.codes.resolve(document)
     if isinstance(resolved, Problem):
         return [intent.parked(resolved)]
+    if link and facts.removed.is_asked(intent):
+        return look_again(facts, intent, link)
     if link:
         return compare(facts, intent, resolved, link)
+    intent = replace(intent, generation=holdings.next_generation(intent.record))
     found = holdings.find(intent, resolved)
     if len(found.candidates) > 1:
         cause = f"{len(found.candidates)} {intent.record.kind}s in Kashoo have the {found.evidence}"
         return [intent.parked(Problem(AMBIGUOUS, cause, "Merge them in Kashoo, or correct the one that is wrong."))]
     if found.kashoo_id is None:
-        return [intent.become(Create, reason=found.evidence, document=resolved)]
+        create = intent.become(Create, reason=found.evidence, document=resolved)
+        return [resting_create(facts, create) or create]
     reason, held = f"in the books already: {found.evidence}", holdings.fields(intent.record.kind, found.kashoo_id)
     return [intent.become(Link, reason=reason, kashoo_id=found.kashoo_id, document=resolved, held=held)]
 

@@ -14,9 +14,9 @@ from functools import partial
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
-from airflow_provider_kashoo.core.rules import diff
+from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, in_order
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED
+from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
@@ -25,6 +25,7 @@ from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings, copied
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
+from airflow_provider_kashoo.sync.bill.resting import resting_create
 
 DIFFERS_FROM_BOOKS = Problem(
     "differs_from_books", "Kashoo has its invoice with other contents", "Nothing to do: the next run compares the two."
@@ -73,9 +74,8 @@ def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parent
     if facts.is_open(intent):
         return [facts.wait(intent)]
     for kind, ident in [] if candidate.at_rest else parents_of(candidate.document):
-        if (kind, ident) in parents.unfit:
-            problem = Problem(WAITING_FOR_PARENT, f"its {kind} is parked", f"Fix the parked {kind} first.")
-            return [intent.parked(problem)]
+        if problem := parents.unfit.get((kind, ident)):
+            return [intent.parked(waiting_for(kind, problem))]
     document = resolve_parents(candidate.document, parents.linked)
     if candidate.link:
         hashes = facts.sync.store.hashes
@@ -90,8 +90,16 @@ def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parent
     if len(found.candidates) > 1:
         return [intent.parked(copied(len(found.candidates)))]
     if found.kashoo_id is None:
-        return [intent.become(Create, reason="won and not billed yet", document=document)]
+        create = intent.become(Create, reason="won and not billed yet", document=document)
+        return [resting_create(facts, create) or create]
     return _take_over(facts, holdings, intent, document, found.kashoo_id, parents)
+
+
+def waiting_for(kind: str, problem: Problem) -> Problem:
+    """Say that a deal waits for its customer or item."""
+    if problem.error_class == REMOVED_IN_BOOKS.error_class:
+        return Problem(WAITING_FOR_PARENT, f"its {problem.cause}", problem.fix)
+    return Problem(WAITING_FOR_PARENT, f"its {kind} is parked", f"Fix the parked {kind} first.")
 
 
 def _take_over(
@@ -103,7 +111,8 @@ def _take_over(
     differing = known.keys() - diff.written_base({}, known, held, facts.sync.store.hashes).keys()
     same = {name: value for name, value in document.items() if name not in differing}
     reason = "in the books already: our reference"
-    link = intent.become(Link, reason=reason, kashoo_id=ident, document=same, held=held)
+    begun = replace(intent, sources=made_from.unknown(intent.sources or {}, differing))
+    link = begun.become(Link, reason=reason, kashoo_id=ident, document=same, held=held)
     return [link, intent.parked(DIFFERS_FROM_BOOKS)] if differing else [link]
 
 

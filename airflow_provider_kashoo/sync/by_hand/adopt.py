@@ -161,6 +161,7 @@ class Adoption:
             kashoo_id=intent.kashoo_id or 0,
             # The links of the document stay symbolic; see diff.as_linked.
             fields=base_hashes(intent.document, intent.held, store.hashes),
+            sources=intent.sources,
             currency=intent.currency,
             expected_total=intent.total,
             journal_date=intent.held.get("date"),

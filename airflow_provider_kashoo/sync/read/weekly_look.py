@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.rules.intents import Intent
-from airflow_provider_kashoo.core.rules.questions import removed_in_books
+from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -61,7 +61,7 @@ class Look:
 
 def look(sync: Sync) -> Look:
     """Ask a person about each linked record that is removed."""
-    result = Look()
+    result, removed = Look(), Removed(sync)
     for kind, staged in (sync.files.read_json("contacts") or {}).items():
         found = _Listed(**staged)
         gone, here = set(found.removed), set(found.standing)
@@ -77,7 +77,9 @@ def look(sync: Sync) -> Look:
                 result.standing.append((kind, link.source_id))
             elif link.kashoo_id in gone - named:
                 named.add(link.kashoo_id)  # two records may share a customer; a person is asked once
-                result.intents.append(removed_in_books(link.intent(sync.name)))
+                with suppress(UnreadableError):
+                    entry = sync.kashoo.read(kind, link.kashoo_id)
+                    result.intents.append(removed.ask(link.intent(sync.name), entry))
     return result
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from airflow_provider_kashoo.clients.entries import Entry
@@ -37,7 +38,9 @@ from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
 from airflow_provider_kashoo.sync.bill.leaving import not_voided
+from airflow_provider_kashoo.sync.bill.plan import waiting_for
 from airflow_provider_kashoo.sync.bill.sales import BEING_BILLED
+from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.write.engine import TRIES, Engine, Writer
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class KashooWriter(Writer):
         super().__init__(engine)
         self._linked: dict[Parent, int] = {}
         self._silences = 0
+        self._removed = Removed(self._sync)
 
     def begin(self, intents: Sequence[Intent]) -> None:
         """Look up the links of the parents that documents name."""
@@ -74,7 +78,7 @@ class KashooWriter(Writer):
         """Note on each link when its record was read."""
         store, run_id = self._sync.store, self._sync.run.run_id
         overtaken = store.links.mark_read(kept)
-        store.links.mark_read(asked)
+        store.links.mark_read([replace(each, sources=None) for each in asked])  # it is compared with these again
         return {each.write for each in overtaken if store.waiting.park_if_overtaken(each, run_id)}
 
     def is_overtaken(self, asked: Ask) -> bool:
@@ -87,6 +91,7 @@ class KashooWriter(Writer):
         change = LinkChange(
             kashoo_id=intent.kashoo_id or 0,
             fields=base_hashes(document, intent.held, self._sync.store.hashes),
+            sources=intent.sources,
             currency=intent.currency,
             expected_total=intent.total,
             journal_date=intent.date,
@@ -175,6 +180,8 @@ class KashooWriter(Writer):
                         continue
                     if isinstance(intent, Void) and failure.outcome.event is Event.REFUSED:
                         return self._not_voided(intent, failure.outcome.problem)
+                    if failure.outcome.event is Event.REFUSED and (waiting := self._waiting(intent)):
+                        return self._engine.park(intent, waiting)
                     return self._outcome_of(failure)
             if isinstance(intent, Void):
                 return self._confirm_void(sent, intent, written)
@@ -196,6 +203,15 @@ class KashooWriter(Writer):
             return False
         self._engine.pause(attempt)
         return True
+
+    def _waiting(self, intent: Write) -> Problem | None:
+        """Look whether a write was refused because its customer or an item was removed; if so, ask a person."""
+        with suppress(UnreadableError):
+            asked = self._removed.ask_of(getattr(intent, "document", {}))
+            if asked:
+                self._sync.store.reviews.open(asked, asked.problem, self._sync.run.run_id)
+                return waiting_for(asked.record.kind, asked.problem)
+        return None
 
     def _outcome_of(self, failure: WriteFailed) -> str:
         if failure.outcome.event is not Event.SILENCE:
@@ -225,6 +241,7 @@ class KashooWriter(Writer):
         change = LinkChange(
             kashoo_id=written.id,
             fields=written_base(intent.written, intent.document, entry.fields, hashes),
+            sources=intent.sources,
             currency=intent.currency,
             expected_total=intent.total,
             journal_date=intent.date,

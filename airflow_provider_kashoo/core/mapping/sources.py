@@ -1,0 +1,88 @@
+"""From which values of Salesforce each field of a document was made.
+
+An invoice changes because its deal or its lines changed. So only values of the record itself and of its lines count,
+and of other records those that the mapping says to follow. A customer or an item is made of whatever its mapping reads.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.rules.made_from import Sources
+
+LINES = "lines"
+
+Hash = Callable[[Any], str]
+
+
+def sources_of(
+    mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | None, ids: Collection[str], hash_of: Hash
+) -> dict[str, Sources]:
+    """Hash what each field was made from: record id -> field -> path -> keyed hash.
+
+    :param records: as for :func:`~.transform.transform`.
+    :param lines: as there; of each line its own values count, whatever the order of the lines.
+    :param ids: of which records.
+    """
+    frame = records[records["Id"].isin(list(ids))]
+    paths = {name: _counting(mapping, [spec]) for name, spec in mapping.fields.items()}
+    bare = _counting(mapping, mapping.single_line.values())
+    columns = {
+        path: _hashes(frame, path, hash_of) for path in {*bare, *(each for own in paths.values() for each in own)}
+    }
+    of_lines = _line_hashes(mapping, lines, ids, hash_of) if mapping.bills else {}
+    found: dict[str, Sources] = {}
+    for row, ident in enumerate(frame["Id"]):
+        own = {name: {path: columns[path][row] for path in used} for name, used in paths.items()}
+        if mapping.bills:
+            own[LINES] = of_lines.get(ident) or {path: columns[path][row] for path in bare} | {"lines.Id": hash_of([])}
+        found[ident] = own
+    return found
+
+
+def _counting(mapping: Mapping, specs: Iterable[Field]) -> list[str]:
+    """List the paths that count, of those that fields read."""
+    read = dict.fromkeys(path for spec in specs for path, _ in spec.paths())
+    return [path for path in read if not mapping.bills or "." not in path or path in mapping.follow]
+
+
+def _line_hashes(
+    mapping: Mapping, lines: pd.DataFrame | None, ids: Collection[str], hash_of: Hash
+) -> dict[str, dict[str, str]]:
+    if lines is None or not mapping.lines:
+        return {}
+    frame = lines[lines["parent"].isin(list(ids))].sort_values("Id", kind="stable")
+    paths = ["Id", *_counting(mapping, mapping.lines.values())]
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {path: [] for path in paths})
+    columns = {path: _values(frame, path) for path in paths}
+    for row, parent in enumerate(frame["parent"]):
+        for path in paths:
+            found[parent][path].append(columns[path][row])
+    return {
+        parent: {f"lines.{path}": hash_of([*zip(own["Id"], values, strict=True)]) for path, values in own.items()}
+        for parent, own in found.items()
+    }
+
+
+def _hashes(frame: pd.DataFrame, path: str, hash_of: Hash) -> list[str]:
+    return [hash_of(value) for value in _values(frame, path)]
+
+
+def _values(frame: pd.DataFrame, path: str) -> list[str | None]:
+    if path not in frame.columns:
+        return [None] * len(frame)
+    column = frame[path].astype(object)
+    return [_plain(value) for value in column.where(column.notna(), None)]
+
+
+def _plain(value: Any) -> str | None:
+    """Write a value the same way whichever API brought it."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return None if value is None else str(value).strip() or None

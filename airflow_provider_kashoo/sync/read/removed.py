@@ -1,0 +1,63 @@
+"""Linked customers and items that were removed in Kashoo: what a person is asked, and what may be in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.rules.duplicates import Ladder
+from airflow_provider_kashoo.core.rules.intents import Ask, Intent
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS, removed_in_books
+from airflow_provider_kashoo.core.values.parents import linked_parents
+from airflow_provider_kashoo.sync.run.sync import Sync
+
+
+class Removed:
+    """Asks about removed customers and items, each in the same words as long as the question is open."""
+
+    def __init__(self, sync: Sync) -> None:
+        self._sync = sync
+        self._asked: dict[tuple[str, str], Mapping[str, Any]] = {
+            (item["target"], item["source_id"]): item
+            for item in sync.store.reviews.all_open()
+            if item["error_class"] == REMOVED_IN_BOOKS.error_class
+        }
+        self._ladder, self._read = cache(self._list), cache(sync.kashoo.read)
+
+    def is_asked(self, intent: Intent) -> bool:
+        """Say whether a person was asked about an intent's record."""
+        return intent.record.named in self._asked
+
+    def ask(self, intent: Intent, entry: Entry | None) -> Ask:
+        """Ask about a removed record; the first question about a customer or item costs a list of its kind.
+
+        :param entry: as the books still show it; None if they do not, then nothing tells what replaced it.
+        """
+        if item := self._asked.get(intent.record.named):
+            said = removed_in_books(intent)
+            return said.become(Ask, reason=item["cause"], fix=item["fix"])
+        return removed_in_books(intent, self._replaced_by(intent, entry))
+
+    def ask_of(self, document: Mapping[str, Any]) -> Ask | None:
+        """Read the customer and the items of a document that Kashoo refused; ask about the first that was removed."""
+        for kind, ident in dict.fromkeys(linked_parents(document)):
+            link = self._sync.store.links.of_kashoo(kind, [ident]).get(ident)
+            entry = self._read(kind, ident) if link else None
+            if link and (entry is None or entry.removed):
+                return self.ask(link.intent(self._sync.name), entry)
+        return None
+
+    def _replaced_by(self, intent: Intent, entry: Entry | None) -> str:
+        kind = intent.record.kind
+        if entry is None or is_billed(kind):
+            return ""
+        found = self._ladder(kind).find(entry.fields, intent.reference)
+        if not found.candidates:
+            return f"no other {kind} is like it"
+        return f"{kind} {' and '.join(map(str, found.candidates))} may have replaced it: {found.evidence}"
+
+    def _list(self, kind: str) -> Ladder:
+        return Ladder((each.document for each in self._sync.kashoo.listing(kind)), KINDS[kind])
