@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
@@ -73,7 +74,7 @@ class Profile:
     def overridden(self, values: Mapping[str, Any]) -> Profile:
         """Apply the connection's overrides.
 
-        :raises ConfigurationError: for a name this profile does not have.
+        :raises ConfigurationError: for a name this profile does not have, and a day that is none.
         """
         known = {option.name for option in fields(self)}
         if unknown := sorted(set(values) - known):
@@ -81,4 +82,11 @@ class Profile:
                 f"The Kashoo connection's profile has the unknown key {unknown[0]!r}.",
                 remedy=f"Known keys: {', '.join(sorted(known))}.",
             )
+        if day := values.get("locked_until"):
+            try:
+                date.fromisoformat(str(day))
+            except ValueError:
+                raise ConfigurationError(
+                    f"The Kashoo connection's profile has locked_until {day!r}.", remedy="Write a day as YYYY-MM-DD."
+                ) from None
         return replace(self, **values)

@@ -90,6 +90,9 @@ def test_the_profile_may_be_overridden_and_a_misspelt_key_is_named(store_file: P
     books(extra={"profile": {"itme": "/x"}})
     with pytest.raises(ConfigurationError, match="unknown key 'itme'"):
         KashooHook("books").client()
+    books(extra={"profile": {"locked_until": "31 March"}})
+    with pytest.raises(ConfigurationError, match="locked_until '31 March'"):
+        KashooHook("books").client()
 
 
 # -- KashooHook against the sandbox

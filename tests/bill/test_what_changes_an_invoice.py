@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, add_line, edit, invoice_of
+from records import add_account, add_deal, add_line, edit, invoice_of, invoices_of
 from rounds import Rounds, change, fault, remap, reviews, weeks, win
 
+from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
@@ -140,3 +142,22 @@ def test_a_write_that_is_found_later_still_knows_from_what_it_was_made(drive: Ro
     change(drive, deal, Type="New Business")
     drive.run()
     assert invoice_of(drive.sandbox, deal) == before
+
+
+def test_nothing_is_billed_into_a_period_that_the_connection_calls_locked(drive: Rounds, monkeypatch: Any) -> None:
+    early, late = win(drive, CloseDate="2026-02-28"), win(drive, CloseDate="2026-03-01")
+    opened = drive.kashoo
+
+    def locked(budget: Any = None) -> KashooClient:
+        client = opened(budget)
+        client.profile = replace(client.profile, locked_until="2026-02-28")
+        return client
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drive, "kashoo", locked)
+        drive.run()
+    assert [len(invoices_of(drive.sandbox, deal)) for deal in (early, late)] == [0, 1]
+    (parked,) = drive.store.journal.unsettled(State.PARKED)
+    assert (parked["error_class"], "2026-02-28" in parked["cause"]) == ("closed_period", True)
+    drive.run()
+    assert len(invoices_of(drive.sandbox, early)) == 1

@@ -89,10 +89,22 @@ def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parent
         return [intent.parked(returned())]
     if len(found.candidates) > 1:
         return [intent.parked(copied(len(found.candidates)))]
+    if found.kashoo_id is None and (locked := _locked(facts, document)):
+        return [intent.parked(locked)]
     if found.kashoo_id is None:
         create = intent.become(Create, reason="won and not billed yet", document=document)
         return [resting_create(facts, create) or create]
     return _take_over(facts, holdings, intent, document, found.kashoo_id, parents)
+
+
+def _locked(facts: Facts, document: Document) -> Problem | None:
+    """Keep what the connection says is locked as it is, whether Kashoo refuses a write to it or not."""
+    until = facts.sync.kashoo.profile.locked_until
+    if document["date"] > until:
+        return None
+    cause = f"its date {document['date']} lies in the period that the connection calls locked up to {until}"
+    fix = "Change the date in Salesforce, or unlock the period and correct locked_until in the connection's profile."
+    return Problem("closed_period", cause, fix)
 
 
 def waiting_for(kind: str, problem: Problem) -> Problem:
