@@ -122,7 +122,7 @@ def test_a_deal_changed_after_money_came_in_is_for_a_person(drive: Driver) -> No
     change_deal(drive, deal, Amount=Decimal("300.00"))
     for _ in range(3):
         drive.run()
-    cause = "the deal changed after a payment was received"
+    cause = "the deal changed after a payment was received: total 250.00 USD -> 300.00 USD"
     fix = "Correct the invoice in Kashoo, or undo the change in Salesforce."
     assert reviews(drive) == [("Opportunity", deal, "paid_invoice_changed", cause, fix)]
     assert invoice_of(drive.sandbox, deal) == before
