@@ -110,5 +110,5 @@ class Problem:
     fix: str
 
     def of(self, **words: str) -> Problem:
-        """Fill in the placeholders of the cause."""
-        return replace(self, cause=self.cause.format(**words))
+        """Fill in the placeholders of cause and fix."""
+        return replace(self, cause=self.cause.format(**words), fix=self.fix.format(**words))

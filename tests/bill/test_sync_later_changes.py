@@ -146,7 +146,7 @@ def test_an_invoice_removed_by_hand_is_never_made_again(drive: Driver) -> None:
         change_deal(drive, deal, Amount=Decimal(amount))
         drive.run()
         drive.run_back()
-    fix = "Create it again by hand, or leave it."
+    fix = "Restore it in Kashoo, or leave it so and dismiss this item."
     assert reviews(drive) == [("Opportunity", deal, "removed_in_books", "it was removed in Kashoo", fix)]
     assert books_rows(drive.sandbox, "invoices") == []
 

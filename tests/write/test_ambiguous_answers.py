@@ -24,6 +24,7 @@ from rounds import (
     links,
     open_items,
     operations,
+    remap,
     reviews,
 )
 
@@ -81,6 +82,7 @@ def drive(start: Start, tmp_path: Path) -> Iterator[Rounds]:
 def begin(start: Start, folder: Path) -> Rounds:
     """One of each kind of write is due: three creates, two updates, and what came in goes back."""
     drive = start.again(folder)
+    remap(drive, "invoice_from_opportunity", "to: invoice\n", "to: invoice\nafter_payment: [memo]\n")
     box = drive.sandbox
     box.books.create_answer = "entity"
     box.books.pay(box.books.main(), invoice_of(box, start.deal)["id"], 5000)

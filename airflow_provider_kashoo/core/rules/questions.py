@@ -34,21 +34,30 @@ SALE_BILLED_TWICE = Problem(
     "sale_billed_twice", "{other} also has an invoice for the same sale", "Void one of the two invoices in Kashoo."
 )
 SECOND_OF_SALE = Problem(
-    "second_of_sale", "its sale is billed through another {other}", "Bill it by hand, or correct its sale id."
+    "second_of_sale",
+    "its sale is billed through another {other}",
+    "Correct its sale id, or bill it by hand and dismiss this item.",
 )
 MERGED_APART = Problem(
     "merged_apart",
     "merged into {survivor}, but Kashoo still has two: {both}",
-    "Merge the two in Kashoo; new invoices go to the second one.",
+    "Merge the two in Kashoo into the second one, then run: airflow kashoo relink {loser} --to {into}",
 )
 TOTAL_DIFFERS = Problem(
     "total_differs",
     "its total in Kashoo differs from the one computed before sending",
-    "Compare its lines and taxes in Kashoo with those in Salesforce.",
+    "Correct its lines or taxes in Kashoo. If they are right as they are, dismiss this item.",
 )
-REMOVED_IN_BOOKS = Problem("removed_in_books", "it was removed in Kashoo", "Create it again by hand, or leave it.")
+REMOVED_IN_BOOKS = Problem(
+    "removed_in_books", "it was removed in Kashoo", "Restore it in Kashoo, or leave it so and dismiss this item."
+)
+REMOVED_AS_ASKED = replace(REMOVED_IN_BOOKS, cause="it was removed in Kashoo, as a person was asked to")
+"""Its words differ from those of a removal that nobody asked for: if the deal is won again, a person is asked."""
+
 STANDS_AGAIN = Problem(
-    "stands_again", "this sync voided its invoice, but it exists again in Kashoo", "Remove it in Kashoo, or leave it."
+    "stands_again",
+    "this sync voided its invoice, but it exists again in Kashoo",
+    "Remove it in Kashoo, or leave it and dismiss this item.",
 )
 POSSIBLE_DUPLICATE = Problem(
     "possible_duplicate",
@@ -81,6 +90,9 @@ CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
 
 CLOSED_BY_WRITTEN = CLOSED_BY_UNCHANGED | _classes(REMOVED_IN_BOOKS)
 """Closed when the record is written or linked; *total differs* too, if the total is then the expected one."""
+
+ANSWERED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE)
+"""A person was asked to remove the invoice: that it is removed needs no question."""
 
 CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS)
 """Closed when the invoice was removed in Kashoo: that was the answer, or there is nothing left to compare."""

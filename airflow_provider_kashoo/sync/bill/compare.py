@@ -17,7 +17,9 @@ from airflow_provider_kashoo.core.rules.ownership import Decision, decide, hold
 from airflow_provider_kashoo.core.rules.questions import (
     LOCKED_INVOICE_CHANGED,
     PAID_INVOICE_CHANGED,
+    removed_in_books,
 )
+from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.facts import Facts
@@ -48,6 +50,8 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     intent = link.applied_to(intent)
     ours, base = movable(intent, document, link)
     if not diff.changed_fields(ours, base, hashes):
+        if is_billed(kind) and facts.removed.is_asked(intent):
+            return [removed_in_books(intent)]  # the deal is to be billed, and its invoice is gone
         same = not diff.changed_fields(document, link.fields, hashes)
         reason = "nothing that is mapped changed" if same else "only its mapping or another record changed"
         return [_settled(intent, link, Decision()).become(Keep, reason=reason)]
@@ -58,14 +62,29 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     except UnreadableError as error:
         return [intent.parked(error.problem)]
     if entry is None or entry.removed:
-        return [facts.removed.ask(intent, entry)]
+        return [removed_in_books(intent) if is_billed(kind) else facts.removed.ask(intent, entry)]
     if LINES not in ours:
         intent = replace(intent, total=link.expected_total)
     merged = diff.merge(ours, entry.fields, base, hashes)
     decision = decide(kind, ours, merged, known=base, mark=entry.reference_field)
     if is_billed(kind) and decision.write:
         decision = _held(facts, intent, ours, link, entry, decision)
-    intent = _settled(intent, link, decision)
+    return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base})
+
+
+def _decided(
+    intent: Intent,
+    document: Document,
+    entry: Entry,
+    decision: Decision,
+    merged: diff.Merge,
+    hashes: KeyedHash,
+    compared: Collection[str],
+) -> list[Intent]:
+    """Turn a decision into intents.
+
+    :param compared: the fields that it is about.
+    """
     asked: list[Intent] = [intent.asked(question) for question in decision.questions]
     if decision.write:
         reason, print_ = f"changed in Salesforce: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
@@ -75,8 +94,8 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     if decision.pending:
         return [*asked, intent.become(Keep, reason="Kashoo keeps its values")] if merged.conflicts else asked
     # A field that changed only in the books keeps its base; the next comparison would miss the edit otherwise.
-    same_now = {name: ours.get(name) for name in {*ours, *base} - {*merged.kept}}
-    return [intent.become(Link, reason="Kashoo already has these values", document=same_now, held=entry.fields)]
+    same = {name: document.get(name) for name in {*compared} - {*merged.kept}}
+    return [intent.become(Link, reason="Kashoo already has these values", document=same, held=entry.fields)]
 
 
 def look_again(facts: Facts, intent: Intent, link: StoredLink) -> list[Intent]:

@@ -53,4 +53,5 @@ def plan_merges(facts: Facts, mapping: Mapping) -> Iterator[Merge]:
         elif link and other and other.kashoo_id != link.kashoo_id:
             both = f"{kind}s {link.kashoo_id} and {other.kashoo_id}"
             begun = link.intent(sync.name, mapping=mapping.name)
-            yield Merge(survivor, begun.asked(MERGED_APART.of(survivor=survivor, both=both)))
+            question = MERGED_APART.of(survivor=survivor, both=both, loser=loser, into=str(other.kashoo_id))
+            yield Merge(survivor, begun.asked(question))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.rules.intents import Intent, Link
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_WRITTEN
 from airflow_provider_kashoo.core.values.ids import to_18
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import LinkChange
@@ -50,7 +49,7 @@ def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str
             said = begun.become(Link, kashoo_id=kashoo_id, reason=f"linked by {by}")
             tx.journal.linked(said, LinkChange(kashoo_id, fields={}, sources={}), BY_HAND)
         tx.waiting.close(begun)
-        tx.reviews.close(record.kind, record.id, CLOSED_BY_WRITTEN)
+        tx.reviews.close_all(begun, but=[])
     if kashoo_id is None:
         return f"{record} is linked to nothing now; the next run that needs it finds or makes its {record.kind}."
     return f"{record} is linked to {record.kind} {kashoo_id} now."

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
-from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.rules.duplicates import Ladder
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS, removed_in_books
@@ -32,7 +32,7 @@ class Removed:
         return intent.record.named in self._asked
 
     def ask(self, intent: Intent, entry: Entry | None) -> Ask:
-        """Ask about a removed record; the first question about a customer or item costs a list of its kind.
+        """Ask about a removed customer or item; the first question about it costs a list of its kind.
 
         :param entry: as the books still show it; None if they do not, then nothing tells what replaced it.
         """
@@ -52,7 +52,7 @@ class Removed:
 
     def _replaced_by(self, intent: Intent, entry: Entry | None) -> str:
         kind = intent.record.kind
-        if entry is None or is_billed(kind):
+        if entry is None:
             return ""
         found = self._ladder(kind).find(entry.fields, intent.reference)
         if not found.candidates:

@@ -15,13 +15,13 @@ from airflow_provider_kashoo.core.rules.questions import (
     POSSIBLE_DUPLICATE,
     REMOVED_IN_BOOKS,
     STANDS_AGAIN,
-    removed_in_books,
 )
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, REFUNDED, VOID, Invoice
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.read import books
+from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 
@@ -51,6 +51,7 @@ class Affected:
         self._links = sync.store.links.of_target(INVOICE.name)
         self._voided = sync.store.links.ended(INVOICE.name)
         self._invoices = books.staged_invoices(sync)
+        self._removed = Removed(sync)
         self.weekly = books.lists_all(sync)
         self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
         journal = sync.store.journal
@@ -128,7 +129,7 @@ class Affected:
                 found.intents.append(replace(begun, record=record, generation=1).parked(error.problem))
             return None
         if invoice.removed:
-            found.intents.append(removed_in_books(begun))
+            found.intents.append(self._removed.ask(begun, None))
         return invoice
 
 

@@ -13,8 +13,10 @@ from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE, is_billed
 from airflow_provider_kashoo.core.rules import questions
+from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.settlement import Invoice
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.read import books, weekly_look
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -26,13 +28,27 @@ def close_questions(sync: Sync) -> None:
     """Close each open item whose cause is gone."""
     items = sync.store.reviews.all_open()
     answers = _Answers(sync, {item["source_id"] for item in items if is_billed(item["target"])}) if items else None
+    asked_to_remove = {
+        (item["target"], item["source_id"])
+        for item in items
+        if item["error_class"] in questions.ANSWERED_BY_REMOVAL and item["dismissed_at"] is None
+    }
     for item in items:
         target, source_id, error_class = item["target"], item["source_id"], item["error_class"]
         if is_billed(target) and error_class == questions.REMOVED_IN_BOOKS.error_class:
+            if (target, source_id) in asked_to_remove:
+                _answered(sync, item)
             sync.store.reviews.close(target, source_id, questions.CLOSED_BY_REMOVAL)
         with suppress(UnreadableError):
             if answers and answers.is_resolved(item):
                 sync.store.reviews.close(target, source_id, [error_class])
+
+
+def _answered(sync: Sync, item: Item) -> None:
+    """Ask nothing about a removal that a person was asked for; that it happened is still known."""
+    about = Intent(record=Record(item["target"], item["source_object"], item["source_id"]))
+    sync.store.reviews.open(about, questions.REMOVED_AS_ASKED, sync.run.run_id)
+    sync.store.reviews.dismiss(item["id"], by="the sync", reason="a person was asked to remove it")
 
 
 class _Answers:
