@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 
 CHANGED_IN_BOOKS = replace(CHANGED_MEANWHILE, cause="it changed in Kashoo after the plan was made")
 
+REFUSED = "refused"
+"""Outcome of a write that Kashoo said no to, before it is known why."""
+
 SILENCES = 3
 """After this many unanswered writes in a row Kashoo is assumed to be down."""
 
@@ -127,7 +130,8 @@ class KashooWriter(Writer):
             cause, fix = f"Its {waiting} is not in Kashoo", f"Fix the parked {waiting} first."
             return self._engine.park(intent, Problem(WAITING_FOR_PARENT, cause, fix))
         try:
-            return self._send(resolved)
+            outcome = self._send(resolved)
+            return self._refused(resolved) if outcome == REFUSED else outcome
         except StaleIntent:
             return self._engine.stale(resolved)
         except OpenOperation:
@@ -180,8 +184,6 @@ class KashooWriter(Writer):
                         continue
                     if isinstance(intent, Void) and failure.outcome.event is Event.REFUSED:
                         return self._not_voided(intent, failure.outcome.problem)
-                    if failure.outcome.event is Event.REFUSED and (waiting := self._waiting(intent)):
-                        return self._engine.park(intent, waiting)
                     return self._outcome_of(failure)
             if isinstance(intent, Void):
                 return self._confirm_void(sent, intent, written)
@@ -204,19 +206,19 @@ class KashooWriter(Writer):
         self._engine.pause(attempt)
         return True
 
-    def _waiting(self, intent: Write) -> Problem | None:
+    def _refused(self, intent: Write) -> str:
         """Look whether a write was refused because its customer or an item was removed; if so, ask a person."""
         with suppress(UnreadableError):
             asked = self._removed.ask_of(getattr(intent, "document", {}))
             if asked:
                 self._sync.store.reviews.open(asked, asked.problem, self._sync.run.run_id)
-                return waiting_for(asked.record.kind, asked.problem)
-        return None
+                return self._engine.park(intent, waiting_for(asked.record.kind, asked.problem))
+        return "parked"
 
     def _outcome_of(self, failure: WriteFailed) -> str:
         if failure.outcome.event is not Event.SILENCE:
             self._silences = 0
-            return "parked"
+            return REFUSED
         self._silences += 1
         if self._silences == SILENCES:
             raise UnreachableError(
