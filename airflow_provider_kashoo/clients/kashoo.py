@@ -213,7 +213,7 @@ class KashooClient(KashooHttp):
         try:
             return self._written(self._send(verb, path, write.body), write.kind, write.ident)
         except WriteFailed as failure:
-            is_unknown = failure.outcome.problem is outcomes.REFUSED_BY_STATUS[404]
+            is_unknown = failure.outcome.problem.error_class == outcomes.REFUSED_BY_STATUS[404].error_class
             if write.ident is None or write.body is not None or not is_unknown:
                 raise
             return Written(write.ident, None, known=False)
@@ -229,7 +229,7 @@ class KashooClient(KashooHttp):
             raise WriteFailed(Outcome(Event.SILENCE, outcomes.NO_ANSWER)) from None
         if response.status_code in {200, 201, 204}:
             return response
-        raise WriteFailed(outcomes.of_write(response.status_code, response.text))
+        raise WriteFailed(outcomes.of_write(response.status_code, response.text, self._secrets))
 
     def _written(self, response: requests.Response, kind: str, known_id: int | None) -> Written:
         """Read the four possible answers to a create: the entity, a URL in the body, a Location header, nothing.

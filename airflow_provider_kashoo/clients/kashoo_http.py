@@ -110,6 +110,11 @@ class KashooHttp:
             self._authorization = ""
         return response
 
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        """What must not be shown, should an answer repeat it."""
+        return self._password, self._authorization
+
     def _headers(self) -> dict[str, str]:
         return {"Accept": "application/json", "Authorization": self._authorization}
 

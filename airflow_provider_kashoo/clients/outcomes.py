@@ -7,8 +7,10 @@ else after sending is ambiguous and is looked up, never repeated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from airflow_provider_kashoo.clients.said import Answer, answer_of
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.operations import Event
 
@@ -26,27 +28,32 @@ class Outcome:
     stop: bool = False
 
 
+_COMPARE = "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself."
+
 REFUSED_BY_STATUS = {
-    400: Problem("refused", "Kashoo refused the record (400)", "Check its customer, currency, accounts and taxes."),
+    400: Problem("refused", "Kashoo refused the record (400)", _COMPARE),
     404: Problem("not_found", "Kashoo does not have this record or path (404)", "Check if it was removed by hand."),
     405: Problem("not_allowed", "Kashoo does not allow this operation (405)", "Check the profile in the connection."),
     413: Problem("too_large", "the record is too large for Kashoo (413)", "Shorten descriptions or split the deal."),
     415: Problem("refused", "Kashoo refused the content type (415)", "Check the profile in the connection."),
-    422: Problem("refused", "Kashoo refused the record (422)", "Check its customer, currency, accounts and taxes."),
+    422: Problem("refused", "Kashoo refused the record (422)", _COMPARE),
 }
 
-REFUSED_BY_BODY = (
-    (
-        "lock",
-        Problem(
-            "closed_period", "its date lies in a locked period", "Change the date in Salesforce, or unlock the period."
-        ),
+JUDGES_THE_RECORD = frozenset({400, 422})
+"""Statuses that are about what the record says."""
+
+OF_FIELDS = {
+    "date": Problem(
+        "date",
+        "Kashoo does not accept its date",
+        "Change the date in Salesforce; if Kashoo says that the period is closed, open it there.",
     ),
-    ("currency", Problem("currency", "Kashoo does not accept its currency", "Correct it in Salesforce or Kashoo.")),
-    ("tax", Problem("tax", "Kashoo does not accept its tax code", "Correct taxCode in the mapping.")),
-    ("account", Problem("account", "Kashoo does not accept its account", "Correct account in the mapping.")),
-    ("contact", Problem("contact", "Kashoo does not accept its customer", "Correct the customer in Kashoo.")),
-)
+    "currency": Problem("currency", "Kashoo does not accept its currency", "Correct it in Salesforce or Kashoo."),
+    "taxCode": Problem("tax", "Kashoo does not accept its tax code", "Correct taxCode in the mapping."),
+    "account": Problem("account", "Kashoo does not accept its account", "Correct account in the mapping."),
+    "contact": Problem("contact", "Kashoo does not accept its customer", "Correct the customer in Kashoo."),
+}
+"""Field that an answer names as the one at fault -> what that means. Words of a message never count for this."""
 
 STOPS = {
     402: Outcome(
@@ -76,24 +83,28 @@ NOT_CHANGED = Problem(
 )
 
 
-def of_write(status: int, body: str) -> Outcome:
+def of_write(status: int, body: str, secrets: Iterable[str] = ()) -> Outcome:
     """Classify the answer to a write that was not confirmed.
 
-    :param status: HTTP status.
-    :param body: used to find the reason, and for nothing else.
+    :param status: HTTP status; it alone decides whether something was written.
+    :param body: what it says is added to the cause, in its own words.
+    :param secrets: texts that must not be shown, such as the password of the connection.
     """
     if status == 429:
         return Outcome(Event.TURNED_AWAY, TURNED_AWAY)
     if status in STOPS:
         return STOPS[status]
-    if status in {400, 422}:
-        said = body.lower()
-        for sign, problem in REFUSED_BY_BODY:
-            if sign in said:
-                return Outcome(Event.REFUSED, problem)
     if status in REFUSED_BY_STATUS:
-        return Outcome(Event.REFUSED, REFUSED_BY_STATUS[status])
+        return Outcome(Event.REFUSED, _refused(status, answer_of(body, secrets)))
     return Outcome(Event.SILENCE, NO_ANSWER)
+
+
+def _refused(status: int, answer: Answer) -> Problem:
+    problem = REFUSED_BY_STATUS[status]
+    if status in JUDGES_THE_RECORD:
+        found = next((OF_FIELDS[name] for name in answer.fields if name in OF_FIELDS), None)
+        problem = replace(found, cause=f"{found.cause} ({status})") if found else problem
+    return problem.quoting(answer.words)
 
 
 class WriteFailed(Exception):
@@ -104,4 +115,4 @@ class WriteFailed(Exception):
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        super().__init__(outcome.problem.cause)
+        super().__init__(outcome.problem.unquoted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_kashoo.clients.said import quoted
 from airflow_provider_kashoo.clients.transport import TryAgain
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
 
@@ -51,12 +52,39 @@ def _first(errors: Any) -> tuple[str, str]:
         return "", ""
 
 
+FIXES = {
+    "CANNOT_EXECUTE_FLOW_TRIGGER": "Correct the flow that Salesforce names, or the record.",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "Correct the Apex trigger or flow that Salesforce names, or the record.",
+    "DUPLICATES_DETECTED": "Merge the duplicates, or let the duplicate rule leave this user out.",
+    "DUPLICATE_VALUE": "Make the value unique, or the field not unique.",
+    "ENTITY_IS_LOCKED": "End the approval process that locks the record, or unlock it.",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": (
+        "Correct the record, or let the validation rule leave the connection's user out."
+    ),
+    "FIELD_FILTER_VALIDATION_EXCEPTION": "Correct the record, or the field's lookup filter.",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": (
+        "Give the connection's user access to the records that this one refers to."
+    ),
+    "INSUFFICIENT_ACCESS_OR_READONLY": "Give the connection's user edit access to the record and its object.",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "Give the connection's user edit access to the field.",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Add the value to the picklist, or map it to one that is there.",
+    "REQUIRED_FIELD_MISSING": "Fill the field in Salesforce.",
+    "STRING_TOO_LONG": "Make the field longer in Salesforce, or add max_length to it in the mapping.",
+}
+"""Status code of a refused record -> what a person should do (codes evidenced in Salesforce's API reference)."""
+
+
 def record_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """Return why one record of a collection was refused; with names of fields, without values."""
+    """Return why one record was refused: the code, the fields, and what Salesforce said.
+
+    :param errors: of one record of a collection (``statusCode``), or of a whole request (``errorCode``).
+    """
     first = errors[0] if errors else {}
     code = str(first.get("statusCode") or first.get("errorCode") or "unknown")
     if code in TRANSIENT:
         return Problem(code.lower(), f"Salesforce was busy with the record: {code}", "Nothing to do: it is sent again.")
-    names = ", ".join(first.get("fields") or [])
+    names = ", ".join(dict.fromkeys(name for each in errors for name in each.get("fields") or []))
     where = f" for {names}" if names else ""
-    return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", "Correct the record or the mapping.")
+    fix = FIXES.get(code, "Correct what Salesforce names, in the record or in the mapping.")
+    words = quoted("; ".join(dict.fromkeys(str(each.get("message") or "") for each in errors)))
+    return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", fix).quoting(words)

@@ -2,7 +2,8 @@
 
 Every message answers four questions: what happened, to which record, what was and was not
 written, and what to do next. No message ever carries a request or answer body, a token or a
-secret, because messages go into task logs.
+secret, because messages go into task logs. What Kashoo or Salesforce says of a record is kept with
+the record only: see :attr:`Problem.unquoted`.
 """
 
 from __future__ import annotations
@@ -101,13 +102,24 @@ class Problem:
     """Why one record cannot be written. The others go on.
 
     :param error_class: short stable name, for counting and for the docs.
-    :param cause: what is wrong with the record, without values that could be personal data.
+    :param cause: what is wrong with the record, with the offending value.
     :param fix: what a person should do.
+    :param said: the end of the cause that quotes the other side, and may hold personal data.
     """
 
     error_class: str
     cause: str
     fix: str
+    said: str = ""
+
+    @property
+    def unquoted(self) -> str:
+        """The cause as logs and the audit may have it."""
+        return self.cause.removesuffix(self.said)
+
+    def quoting(self, words: str) -> Problem:
+        """Add what the other side said, if it said something."""
+        return replace(self, cause=f"{self.cause}: {words}", said=f": {words}") if words else self
 
     def of(self, **words: str) -> Problem:
         """Fill in the placeholders of cause and fix."""

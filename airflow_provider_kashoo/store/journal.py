@@ -204,7 +204,7 @@ class Journal:
                     WrittenBack(scope).confirm(sent.intent, {}, None)  # an earlier try may have been written
             said = {"error_class": problem.error_class, "cause": problem.cause, "fix": problem.fix}
             state, _ = _move(scope, sent, event, **said)
-            audit.note(scope, sent.intent, state.value, problem.cause, sent.run_id, sent.id)
+            audit.note(scope, sent.intent, state.value, problem.unquoted, sent.run_id, sent.id)
             return state
 
     def written_back(self, sent: Sent, written: Mapping[str, str], settlement: str) -> None:
@@ -237,7 +237,7 @@ class Journal:
             _move(scope, sent, Event.REFUSED, error_class=problem.error_class, cause=problem.cause)
             Waiting(scope).close(sent.intent)
             WrittenBack(scope).confirm(sent.intent, None, settlement)
-            audit.note(scope, sent.intent, "skip", problem.cause, sent.run_id, sent.id, sent.intent.kashoo_id)
+            audit.note(scope, sent.intent, "skip", problem.unquoted, sent.run_id, sent.id, sent.intent.kashoo_id)
 
     def linked(self, intent: Intent, change: LinkChange, run_id: str, *, alone: bool = False) -> None:
         """Link a record that is in the books already; nothing is sent.

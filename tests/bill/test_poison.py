@@ -101,7 +101,7 @@ BAD = {
     "a currency the books lack": Bad(
         lambda box: add_deal(box, add_account(box, "Thames Ltd"), CurrencyIsoCode="GBP"),
         lambda box, _: set_currencies(box, "USD", "CAD", "EUR", "GBP"),
-        "currency",
+        "refused",
     ),
     "lines that do not add up": Bad(
         not_adding_up, lambda box, deal: set_amount(box, deal, "250.00"), "lines_do_not_add_up"
@@ -109,7 +109,7 @@ BAD = {
     "a locked date": Bad(
         lambda box: add_deal(box, add_account(box, "Late Payer"), CloseDate=day(box, 300)),
         lambda box, deal: box.org.update("Opportunity", deal, {"CloseDate": day(box, 1)}),
-        "closed_period",
+        "refused",
     ),
     "an account code the books lack": Bad(
         lambda box: with_line(box, "Mistyped", description="41OO"), describe_lines, "account"

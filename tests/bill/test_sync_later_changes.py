@@ -171,7 +171,8 @@ def test_a_change_into_a_locked_period_is_parked_and_goes_on_when_it_is_open_aga
     drive.run()
     drive.run()
     parked = drive.sync().store.journal.unsettled(State.PARKED)
-    assert [(row["source_id"], row["error_class"]) for row in parked] == [(deal, "closed_period")]
+    assert [(row["source_id"], row["error_class"]) for row in parked] == [(deal, "refused")]
+    assert "The books are locked up to" in parked[0]["cause"]
     assert invoice_of(drive.sandbox, deal)["totalDue"] == 25000
     drive.sandbox.books.lock_until(main, None)
     drive.run()

@@ -239,7 +239,7 @@ CASES = {
         "currency", deal_of("Tokyo", CurrencyIsoCode="JPY"), mend=update(CurrencyIsoCode="USD")
     ),
     "a locked period": Case(
-        "closed_period", deal_of("Late", CloseDate="2025-03-01"), mend=lambda drive, _: lock(drive, None)
+        "refused", deal_of("Late", CloseDate="2025-03-01"), mend=lambda drive, _: lock(drive, None)
     ),
 }
 

@@ -217,7 +217,7 @@ def test_each_record_of_an_update_succeeds_or_fails_by_itself(client, sandbox, d
     assert (first, fourth) == (None, None)
     assert second.error_class == "invalid_or_null_for_restricted_picklist"
     assert "Kashoo_Status__c" in second.cause
-    assert PRIVATE not in str(second)
+    assert PRIVATE not in second.unquoted
     assert third.error_class == "entity_is_deleted"
     stored = [sandbox.org.get("Opportunity", ident) for ident in (good, bad, last)]
     assert [row["Kashoo_Balance__c"] for row in stored] == [Decimal("10.10"), None, None]

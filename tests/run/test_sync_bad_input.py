@@ -88,9 +88,9 @@ BAD = {
         "waiting_for_parent", "its customer is parked", "Fix the parked customer first.", twins, remove_a_twin
     ),
     "a currency the business lacks": Bad(
-        "currency",
-        "Kashoo does not accept its currency",
-        "Correct it in Salesforce or Kashoo.",
+        "refused",
+        "Kashoo refused the record (400): 'GBP' is not a currency of this business",
+        "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself.",
         lambda box: add_deal(box, add_account(box, "Thames Ltd"), CurrencyIsoCode="GBP"),
         lambda box, _: set_currencies(box, "USD", "CAD", "EUR", "GBP"),
     ),
@@ -109,9 +109,9 @@ BAD = {
         lambda box, deal: set_amount(box, deal, "250.00"),
     ),
     "a date in a locked period": Bad(
-        "closed_period",
-        "its date lies in a locked period",
-        "Change the date in Salesforce, or unlock the period.",
+        "refused",
+        "Kashoo refused the record (400): The books are locked up to 2026-02-01; 2026-02-01 cannot be changed",
+        "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself.",
         lambda box: add_deal(box, add_account(box, "Late Payer"), CloseDate=long_ago(box)),
         lambda box, _: box.books.lock_until(box.books.main(), None),
     ),

@@ -197,7 +197,7 @@ class KashooWriter(Writer):
         event = Event.REFUSED if last else outcome.event
         state = self._sync.store.journal.failed(sent, event, outcome.problem)
         record = str(sent.intent.record)
-        log.warning("%s: %s, now %s", record, outcome.problem.cause, state.value)
+        log.warning("%s: %s, now %s", record, outcome.problem.unquoted, state.value)
         if outcome.stop:
             error = UnreachableError if outcome.problem.error_class == "unreachable" else ConfigurationError
             raise error(f"{outcome.problem.cause}.", record=record, remedy=outcome.problem.fix)

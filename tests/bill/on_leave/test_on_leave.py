@@ -69,7 +69,7 @@ def test_by_default_nothing_is_voided(drive: Rounds, start: Start, tmp_path_fact
         ("another amount", "lines changed in Kashoo"),
         ("another date", "date changed in Kashoo"),
         ("another text", "memo changed in Kashoo"),
-        ("closed period", "its date lies in a locked period"),
+        ("closed period", "cannot be changed"),
     ],
 )
 def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand: str, why: str) -> None:
@@ -101,7 +101,8 @@ def test_what_somebody_touched_is_for_a_person_and_says_why(drive: Rounds, hand:
     assert len(bearing(drive, deal)) == 1
     (cause,) = causes(drive, deal)
     assert "no longer meets `IsWon`" in cause
-    assert cause.endswith(f"it was not voided: {why}")
+    assert "it was not voided: " in cause
+    assert cause.endswith(why)
     assert operations(drive, State.SENT, State.IN_DOUBT, State.PARKED, State.RETRY) == []
     books.lock_until(main, None)
     if hand != "another amount":
