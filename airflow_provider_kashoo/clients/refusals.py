@@ -7,12 +7,82 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.said import quoted
 from airflow_provider_kashoo.clients.transport import TryAgain
-from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
+from airflow_provider_kashoo.core.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    Problem,
+    UnreachableError,
+)
 
 TRANSIENT = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
 """Error codes of temporary problems (evidenced in issue threads)."""
 
 TOO_LONG = "QUERY_TIMEOUT"
+
+AT_ONCE = "ConcurrentRequests"
+"""How Salesforce's message begins when too many requests run at once; the daily limit has the same code (evidenced)."""
+
+NOT_FOR_REST = "This session is not valid for use with the REST API"
+"""Salesforce's message for a login that worked, but whose session may not use the API (evidenced)."""
+
+
+def session_refused(errors: Any, connection: str) -> AuthenticationError:
+    """Make the error for a new session that Salesforce refuses.
+
+    :param errors: as for :func:`refusal`.
+    """
+    what, remedy = "Salesforce refused a new login.", f"Check connection {connection} and its user."
+    if _first(errors)[1].rstrip(".") == NOT_FOR_REST:
+        what = "Salesforce refused a new login: its session may not use the REST API."
+        remedy = (
+            f"Give the app of connection {connection} the scope api. Where API Access Control is on, admit the app, or "
+            "give the user the permission Use Any API Client."
+        )
+    return AuthenticationError(what, remedy=remedy)
+
+
+API_ENABLED = "Give the connection's user the permission API Enabled; the edition of the org must include the API."
+MEANINGS = {
+    "API_CURRENTLY_DISABLED": ("The connection's user may not use Salesforce's API", API_ENABLED),
+    "API_DISABLED_FOR_ORG": ("The connection's user may not use Salesforce's API", API_ENABLED),
+    "INSUFFICIENT_ACCESS": (
+        "The connection's user lacks a permission in Salesforce",
+        "Let the user read the objects and fields of the mappings, and edit the fields that are written back.",
+    ),
+    "FUNCTIONALITY_NOT_ENABLED": (
+        "The org does not have a feature that the sync needs",
+        "Ask who looks after the org whether its edition includes the REST API and Bulk API 2.0.",
+    ),
+    "NOT_FOUND": (
+        "Salesforce does not have what was asked for, or the connection's user may not see it",
+        "Check the names in the mappings, and what the user may read.",
+    ),
+    "UNSUPPORTED_API_VERSION": (
+        "Salesforce has retired the API version of the connection",
+        "Set the connection's extra version to one that the org offers.",
+    ),
+}
+"""Error code of a request that can never succeed -> what happened, and what to do. Evidenced but for the wording."""
+
+QUERY_REFUSALS = {
+    "INVALID_FIELD": (
+        "Correct the field in the mapping, or give the connection's user read access to it (field-level security)."
+    ),
+    "INVALID_TYPE": "Correct the object in the mapping, or give the connection's user read access to it.",
+    "MALFORMED_QUERY": "Correct the mapping.",
+}
+
+
+class Refused(ConfigurationError):
+    """A request was refused, and can never succeed.
+
+    :param code: Salesforce's error code.
+    :param problem: what it means if the request was about one record.
+    """
+
+    def __init__(self, what: str, *, remedy: str, status: int, code: str, problem: Problem) -> None:
+        self.status, self.code, self.problem = status, code, problem
+        super().__init__(what, remedy=remedy)
 
 
 def refusal(status: int, errors: Any) -> Exception:
@@ -22,7 +92,7 @@ def refusal(status: int, errors: Any) -> Exception:
     :returns: the exception to raise; ``TryAgain`` for temporary problems.
     """
     code, message = _first(errors)
-    if code == "REQUEST_LIMIT_EXCEEDED" and "Concurrent" not in message:
+    if code == "REQUEST_LIMIT_EXCEEDED" and not message.startswith(AT_ONCE):
         return UnreachableError(
             "Salesforce's daily request limit is used up.", remedy="Wait, or raise the limit; the task tries again."
         )
@@ -33,16 +103,23 @@ def refusal(status: int, errors: Any) -> Exception:
         )
     if status in {429, 503} or status >= 500 or code in TRANSIENT | {"REQUEST_LIMIT_EXCEEDED"}:
         return TryAgain(f"status {status} {code}".strip())
-    if code in {"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"}:
+    what, remedy = _meaning(status, code, message)
+    problem = record_problem(errors if code else [])
+    return Refused(what, remedy=remedy, status=status, code=code, problem=problem)
+
+
+def _meaning(status: int, code: str, message: str) -> tuple[str, str]:
+    if code in QUERY_REFUSALS:
         # These messages contain only field and object names.
-        first = message.strip().splitlines()[-1] if message.strip() else code
-        return ConfigurationError(
-            f"Salesforce refused a query: {code}, {first}",
-            remedy="Correct the mapping, or the user's field permissions.",
-        )
-    return ConfigurationError(
-        f"Salesforce refused a request ({status} {code}).", remedy="Check the permissions of the connection's user."
-    )
+        last = message.strip().splitlines()[-1] if message.strip() else code
+        return f"Salesforce refused a query: {code}, {last}", QUERY_REFUSALS[code]
+    if code in MEANINGS:
+        what, remedy = MEANINGS[code]
+        return f"{what} ({status} {code}).", remedy
+    if 300 <= status < 400:
+        return f"Salesforce redirects a request ({status}).", "Correct domain or instance in the Salesforce connection."
+    said = " ".join(filter(None, (str(status), code)))
+    return f"Salesforce refused a request ({said}).", "Look up the code in Salesforce's REST API guide."
 
 
 def _first(errors: Any) -> tuple[str, str]:

@@ -17,10 +17,10 @@ import requests
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info, to_json
-from airflow_provider_kashoo.clients.refusals import record_problem, refusal
+from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
+from airflow_provider_kashoo.clients.versions import check_version
 from airflow_provider_kashoo.core.errors import (
-    AuthenticationError,
     ConfigurationError,
     Problem,
     UnreachableError,
@@ -106,7 +106,7 @@ class SalesforceClient:
     ) -> None:
         self._http, self._log_in, self._sleep = session, log_in, sleep
         self.connection = connection
-        self._path = f"/services/data/v{version}"
+        self._version, self._path = version, f"/services/data/v{version}"
         self._login: Session | None = None
         self._described: dict[str, ObjectInfo] = {}
         self._server_time: tuple[datetime, float] | None = None  # of its last answer, and ours then, monotonic
@@ -119,6 +119,22 @@ class SalesforceClient:
     def ready(self) -> AbstractContextManager[None]:
         """Set one deadline for what is journalled and sent within; see :meth:`.transport.MeteredAdapter.ready`."""
         return adapter_of(self._http).ready(lambda: None)
+
+    def check_version(self) -> None:
+        """Compare the version of the connection with those that the org offers.
+
+        The list of versions needs no permission and counts against no limit (evidenced).
+
+        :raises ConfigurationError: naming the version, and the newest one on offer.
+        """
+        if self._login is None:
+            self._login = self._log_in()
+        try:
+            response = self._http.get(f"{self._login.instance_url}/services/data/", allow_redirects=False)
+            offered = [str(each["version"]) for each in json.loads(response.text)]
+        except (requests.RequestException, ValueError, TypeError, KeyError):
+            offered = []
+        check_version(self._version, offered, self.connection)
 
     def now(self) -> datetime:
         """Return the server's time, UTC whole seconds, from the Date header of an answer."""
@@ -178,7 +194,15 @@ class SalesforceClient:
         :raises ConfigurationError: when there is no such object, or the user may not see it.
         """
         if sobject not in self._described:
-            self._described[sobject] = object_info(self.json("GET", f"/sobjects/{sobject}/describe"))
+            try:
+                self._described[sobject] = object_info(self.json("GET", f"/sobjects/{sobject}/describe"))
+            except Refused as error:
+                if error.code != "NOT_FOUND":
+                    raise
+                raise ConfigurationError(
+                    f"Salesforce has no object {sobject}, or the connection's user may not see it.",
+                    remedy="Correct the object in the mapping, or give the user read access to it.",
+                ) from None
         return self._described[sobject]
 
     def described(self) -> dict[str, Any]:
@@ -299,9 +323,9 @@ class SalesforceClient:
             self._login = None
             if renew:
                 return self._once(method, path, renew=False, accept=accept, **options)
-            raise AuthenticationError(
-                "Salesforce refused a new login.", remedy=f"Check connection {self.connection} and its user."
-            )
+            raise session_refused(_errors(response), self.connection)
+        if response.status_code in {404, 410}:  # so is every path of a version that the org does not offer
+            self.check_version()
         raise refusal(response.status_code, _errors(response))
 
 

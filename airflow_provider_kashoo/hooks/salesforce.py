@@ -12,6 +12,7 @@ from xml.parsers.expat import ExpatError
 import requests
 from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
+from airflow_provider_kashoo.clients.logins import what_to_do
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session, unreachable
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, SyncError, UnreachableError
@@ -19,21 +20,6 @@ from airflow_provider_kashoo.settings import existing_connection, settings
 
 if TYPE_CHECKING:
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-
-REFUSALS = frozenset(
-    (
-        # OAuth: what the token endpoint calls its error
-        "access_denied inactive_org inactive_user invalid_app_access invalid_assertion_type invalid_client "
-        "invalid_client_credentials invalid_client_id invalid_grant invalid_request invalid_scope unauthorized_client "
-        "unsupported_grant_type "
-        # SOAP: the exception code of a fault
-        "API_CURRENTLY_DISABLED API_DISABLED_FOR_ORG FUNCTIONALITY_NOT_ENABLED INSUFFICIENT_ACCESS INVALID_LOGIN "
-        "INVALID_SSO_GATEWAY_URL LOGIN_CHALLENGE_ISSUED LOGIN_CHALLENGE_PENDING LOGIN_DURING_RESTRICTED_DOMAIN "
-        "LOGIN_DURING_RESTRICTED_TIME LOGIN_MUST_USE_SECURITY_TOKEN ORG_LOCKED PASSWORD_LOCKOUT TRIAL_EXPIRED "
-        "UNSUPPORTED_API_VERSION UNSUPPORTED_CLIENT"
-    ).split()
-)
-"""Salesforce's codes for a login that no retry can help. All other login errors may be temporary."""
 
 NO_WAY_TO_LOG_IN = "INVALID AUTH"
 """Code of simple-salesforce for a connection whose fields do not suffice for any login."""
@@ -109,10 +95,9 @@ class KashooSalesforceHook(SalesforceHook):
         code = str(error.code)
         if code == NO_WAY_TO_LOG_IN:
             return self._wrong("lacks what a login needs")
-        if code in REFUSALS and "rate exceeded" not in error.auth_message.lower():
+        if todo := what_to_do(code, error.auth_message):
             return AuthenticationError(
-                f"Salesforce refused the login ({code}).",
-                remedy=f"Check connection {self.conn_id} and the user's permissions.",
+                f"Salesforce refused the login ({code}).", remedy=f"Check connection {self.conn_id}: {todo}."
             )
         return self._not_now(code if re.fullmatch(r"\w{1,60}", code) and error.code else "no reason given")
 

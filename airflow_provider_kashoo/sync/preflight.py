@@ -41,6 +41,7 @@ def check_both_sides(sync: Sync) -> Codes:
 
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
+    sync.salesforce.check_version()
     _check_business(sync)
     codes = Codes.read(sync)
     faults = list(_mapping_faults(sync)) if sync.name == TO_KASHOO else list(_write_back_faults(sync))

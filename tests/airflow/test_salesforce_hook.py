@@ -30,7 +30,7 @@ def test_a_wrong_secret_is_an_authentication_error_without_the_secret(sandbox: S
     with pytest.raises(AuthenticationError) as refused:
         KashooSalesforceHook().client.organization()
     assert str(refused.value).startswith("Salesforce refused the login (")
-    assert "Check connection salesforce_default and the user's permissions." in str(refused.value)
+    assert "Check connection salesforce_default: correct consumer_key and consumer_secret" in str(refused.value)
     assert "WRONG-SECRET-0815" not in str(refused.value)
     assert refused.value.__cause__ is None
 
@@ -96,6 +96,7 @@ def soap_fault(code: str) -> str:
         (400, '{"error": ["SECRET-0815"]}'),
         (400, "{}"),
         (400, '{"error": "invalid_grant", "error_description": "login rate exceeded"}'),
+        (400, '{"error": "invalid_grant", "error_description": "Login rate exceeded."}'),
     ],
 )
 def test_a_login_that_the_org_did_not_refuse_is_tried_again(org: Any, status: int, body: str) -> None:
@@ -118,8 +119,27 @@ def test_a_login_that_the_org_refused_is_not_tried_again(org: Any, word: str) ->
 
 
 @pytest.mark.parametrize(
+    ("word", "described", "todo"),
+    [
+        ("invalid_grant", "request not supported on this domain", "set domain to your My Domain"),
+        ("invalid_grant", "no client credentials user enabled", "set a Run As user"),
+        ("invalid_grant", "authentication failure", "correct login, password and security_token"),
+        ("invalid_grant", "see invalid client credentials of authentication failure", "see which of its values"),
+        ("invalid_client", None, "correct consumer_key and consumer_secret"),
+    ],
+)
+def test_each_refused_login_has_a_fix_of_its_own(org: Any, word: str, described: str | None, todo: str) -> None:
+    with requests_mock.Mocker() as salesforce:
+        salesforce.post(TOKEN_URL, status_code=400, json={"error": word, "error_description": described})
+        with pytest.raises(AuthenticationError, match=f"Check connection org: {todo}"):
+            org().client  # noqa: B018
+
+
+@pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
+        (500, soap_fault("INVALID_OPERATION"), AuthenticationError),
+        (500, soap_fault("UNSUPPORTED_API_VERSION"), AuthenticationError),
         (500, soap_fault("INVALID_LOGIN"), AuthenticationError),
         (500, soap_fault("LOGIN_MUST_USE_SECURITY_TOKEN"), AuthenticationError),
         (500, soap_fault("SERVER_UNAVAILABLE"), UnreachableError),
