@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
-
-@dataclass(frozen=True)
-class FieldInfo:
-    """One field of a describe.
-
-    :param type: Salesforce's type name, such as ``currency`` or ``reference``.
-    :param formula: computed when read, so its changes do not move the record's time stamp (evidenced).
-    """
-
-    name: str
-    type: str
-    scale: int
-    length: int
-    formula: bool
-    updateable: bool
-    reference_to: tuple[str, ...]
-    relationship: str | None
-
+from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 
 STANDARD_PREFIXES = {"001": "Account", "006": "Opportunity", "01t": "Product2", "801": "Order"}
 """Key prefix of a Salesforce id -> object (evidenced), known whether a mapping reads the object or not."""
@@ -51,27 +35,36 @@ def object_info(raw: Mapping[str, Any]) -> ObjectInfo:
         name=raw["name"],
         key_prefix=raw.get("keyPrefix"),
         replicateable=bool(raw.get("replicateable")),
-        fields={
-            row["name"]: FieldInfo(
-                name=row["name"],
-                type=row["type"],
-                scale=int(row.get("scale") or 0),
-                length=int(row.get("length") or 0),
-                formula=bool(
-                    row.get("calculatedFormula") or (row.get("calculated") and "calculatedFormula" not in row)
-                ),
-                updateable=bool(row.get("updateable")),
-                reference_to=tuple(row.get("referenceTo") or ()),
-                relationship=row.get("relationshipName"),
-            )
-            for row in raw["fields"]
-        },
+        fields={row["name"]: _field_info(row) for row in raw["fields"]},
         children={
             row["relationshipName"]: (row["childSObject"], row["field"])
             for row in raw["childRelationships"]
             if row.get("relationshipName")
         },
     )
+
+
+def _field_info(row: Mapping[str, Any]) -> FieldInfo:
+    return FieldInfo(
+        name=row["name"],
+        type=row["type"],
+        scale=int(row.get("scale") or 0),
+        length=int(row.get("length") or 0),
+        formula=bool(row.get("calculatedFormula") or (row.get("calculated") and "calculatedFormula" not in row)),
+        updateable=bool(row.get("updateable")),
+        reference_to=tuple(row.get("referenceTo") or ()),
+        relationship=row.get("relationshipName"),
+        precision=int(row.get("precision") or row.get("digits") or 0),
+        values=tuple(each["value"] for each in row.get("picklistValues") or () if each.get("active")),
+        restricted=bool(row.get("restrictedPicklist")),
+        required=row.get("nillable") is False,
+    )
+
+
+def is_current(kept: Mapping[str, Any]) -> bool:
+    """Say whether this version of the package wrote a describe."""
+    names = {each.name for each in dataclass_fields(FieldInfo)}
+    return "key_prefix" in kept and all(row.keys() == names for row in kept["fields"].values())
 
 
 def to_json(info: ObjectInfo) -> dict[str, Any]:
@@ -82,7 +75,8 @@ def to_json(info: ObjectInfo) -> dict[str, Any]:
 def from_json(kept: Mapping[str, Any]) -> ObjectInfo:
     """Convert back from :func:`to_json`."""
     fields = {
-        name: FieldInfo(**row | {"reference_to": tuple(row["reference_to"])}) for name, row in kept["fields"].items()
+        name: FieldInfo(**row | {each: tuple(row[each]) for each in ("reference_to", "values")})
+        for name, row in kept["fields"].items()
     }
     children = {name: (child[0], child[1]) for name, child in kept["children"].items()}
     return ObjectInfo(kept["name"], kept["key_prefix"], kept["replicateable"], fields, children)

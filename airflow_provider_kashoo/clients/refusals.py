@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,12 +78,17 @@ class Refused(ConfigurationError):
     """A request was refused, and can never succeed.
 
     :param code: Salesforce's error code.
-    :param problem: what it means if the request was about one record.
+    :param errors: all of what Salesforce said; never part of the message.
     """
 
-    def __init__(self, what: str, *, remedy: str, status: int, code: str, problem: Problem) -> None:
-        self.status, self.code, self.problem = status, code, problem
+    def __init__(self, what: str, *, remedy: str, status: int, code: str, errors: Any) -> None:
+        self.status, self.code, self.errors = status, code, errors if code else []
         super().__init__(what, remedy=remedy)
+
+    @property
+    def is_about_the_content(self) -> bool:
+        """Whether another content of the same request could succeed; otherwise path, session or user are wrong."""
+        return self.status == 400 and bool(self.code)
 
 
 def refusal(status: int, errors: Any) -> Exception:
@@ -104,8 +110,7 @@ def refusal(status: int, errors: Any) -> Exception:
     if status in {429, 503} or status >= 500 or code in TRANSIENT | {"REQUEST_LIMIT_EXCEEDED"}:
         return TryAgain(f"status {status} {code}".strip())
     what, remedy = _meaning(status, code, message)
-    problem = record_problem(errors if code else [])
-    return Refused(what, remedy=remedy, status=status, code=code, problem=problem)
+    return Refused(what, remedy=remedy, status=status, code=code, errors=errors)
 
 
 def _meaning(status: int, code: str, message: str) -> tuple[str, str]:
@@ -151,17 +156,26 @@ FIXES = {
 """Status code of a refused record -> what a person should do (codes evidenced in Salesforce's API reference)."""
 
 
-def record_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
+def record_problem(errors: Sequence[Mapping[str, Any]], sent: str = "") -> Problem:
     """Return why one record was refused: the code, the fields, and what Salesforce said.
 
     :param errors: of one record of a collection (``statusCode``), or of a whole request (``errorCode``).
+    :param sent: the JSON of a request with this record alone. Its parser names no field, but a place in it (evidenced).
     """
     first = errors[0] if errors else {}
     code = str(first.get("statusCode") or first.get("errorCode") or "unknown")
     if code in TRANSIENT:
         return Problem(code.lower(), f"Salesforce was busy with the record: {code}", "Nothing to do: it is sent again.")
-    names = ", ".join(dict.fromkeys(name for each in errors for name in each.get("fields") or []))
+    named = [name for each in errors for name in each.get("fields") or [_field_at(str(each.get("message")), sent)]]
+    names = ", ".join(filter(None, dict.fromkeys(named)))
     where = f" for {names}" if names else ""
     fix = FIXES.get(code, "Correct what Salesforce names, in the record or in the mapping.")
     words = quoted("; ".join(dict.fromkeys(str(each.get("message") or "") for each in errors)))
     return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", fix).quoting(words)
+
+
+def _field_at(message: str, sent: str) -> str:
+    """Name the key of a JSON text whose value a message points at; empty when it points nowhere."""
+    place = re.search(r"\[line:1, column:(\d{1,9})\]", message)
+    keys = re.findall(r'(?<!\\)"(\w+)":', sent[: int(place[1])]) if place else []
+    return keys[-1] if keys else ""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import requests
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, object_info, to_json
+from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_current, object_info, to_json
 from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
 from airflow_provider_kashoo.clients.versions import check_version
@@ -211,7 +211,7 @@ class SalesforceClient:
 
     def recall(self, described: Mapping[str, Any]) -> None:
         """Reuse recent describes from :meth:`described`, unless an older version of this package wrote them."""
-        whole = {name: info for name, info in described.items() if "key_prefix" in info}
+        whole = {name: info for name, info in described.items() if is_current(info)}
         self._described = {name: from_json(info) for name, info in whole.items()} | self._described
 
     def query(self, text: str, *, deleted: bool = False) -> Iterator[Record]:
@@ -270,14 +270,20 @@ class SalesforceClient:
 
         :param records: (object, fields with ``Id``), at most 200; each succeeds or fails on its own.
         :returns: one entry per record, None where it was written.
+        :raises Refused: when Salesforce refuses several records together, without saying which of them is wrong.
         :raises UnreachableError: when there was no answer in time; any of them may have been written.
         """
         body = {
             "allOrNone": False,
             "records": [{"attributes": {"type": sobject}, **fields} for sobject, fields in records],
         }
+        sent = json.dumps(body, default=_number)
         try:
-            answer = self.json("PATCH", "/composite/sobjects", data=json.dumps(body, default=_number))
+            answer = self.json("PATCH", "/composite/sobjects", data=sent)
+        except Refused as error:
+            if len(records) > 1 or not error.is_about_the_content:
+                raise
+            return [record_problem(error.errors, sent)]
         except UnreachableError as error:
             raise UnreachableError(error.what, remedy=error.remedy, written=PERHAPS_WRITTEN) from None
         except TooLate:

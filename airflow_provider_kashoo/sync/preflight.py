@@ -8,6 +8,7 @@ from functools import partial
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.model import nearest
+from airflow_provider_kashoo.core.mapping.write_back_check import misfits
 from airflow_provider_kashoo.sync.read import columns as frames
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.shapes import shape_of
@@ -94,6 +95,8 @@ def _write_back_faults(sync: Sync) -> Iterator[str]:
                 yield f"{place}: {mapping.to} has no field {name!r}. {nearest(name, fields)} Or create it."
             elif not fields[name].updateable:
                 yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give the user edit access to it."
+            else:
+                yield from (f"{place}: {fault}" for fault in misfits(mapping, name, fields[name], sync.settings.zone))
 
 
 def _caught(check: Callable[[], object]) -> Iterator[str]:

@@ -32,6 +32,7 @@ from rounds import (
 from voids import lose, standing, told, void_unpaid
 
 from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sync.read import dirty
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 
@@ -144,16 +145,18 @@ def test_a_read_that_is_turned_away_for_the_rate_is_no_fault_of_its_record(drive
     assert (invoice_of(drive.sandbox, deal)["totalDue"], open_items(drive)) == (30000, [])
 
 
-def test_one_number_that_is_no_number_does_not_stop_the_write_backs(drive: Rounds) -> None:
-    """A field that takes numbers gets the invoice's number, and somebody calls one invoice 1001-A in Kashoo."""
-    remap(drive, "payment_to_opportunity", "Kashoo_Paid__c: {from: paid}", "Kashoo_Paid__c: {from: number}")
+def test_one_value_that_does_not_fit_does_not_stop_the_write_backs(drive: Rounds) -> None:
+    """A field holds forty characters, and somebody gives one invoice a longer number in Kashoo."""
     deal, other = win(drive), win(drive)
     drive.run()
     table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
-    table.put({**invoice_of(drive.sandbox, deal), "number": "1001-A"})
+    table.put({**invoice_of(drive.sandbox, deal), "number": "1001-A" * 7})
     drive.run_back()
     assert told(drive, other)[0] == "Open"
-    assert open_items(drive) == [(deal, "not_a_number")]
+    assert open_items(drive) == [(deal, "does_not_fit")]
+    [row] = drive.store.journal.unsettled(State.PARKED)
+    assert row["cause"] == f"Kashoo_Invoice__c takes at most 40 characters, not the 42 of '{'1001-A' * 7}'"
+    assert "max_length: 40" in row["fix"]
 
 
 def test_a_password_may_hold_any_character(drive: Rounds) -> None:

@@ -14,6 +14,7 @@ import requests
 from secrecy import raises_without
 from simple_salesforce.api import Salesforce
 
+from airflow_provider_kashoo.clients.describe import from_json, is_current, to_json
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
@@ -345,3 +346,34 @@ def test_an_update_that_was_not_served_is_sent_again_because_it_goes_by_id(mocke
         "allOrNone": False,
         "records": [{"attributes": {"type": "Opportunity"}, "Id": "006000000000001AAA", "Kashoo_Paid__c": 10.1}],
     }  # fmt: skip
+
+
+def test_what_a_parser_says_of_one_record_names_its_field(mocked, requests_mock, raises) -> None:
+    """A value may hold what looks like a key, and the place that is named lies behind the value."""
+    records = [
+        ("Opportunity", {"Id": "006000000000001AAA", "Memo__c": 'say "Not__c": 5', "Paid__c": "x", "Last__c": 1})
+    ]
+    at = len('{"allOrNone": false, "records": [{"attributes": {"type": "Opportunity"}, "Id": "006000000000001AAA", ')
+    at += len('"Memo__c": "say \\"Not__c\\": 5", "Paid__c": "x"')
+    said = f"Cannot deserialize instance of currency from VALUE_STRING value x at [line:1, column:{at}]"
+    requests_mock.patch(f"{MOCKED}/services/data/v67.0/composite/sobjects", **refusal(400, "JSON_PARSER_ERROR", said))
+    [problem] = mocked.update(records)
+    assert problem.cause == f"Salesforce refused the record: JSON_PARSER_ERROR for Paid__c: {said}"
+    with raises(ConfigurationError, "400 JSON_PARSER_ERROR"):
+        mocked.update(records * 2)
+
+
+def test_a_describe_of_an_older_version_is_read_again(client) -> None:
+    kept = json.loads(json.dumps({"Contact": to_json(client.describe("Contact"))}))
+    assert is_current(kept["Contact"])
+    del kept["Contact"]["fields"]["Email"]["restricted"]
+    assert not is_current(kept["Contact"])
+
+
+def test_describe_tells_what_a_field_takes(client) -> None:
+    fields = client.describe("Opportunity").fields
+    status = fields["Kashoo_Status__c"]
+    assert status.values == ("Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void")
+    assert (status.restricted, status.required, fields["Name"].required) == (True, False, True)
+    assert (fields["Amount"].precision, fields["Amount"].scale, fields["IsWon"].required) == (18, 2, True)
+    assert from_json(to_json(client.describe("Opportunity"))) == client.describe("Opportunity")

@@ -277,6 +277,8 @@ def _check_write_back(mapping: Mapping) -> None:
         raise _wrong(mapping.place("to"), known, nearest(mapping.to, KINDS))
     if mapping.when:
         raise _wrong(mapping.place("when"), "a write-back has no when", "Remove it; every invoice is written back.")
+    for where, _ in mapping.placed_links():
+        raise _wrong(mapping.place(*where), f"{where[1]!r} cannot be a link", "A write-back reads the invoice only.")
     for path, (where, _) in mapping.header_paths().items():
         if path not in SETTLEMENT_SOURCE:
             raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID = "Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void"
+STATUSES = (OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID)
 """The statuses of an invoice."""
 
 OUT_OF_REACH = "Unreachable"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 
@@ -20,6 +20,16 @@ def parse_instant(text: str) -> datetime:
 def soql_instant(value: datetime) -> str:
     """Format an instant for SOQL: UTC, unquoted, whole seconds."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rest_instant(value: datetime) -> str:
+    """Format an instant as Salesforce's REST API gives it: UTC, whole seconds (evidenced)."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """Return when a calendar day of the business begins."""
+    return datetime.combine(day, time.min, ZoneInfo(zone))
 
 
 def floor_second(value: datetime) -> datetime:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from airflow_provider_kashoo.clients.describe import FieldInfo
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.values.dates import parse_instant
 
 NUMBER = pa.decimal256(76, 38)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.write_back import NOT_A_NUMBER
+from airflow_provider_kashoo.core.mapping.field_types import DOES_NOT_FIT
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import (
@@ -24,6 +24,9 @@ from airflow_provider_kashoo.sync.read import books
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
+
+ONLY_BY_HAND = frozenset({DOES_NOT_FIT, "not_a_number"})
+"""Error classes of write-backs that no payment can mend; the second is that of older stores."""
 
 Known = tuple[Link, Invoice]
 """A link, and what the books say of its invoice."""
@@ -56,7 +59,8 @@ class Affected:
         self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
         journal = sync.store.journal
         self._unanswered = journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
-        refused = (each for each in journal.unsettled(State.PARKED) if each["error_class"] != NOT_A_NUMBER)
+        left = frozenset() if sync.run.run_type == "replay" else ONLY_BY_HAND  # a person replays what is mended
+        refused = (each for each in journal.unsettled(State.PARKED) if each["error_class"] not in left)
         self.unsettled = self._unanswered | {(each["target"], each["source_id"]) for each in refused}
 
     def is_known(self, intent: Intent) -> bool:

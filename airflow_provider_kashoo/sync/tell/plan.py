@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back import NUMBER_FIELDS, as_told, documents, told_by_the_invoice
+from airflow_provider_kashoo.core.mapping.write_back import as_told, documents, told_by_the_invoice
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Tell, in_order
 from airflow_provider_kashoo.core.rules.settlement import VOID
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
@@ -112,8 +112,7 @@ def _decide(sync: Sync, intent: Intent, document: dict[str, Any], settlement: st
 
 def _documents(sync: Sync, payments: Payments, mapping: Mapping, known: list[Known]) -> list[dict[str, Any]]:
     types = sync.salesforce.describe(mapping.to).fields
-    numbers = {name for name in mapping.fields if types[name].type in NUMBER_FIELDS}
-    return documents(mapping, payments.settlements(known), numbers, sync.surroundings)
+    return documents(mapping, payments.settlements(known), types, sync.surroundings)
 
 
 def _held(sync: Sync, mapping: Mapping, known: list[Known]) -> dict[str, dict[str, str]]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.clients.refusals import TRANSIENT
+from airflow_provider_kashoo.clients.refusals import TRANSIENT, Refused
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
-from airflow_provider_kashoo.core.errors import Problem, SyncError
+from airflow_provider_kashoo.core.errors import Problem, SyncError, UnreachableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.write_back import NUMBER_FIELDS
+from airflow_provider_kashoo.core.mapping.field_types import as_json
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.questions import STANDS_AGAIN
@@ -25,6 +24,11 @@ from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
 log = logging.getLogger(__name__)
 
 NOT_ANSWERED = Problem("unreachable", "Salesforce did not answer", "Nothing to do: the next run sends it again.")
+REFUSED_TOGETHER = Problem(
+    "refused_together",
+    "Salesforce refused a request with several records, this one among them",
+    "Nothing to do: they are sent in smaller parts.",
+)
 DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_found"})
 """Salesforce's errors for a deleted record. Its invoice was voided for that reason, so nobody need look at it."""
 
@@ -55,9 +59,7 @@ class FieldsWriter(Writer):
 
     def _once(self, intents: list[Tell], *, last: bool) -> tuple[list[str], list[Tell]]:
         """Write a collection once; give the outcomes, and those that are to be sent again."""
-        journal = self._sync.store.journal
         outcomes: list[str] = []
-        again: list[Tell] = []
         with self._sync.salesforce.ready():
             sent: list[tuple[Sent, Tell]] = []
             for intent in intents:
@@ -68,6 +70,29 @@ class FieldsWriter(Writer):
                 except StaleIntent:
                     outcomes.append("stale")
             answers = self._answers(sent)
+        if answers is None:
+            known, again = self._halves([intent for _, intent in sent], last=last)
+        else:
+            known, again = self._record(sent, answers, last=last)
+        return outcomes + known, again
+
+    def _halves(self, intents: list[Tell], *, last: bool) -> tuple[list[str], list[Tell]]:
+        """Write what was refused together in two parts, and so on, until the record that is wrong is alone.
+
+        Each part is journalled anew and has a deadline of its own.
+        """
+        middle = len(intents) // 2
+        first, again = self._once(intents[:middle], last=last)
+        second, more = self._once(intents[middle:], last=last)
+        return first + second, again + more
+
+    def _record(
+        self, sent: list[tuple[Sent, Tell]], answers: list[Problem | None], *, last: bool
+    ) -> tuple[list[str], list[Tell]]:
+        """Journal what Salesforce answered; give the outcomes, and those that are to be sent again."""
+        outcomes: list[str] = []
+        again: list[Tell] = []
+        journal = self._sync.store.journal
         for (operation, intent), problem in zip(sent, answers, strict=True):
             try:
                 if problem and problem.error_class.upper() in TRANSIENT and not last:
@@ -81,18 +106,26 @@ class FieldsWriter(Writer):
                 outcomes.append("stale")
         return outcomes, again
 
-    def _answers(self, sent: list[tuple[Sent, Tell]]) -> list[Problem | None]:
+    def _answers(self, sent: list[tuple[Sent, Tell]]) -> list[Problem | None] | None:
+        """Send; None when Salesforce refused the records together, without saying which of them is wrong."""
         records = [(each.record.kind, {"Id": each.record.id, **self._typed(each)}) for _, each in sent]
-        journal = self._sync.store.journal
         try:
             return self._sync.salesforce.update(records) if records else []
-        except SyncError:
-            for operation, _ in sent:
-                try:
-                    journal.failed(operation, Event.TURNED_AWAY, NOT_ANSWERED)
-                except LostLease:  # another process wrote it, perhaps before this write arrived
-                    journal.written_back_late(operation)
+        except SyncError as error:
+            if isinstance(error, Refused) and error.is_about_the_content:
+                self._turn_away(sent, REFUSED_TOGETHER)
+                return None
+            answered = not isinstance(error, UnreachableError)
+            why = Problem("refused", error.what.removesuffix("."), error.remedy) if answered else NOT_ANSWERED
+            self._turn_away(sent, why)
             raise
+
+    def _turn_away(self, sent: list[tuple[Sent, Tell]], problem: Problem) -> None:
+        for operation, _ in sent:
+            try:
+                self._sync.store.journal.failed(operation, Event.TURNED_AWAY, problem)
+            except LostLease:  # another process wrote it, perhaps before this write arrived
+                self._sync.store.journal.written_back_late(operation)
 
     def _close(self, operation: Sent, intent: Tell, problem: Problem | None) -> str:
         store = self._sync.store
@@ -107,9 +140,6 @@ class FieldsWriter(Writer):
         return store.journal.failed(operation, Event.REFUSED, problem).value
 
     def _typed(self, intent: Tell) -> dict[str, Any]:
-        """Give numbers to number fields: a plan keeps amounts as text so that no digit moves."""
+        """Give each field its JSON type: a plan keeps values as text so that no digit moves."""
         fields = self._sync.salesforce.describe(intent.record.kind).fields
-        return {
-            name: Decimal(value) if value is not None and fields[name].type in NUMBER_FIELDS else value
-            for name, value in intent.changes.items()
-        }
+        return {name: as_json(fields[name], value) for name, value in intent.changes.items()}

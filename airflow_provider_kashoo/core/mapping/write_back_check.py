@@ -1,0 +1,166 @@
+"""Whether a write-back mapping can fill the fields it names, found out before anything is written.
+
+What an expression can give is known from the mapping: its constants, what it maps to, and the kinds of the invoice's
+fields. Only texts of any length, and the sizes of amounts, are known when there is an invoice.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.field_types import (
+    CHECKBOX,
+    DATES,
+    IDS,
+    NUMBERS,
+    PICKLISTS,
+    TEXTS,
+    FieldInfo,
+    fitted,
+)
+from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.rules.settlement import STATUSES
+from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
+
+What = Literal["constant", "nothing", "unmapped", "text", "whole number", "amount", "date"]
+
+WHOLE = "invoice_id"
+CODE_LENGTH = 3
+MAY_BE_EMPTY = frozenset({"number", "currency", "due_date", "last_payment_date"})
+LENGTHS = {"date": len("YYYY-MM-DD"), "amount": len("0")}
+
+
+@dataclass(frozen=True)
+class Given:
+    """Something that an expression can give.
+
+    :param text: of a constant; otherwise where it comes from.
+    :param least: fewest characters it has as a text.
+    """
+
+    what: What
+    text: str = ""
+    least: int = 0
+
+
+def misfits(mapping: Mapping, name: str, field: FieldInfo, zone: str) -> Iterator[str]:
+    """List what a field of the mapping can give and its field in Salesforce does not take.
+
+    :returns: what is wrong, and what to do; each once.
+    """
+    outcomes = dict.fromkeys(_outcomes(mapping.fields[name]))
+    if unmapped := [repr(each.text) for each in outcomes if each.what == "unmapped"]:
+        yield f"{name} has a map without {', '.join(unmapped)}. Add them to the map, or a default."
+    for given in outcomes:
+        if given.what == "unmapped":
+            continue
+        if given.what in {"constant", "nothing"}:
+            found = fitted(field, given.text if given.what == "constant" else None, zone)
+            if isinstance(found, Problem):
+                yield f"{found.cause}. {found.fix}"
+        elif fault := _fault(field, given):
+            yield f"{field.name} {fault}"
+
+
+def _fault(field: FieldInfo, given: Given) -> str | None:
+    """Say why a field does not take something that is known in its kind only."""
+    source = f"{given.text} is {_a(given.what)}"
+    if field.type in NUMBERS:
+        if given.what == "amount" and field.scale < MINOR_DIGITS:
+            return f"has {field.scale} decimals, and {source}. Give it {MINOR_DIGITS} decimal places in Salesforce."
+        fits = given.what in {"amount", "whole number"}
+        return None if fits else f"is a number field, and {source}. Map it to an amount, or use a text field."
+    if field.type in TEXTS:
+        if not field.length or given.least <= field.length:
+            return None
+        return f"takes at most {field.length} characters, and {given.text} has {given.least} or more. Make it longer."
+    if field.type in DATES:
+        return None if given.what == "date" else f"is a {field.type} field, and {source}. Map it to a date."
+    if field.type in PICKLISTS:
+        if not field.restricted or given.what == "text":
+            return None
+        return f"is a restricted picklist, and {source}. Map it to values of the picklist."
+    if field.type == CHECKBOX:
+        return f"is a checkbox, and {source}. Map its values to true and false."
+    if field.type in IDS:
+        return f"refers to a record, and {source}. Write the id of the record."
+    return f"is of type {field.type}, which cannot be written back. Use another field."
+
+
+def _a(what: What) -> str:
+    return f"an {what}" if what == "amount" else f"a {what}"
+
+
+def _outcomes(spec: Field) -> Iterator[Given]:
+    """List what an expression can give."""
+    own = list(_source(spec))
+    if spec.map is not None:
+        own = list(_mapped(spec.map, own, has_default=spec.default is not None))
+    if spec.default is not None:
+        unknown = spec.map is not None or any(each.what == "nothing" for each in own)
+        own = [each for each in own if each.what != "nothing"]
+        own += _outcomes(spec.default) if unknown else ()
+    yield from (_cut(each, spec.max_length) for each in own)
+
+
+def _source(spec: Field) -> Iterator[Given]:
+    if spec.value is not None:
+        text = str(spec.value).lower() if isinstance(spec.value, bool) else str(spec.value).strip()
+        yield Given("constant", text) if text else Given("nothing")
+    elif spec.text is not None:
+        yield from _template(spec.text)
+    elif spec.from_ is not None:
+        yield from _of_invoice(spec.from_)
+
+
+def _template(text: str) -> Iterator[Given]:
+    pieces = [(literal, path) for literal, path, _, _ in string.Formatter().parse(text)]
+    paths = [path for _, path in pieces if path]
+    words = "".join(literal for literal, _ in pieces).strip()
+    if not paths:
+        yield Given("constant", words) if words else Given("nothing")
+    elif len(paths) == 1 and not words:
+        yield from _of_invoice(paths[0])
+    else:
+        yield Given("text", repr(text), len(words))
+
+
+def _of_invoice(path: str) -> Iterator[Given]:
+    if path == "status":
+        yield from (Given("constant", each) for each in STATUSES)
+    elif path == WHOLE:
+        yield Given("whole number", path, 1)
+    elif path == "currency":
+        yield Given("text", path, CODE_LENGTH)
+    else:
+        kinds: dict[str, What] = {"money": "amount", "date": "date"}
+        what = kinds.get(SETTLEMENT_SOURCE[path], "text")
+        yield Given(what, path, LENGTHS.get(what, 1))
+    if path in MAY_BE_EMPTY:
+        yield Given("nothing")
+
+
+def _mapped(table: dict[str, str], own: list[Given], *, has_default: bool) -> Iterator[Given]:
+    """Give what a map makes of values; one that is not in it parks its record, unless there is a default."""
+    for each in own:
+        if each.what == "nothing":
+            yield each
+        elif each.what != "constant":
+            yield from (Given("constant", value) if value else Given("nothing") for value in table.values())
+        elif each.text in table:
+            yield Given("constant", table[each.text])
+        else:
+            yield Given("nothing") if has_default else Given("unmapped", each.text)
+
+
+def _cut(given: Given, length: int | None) -> Given:
+    if length is None:
+        return given
+    if given.what == "constant":
+        return Given("constant", given.text[:length].rstrip())
+    return Given(given.what, given.text, min(given.least, length))
