@@ -19,18 +19,13 @@ import pandas as pd
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
+from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import Reference, is_record_id, to_18
 from airflow_provider_kashoo.core.values.parents import symbolic
-
-FIRST_YEAR, LAST_YEAR = 1700, 4000
-"""First and last year of a Salesforce date field (evidenced)."""
-
-MAX_DIGITS = 15
-"""Most digits of a decimal that a JSON number represents exactly."""
 
 Document = dict[str, Any]
 Column = list[Any]
