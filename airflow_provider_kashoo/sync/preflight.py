@@ -88,11 +88,18 @@ def _write_back_faults(sync: Sync) -> Iterator[str]:
     for mapping in sync.mappings.values():
         if mapping.into_books:
             continue
-        fields = sync.salesforce.describe(mapping.to).fields
+        try:
+            fields = sync.salesforce.describe(mapping.to).fields
+        except ConfigurationError as error:
+            yield f"{mapping.place('to')}: {error.what} {error.remedy}"
+            continue
         for name in mapping.fields:
             place = mapping.place("fields", name)
             if name not in fields:
-                yield f"{place}: {mapping.to} has no field {name!r}. {nearest(name, fields)} Or create it."
+                yield (
+                    f"{place}: {mapping.to} has no field {name!r}, or the user may not see it. "
+                    f"{nearest(name, fields)} Or create it, or give the user access to it."
+                )
             elif not fields[name].updateable:
                 yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give the user edit access to it."
             else:

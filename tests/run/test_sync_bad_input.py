@@ -251,7 +251,7 @@ def test_a_missing_write_back_field_stops_only_the_way_back(drive: Driver) -> No
     with pytest.raises(ConfigurationError) as stopped:
         drive.run_back()
     place = f"{drive.mappings}/payment_to_opportunity.yaml:{line}"
-    complaint = "Opportunity has no field 'Kashoo_Payed__c'. Did you mean 'Kashoo_Paid__c'? Or create it."
+    complaint = "Opportunity has no field 'Kashoo_Payed__c', or the user may not see it. Did you mean 'Kashoo_Paid__c'?"
     assert f"{place}: {complaint}" in str(stopped.value)
     assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Status__c"] is None
     change(drive, "payment_to_opportunity", wrong, right)
