@@ -232,15 +232,18 @@ def _postgres_engine(url: URL) -> Engine:
     return engine
 
 
+_NO_TABLES = ("has no tables", INIT)
+_MISSING = ("does not exist", "Create the database and the user that connection kashoo_store names.")
+_DENIED = ("denies access", "Grant the user of connection kashoo_store its schema and tables.")
+_NO_LOGIN = ("refuses the login", "Check login and password of connection kashoo_store.")
+_READ_ONLY = ("is read-only", "Make it writable for the Airflow workers.")
 _SIGNS = (
-    ("no such table", "has no tables", INIT),
-    ("relation", "has no tables", INIT),
-    ("does not exist", "does not exist", "Create the database and the user that connection kashoo_store names."),
-    ("permission denied", "denies access", "Grant the user of connection kashoo_store its schema and tables."),
-    ("authentication failed", "refuses the login", "Check login and password of connection kashoo_store."),
+    ("no such table", *_NO_TABLES),
+    ("does not exist", *_MISSING),
+    ("permission denied", *_DENIED),
+    ("authentication failed", *_NO_LOGIN),
     ("pg_hba.conf", "refuses the login", "Allow the user of connection kashoo_store in pg_hba.conf."),
-    ("readonly", "is read-only", "Make it writable for the Airflow workers."),
-    ("read-only", "is read-only", "Make it writable for the Airflow workers."),
+    ("readonly", *_READ_ONLY),
     ("malformed", "is damaged", "Restore the last backup."),
     ("not a database", "is not a SQLite database", "Restore the last backup, or correct connection kashoo_store."),
     ("unable to open", "cannot be opened", "Check the path in connection kashoo_store and its permissions."),
@@ -249,6 +252,8 @@ _LOCKED = ("is locked by another process", "The task tries again by itself; if i
 _AWAY = ("cannot be reached", "Check connection kashoo_store; the task tries again by itself.")
 _FULL = ("has no space left", "Free disk space; the task tries again by itself.")
 _PASSING = (("locked", _LOCKED), ("is full", _FULL), ("connection", _AWAY), ("resolve host", _AWAY))
+"""Words of SQLite, and of PostgreSQL before it lets us in; all later errors of PostgreSQL have a SQLSTATE."""
+
 _PASSING_STATES = (
     ("55P03", (_LOCKED[0], "Try again; if it lasts, look for a hung transaction in the database.")),
     ("57014", ("was too slow", "The task tries again by itself; if it lasts, raise its statement_timeout.")),
@@ -257,7 +262,16 @@ _PASSING_STATES = (
     ("57P", _AWAY),
     ("53", ("is short of connections, memory or disk", "The task tries again by itself; see the database's log.")),
 )
-"""PostgreSQL's temporary errors, by the start of their SQLSTATE; their texts may also contain "relation"."""
+"""PostgreSQL's temporary errors, by the start of their SQLSTATE."""
+
+_LASTING_STATES = (
+    ("42P01", _NO_TABLES),
+    ("3D000", _MISSING),
+    ("42501", _DENIED),
+    ("28", _NO_LOGIN),
+    ("25006", _READ_ONLY),
+)
+"""Its lasting errors. Their texts are not searched: names of tables and users occur in them."""
 
 
 def shown(url: URL) -> str:
@@ -266,14 +280,16 @@ def shown(url: URL) -> str:
 
 
 def _explained(error: DBAPIError, url: URL, connection: str) -> SyncError:
-    said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None) or ""
+    said = str(error.orig).lower()
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""  # of psycopg, psycopg2
     name = shown(url)
     written = "The failed step was not recorded."
     passing = next((words for sign, words in _PASSING_STATES if state.startswith(sign)), None)
-    lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)
-    if not lasting and not passing:
-        passing = next((words for sign, words in _PASSING if sign in said), None)
-    unknown = (f"answered with {type(error).__name__}", "See the database's log.")
+    lasting = next((words for sign, words in _LASTING_STATES if state.startswith(sign)), None)
+    if not state:
+        lasting = next(((what, remedy) for sign, what, remedy in _SIGNS if sign in said), None)
+        passing = next((words for sign, words in _PASSING if sign in said), None) if not lasting else None
+    unknown = (f"answered with {' '.join(filter(None, (type(error).__name__, state)))}", "See the database's log.")
     what, remedy = passing or lasting or unknown
     kind = UnreachableError if passing else ConfigurationError
     return kind(f"The sync store {name} {what}.", remedy=remedy.replace(STORE_CONNECTION, connection), written=written)

@@ -105,3 +105,14 @@ def test_a_transaction_of_a_read_only_standby_says_so(postgres_database) -> None
     postgres_database.dispose()
     with pytest.raises(ConfigurationError, match=r"is read-only.*Make it writable"):
         SyncStore(postgres_database, ORG, BUSINESS)
+
+
+def test_the_words_of_an_error_are_not_taken_for_its_cause(postgres_database) -> None:
+    """PostgreSQL names the relation whose column is empty; that there are no tables does not follow from that."""
+
+    def insert() -> None:
+        with postgres_database.begin() as connection:
+            connection.execute(text("INSERT INTO links (id) VALUES (1)"))
+
+    with pytest.raises(ConfigurationError, match=r"answered with IntegrityError 23502\."):
+        insert()
