@@ -357,6 +357,7 @@ def _move(scope: Scope, sent: Sent, event: Event, **values: Any) -> tuple[State,
     for here, state in states.items():
         names = {"this_id": sent.id, "this_lease": sent.lease, "this_state": here}
         values |= {"state": state, "closed_at": None if state in UNSETTLED else scope.now}
+        values |= {"cause": None, "fix": None} if state is State.DONE else {}
         if moved := scope.connection.execute(rows.SETTLE_HELD, {**names, **values}).one_or_none():
             return state, moved.seen_read
     raise LostLease(str(sent.intent.record))

@@ -92,7 +92,8 @@ class Waiting:
     def close(self, intent: Intent) -> None:
         """Close what is parked for a record that needs no write any more, unless a later reading parked it."""
         with self._scope.writing() as scope:
-            closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": scope.now}
+            said = {"cause": None, "fix": None}  # what was quoted may name a person, and helps nobody any more
+            closed = {"state": after(State.PARKED, Event.SUPERSEDED), "closed_at": scope.now, **said}
             named = {**rows.names(scope, intent), "this_read": intent.source_read or _ANY_TIME}
             scope.connection.execute(rows.CLOSE_PARKED, {**named, **closed})
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from records import add_account, add_deal, invoice_of, invoices_of, writes
-from rounds import Rounds, change, lock, remap, replay_all, states_of, win
+from rounds import Rounds, change, lock, operations, remap, replay_all, states_of, win
+
+from airflow_provider_kashoo.core.rules.operations import State
 
 
 def nights(drive: Rounds, count: int) -> list[int]:
@@ -103,3 +105,11 @@ def test_what_another_deal_needs_meanwhile_is_written(drive: Rounds) -> None:
     other = add_deal(drive.sandbox, add_account(drive.sandbox, "Other", "o@other.example"))
     drive.run()
     assert len(invoices_of(drive.sandbox, other)) == 1
+
+
+def test_what_kashoo_said_is_kept_no_longer_than_it_helps(drive: Rounds) -> None:
+    deal = refused_create(drive)
+    assert [row["cause"] is not None for row in operations(drive) if row["source_id"] == deal] == [True]
+    lock(drive, None)
+    drive.run()
+    assert [row["cause"] for row in operations(drive, *State) if row["source_id"] == deal] == [None, None]
