@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -144,20 +146,42 @@ def test_a_write_that_is_found_later_still_knows_from_what_it_was_made(drive: Ro
     assert invoice_of(drive.sandbox, deal) == before
 
 
-def test_nothing_is_billed_into_a_period_that_the_connection_calls_locked(drive: Rounds, monkeypatch: Any) -> None:
-    early, late = win(drive, CloseDate="2026-02-28"), win(drive, CloseDate="2026-03-01")
+@contextmanager
+def locked(drive: Rounds, until: str) -> Iterator[None]:
+    """Let the connection say where the locked period ends."""
     opened = drive.kashoo
 
-    def locked(budget: Any = None) -> KashooClient:
+    def lock(budget: Any = None) -> KashooClient:
         client = opened(budget)
-        client.profile = replace(client.profile, locked_until="2026-02-28")
+        client.profile = replace(client.profile, locked_until=until)
         return client
 
-    with monkeypatch.context() as patch:
-        patch.setattr(drive, "kashoo", locked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drive, "kashoo", lock)
+        yield
+
+
+def test_nothing_is_billed_into_a_period_that_the_connection_calls_locked(drive: Rounds) -> None:
+    early, late = win(drive, CloseDate="2026-02-28"), win(drive, CloseDate="2026-03-01")
+    with locked(drive, "2026-02-28"):
         drive.run()
     assert [len(invoices_of(drive.sandbox, deal)) for deal in (early, late)] == [0, 1]
     (parked,) = drive.store.journal.unsettled(State.PARKED)
     assert (parked["error_class"], "2026-02-28" in parked["cause"]) == ("closed_period", True)
     drive.run()
     assert len(invoices_of(drive.sandbox, early)) == 1
+
+
+def test_an_invoice_in_a_locked_period_stays_and_a_person_is_asked_until_it_is_undone(drive: Rounds) -> None:
+    deal = win(drive, CloseDate="2026-02-10")
+    drive.run()
+    before = invoice_of(drive.sandbox, deal)
+    with locked(drive, "2026-02-28"):
+        change(drive, deal, CloseDate="2026-03-02", Name="Other words")
+        drive.run()
+        assert reviews(drive) == [(deal, "locked_invoice_changed")]
+        assert invoice_of(drive.sandbox, deal) == before
+        change(drive, deal, CloseDate="2026-02-10")
+        drive.run()
+    assert reviews(drive) == []
+    assert invoice_of(drive.sandbox, deal) == before
