@@ -16,6 +16,7 @@ from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS
 from airflow_provider_kashoo.core.rules.settlement import Invoice, Payment
 from airflow_provider_kashoo.core.rules.totals import tax_codes
 from airflow_provider_kashoo.core.values.ids import KeyedHash, Reference
+from airflow_provider_kashoo.core.values.texts import cut, length
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
@@ -27,6 +28,9 @@ LINES = {INVOICE.name: "lineItems"}
 """Kind -> key of its lines (evidenced), if it has any."""
 
 _EXACT = "decimal"
+
+SHORTEST_LIMIT = 40
+"""No books are assumed to cut off texts that are shorter: those were not written if they are not there."""
 
 MOST = 1 << 63
 """Upper limit of amounts and ids."""
@@ -71,19 +75,20 @@ class Entry:
         found = {name: _get(self.raw, path) for name, path in self.profile.paths(self.kind).items()}
         if self.kind in LINES:
             found["lines"] = [_line_document(line) for line in self.raw.get(LINES[self.kind]) or []]
-        if isinstance(found.get(self.reference_field), str):
-            found[self.reference_field] = Reference.without(found[self.reference_field]) or None
+        for name, value in found.items():
+            if isinstance(value, str) and (name == self.reference_field or Reference.find(value)):
+                found[name] = Reference.without(value)
         return {name: value for name, value in found.items() if value not in (None, "")}
 
     @property
     def reference_field(self) -> str:
-        """The text field that contains our references."""
+        """The text field to which our reference is added."""
         return self.profile.reference_field(self.kind)
 
     @property
     def references(self) -> list[Reference]:
-        """Every reference of ours that it contains."""
-        return Reference.find(self.raw.get(self.reference_field))
+        """Every reference of ours that it contains, in any field: the connection may have named another one before."""
+        return _references(self.kind, self.raw, self.profile)
 
     @property
     def document(self) -> Json:
@@ -153,6 +158,10 @@ class Entry:
     def fingerprint(self, hashes: KeyedHash) -> str:
         """Hash the whole record; the hash changes with any change of it."""
         return hashes.of(self.raw)
+
+    def shows_start_of(self, sent: Document) -> bool:
+        """Return whether it has exactly what was sent, but for the ends of long texts, which the books cut off."""
+        return all(_is_start(self.fields.get(name), value) for name, value in sent.items())
 
     def is_ours(self, document: Document, reference: Reference) -> bool:
         """Return whether it can be the record that we wrote, and not just one with the same id.
@@ -243,11 +252,31 @@ def to_json(kind: str, document: Document, reference: Reference, profile: Profil
     if "taxCode" in document:
         body["taxCode"] = ",".join(tax_codes(document["taxCode"]))
     place = profile.reference_field(kind)
-    text = Reference.without(document[place] or "") if place in document else body.get(place)
-    for mark in dict.fromkeys([*Reference.find((base or {}).get(place)), reference]):
-        text = mark.add_to(text)
-    body[place] = text
+    marks = list(dict.fromkeys([*_references(kind, base or {}, profile), reference]))
+    text = document[place] or "" if place in document else None
+    body[place] = _marked(text, body.get(place), marks, profile.text_limit(kind))
     return body
+
+
+def _marked(text: str | None, kept: Any, marks: list[Reference], most: int) -> str:
+    """Add our references to a text, of which what has no room is left out.
+
+    :param text: from Salesforce, to be written; None to leave what the books have.
+    :param kept: what the books have: a person may have written it, so none of it is left out.
+    """
+    if text is None:
+        marked = kept if isinstance(kept, str) else ""
+    else:
+        marked = cut(Reference.without(text), max(0, most - sum(1 + length(str(mark)) for mark in marks)))
+    for mark in marks:
+        longer = mark.add_to(marked)
+        marked = longer if length(longer) <= most else marked
+    return marked
+
+
+def _references(kind: str, raw: Json, profile: Profile) -> list[Reference]:
+    places = dict.fromkeys([profile.reference_field(kind), *profile.paths(kind).values()])
+    return list(dict.fromkeys(mark for place in places for mark in Reference.find(_get(raw, place))))
 
 
 def _line_json(line: Document) -> Json:
@@ -265,6 +294,16 @@ def _line_document(line: Json) -> Json:
 
 
 _OF_LINES = ("account", "item", "description", "rate", "project")
+
+
+def _is_start(kept: Any, sent: Any) -> bool:
+    if isinstance(sent, str) and isinstance(kept, str):
+        return kept == sent or (len(kept) >= SHORTEST_LIMIT and sent.startswith(kept))
+    if isinstance(sent, list) and isinstance(kept, list):
+        return len(sent) == len(kept) and all(map(_is_start, kept, sent))
+    if isinstance(sent, dict) and isinstance(kept, dict):
+        return all(_is_start(kept.get(name), sent.get(name)) for name in {*sent, *kept})
+    return bool(kept == sent)
 
 
 def _put(body: Json, path: str, value: Any) -> None:

@@ -12,7 +12,11 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import CUSTOMER, KINDS
+from airflow_provider_kashoo.core.kinds import CUSTOMER, KINDS, TargetField
+from airflow_provider_kashoo.core.values.ids import LONGEST_REFERENCE
+
+LONGEST_TEXT = 255
+"""Most characters of a text that Kashoo stores (assumed: a usual limit; Kashoo documents none)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Profile:
     invoice_reference: str = "memo"  # C as a field, G that it can be written
     customer_reference: str = "notes"  # G
     item_reference: str = "description"  # G
+    text_limits: Mapping[str, int] = field(default_factory=dict)  # G: field -> most characters, if not LONGEST_TEXT
     income_type: str = "INCOME"  # G
     locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
@@ -71,10 +76,19 @@ class Profile:
         """Return the text field that contains our reference."""
         return str(getattr(self, f"{resource}_reference"))
 
+    def text_limit(self, resource: str) -> int:
+        """Return how many characters that field stores, our reference included (assumed)."""
+        return self.text_limits.get(self.reference_field(resource), LONGEST_TEXT)
+
+    def room(self, resource: str) -> tuple[str, int]:
+        """Return that field, and how many characters of text fit before our reference and the blank between them."""
+        return self.reference_field(resource), self.text_limit(resource) - LONGEST_REFERENCE - 1
+
     def overridden(self, values: Mapping[str, Any]) -> Profile:
         """Apply the connection's overrides.
 
-        :raises ConfigurationError: for a name this profile does not have, and a day that is none.
+        :raises ConfigurationError: for a name this profile does not have, a day that is none, a field that cannot
+            contain our reference, or a limit in which no reference has room.
         """
         known = {option.name for option in fields(self)}
         if unknown := sorted(set(values) - known):
@@ -89,4 +103,23 @@ class Profile:
                 raise ConfigurationError(
                     f"The Kashoo connection's profile has locked_until {day!r}.", remedy="Write a day as YYYY-MM-DD."
                 ) from None
-        return replace(self, **values)
+        changed = replace(self, **values)
+        for resource, kind in KINDS.items():
+            _check_reference(changed, resource, kind.fields)
+        return changed
+
+
+def _check_reference(profile: Profile, resource: str, known: Mapping[str, TargetField]) -> None:
+    name, limits = profile.reference_field(resource), profile.text_limits
+    if name in known and (known[name].type != "text" or known[name].required):
+        raise ConfigurationError(
+            f"The Kashoo connection puts our reference into {name!r} of each {resource}, which is no free text.",
+            remedy="Name a text field, such as memo or poNumber.",
+        )
+    limit: object = limits.get(name, LONGEST_TEXT) if isinstance(limits, Mapping) else str(limits)
+    if type(limit) is not int or limit <= LONGEST_REFERENCE + 1:
+        raise ConfigurationError(
+            f"The Kashoo connection limits {name!r} to {limit!r} characters; our reference alone needs up to "
+            f"{LONGEST_REFERENCE}.",
+            remedy='Correct text_limits in the profile, such as {"memo": 500}, or name another reference_field.',
+        )

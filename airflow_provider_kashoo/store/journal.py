@@ -113,9 +113,10 @@ class Journal:
                 scope.connection.execute(rows.UPDATE, {"this_id": earlier.id, **values})
             return Sent(earlier.id if earlier else rows.new(scope, values), intent, lease, attempts, run_id)
 
-    def answered(self, sent: Sent, change: LinkChange, reason: str, review: Problem | None = None) -> None:
-        """Record that the books confirmed a write: state, link, audit and review item in one transaction.
+    def answered(self, sent: Sent, change: LinkChange, reason: str, *reviews: Problem) -> None:
+        """Record that the books confirmed a write: state, link, audit and review items in one transaction.
 
+        :param reviews: what a person must check in the record.
         :raises LostLease: when another process took the operation over.
         """
         intent = sent.intent
@@ -123,7 +124,7 @@ class Journal:
             _, seen = _move(scope, sent, Event.ANSWERED, kashoo_id=change.kashoo_id)
             _written(scope, intent, change, sent.run_id, seen)
             audit.note(scope, intent, intent.action.value, reason, sent.run_id, sent.id, change.kashoo_id)
-            if review:
+            for review in reviews:
                 Reviews(scope).open(intent, review, sent.run_id, change.kashoo_id)
 
     def late_answer(self, sent: Sent, change: LinkChange) -> Problem | None:

@@ -8,7 +8,7 @@ A record that cannot become a document is a :class:`~.errors.Problem`; the other
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,6 +26,7 @@ from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import Reference, is_record_id, to_18
 from airflow_provider_kashoo.core.values.parents import symbolic
+from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]
 Column = list[Any]
@@ -54,11 +55,13 @@ class Surroundings:
     :param zone: business time zone in which a DateTime becomes a date.
     :param org_currency: ISO code used where an org without multi-currency gives none.
     :param targets: mapping name -> kind that it makes, to resolve links.
+    :param room: kind -> the field to which our reference is added, and how many characters of text fit before it.
     """
 
     zone: str
     org_currency: str | None
     targets: MappingType[str, str]
+    room: MappingType[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | None, around: Surroundings) -> Transformed:
@@ -81,6 +84,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     ids = records["Id"].tolist()
     result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
     headers = dict(_documents(mapping.fields, KINDS[mapping.to].fields, records, ids, around, result.problems))
+    _make_room(headers.values(), *around.room.get(mapping.to, ("", 0)))
     if mapping.bills:
         _add_lines(mapping, headers, records, lines, around, result.problems)
         _add_totals(mapping, headers, records, ids, around, result.problems)
@@ -258,6 +262,13 @@ def _documents(
             elif given is not None:
                 row[name] = given
     return list(zip(owners, rows, strict=True))
+
+
+def _make_room(documents: Iterable[Document], name: str, most: int) -> None:
+    """Cut a text so that the books do not cut our reference; here, so that the same record always says the same."""
+    for document in documents:
+        if name in document:
+            document[name] = cut(document[name], most)
 
 
 def _origin(spec: Field) -> str:

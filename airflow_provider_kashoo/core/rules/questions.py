@@ -7,12 +7,14 @@ Kashoo confirmed (closes all but a possible duplicate), and a write-back of *Voi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
+from airflow_provider_kashoo.core.values.ids import Reference
 
 NO_LONGER_BILLABLE = Problem(
     "no_longer_billable",
@@ -48,12 +50,16 @@ TOTAL_DIFFERS = Problem(
     "its total in Kashoo differs from the one computed before sending",
     "Correct its lines or taxes in Kashoo. If they are right as they are, dismiss this item.",
 )
+MARK_MISSING = Problem(
+    "mark_missing",
+    "Kashoo does not show our reference {reference} in its {field}; a store that is lost would write it again",
+    "Add the reference there by hand. For the next ones, correct text_limits or reference_field in the connection.",
+)
 REMOVED_IN_BOOKS = Problem(
     "removed_in_books", "it was removed in Kashoo", "Restore it in Kashoo, or leave it so and dismiss this item."
 )
 REMOVED_AS_ASKED = replace(REMOVED_IN_BOOKS, cause="it was removed in Kashoo, as a person was asked to")
 """Its words differ from those of a removal that nobody asked for: if the deal is won again, a person is asked."""
-
 STANDS_AGAIN = Problem(
     "stands_again",
     "this sync voided its invoice, but it exists again in Kashoo",
@@ -89,12 +95,12 @@ CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
 """Closed when the record equals again what was written last."""
 
 CLOSED_BY_WRITTEN = CLOSED_BY_UNCHANGED | _classes(REMOVED_IN_BOOKS)
-"""Closed when the record is written or linked; *total differs* too, if the total is then the expected one."""
+"""Closed when the record is written or linked; *total differs* and *mark missing* too, if that is mended then."""
 
 ANSWERED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE)
 """A person was asked to remove the invoice: that it is removed needs no question."""
 
-CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS)
+CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS, MARK_MISSING)
 """Closed when the invoice was removed in Kashoo: that was the answer, or there is nothing left to compare."""
 
 OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED, LOCKED_INVOICE_CHANGED)
@@ -123,3 +129,12 @@ def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None
     :param found: ``totalDue`` in the books, minor units; None when they show none.
     """
     return TOTAL_DIFFERS if is_billed(kind) and found != expected else None
+
+
+def mark_missing(reference: Reference, shown: Collection[Reference], field: str) -> Problem | None:
+    """Return the question if a record that was written does not show our reference.
+
+    :param shown: the references that it shows.
+    :param field: where the reference was written, in Kashoo's words.
+    """
+    return None if reference in shown else MARK_MISSING.of(reference=str(reference), field=field)

@@ -12,6 +12,8 @@ from typing import Any
 
 SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _REFERENCE = re.compile(r"\[sf:([A-Za-z0-9]{18}):(\d{1,9}):(\d{1,9})\]")
+LONGEST_REFERENCE = len("[sf:") + 18 + len(":") + 9 + len(":") + 9 + len("]")
+"""Most characters of one reference."""
 
 
 def to_18(record_id: str) -> str:

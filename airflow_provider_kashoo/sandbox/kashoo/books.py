@@ -25,8 +25,9 @@ class Books(Access):
 
     ``create_answer`` switches what a POST answers, because no source shows it: the entity, a body with its URL, a
     ``Location`` header, or nothing. ``list_delay_seconds`` keeps a new row out of lists for so long, while its id finds
-    it; with ``stores_reference`` False, memo, notes and description of a row (not of its lines) are forgotten. Rows
-    come and go as copies; a refusal is a :class:`KashooError` and changes nothing.
+    it; with ``stores_reference`` False, memo, notes and description of a row (not of its lines) are forgotten, and
+    ``cuts`` says after how many characters which text of a row ends. Rows come and go as copies; a refusal is a
+    :class:`KashooError` and changes nothing.
     """
 
     def __init__(self, clock: Clock, *, seed: int = 1) -> None:
@@ -34,6 +35,7 @@ class Books(Access):
         self.create_answer: Literal["entity", "url-body", "location", "empty"] = "entity"
         self.list_delay_seconds = 0.0
         self.stores_reference = True
+        self.cuts: dict[str, int] = {}
         self.businesses: dict[int, Business] = {}
         self._syncs: dict[int, int] = {}
         self._last_id = 9_990_000_000 + self.rng.randrange(10**6)
@@ -170,6 +172,7 @@ class Books(Access):
     def _save(self, business: Business, kind: str, body: Row, old: Row | None) -> Row:
         dropped = SERVER_SET if self.stores_reference else SERVER_SET + REFERENCES
         row = {key: deepcopy(value) for key, value in body.items() if key not in dropped}
+        row |= {key: row[key][:most] for key, most in self.cuts.items() if isinstance(row.get(key), str)}
         rules.CHECKS[kind](business, row, old)
         row["id"] = old["id"] if old else self._next_id()
         row["creation"] = old["creation"] if old else int(self.clock.time() * 1000)

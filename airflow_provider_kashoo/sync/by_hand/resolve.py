@@ -7,7 +7,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
-from airflow_provider_kashoo.core.rules.questions import total_differs
+from airflow_provider_kashoo.core.rules.questions import mark_missing, total_differs
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.write.look_up import Operation, reference_of
 
@@ -43,7 +43,8 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
     event, review = Event.ABSENT, None
     if kashoo_id is not None:
         event, found = Event.FOUND, _found(sync, operation, kashoo_id)
-        review = total_differs(operation["target"], operation["expected_total"], found.total)
+        unmarked = mark_missing(reference_of(operation), found.references, found.reference_field)
+        review = total_differs(operation["target"], operation["expected_total"], found.total) or unmarked
     if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id, review):
         raise ConfigurationError(
             f"Another process closed operation {ident} meanwhile.", remedy="See: airflow kashoo status"

@@ -11,6 +11,7 @@ from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import Organization, SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.transform import Surroundings
 from airflow_provider_kashoo.core.window import RunFacts
@@ -98,7 +99,8 @@ class Sync:
     def surroundings(self) -> Surroundings:
         """What a transform needs beside the records."""
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
-        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets)
+        room = {kind: self.kashoo.profile.room(kind) for kind in KINDS}
+        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room)
 
     @property
     def sources(self) -> list[str]:

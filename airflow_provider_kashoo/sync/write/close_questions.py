@@ -60,6 +60,7 @@ class _Answers:
         self._invoices = books.staged_invoices(sync)
         self._read_at, self._whole = books.read_at(sync), books.lists_all(sync)
         self._standing = weekly_look.standing(sync)
+        self._marked: dict[str, set[tuple[int, str]]] = {}
 
     def is_resolved(self, item: Item) -> bool:
         """Say whether the cause of an item is gone."""
@@ -71,6 +72,9 @@ class _Answers:
             case questions.TOTAL_DIFFERS.error_class:
                 link, invoice = self._linked_invoice(item)
                 return link is not None and invoice is not None and invoice.total == link.expected_total
+            case questions.MARK_MISSING.error_class:
+                shown = item["opened_at"] < self._read_at
+                return shown and (item["kashoo_id"], item["source_id"]) in self._marks(item["target"])
             case questions.REMOVED_IN_BOOKS.error_class if is_billed(item["target"]):
                 _, invoice = self._linked_invoice(item)
                 return invoice is not None and not invoice.removed
@@ -85,6 +89,17 @@ class _Answers:
             return link, None
         invoice = self._invoices.get(link.kashoo_id)
         return link, self._sync.kashoo.read(link.target, link.kashoo_id) if invoice is None and self._whole else invoice
+
+    def _marks(self, kind: str) -> set[tuple[int, str]]:
+        """List (Kashoo id, source id) of the records that carry a reference: invoices as staged, others once a week."""
+        if kind not in self._marked:
+            bearers = books.staged_bearers(self._sync).items()
+            found = ((ident, mark) for text, idents in bearers for mark in Reference.find(text) for ident in idents)
+            if not is_billed(kind):
+                listed = self._sync.kashoo.listing(kind) if self._whole else ()
+                found = ((each.id, mark) for each in listed for mark in each.references)
+            self._marked[kind] = {(ident, mark.source_id) for ident, mark in found}
+        return self._marked[kind]
 
     def _is_no_duplicate(self, item: Item) -> bool:
         """Say whether the second record is gone or without reference, or is the only one after all."""

@@ -32,7 +32,14 @@ from airflow_provider_kashoo.core.errors import (
 from airflow_provider_kashoo.core.rules.diff import base_hashes, written_base
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Follow, Intent, Keep, Link, Update, Void
 from airflow_provider_kashoo.core.rules.operations import Event
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_WRITTEN, TOTAL_DIFFERS, total_differs
+from airflow_provider_kashoo.core.rules.questions import (
+    CLOSED_BY_WRITTEN,
+    MARK_MISSING,
+    TOTAL_DIFFERS,
+    mark_missing,
+    total_differs,
+)
+from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, Parent, parents_of, resolve_parents
 from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
@@ -235,7 +242,7 @@ class KashooWriter(Writer):
         except (UnreachableError, BudgetSpent):
             return self._unread(sent, written.id)
         self._silences = 0
-        if entry is None or (isinstance(intent, Update) and entry.fingerprint(hashes) == intent.base):
+        if entry is None or (isinstance(intent, Update) and _is_unchanged(intent, entry, hashes)):
             problem = NO_ANSWER if entry is None else NOT_CHANGED
             self._sync.store.journal.failed(sent, Event.SILENCE, problem)
             log.warning("%s: %s; it is looked up later", record, problem.cause)
@@ -248,28 +255,28 @@ class KashooWriter(Writer):
             expected_total=intent.total,
             journal_date=intent.date,
         )
-        review = total_differs(record.kind, intent.total, entry.total)
+        asked = _differences(intent, entry)
         try:
-            self._sync.store.journal.answered(sent, change, intent.reason, review)
+            self._sync.store.journal.answered(sent, change, intent.reason, *asked)
         except LostLease:
             return self._late(sent, replace(change, fields=base_hashes(intent.document, entry.fields, hashes)))
         self._linked[record.named] = written.id
-        answered = CLOSED_BY_WRITTEN if review else CLOSED_BY_WRITTEN | {TOTAL_DIFFERS.error_class}
-        self._engine.close_questions(intent, answered)
+        mended = {TOTAL_DIFFERS.error_class, MARK_MISSING.error_class} - {each.error_class for each in asked}
+        self._engine.close_questions(intent, CLOSED_BY_WRITTEN | mended)
         log.info("%s: %s %s in Kashoo as %d", record, record.kind, _PAST[type(intent)], written.id)
         return _PAST[type(intent)]
 
     def _read_back(self, intent: Create | Update, written: Written) -> Entry | None:
         """Give the record as the books have it now; None when it cannot be the one that was sent.
 
-        If the answer does not clearly show that record, the record is read by its id.
+        If the answer does not show that record with our reference, the record is read by its id.
         """
-
-        def is_own(found: Entry | None) -> bool:
-            return found is not None and found.is_ours(intent.document, intent.reference)
-
-        entry = written.entry if is_own(written.entry) else self._sync.kashoo.read(intent.record.kind, written.id)
-        if entry is None or entry.removed or (isinstance(intent, Create) and not is_own(entry)):
+        entry = written.entry
+        if entry is None or intent.reference not in entry.references:
+            entry = self._sync.kashoo.read(intent.record.kind, written.id)
+        if entry is None or entry.removed:
+            return None
+        if isinstance(intent, Create) and not entry.is_ours(intent.document, intent.reference):
             return None
         return entry
 
@@ -318,6 +325,18 @@ class KashooWriter(Writer):
         self._sync.store.reviews.open(intent, not_voided(intent, problem.cause), self._sync.run.run_id)
         self._sync.store.waiting.close(intent)
         return "review"
+
+
+def _is_unchanged(intent: Update, entry: Entry, hashes: KeyedHash) -> bool:
+    """Say whether an update did nothing, and not just because it changed what the books cut off."""
+    return entry.fingerprint(hashes) == intent.base and not entry.shows_start_of(intent.changes)
+
+
+def _differences(intent: Create | Update, entry: Entry) -> list[Problem]:
+    """Say what a person has to look at in a record that was written."""
+    total = total_differs(intent.record.kind, intent.total, entry.total)
+    mark = mark_missing(intent.reference, entry.references, entry.reference_field)
+    return [each for each in (total, mark) if each]
 
 
 def _unresolved(intent: Write) -> str:

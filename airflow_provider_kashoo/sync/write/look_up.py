@@ -3,7 +3,7 @@
 One listing of a kind serves all its unanswered creates. *Found* needs our reference on exactly one record. *Absent*
 needs all of this: the deadline and the settle time have passed, two listings over the journalled date +- 400 days show
 neither our reference nor a record without reference that looks the same and was made since, and this business has shown
-our reference in a listing before. Everything else stays *in doubt*, for a person.
+our reference in a listing before, and dropped it from no record since. Everything else stays *in doubt*, for a person.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
-from airflow_provider_kashoo.core.rules.questions import total_differs
+from airflow_provider_kashoo.core.rules.questions import MARK_MISSING, total_differs
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -128,6 +128,8 @@ class _Creates:
             return self._doubt(
                 operation, "Kashoo has never shown our reference in a list, so that it is missing proves nothing"
             )
+        if self.sync.store.reviews.sources(self.target, MARK_MISSING):
+            return self._doubt(operation, "Kashoo dropped our reference from another record, see mark_missing")
         if any(self._is_twin(operation, row) for row in rows.values()):
             return self._doubt(operation, "a record without our reference looks like it")
         return _close(self.sync, operation, Event.ABSENT, "two listings do not show it; it is planned again")

@@ -239,3 +239,10 @@ def test_books_may_store_no_reference(world: World) -> None:
     assert invoice["lineItems"][0]["description"] == "kept"
     world.sandbox.books.stores_reference = True
     assert world.kashoo("PUT", f"records/invoices/{invoice['id']}", json=body).json()["memo"] == "SF-2"
+
+
+def test_books_may_cut_a_text(world: World) -> None:
+    world.sandbox.books.cuts = {"notes": 4}
+    assert world.create(notes="SF-12").json()["notes"] == "SF-1"
+    world.sandbox.books.cuts = {}
+    assert world.create(notes="SF-12").json()["notes"] == "SF-12"

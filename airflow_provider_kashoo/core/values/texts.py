@@ -1,0 +1,19 @@
+"""Texts that a system stores only up to a number of characters."""
+
+from __future__ import annotations
+
+_UTF_16 = "utf-16-le"
+
+
+def cut(text: str, most: int) -> str:
+    """Return the start of a text, without blanks at its end.
+
+    :param most: characters as Java and JavaScript count them: a letter outside of Unicode's first plane, such as an
+        emoji, is two. No letter is halved.
+    """
+    return text.encode(_UTF_16, "surrogatepass")[: 2 * most].decode(_UTF_16, "ignore").rstrip()
+
+
+def length(text: str) -> int:
+    """Count the characters of a text as :func:`cut` does."""
+    return len(text.encode(_UTF_16, "surrogatepass")) // 2
