@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from airflow_provider_kashoo.clients.profile import Profile
+from airflow_provider_kashoo.clients.values import READERS, day_of, decimal_of, ident_of, text_of, whole_of
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS
 from airflow_provider_kashoo.core.rules.settlement import Invoice, Payment
 from airflow_provider_kashoo.core.rules.totals import tax_codes
@@ -31,9 +33,6 @@ _EXACT = "decimal"
 
 SHORTEST_LIMIT = 40
 """No books are assumed to cut off texts that are shorter: those were not written if they are not there."""
-
-MOST = 1 << 63
-"""Upper limit of amounts and ids."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,8 @@ class Entry:
 
     @property
     def id(self) -> int:
-        """Its id in Kashoo."""
-        ident: int = self.raw["id"]
-        return ident
+        """Its id in Kashoo; 0 for one that shows none."""
+        return ident_of(self.raw)
 
     @property
     def removed(self) -> bool:
@@ -72,9 +70,14 @@ class Entry:
     @cached_property
     def fields(self) -> Json:
         """Its values by a mapping's field names, without our references and without empty fields."""
-        found = {name: _get(self.raw, path) for name, path in self.profile.paths(self.kind).items()}
+        known = KINDS[self.kind].fields
+        found = {
+            name: READERS[known[name].type](_get(self.raw, path))
+            for name, path in self.profile.paths(self.kind).items()
+        }
         if self.kind in LINES:
-            found["lines"] = [_line_document(line) for line in self.raw.get(LINES[self.kind]) or []]
+            lines = self.raw.get(LINES[self.kind])
+            found["lines"] = [_line_document(line) for line in lines] if isinstance(lines, list) else []
         for name, value in found.items():
             if isinstance(value, str) and (name == self.reference_field or Reference.find(value)):
                 found[name] = Reference.without(value)
@@ -98,48 +101,61 @@ class Entry:
     @property
     def number(self) -> str | None:
         """The number of an invoice."""
-        return _text(self.raw.get("number"))
+        return text_of(self.raw.get("number"))
 
     @property
     def date(self) -> str | None:
         """The date of an invoice, ``YYYY-MM-DD``."""
-        return _text(self.raw.get("date"))
+        return day_of(self.raw.get("date"))
 
     @property
     def due_date(self) -> str | None:
         """When an invoice is due, ``YYYY-MM-DD``."""
-        return _text(self.raw.get("dueDate"))
+        return day_of(self.raw.get("dueDate"))
 
     @property
     def currency(self) -> str | None:
         """Code of the currency of an invoice or customer."""
-        return _text(self.raw.get("currency"))
+        return text_of(self.raw.get("currency"))
 
     @property
     def total(self) -> int | None:
         """The total of an invoice, minor units, taxes included."""
-        return _whole(self.raw.get("totalDue"))
+        return whole_of(self.raw.get("totalDue"))
 
     @property
     def balance(self) -> int | None:
         """The amount of an invoice that is still owed, minor units."""
-        return _whole(self.raw.get("balanceDue"))
+        return whole_of(self.raw.get("balanceDue"))
 
     @property
     def contact(self) -> int | None:
         """Kashoo id of an invoice's customer."""
-        return _whole(self.raw.get("contact"))
+        return whole_of(self.raw.get("contact"))
 
     @property
     def created(self) -> float | None:
         """When it was made, epoch seconds by Kashoo's clock."""
-        milliseconds = _whole(self.raw.get("creation"))
+        milliseconds = whole_of(self.raw.get("creation"))
         return milliseconds / 1000 if milliseconds else None
 
     @property
+    def odd(self) -> str:
+        """The first field of an invoice that the books show with a value that it cannot have; empty if there is none.
+
+        Without a total or a balance an invoice is odd too.
+        """
+        read: Json = {"totalDue": self.total, "balanceDue": self.balance}
+        shown = {"number": self.number, "date": self.date, "dueDate": self.due_date, "currency": self.currency}
+        read |= {name: value for name, value in shown.items() if self.raw.get(name) not in (None, "")}
+        return next((name for name, value in read.items() if value is None), "")
+
+    @property
     def invoice(self) -> Invoice | None:
-        """The invoice with its amounts; None when the books do not show what is owed."""
-        return None if self.total is None or self.balance is None else self.owing(self.total, self.balance)
+        """The invoice with its amounts; None for an :attr:`odd` one."""
+        if self.odd or self.total is None or self.balance is None:
+            return None
+        return self.owing(self.total, self.balance)
 
     def owing(self, total: int, balance: int) -> Invoice:
         """Return the invoice with this total and balance instead of its own, minor units."""
@@ -185,7 +201,7 @@ class Business:
     @classmethod
     def of(cls, row: Json) -> Business:
         """Read one row of the list (evidenced)."""
-        return cls(str(row["id"]), _text((row.get("contactInformation") or {}).get("name")))
+        return cls(str(row["id"]), text_of(_get(row, "contactInformation.name")))
 
 
 @dataclass(frozen=True)
@@ -203,7 +219,8 @@ class Account:
     @classmethod
     def of(cls, row: Json, profile: Profile) -> Account:
         """Read one row of the list."""
-        return cls(row["id"], _text(row.get("number")), _text(row.get("name")), row.get("type") == profile.income_type)
+        is_income = row.get("type") == profile.income_type
+        return cls(ident_of(row), text_of(row.get("number")), text_of(row.get("name")), is_income)
 
 
 @dataclass(frozen=True)
@@ -217,21 +234,32 @@ class Tax:
     rate: Decimal
 
     @classmethod
-    def of(cls, row: Json) -> Tax:
-        """Read one row of the list (assumed)."""
-        return cls(str(row["abbreviation"]), Decimal(str(row["rate"])))
+    def of(cls, row: Json) -> Tax | None:
+        """Read one row of the list (assumed); None if it shows no code, or no rate between 0 and 100 percent."""
+        code, rate = text_of(row.get("abbreviation")), decimal_of(row.get("rate"))
+        return cls(code, rate) if code and rate is not None and 0 <= rate <= 100 else None
 
 
 def payment_of(row: Json) -> Payment:
     """Read one row of the list of payments (evidenced)."""
-    removed = bool(row.get("removed"))
-    parts = [] if removed else row.get("allocations") or []
+    removed = row.get("removed") is True
+    listed = row.get("allocations") or []
+    parts = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    shares = [(whole_of(part.get("record")), whole_of(part.get("amount"))) for part in parts]
+    day, rest = day_of(row.get("date")), whole_of(row.get("unallocatedAmount") or 0)
+    read = {
+        "date": day,
+        "removed": isinstance(row.get("removed"), bool | None) or None,
+        "unallocatedAmount": rest,
+        "allocations": None if None in {*chain(*shares)} or parts != listed else True,
+    }
     return Payment(
-        row["id"],
-        row["date"],
-        tuple((part["record"], part["amount"]) for part in parts),
-        unallocated=row.get("unallocatedAmount") or 0,
+        ident_of(row),
+        day or "",
+        tuple((record, amount or 0) for record, amount in shares if record is not None and not removed),
+        unallocated=rest or 0,
         removed=removed,
+        odd=next((name for name, value in read.items() if value is None), ""),
     )
 
 
@@ -286,9 +314,13 @@ def _line_json(line: Document) -> Json:
     return body
 
 
-def _line_document(line: Json) -> Json:
+def _line_document(line: Any) -> Any:
+    """Give a line by a mapping's field names; odd values as they are, so that they differ from all that we send."""
+    if not isinstance(line, dict):
+        return line
     document = {name: line[name] for name in _OF_LINES if line.get(name) not in (None, "")}
-    document["quantity"] = format(Decimal(str(line.get("quantity", 1))).normalize(), "f")
+    quantity = decimal_of(line.get("quantity", 1))
+    document["quantity"] = line["quantity"] if quantity is None else format(quantity.normalize(), "f")
     document["taxCode"] = line.get("taxCode") or "none"
     return document
 
@@ -309,7 +341,8 @@ def _is_start(kept: Any, sent: Any) -> bool:
 def _put(body: Json, path: str, value: Any) -> None:
     *outer, last = path.split(".")
     for name in outer:
-        body[name] = dict(body.get(name) or {})
+        inner = body.get(name)
+        body[name] = dict(inner) if isinstance(inner, dict) else {}
         body = body[name]
     body[last] = value
 
@@ -319,17 +352,6 @@ def _get(row: Json, path: str) -> Any:
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if type(value) in {str, int} else None
-
-
-def _whole(value: Any) -> int | None:
-    """Return a number without a fraction as an integer; None for anything else."""
-    if type(value) not in {int, Decimal} or not -MOST < value < MOST:
-        return None
-    return int(value) if value == int(value) else None
 
 
 def _encoded(value: Any) -> Any:

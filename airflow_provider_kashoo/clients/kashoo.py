@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from airflow_provider_kashoo.clients.transport import (
     TryAgain,
     read_with_retries,
 )
+from airflow_provider_kashoo.clients.values import ident_of
 from airflow_provider_kashoo.core.errors import (
     ConfigurationError,
     UnreachableError,
@@ -36,7 +38,9 @@ from airflow_provider_kashoo.core.errors import (
 )
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.settlement import Payment
-from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.ids import Reference, canonical
+
+log = logging.getLogger(__name__)
 
 MAX_PAGES = 10_000
 OVERLAP = 10
@@ -80,22 +84,31 @@ class KashooClient(KashooHttp):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self._unreadable: set[tuple[str, int]] = set()  # since the last successful read
+        self._nameless: dict[str, list[Json]] = {}
 
     def businesses(self) -> list[Business]:
         """List the businesses the user may read."""
-        return [Business.of(row) for row in self._read_list(self.profile.businesses, {})]
+        return [Business.of(row) for row in self._read_list(self.profile.businesses, {}) if ident_of(row)]
 
     def accounts(self) -> Iterator[Account]:
         """List the accounts of the books."""
         return (Account.of(row, self.profile) for row in self._rows("accounts"))
 
     def taxes(self) -> Iterator[Tax]:
-        """List the taxes of the books."""
-        return (Tax.of(row) for row in self._rows("taxes"))
+        """List the taxes of the books; one that shows no code or rate is left out."""
+        for row in self._rows("taxes"):
+            if tax := Tax.of(row):
+                yield tax
+            else:
+                log.warning("Kashoo's tax %d shows no code or rate and is left out; correct it in Kashoo.", row["id"])
 
     def payments(self, *, start: str | None = None, end: str | None = None) -> Iterator[Payment]:
         """List the payments of these dates; see :meth:`listing`."""
-        return (payment_of(row) for row in self._rows("payment", start, end))
+        for payment in map(payment_of, self._rows("payment", start, end)):
+            if payment.odd and not payment.shares:
+                said = "Kashoo's payment %d shows an odd %s, and no invoice; it is left out. Correct it in Kashoo."
+                log.warning(said, payment.id, payment.odd)
+            yield payment
 
     def listing(
         self, kind: str, *, start: str | None = None, end: str | None = None, removed: bool = False
@@ -108,6 +121,10 @@ class KashooClient(KashooHttp):
         """
         return (Entry(kind, row, self.profile) for row in self._rows(kind, start, end, removed=removed))
 
+    def nameless(self, kind: str) -> list[Entry]:
+        """Return the records of the last listing that showed no usable id, and so were left out of it."""
+        return [Entry(kind, row, self.profile) for row in self._nameless.get(kind, ()) if isinstance(row, dict)]
+
     def requests_to_list(self, count: int) -> int:
         """Estimate the requests needed to list this many records."""
         return 2 + int(count // (self.profile.page_size * (1 - 1 / OVERLAP)))
@@ -118,7 +135,8 @@ class KashooClient(KashooHttp):
         """List a collection, page by page.
 
         Pages are read until one contains nothing new, because the server's own page limit is not known, and
-        they overlap, because removing a record in the meantime moves later ones to an earlier page.
+        they overlap, because removing a record in the meantime moves later ones to an earlier page. A row without a
+        usable id is left out, see :meth:`nameless`.
         """
         path = self.profile.collection(resource, self.business_id)
         query: dict[str, Any] = {"limit": self.profile.page_size}
@@ -126,17 +144,22 @@ class KashooClient(KashooHttp):
             query["startDate"] = start
         if end:
             query["endDate"] = end
-        seen: set[int] = set()
+        seen: set[int | str] = set()
+        nameless = self._nameless[resource] = []
         offset = 0
         for _ in range(MAX_PAGES):
             page = self._read_list(path, query | {"offset": offset})
-            if not page or all(row["id"] in seen for row in page):
+            new = {key: row for row in page if (key := ident_of(row) or canonical(row)) not in seen}
+            if not new:
                 return
             offset += len(page) - len(page) // OVERLAP
-            for row in page:
-                if row["id"] not in seen and (removed or row.get("removed") is not True):
+            for row in new.values():
+                if not ident_of(row):
+                    log.warning("Kashoo lists one of its %s without an id; it is left out.", resource)
+                    nameless.append(row)
+                elif removed or row.get("removed") is not True:
                     yield row
-                seen.add(row["id"])
+            seen |= new.keys()
         raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
 
     def entry(self, kind: str, kept: Json) -> Entry:
@@ -162,7 +185,7 @@ class KashooClient(KashooHttp):
         :raises UnreachableError: when Kashoo is down, assumed at the third unreadable record in a row.
         """
         if not self.gives_single(kind):
-            return next((each for each in self.listing(kind) if each.id == ident), None)
+            return self._find(kind, ident)
         try:
             found = self._read(self.profile.entity(kind, self.business_id, ident), {})
         except NotServed as error:
@@ -173,9 +196,16 @@ class KashooClient(KashooHttp):
         self._unreadable.clear()
         if found is None:
             return None
-        if not (isinstance(found, dict) and found.get("id") == ident):
-            raise UnreachableError("Kashoo answered with something other than the requested record.")
+        if ident_of(found) != ident:
+            raise UnreadableError("Kashoo answered with another record.", record=f"Kashoo's {kind} {ident}")
         return Entry(kind, found, self.profile)
+
+    def _find(self, kind: str, ident: int) -> Entry | None:
+        """Search a list for one record; one that the list shows without an id may be it."""
+        found = next((each for each in self.listing(kind) if each.id == ident), None)
+        if found is None and self.nameless(kind):
+            raise UnreadableError("Kashoo lists a record without an id.", record=f"Kashoo's {kind} {ident}")
+        return found
 
     def prepare_create(self, kind: str, document: Document, reference: Reference) -> Write:
         """Prepare the request that creates a record.

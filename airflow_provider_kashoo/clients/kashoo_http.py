@@ -13,6 +13,7 @@ from typing import Any
 import requests
 from requests.auth import HTTPBasicAuth
 
+from airflow_provider_kashoo.clients import exact
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import T, TryAgain, adapter_of, read_with_retries
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError
@@ -142,7 +143,9 @@ class KashooHttp:
         token = parse(response)
         if isinstance(token, dict) and "authenticationCode" in token:
             self._authorization = "TOKEN json:" + json.dumps(token, separators=(",", ":"))
-            self._expires = float(token.get("expiryDate") or 0) / 1000 or self._clock() + 3600
+            expires = token.get("expiryDate")
+            known = isinstance(expires, int) and 0 < expires < 1 << 63
+            self._expires = expires / 1000 if expires and known else self._clock() + 3600
             return
         text = response.text.strip()
         if response.status_code != 200 or not re.fullmatch(r"[A-Za-z0-9-]{16,64}", text):
@@ -172,6 +175,8 @@ def encode(body: Mapping[str, Any]) -> str:
 def _number(value: Any) -> int | float:
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} has no JSON form here")
+    if not abs(value) < exact.LARGEST:
+        raise ValueError("a number is larger than JSON represents exactly")
     if value == value.to_integral_value():
         return int(value)
     number = float(value)
@@ -181,8 +186,8 @@ def _number(value: Any) -> int | float:
 
 
 def parse(response: requests.Response) -> Any:
-    """Read the JSON of an answer, with decimals instead of floats; None when it is not JSON."""
+    """Read the JSON of an answer, see :func:`.exact.loads`; None when it is not JSON."""
     try:
-        return json.loads(response.text, parse_float=Decimal)
+        return exact.loads(response.text)
     except ValueError:
         return None

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import requests
 
-from airflow_provider_kashoo.clients import soql
+from airflow_provider_kashoo.clients import exact, soql
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_current, object_info, to_json
 from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
@@ -295,7 +295,7 @@ class SalesforceClient:
         """Send a request and read its JSON with exact numbers; see :meth:`send`."""
         answer = self.send(method, path, **options)
         try:
-            return json.loads(answer.text, parse_float=Decimal, parse_int=_integer)
+            return exact.loads(answer.text)
         except ValueError:
             raise UnreachableError("Salesforce's answer is not JSON.") from None
 
@@ -333,10 +333,6 @@ class SalesforceClient:
         if response.status_code in {404, 410}:  # so is every path of a version that the org does not offer
             self.check_version()
         raise refusal(response.status_code, _errors(response))
-
-
-def _integer(digits: str) -> int:
-    return int(digits)
 
 
 def _number(value: Any) -> int | float:

@@ -49,12 +49,21 @@ class UnreachableError(SyncError):
 
 
 class UnreadableError(UnreachableError):
-    """Kashoo answers, but cannot return one record. That record waits; the others go on."""
+    """Kashoo answers, but cannot return one record, or only with a value that it cannot have. The others go on.
+
+    :param odd: the field with that value.
+    """
+
+    def __init__(self, what: str, *, odd: str = "", **more: str) -> None:
+        self.odd = odd
+        super().__init__(what, **more)
 
     @property
     def problem(self) -> Problem:
         """Why the record is parked."""
         cause = "Kashoo answers, but cannot return this record"
+        if self.odd:
+            cause = f"Kashoo shows its {self.odd} with a value that it cannot have"
         return Problem("unreadable", cause, "Open the record in Kashoo and correct it. Every run tries it again.")
 
 

@@ -3,7 +3,7 @@
 Every ``execute`` raises one of three:
 
 - ``AirflowFailException``, no retry: a person has to correct something. The set-up is wrong (connection, pool, store,
-  mapping, permission), a side refused the login, or a step before this one is missing.
+  mapping, permission), a side refused the login, a step before this one is missing, or this package has a mistake.
 - ``AirflowException``, retried: a side or the store did not answer or is locked, or the task was asked to stop.
 - ``AirflowRescheduleException``: the request budget is spent. The task goes on when requests are allowed again; until
   then it takes no worker and no pool slot, and no retry is used.
@@ -13,9 +13,11 @@ What goes to XCom is counts, times and names of sources; records travel in files
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_provider_kashoo.sync.run.sync import Sync
 
 T = TypeVar("T")
+
+UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""Errors of Python for a value that nobody expected."""
 
 SALESFORCE_POOL, KASHOO_POOL = "salesforce_api", "kashoo_api"
 
@@ -290,7 +295,8 @@ def in_airflow_words() -> Iterator[None]:
     A spent budget becomes a reschedule. What a person has to correct fails at once, without retries.
 
     :raises AirflowRescheduleException: for :class:`~airflow_provider_kashoo.core.errors.BudgetSpent`.
-    :raises AirflowFailException: for a ConfigurationError or AuthenticationError.
+    :raises AirflowFailException: for a ConfigurationError or AuthenticationError, and for an error that nobody expects:
+        the next try would meet the same value again. Its own message may contain that value, and is not shown.
     :raises AirflowException: for any other SyncError.
     """
     from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError, SyncError
@@ -303,6 +309,16 @@ def in_airflow_words() -> Iterator[None]:
         raise AirflowFailException(str(error)) from None
     except SyncError as error:
         raise AirflowException(str(error)) from None
+    except UNEXPECTED as error:
+        raise AirflowFailException(_place_of(error)) from None
+
+
+def _place_of(error: Exception) -> str:
+    """Say where this package has a mistake, without the words of the error."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+    said = f"This package has a mistake ({place}). What was written so far is journalled and will not be written again."
+    return f"{said} Please report it with this place. After an upgrade, clear the task."
 
 
 def _instant(name: str, text: str | None) -> datetime | None:

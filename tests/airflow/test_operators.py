@@ -115,9 +115,16 @@ def test_an_unreachable_side_and_any_other_fault_of_ours_are_tried_again() -> No
         assert str(failed.value) == str(error)
 
 
-def test_a_fault_that_is_not_ours_passes_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), in_airflow_words():
-        1 / 0  # noqa: B018
+def test_an_error_that_nobody_expected_is_final_and_its_words_are_not_shown() -> None:
+    with pytest.raises(AirflowFailException) as failed, in_airflow_words():
+        int("a private value")
+    assert "This package has a mistake (ValueError at test_operators.py:" in str(failed.value)
+    assert "private" not in str(failed.value)
+
+
+def test_what_is_no_error_of_python_stays_what_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt), in_airflow_words():
+        raise KeyboardInterrupt
 
 
 # -- preflight

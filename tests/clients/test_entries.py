@@ -61,7 +61,9 @@ def test_an_odd_value_makes_what_it_stands_for_unknown_and_spoils_nothing_else(p
     texts = (read.number, read.date, read.due_date, read.currency)
     assert all(each is None or type(each) is str for each in texts)
     assert read.created is None or type(read.created) is float
-    assert (read.invoice is None) == (None in {read.total, read.balance})
+    assert read.odd in {place, ""}
+    assert (read.invoice is None) == bool(read.odd)
+    assert {name for name, value in INVOICE.items() if name in read.fields} - {place} <= read.fields.keys()
     assert read.references in ([OURS], [])
     assert read.fields["lines"] == []
 
@@ -118,7 +120,8 @@ def test_the_reference_stands_in_the_field_that_the_connection_names() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_is_read_back_as_it_is_written(kind: str) -> None:
-    document = {name: f"a {name}" for name in KINDS[kind].fields}
+    of_type = {"date": "2026-03-10", "link": 5}
+    document = {name: of_type.get(field.type, f"a {name}") for name, field in KINDS[kind].fields.items()}
     body = to_json(kind, document, OURS, Profile())
     read = Entry(kind, {"id": 7, **body}, Profile())
     lines = {"lines": []} if kind == "invoice" else {}
@@ -140,6 +143,7 @@ def test_the_short_lists_are_read_in_our_words() -> None:
     assert Account.of(income, Profile()) == Account(3, "4000", "Sales", is_income=True)
     assert Account.of({"id": 3}, Profile()) == Account(3, None, None, is_income=False)
     assert Tax.of({"abbreviation": "GST", "rate": 5}) == Tax("GST", Decimal(5))
+    assert Tax.of({"abbreviation": "GST", "rate": "five"}) is Tax.of({"rate": 5}) is None
 
 
 @pytest.mark.parametrize(

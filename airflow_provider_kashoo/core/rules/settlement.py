@@ -49,6 +49,7 @@ class Payment:
 
     :param shares: invoice id and the amount allocated to it, minor units.
     :param unallocated: the amount not yet allocated to an invoice, minor units.
+    :param odd: the field that Kashoo shows with a value that it cannot have; empty if there is none.
     """
 
     id: int
@@ -56,6 +57,7 @@ class Payment:
     shares: tuple[tuple[int, int], ...] = ()
     unallocated: int = 0
     removed: bool = False
+    odd: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Allocation:
 
     :param amount: minor units; negative for a refund (assumed to be how Kashoo records it).
     :param credit: the unallocated amount of the whole payment, minor units.
+    :param odd: as in :class:`Payment`.
     """
 
     payment_id: int
@@ -71,13 +74,14 @@ class Allocation:
     date: str
     amount: int
     credit: int = 0
+    odd: str = ""
 
 
 def allocations(payments: Iterable[Payment]) -> Iterable[Allocation]:
     """Split payments into their allocations; removed payments are ignored."""
     for each in payments:
         for invoice_id, amount in () if each.removed else each.shares:
-            yield Allocation(each.id, invoice_id, each.date, amount, each.unallocated)
+            yield Allocation(each.id, invoice_id, each.date, amount, each.unallocated, each.odd)
 
 
 def is_complete(invoice: Invoice, parts: Iterable[Allocation]) -> bool:

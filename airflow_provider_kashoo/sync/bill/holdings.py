@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, PARENTS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match
@@ -55,10 +55,17 @@ class Holdings:
         self._generations = Generations(link for links in ended.values() for link in links)
         self._given_up = {(kind, link.source_id, link.kashoo_id) for kind in PARENTS for link in ended[kind]}
         self._listings: dict[str, _Listing] = {}
+        self._nameless: set[tuple[str, Reference]] = set()
 
     def find(self, intent: Intent, document: Document) -> Match:
-        """Look a new record up in the books, except what a person said it is not."""
-        found = self._listing(intent.record.kind).ladder.find(document, intent.reference)
+        """Look a new record up in the books, except what a person said it is not.
+
+        :raises UnreadableError: when the books list a record with its reference, but without an id.
+        """
+        kind = intent.record.kind
+        found = self._listing(kind).ladder.find(document, intent.reference)
+        if (kind, intent.reference) in self._nameless:
+            raise UnreadableError("Kashoo lists it without an id.", record=f"Kashoo's {intent.reference}", odd="id")
         left = tuple(each for each in found.candidates if (*intent.record.named, each) not in self._given_up)
         if left == found.candidates:
             return found
@@ -113,6 +120,8 @@ class Holdings:
         if bearers:
             self._sync.store.mark_reference_seen(kind)
         self._generations.stand(bearers)
+        for entry in self._sync.kashoo.nameless(kind):
+            self._nameless |= {(kind, reference) for reference in entry.references}
         linked = {link.kashoo_id for link in self._sync.store.links.of_target(kind)}
         return _Listing(Ladder(rows, KINDS[kind], linked), fields, dict(bearers))
 

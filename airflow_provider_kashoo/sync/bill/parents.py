@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.sources import sources_of
 from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
@@ -115,7 +115,10 @@ def decide_parent(
     if link:
         return compare(facts, intent, resolved, link)
     intent = replace(intent, generation=holdings.next_generation(intent.record))
-    found = holdings.find(intent, resolved)
+    try:
+        found = holdings.find(intent, resolved)
+    except UnreadableError as error:
+        return [intent.parked(error.problem)]
     if len(found.candidates) > 1:
         cause = f"{len(found.candidates)} {intent.record.kind}s in Kashoo have the {found.evidence}"
         return [intent.parked(Problem(AMBIGUOUS, cause, "Merge them in Kashoo, or correct the one that is wrong."))]

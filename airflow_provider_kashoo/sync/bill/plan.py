@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
@@ -84,7 +84,10 @@ def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parent
     record = intent.record
     version = facts.ended_version(record.kind, intent.sale, record.part)
     intent = replace(intent, generation=holdings.next_generation(record), link_version=version)
-    found = holdings.find(intent, {})
+    try:
+        found = holdings.find(intent, {})
+    except UnreadableError as error:
+        return [intent.parked(error.problem)]
     if holdings.stands_again(intent):
         return [intent.parked(returned())]
     if len(found.candidates) > 1:

@@ -51,6 +51,7 @@ ALLOCATION_COLUMNS = pa.schema(
         ("date", pa.string()),
         ("amount", pa.int64()),
         ("credit", pa.int64()),
+        ("odd", pa.string()),
     ]
 )
 
@@ -101,8 +102,9 @@ def read_allocations(sync: Sync, start: date, today: date) -> Iterator[Allocatio
 
 
 def staged_as(entry: Entry) -> dict[str, Any]:
-    """Give the columns in which an invoice is staged."""
-    return {column: getattr(entry, RENAMED.get(column, column)) for column in INVOICE_COLUMNS.names}
+    """Give the columns in which an invoice is staged; an odd one without what is owed, so that it is read by its id."""
+    columns = {column: getattr(entry, RENAMED.get(column, column)) for column in INVOICE_COLUMNS.names}
+    return columns | ({"totalDue": None} if entry.odd else {})
 
 
 def staged_invoices(sync: Sync) -> dict[int, Invoice]:

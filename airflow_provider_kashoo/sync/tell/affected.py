@@ -145,7 +145,7 @@ def _is_refunded_still(link: Link, invoice: Invoice) -> bool:
 def _invoice(link: Link, entry: Entry | None) -> Invoice:
     """Give an invoice that was read; a voided one owes nothing, and the books may not show it any more.
 
-    :raises UnreadableError: when it exists and the books do not say how much is owed.
+    :raises UnreadableError: when it exists and the books show it with odd values.
     """
     total = link.expected_total or 0
     if entry is None:
@@ -154,5 +154,6 @@ def _invoice(link: Link, entry: Entry | None) -> Invoice:
         void = entry.owing(total if entry.total is None else entry.total, 0)
         return replace(void, currency=void.currency or link.currency)
     if entry.invoice is None:
-        raise UnreadableError("Kashoo does not say how much is owed.", record=f"Kashoo's {link.target} {entry.id}")
+        record = f"Kashoo's {link.target} {entry.id}"
+        raise UnreadableError(f"Kashoo shows an odd {entry.odd}.", record=record, odd=entry.odd)
     return entry.invoice

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.settlement import OPEN, Allocation, Invoice, is_complete, settlement_of
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.store.links import Link
@@ -43,6 +44,14 @@ class Payments:
         start = min([date.fromisoformat(each) for each in dates] or [today]) - PREPAID
         start = min(start, books.payments_since(self._sync) or today)
         self._parts = _by_invoice(books.read_allocations(self._sync, start, today))
+
+    def problem(self, invoice_id: int) -> Problem | None:
+        """Say why the payments of an invoice cannot be read, if one of them has a value that it cannot have."""
+        odd = next((part for part in self._parts.get(invoice_id, []) if part.odd), None)
+        if odd is None:
+            return None
+        cause = f"Kashoo shows payment {odd.payment_id} of its invoice with an odd {odd.odd}"
+        return Problem("unreadable", cause, "Open the payment in Kashoo and correct it. Every run tries it again.")
 
     def settlements(self, known: Iterable[Known]) -> list[dict[str, Any]]:
         """Describe each invoice with its payments, see :func:`.settlement_of`."""

@@ -96,6 +96,9 @@ def _tell(sync: Sync, affected: Affected, payments: Payments, known: list[Known]
             intent = replace(begun, reason=f"its invoice is {settlement['status']}")
             last = held.get(link.source_id, link.written_back)
             # While a write-back is unanswered, it is not known what Salesforce has: write all fields.
+            if problem := payments.problem(link.kashoo_id):
+                yield intent.parked(problem)
+                continue
             yield _decide(sync, intent, document, settlement["status"], last if affected.is_known(intent) else {})
 
 

@@ -174,7 +174,10 @@ class KashooWriter(Writer):
             return CHANGED_IN_BOOKS
         if isinstance(intent, Void):
             return books.prepare_remove(kind, entry.id)
-        return books.prepare_update(entry, intent.changes, intent.reference)
+        try:
+            return books.prepare_update(entry, intent.changes, intent.reference)
+        except ValueError as error:
+            return Problem("too_exact", f"Kashoo's record cannot be sent back: {error}", "Correct it in Kashoo.")
 
     def _send(self, intent: Write) -> str:
         reads = 0 if isinstance(intent, Create) else 1

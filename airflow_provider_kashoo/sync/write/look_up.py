@@ -130,6 +130,8 @@ class _Creates:
             )
         if self.sync.store.reviews.sources(self.target, MARK_MISSING):
             return self._doubt(operation, "Kashoo dropped our reference from another record, see mark_missing")
+        if self.sync.kashoo.nameless(self.target):
+            return self._doubt(operation, "Kashoo lists a record without an id, which may be it")
         if any(self._is_twin(operation, row) for row in rows.values()):
             return self._doubt(operation, "a record without our reference looks like it")
         return _close(self.sync, operation, Event.ABSENT, "two listings do not show it; it is planned again")
