@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
+from airflow_provider_kashoo.core.errors import UnreachableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 
 STANDARD_PREFIXES = {"001": "Account", "006": "Opportunity", "01t": "Product2", "801": "Order"}
@@ -29,17 +30,23 @@ class ObjectInfo:
     children: Mapping[str, tuple[str, str]]
 
 
-def object_info(raw: Mapping[str, Any]) -> ObjectInfo:
-    """Extract from a describe what the sync needs."""
+def object_info(raw: Any) -> ObjectInfo:
+    """Extract from a describe what the sync needs; a field or relationship without a name or type is left out.
+
+    :raises UnreachableError: when it is no describe.
+    """
+    if not (isinstance(raw, dict) and isinstance(raw.get("name"), str) and isinstance(raw.get("fields"), list)):
+        raise UnreachableError("Salesforce did not answer with a describe.", remedy="The task tries again.")
+    fields = [_field_info(row) for row in raw["fields"] if _has_texts(row, "name", "type")]
     return ObjectInfo(
         name=raw["name"],
-        key_prefix=raw.get("keyPrefix"),
+        key_prefix=_text(raw.get("keyPrefix")),
         replicateable=bool(raw.get("replicateable")),
-        fields={row["name"]: _field_info(row) for row in raw["fields"]},
+        fields={field.name: field for field in fields},
         children={
             row["relationshipName"]: (row["childSObject"], row["field"])
-            for row in raw["childRelationships"]
-            if row.get("relationshipName")
+            for row in _list(raw.get("childRelationships"))
+            if _has_texts(row, "relationshipName", "childSObject", "field")
         },
     )
 
@@ -48,17 +55,37 @@ def _field_info(row: Mapping[str, Any]) -> FieldInfo:
     return FieldInfo(
         name=row["name"],
         type=row["type"],
-        scale=int(row.get("scale") or 0),
-        length=int(row.get("length") or 0),
+        scale=_count(row.get("scale")),
+        length=_count(row.get("length")),
         formula=bool(row.get("calculatedFormula") or (row.get("calculated") and "calculatedFormula" not in row)),
-        updateable=bool(row.get("updateable")),
-        reference_to=tuple(row.get("referenceTo") or ()),
-        relationship=row.get("relationshipName"),
-        precision=int(row.get("precision") or row.get("digits") or 0),
-        values=tuple(each["value"] for each in row.get("picklistValues") or () if each.get("active")),
-        restricted=bool(row.get("restrictedPicklist")),
+        updateable=row.get("updateable") is True,
+        reference_to=tuple(each for each in _list(row.get("referenceTo")) if isinstance(each, str)),
+        relationship=_text(row.get("relationshipName")),
+        precision=_count(row.get("precision")) or _count(row.get("digits")),
+        values=tuple(
+            each["value"]
+            for each in _list(row.get("picklistValues"))
+            if _has_texts(each, "value") and each.get("active") is True
+        ),
+        restricted=row.get("restrictedPicklist") is True,
         required=row.get("nillable") is False,
     )
+
+
+def _has_texts(row: Any, *names: str) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(name), str) and row[name] for name in names)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int else 0
 
 
 def is_current(kept: Mapping[str, Any]) -> bool:

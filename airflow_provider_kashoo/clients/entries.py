@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.values import READERS, day_of, decimal_of, ident_of, text_of, whole_of
+from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS
 from airflow_provider_kashoo.core.rules.settlement import Invoice, Payment
 from airflow_provider_kashoo.core.rules.totals import tax_codes
@@ -149,6 +150,12 @@ class Entry:
         shown = {"number": self.number, "date": self.date, "dueDate": self.due_date, "currency": self.currency}
         read |= {name: value for name, value in shown.items() if self.raw.get(name) not in (None, "")}
         return next((name for name, value in read.items() if value is None), "")
+
+    @property
+    def unreadable(self) -> UnreadableError:
+        """The error for an :attr:`odd` invoice."""
+        said, record = f"Kashoo shows an odd {self.odd}.", f"Kashoo's {self.kind} {self.id}"
+        return UnreadableError(said, record=record, odd=self.odd)
 
     @property
     def invoice(self) -> Invoice | None:
@@ -317,7 +324,7 @@ def _line_json(line: Document) -> Json:
 def _line_document(line: Any) -> Any:
     """Give a line by a mapping's field names; odd values as they are, so that they differ from all that we send."""
     if not isinstance(line, dict):
-        return line
+        return {"line": line}
     document = {name: line[name] for name in _OF_LINES if line.get(name) not in (None, "")}
     quantity = decimal_of(line.get("quantity", 1))
     document["quantity"] = line["quantity"] if quantity is None else format(quantity.normalize(), "f")

@@ -162,16 +162,22 @@ def record_problem(errors: Sequence[Mapping[str, Any]], sent: str = "") -> Probl
     :param errors: of one record of a collection (``statusCode``), or of a whole request (``errorCode``).
     :param sent: the JSON of a request with this record alone. Its parser names no field, but a place in it (evidenced).
     """
+    errors = [each for each in errors if isinstance(each, dict)]
     first = errors[0] if errors else {}
     code = str(first.get("statusCode") or first.get("errorCode") or "unknown")
     if code in TRANSIENT:
         return Problem(code.lower(), f"Salesforce was busy with the record: {code}", "Nothing to do: it is sent again.")
-    named = [name for each in errors for name in each.get("fields") or [_field_at(str(each.get("message")), sent)]]
+    named = [name for each in errors for name in _names(each) or [_field_at(str(each.get("message")), sent)]]
     names = ", ".join(filter(None, dict.fromkeys(named)))
     where = f" for {names}" if names else ""
     fix = FIXES.get(code, "Correct what Salesforce names, in the record or in the mapping.")
     words = quoted("; ".join(dict.fromkeys(str(each.get("message") or "") for each in errors)))
     return Problem(code.lower(), f"Salesforce refused the record: {code}{where}", fix).quoting(words)
+
+
+def _names(error: Mapping[str, Any]) -> list[str]:
+    listed = error.get("fields")
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
 def _field_at(message: str, sent: str) -> str:

@@ -17,6 +17,7 @@ import requests
 
 from airflow_provider_kashoo.clients import exact, soql
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_current, object_info, to_json
+from airflow_provider_kashoo.clients.pages import covered_by, page_of, rows_of, usable
 from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
 from airflow_provider_kashoo.clients.versions import check_version
@@ -25,7 +26,8 @@ from airflow_provider_kashoo.core.errors import (
     Problem,
     UnreachableError,
 )
-from airflow_provider_kashoo.core.values.dates import parse_instant, soql_instant
+from airflow_provider_kashoo.core.values.dates import soql_instant
+from airflow_provider_kashoo.core.values.ids import is_record_id
 
 MAX_COLLECTION = 200
 PERHAPS_WRITTEN = "Some records may have been written; all of them are written again, by Id."
@@ -163,8 +165,8 @@ class SalesforceClient:
             paths.append(self._span_path(sobject, "deleted", max(since, now - LISTED_DELETED), now))
         updated, *listed = self._together(paths, needed=1)
         # If Salesforce refuses the list as too long, the weekly sweep finds these records.
-        gone = (row["id"] for each in listed if isinstance(each, dict) for row in each["deletedRecords"])
-        return Clock(self._now(), parse_instant(updated["latestDateCovered"]), frozenset(gone))
+        gone = [row.get("id") for each in listed for row in rows_of(each, "deletedRecords")]
+        return Clock(self._now(), covered_by(updated), frozenset(str(ident) for ident in gone if is_record_id(ident)))
 
     @staticmethod
     def _span_path(sobject: str, kind: str, start: datetime, end: datetime) -> str:
@@ -182,11 +184,15 @@ class SalesforceClient:
         ``DefaultCurrencyIsoCode`` is assumed: other clients read it, but the object reference does not list it.
         """
         texts = (soql.ORGANIZATION, soql.ORGANIZATION_CURRENCY)
-        known, money = self._together([self._query_path(text) for text in texts], needed=1)
-        row = known["records"][0]
+        known, money = (
+            rows_of(each, "records") for each in self._together(list(map(self._query_path, texts)), needed=1)
+        )
+        row = known[0] if known else {}
+        if not is_record_id(row.get("Id")):
+            raise UnreachableError("Salesforce does not say which org it is.", remedy="The task tries again.")
         # An org without the field answers with an error instead of a page.
-        currency = money["records"][0]["DefaultCurrencyIsoCode"] if isinstance(money, dict) else None
-        return Organization(row["Id"], row["Name"], currency)
+        currency = money[0].get("DefaultCurrencyIsoCode") if money else None
+        return Organization(row["Id"], str(row.get("Name")), currency if isinstance(currency, str) else None)
 
     def describe(self, sobject: str) -> ObjectInfo:
         """Read an object's fields and child relationships, once per client.
@@ -227,16 +233,16 @@ class SalesforceClient:
         for start in range(0, len(texts), TOGETHER):
             paths = [self._query_path(text, deleted=deleted) for text in texts[start : start + TOGETHER]]
             for page in self._together(paths):
-                yield Found(page["totalSize"], self._rest(page))
+                yield Found(page_of(page)["totalSize"], self._rest(page))
 
     def _rest(self, page: Any) -> Iterator[Record]:
-        total, seen = page["totalSize"], 0
+        total, seen = page_of(page)["totalSize"], 0
         while True:
             seen += len(page["records"])
-            yield from page["records"]
+            yield from usable(page["records"])
             if page["done"]:
                 break
-            page = self.json("GET", page["nextRecordsUrl"].removeprefix(self._path))
+            page = page_of(self.json("GET", page["nextRecordsUrl"].removeprefix(self._path)))
         if seen != total:
             raise UnreachableError(f"Salesforce counted {total} records but sent {seen}.", remedy="The task retries.")
 
@@ -289,7 +295,9 @@ class SalesforceClient:
         except TooLate:
             said = "Salesforce did not answer before the deadline of these write-backs."
             raise UnreachableError(said, remedy="The task tries again by itself.", written=PERHAPS_WRITTEN) from None
-        return [None if row["success"] else record_problem(row["errors"]) for row in answer]
+        if not isinstance(answer, list) or len(answer) != len(records):
+            raise UnreachableError("Salesforce answered for other records.", written=PERHAPS_WRITTEN)
+        return [_problem_of(row) for row in answer]
 
     def json(self, method: str, path: str, **options: Any) -> Any:
         """Send a request and read its JSON with exact numbers; see :meth:`send`."""
@@ -342,6 +350,13 @@ def _number(value: Any) -> int | float:
     if Decimal(repr(number)) != value:
         raise ValueError("an amount has more digits than JSON represents exactly")
     return number
+
+
+def _problem_of(row: Any) -> Problem | None:
+    """Return why one record of a collection was not written; None if it was."""
+    if isinstance(row, dict) and row.get("success") is True:
+        return None
+    return record_problem(rows_of(row, "errors"))
 
 
 def _errors(response: requests.Response) -> Any:

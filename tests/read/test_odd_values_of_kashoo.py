@@ -29,23 +29,26 @@ OF_CUSTOMERS = [
     "contactInformation.address", "contactInformation.address.postalCode", "currency", "notes", "removed", "creation",
 ]  # fmt: skip
 OF_ITEMS = ["id", "name", "code", "description", "rate", "account", "taxCode", "removed", "creation"]
+AS_BY_HAND = {"memo", "totalDue", "balanceDue"}
+"""Fields whose odd values may look like an edit or a payment, after which texts stay as they are."""
+
 OF_ACCOUNTS = ["id", "number", "name", "type", "removed"]
 OF_TAXES = ["id", "abbreviation", "name", "rate", "removed"]
 OF_BUSINESSES = ["id", "contactInformation", "contactInformation.name", "currency", "links"]
 
 
 class Told:
-    """Deals that were billed and paid in part, each with an invoice of its own."""
+    """Deals that were billed, each with an invoice of its own, which is paid in part."""
 
-    def __init__(self, drive: Rounds, count: int) -> None:
+    def __init__(self, drive: Rounds, count: int, *, paid: bool = True) -> None:
         self.drive, box = drive, drive.sandbox
+        remap(drive, "invoice_from_opportunity", "memo: {from: Name}", "memo: {from: Description}")
         account = add_account(box, "One Customer")
         self.deals = [add_deal(box, account, "250.00") for _ in range(count)]
         drive.run()
         self.invoices = links(drive)
-        self.payments = {
-            deal: box.books.pay(box.books.main(), self.invoices[deal], 10_000)["id"] for deal in self.deals
-        }
+        pays = self.deals if paid else []
+        self.payments = {deal: box.books.pay(box.books.main(), self.invoices[deal], 10_000)["id"] for deal in pays}
 
     def status(self, deal: str) -> str | None:
         row = self.drive.sandbox.org.get("Opportunity", deal)
@@ -57,9 +60,9 @@ def told(tmp_path: Path) -> Any:
     with in_process() as box:
         drives: list[Rounds] = []
 
-        def make(count: int) -> Told:
+        def make(count: int, **more: Any) -> Told:
             drives.append(Rounds(box, tmp_path))
-            return Told(drives[0], count)
+            return Told(drives[0], count, **more)
 
         yield make
         for each in drives:
@@ -94,7 +97,7 @@ def heals(told: Told) -> None:
     ("paths", "ids"), [(OF_INVOICES, "invoices"), (OF_PAYMENTS, "payments")], ids=["invoices", "payments"]
 )
 def test_an_odd_value_of_an_invoice_or_a_payment_stops_no_other(
-    told: Callable[[int], Told], paths: list[str], ids: str, whole: bool
+    told: Callable[..., Told], paths: list[str], ids: str, whole: bool
 ) -> None:
     pairs = some(paths, whole=whole)
     story = told(len(pairs) + 3)
@@ -114,12 +117,11 @@ def test_an_odd_value_of_an_invoice_or_a_payment_stops_no_other(
 
 @pytest.mark.parametrize("whole", DAILY)
 def test_an_odd_value_of_an_invoice_that_is_to_be_changed_stops_no_other(
-    told: Callable[[int], Told], whole: bool
+    told: Callable[..., Told], whole: bool
 ) -> None:
     pairs = some(OF_INVOICES, whole=whole)
-    story = told(len(pairs))
+    story = told(len(pairs), paid=False)
     drive = story.drive
-    remap(drive, "invoice_from_opportunity", "memo: {from: Name}", "memo: {from: Description}")
     odd = [Odd(story.invoices[deal], *pair) for deal, pair in zip(story.deals, pairs, strict=True)]
     for deal in story.deals:
         change(drive, deal, Description="Another name")
@@ -129,7 +131,7 @@ def test_an_odd_value_of_an_invoice_that_is_to_be_changed_stops_no_other(
     assert [len(bearing(drive, deal)) for deal in good] == [1, 1, 1]
     assert not named(drive) & set(good)
     changed = {deal for deal in story.deals if "Another name" in bearing(drive, deal)[0]["memo"]}
-    kept = {deal for deal, (path, _) in zip(story.deals, pairs, strict=True) if path == "memo"}  # as if typed by hand
+    kept = {deal for deal, (path, _) in zip(story.deals, pairs, strict=True) if path in AS_BY_HAND}
     settled = changed | kept | named(drive)
     assert {str(each) for deal, each in zip(story.deals, odd, strict=True) if deal not in settled} == set()
     drive.look_up()

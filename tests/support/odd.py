@@ -108,11 +108,17 @@ class Spoiled:
             return sum(self._walk(each, by_id) for each in value) > 0
         if not isinstance(value, dict):
             return False
-        ident = value.get("Id", value.get("id", value.get("name")))
+        ident = value.get("Id") or value.get("id") or value.get("name") or _ident_in_url(value)
         inside = sum(self._walk(each, by_id) for each in value.values()) > 0
         here = [each for each in by_id.get(ident, ()) if _put(value, each)] if isinstance(ident, str | int) else []
         self.hit.update(here)
         return inside or bool(here)
+
+
+def _ident_in_url(row: Any) -> Any:
+    """Give the id of a record of Salesforce that was queried without it."""
+    own = row.get("attributes")
+    return str(own.get("url")).rpartition("/")[2] if isinstance(own, dict) else None
 
 
 def _put(row: Any, odd: Odd) -> bool:

@@ -21,6 +21,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
 from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
@@ -73,8 +74,9 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     """
     result = Transformed()
     matching = pd.Series(data=True, index=records.index, dtype=bool)
+    odd = odd_paths(records)
     for condition in mapping.conditions:
-        holds = condition.holds(records)
+        holds = condition.holds(records) | records["Id"].isin(list(with_one_of(odd, condition.paths)))
         for record_id in records.loc[matching & ~holds, "Id"]:
             result.excluded[record_id] = condition.text
         matching &= holds
@@ -82,6 +84,8 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     if records.empty:
         return result
     ids = records["Id"].tolist()
+    unfit = with_one_of(odd, mapping.header_paths()) | with_one_of(odd_paths(lines, "parent"), mapping.line_paths())
+    result.problems |= {ident: unfit[ident] for ident in ids if ident in unfit}
     result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
     headers = dict(_documents(mapping.fields, KINDS[mapping.to].fields, records, ids, around, result.problems))
     _make_room(headers.values(), *around.room.get(mapping.to, ("", 0)))

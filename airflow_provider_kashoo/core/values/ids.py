@@ -32,10 +32,10 @@ def to_18(record_id: str) -> str:
     )
 
 
-def is_record_id(text: str) -> bool:
-    """Return whether a text is a record id: Salesforce refuses a whole query if the suffix of one id is wrong."""
+def is_record_id(value: Any) -> bool:
+    """Return whether a value is a record id: Salesforce refuses a whole query if the suffix of one id is wrong."""
     try:
-        return to_18(text[:15]) == to_18(text)
+        return isinstance(value, str) and to_18(value[:15]) == to_18(value)
     except ValueError:
         return False
 

@@ -58,7 +58,7 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     if resting := resting_update(facts, intent, ours, link):
         return [resting]
     try:
-        entry = facts.reads.read(kind, link.kashoo_id, link.version)
+        entry = _read(facts, link)
     except UnreadableError as error:
         return [intent.parked(error.problem)]
     if entry is None or entry.removed:
@@ -96,6 +96,17 @@ def _decided(
     # A field that changed only in the books keeps its base; the next comparison would miss the edit otherwise.
     same = {name: document.get(name) for name in {*compared} - {*merged.kept}}
     return [intent.become(Link, reason="Kashoo already has these values", document=same, held=entry.fields)]
+
+
+def _read(facts: Facts, link: StoredLink) -> Entry | None:
+    """Read a linked record.
+
+    :raises UnreadableError: also for an invoice with odd values: nobody can say whether it was paid.
+    """
+    entry = facts.reads.read(link.target, link.kashoo_id, link.version)
+    if entry and not entry.removed and is_billed(link.target) and entry.odd:
+        raise entry.unreadable
+    return entry
 
 
 def look_again(facts: Facts, intent: Intent, link: StoredLink) -> list[Intent]:

@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match
 from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
-from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.ids import Reference, is_record_id
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 from airflow_provider_kashoo.sync.bill.generations import Generations
@@ -214,7 +214,7 @@ class Holdings:
             if path in self._sync.salesforce.describe(sobject).fields:
                 for text in soql.by_ids(sobject, ["Id", path], ids):
                     found = self._sync.salesforce.query(text)
-                    sales |= {row["Id"]: row[path] for row in found if row[path]}
+                    sales |= {row["Id"]: row[path] for row in found if is_record_id(row.get(path))}
         return sales
 
 

@@ -12,6 +12,7 @@ from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent, Park, Release
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS, SALE_BILLED_TWICE, SECOND_OF_SALE
+from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -159,4 +160,5 @@ def records_of(sync: Sync, mapping: FieldMapping, sales: Iterable[str]) -> Itera
     if path == "Id" or path in sync.salesforce.describe(sobject).fields:
         for text in soql.by_ids(sobject, list(dict.fromkeys(["Id", path])), sorted(sales), key=path):
             for found in sync.salesforce.query(text):
-                yield found["Id"], found[path]
+                if is_record_id(found.get(path)):
+                    yield found["Id"], found[path]

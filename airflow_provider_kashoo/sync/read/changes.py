@@ -37,7 +37,7 @@ def salesforce_changes(client: SalesforceClient, sobjects: Sequence[str], cursor
     for sobject, found in zip(sobjects, answers, strict=True):
         for row in found.records:
             changed.append(sobject)
-            newest = max(newest, parse_instant(row["SystemModstamp"]))
+            newest = max(newest, _instant(row.get("SystemModstamp")) or newest)
     return changed, newest.isoformat()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -10,17 +11,23 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.errors import UnreachableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
+from airflow_provider_kashoo.core.mapping.odd import ODD
 from airflow_provider_kashoo.core.values.dates import parse_instant
+from airflow_provider_kashoo.core.values.ids import is_record_id
+
+log = logging.getLogger(__name__)
 
 NUMBER = pa.decimal256(76, 38)
 """Numbers are JSON doubles (evidenced), and may have more decimals than their field shows."""
 
 STAMP = pa.timestamp("us", "UTC")
+
+_BOOLEANS = {True: True, False: False, "true": True, "false": False}
 
 Part = tuple[str, pa.Table]
 """What a reader yields: a table, and what is in it: ``records.<Object>``, or ``lines``."""
@@ -56,9 +63,11 @@ def column_type(client: SalesforceClient, sobject: str, path: str) -> pa.DataTyp
 
 
 def to_table(records: Iterable[Mapping[str, Any]], types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Flatten records into columns named by their paths."""
+    """Flatten records into columns named by their paths; see :mod:`~.mapping.odd` for values that do not fit."""
     rows = list(records)
-    return pa.table({path: pa.array([_cell(row, path, kind) for row in rows], kind) for path, kind in types.items()})
+    odd: dict[int, list[str]] = {}
+    cells = {path: _cells([_value(row, path) for row in rows], path, kind, odd) for path, kind in types.items()}
+    return _with_odd(pa.table(cells), odd)
 
 
 def from_csv(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -73,12 +82,20 @@ def from_csv(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
         quoted_strings_can_be_null=True,
         null_values=[""],
     )
-    table = arrow_csv.read_csv(
-        pa.BufferReader(content),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=options,
-    )
-    return pa.table({name: _typed(table[name], kind) for name, kind in types.items() if name in given})
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=options,
+        )
+    except pa.ArrowInvalid:
+        raise UnreachableError("Salesforce's answer is not a page of results.") from None
+    if "Id" in given and not all(map(is_record_id, table["Id"].unique().to_pylist())):
+        log.warning("Salesforce gives records without an id; they are left out.")
+        table = table.filter(pa.array([is_record_id(ident) for ident in table["Id"].to_pylist()], pa.bool_()))
+    odd: dict[int, list[str]] = {}
+    typed = {name: _typed(table[name], name, kind, odd) for name, kind in types.items() if name in given}
+    return _with_odd(pa.table(typed), odd)
 
 
 def with_parent(table: pa.Table, key: str | None) -> pa.Table:
@@ -86,8 +103,19 @@ def with_parent(table: pa.Table, key: str | None) -> pa.Table:
     return table.append_column("parent", table[key]) if key else table
 
 
-def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return pc.equal(column, "true") if pa.types.is_boolean(kind) else column.cast(kind)
+def _typed(column: pa.ChunkedArray, path: str, kind: pa.DataType, odd: dict[int, list[str]]) -> pa.ChunkedArray:
+    """Convert a whole column at once; one by one only if a value in it does not fit."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        return pa.chunked_array([_cells(column.to_pylist(), path, kind, odd)])
+
+
+def _with_odd(table: pa.Table, odd: Mapping[int, Sequence[str]]) -> pa.Table:
+    if not odd:
+        return table
+    paths = [",".join(odd[row]) if row in odd else None for row in range(table.num_rows)]
+    return table.append_column(ODD, pa.array(paths, pa.string()))
 
 
 def to_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
@@ -100,21 +128,51 @@ def to_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def _cell(row: Mapping[str, Any], path: str, kind: pa.DataType) -> Any:
+def _value(row: Mapping[str, Any], path: str) -> Any:
     value: Any = row
     if path in row:
-        value = row[path]
-    else:
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-    if value is None:
-        return None
+        return row[path]
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _cells(values: Iterable[Any], path: str, kind: pa.DataType, odd: dict[int, list[str]]) -> pa.Array:
+    """Convert values to a column; where one does not fit, the column has nothing, and ``odd`` the path by its row."""
+    cells = []
+    for row, value in enumerate(values):
+        try:
+            cells.append(None if value is None else _cell(value, kind))
+        except (TypeError, ValueError, ArithmeticError, LookupError):
+            cells.append(None)
+            odd.setdefault(row, []).append(path)
+    return pa.array(cells, kind)
+
+
+def _cell(value: Any, kind: pa.DataType) -> Any:
+    """Convert one value.
+
+    :raises TypeError: for one that does not fit, as do ValueError, ArithmeticError and LookupError.
+    """
     if pa.types.is_decimal(kind):
-        return Decimal(value)
+        return _number(value)
     if pa.types.is_timestamp(kind):
         return parse_instant(value)
     if pa.types.is_date(kind):
         return date.fromisoformat(value)
     if pa.types.is_boolean(kind):
-        return value is True or value == "true"
+        return _BOOLEANS[value if isinstance(value, str | bool) else ""]
+    if isinstance(value, dict | list):
+        raise TypeError
     return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair is in no text that can be staged
+
+
+def _number(value: Any) -> Decimal:
+    if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
+        raise TypeError
+    number = Decimal(value)
+    if not number.is_finite() or number.adjusted() >= NUMBER.precision - NUMBER.scale:
+        raise ValueError
+    if int(number.as_tuple().exponent) < -NUMBER.scale:
+        raise ValueError
+    return number

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients import soql
+from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sync.read.bulk import Query
 from airflow_provider_kashoo.sync.read.shapes import Shape, references
@@ -43,13 +44,13 @@ class Dirty:
 
     def note(self, row: dict[str, Any]) -> None:
         """Note one record that changed or is in the recycle bin."""
-        ident = row["Id"]
-        if not row["IsDeleted"]:
+        ident, master = row["Id"], row.get(MERGED_INTO)
+        if row.get("IsDeleted") not in (True, "true"):
             self.ids.add(ident)
             return
         self.deleted.add(ident)
-        if master := row.get(MERGED_INTO):
-            self.merged[ident] = master
+        if is_record_id(master):
+            self.merged[ident] = str(master)
 
     def survivor(self, loser: str) -> str:
         """Follow a chain of merges to the record that is left."""
@@ -94,7 +95,7 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     elif not dirty.mass:
         _note(dirty, changed.records, matters)
     for (_, key), found in zip(others, islice(answers, len(others)), strict=True):
-        ids = {row[key] for row in found.records if row[key]}
+        ids = {row[key] for row in found.records if is_record_id(row.get(key))}
         dirty.ids |= ids if matters is None else ids & matters
     for found in answers:
         _note(dirty, found.records, matters)

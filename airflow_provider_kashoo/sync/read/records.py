@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sync.read import columns
 from airflow_provider_kashoo.sync.read.bulk import Query, in_bulk
@@ -43,7 +44,8 @@ def by_id(client: SalesforceClient, sobject: str, shape: Shape, ids: Iterable[st
         for relationship, (child, key, types, order) in shape.picks.items():
             first = picked.setdefault(relationship, {})
             for row in _found(client, child, [key, *types], some, key, f"{key}, {order}"):
-                first.setdefault(row[key], row)
+                if is_record_id(row.get(key)):
+                    first.setdefault(row[key], row)
         rows = (
             record | {name: found.get(record["Id"]) for name, found in picked.items()}
             for record in _found(client, sobject, list(shape.records), some, "Id", "Id")

@@ -128,4 +128,4 @@ def _listed(sync: Sync, prefix: str, sobject: str) -> Iterator[tuple[str, int]]:
 def _living(table: pa.Table) -> pa.Table:
     if "IsDeleted" not in table.column_names:
         return table
-    return table.filter(pc.invert(table["IsDeleted"])).drop_columns(["IsDeleted"])
+    return table.filter(pc.invert(pc.fill_null(table["IsDeleted"], fill_value=False))).drop_columns(["IsDeleted"])

@@ -154,6 +154,5 @@ def _invoice(link: Link, entry: Entry | None) -> Invoice:
         void = entry.owing(total if entry.total is None else entry.total, 0)
         return replace(void, currency=void.currency or link.currency)
     if entry.invoice is None:
-        record = f"Kashoo's {link.target} {entry.id}"
-        raise UnreadableError(f"Kashoo shows an odd {entry.odd}.", record=record, odd=entry.odd)
+        raise entry.unreadable
     return entry.invoice

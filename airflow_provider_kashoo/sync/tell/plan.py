@@ -127,7 +127,7 @@ def _held(sync: Sync, mapping: Mapping, known: list[Known]) -> dict[str, dict[st
     found = {}
     for text in soql.by_ids(mapping.to, ["Id", *fields], ids):
         for record in sync.salesforce.query(text):
-            values = {name: as_told(record[name]) for name in fields}
+            values = {name: as_told(record.get(name)) for name in fields}
             found[record["Id"]] = sync.store.hashes.fields(values)
     return found
 

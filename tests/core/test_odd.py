@@ -1,0 +1,103 @@
+"""A value of Salesforce that its field cannot have parks its own record, and is never taken for an empty one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.odd import ODD
+from airflow_provider_kashoo.core.mapping.transform import Surroundings, transform
+from airflow_provider_kashoo.sync.read.columns import NUMBER, STAMP, from_csv, to_frame, to_table
+
+A, B, C = "006000000000001AAA", "006000000000002AAA", "006000000000003AAA"
+TYPES = {
+    "Id": pa.string(),
+    "SystemModstamp": STAMP,
+    "IsWon": pa.bool_(),
+    "Amount": NUMBER,
+    "CloseDate": pa.date32(),
+    "Name": pa.string(),
+}
+GOOD = {"SystemModstamp": "2026-03-01T12:00:00Z", "IsWon": True, "Amount": 250, "CloseDate": "2026-03-01", "Name": "A"}
+MAPPING = load_mapping(
+    """
+version: 1
+name: invoices
+from: {object: Opportunity, lines: OpportunityLineItems}
+to: invoice
+when: [IsWon, Amount >= 100]
+fields:
+  contact: {value: "7"}
+  date: {from: CloseDate}
+  currency: {value: CAD}
+lines:
+  amount: {from: TotalPrice}
+  account: "4000"
+  taxCode: none
+single_line:
+  amount: {from: Amount}
+  account: "4000"
+  taxCode: none
+""".replace('{value: "7"}', "{link: Name, mapping: customers}").replace("{value: CAD}", "CAD"),
+    "invoices.yaml",
+)
+AROUND = Surroundings("UTC", "CAD", {"customers": "customer"})
+
+
+def frame(*rows: dict[str, Any]) -> Any:
+    return to_frame([to_table([GOOD | {"Name": "001000000000001AAA"} | row for row in rows], TYPES)])
+
+
+@pytest.mark.parametrize("odd", ["abc", [], {}, True, "1e400", "1e999999999", Decimal("1e39"), Decimal("1e-39")])
+def test_a_number_that_is_none_parks_its_record_although_a_condition_reads_it(odd: Any) -> None:
+    made = transform(MAPPING, frame({"Id": A, "Amount": odd}, {"Id": B}, {"Id": C, "Amount": 5}), None, AROUND)
+    assert {ident: problem.error_class for ident, problem in made.problems.items()} == {A: "odd_value"}
+    assert made.problems[A].fix == "Correct Amount in Salesforce."
+    assert list(made.documents) == [B]
+    assert made.excluded == {C: "Amount >= 100"}
+
+
+def test_what_another_condition_leaves_out_is_left_out() -> None:
+    made = transform(MAPPING, frame({"Id": A, "Amount": [], "IsWon": False}), None, AROUND)
+    assert (made.problems, made.excluded) == ({}, {A: "IsWon"})
+
+
+def test_a_value_that_this_mapping_does_not_read_does_not_matter() -> None:
+    made = transform(MAPPING, frame({"Id": A, "SystemModstamp": "soon"}), None, AROUND)
+    assert (list(made.documents), made.problems) == ([A], {})
+
+
+def test_an_odd_line_parks_its_deal() -> None:
+    types = {"Id": pa.string(), "parent": pa.string(), "TotalPrice": NUMBER}
+    rows = [
+        {"Id": "00k000000000001AAA", "parent": A, "TotalPrice": 250},
+        {"Id": "00k000000000002AAA", "parent": A, "TotalPrice": "many"},
+        {"Id": "00k000000000003AAA", "parent": B, "TotalPrice": 250},
+    ]
+    made = transform(MAPPING, frame({"Id": A}, {"Id": B}), to_frame([to_table(rows, types)]), AROUND)
+    assert {ident: problem.error_class for ident, problem in made.problems.items()} == {A: "odd_value"}
+    assert list(made.documents) == [B]
+
+
+def test_a_page_of_a_bulk_job_is_read_but_for_its_odd_cells() -> None:
+    content = (
+        "Id,SystemModstamp,IsWon,Amount,CloseDate,Name\n"
+        f"{A},2026-03-01T12:00:00.000Z,true,250.5,2026-03-01,one\n"
+        f"{B},soon,maybe,much,2026-02-30,two\n"
+        ",2026-03-01T12:00:00.000Z,true,1,2026-03-01,nobody\n"
+        f"{C},,false,,,\n"
+    )
+    table = from_csv(content.encode(), TYPES)
+    assert table["Id"].to_pylist() == [A, B, C]
+    assert table["Amount"].to_pylist() == [Decimal("250.5"), None, None]
+    assert table["IsWon"].to_pylist() == [True, None, False]
+    assert table[ODD].to_pylist() == [None, "SystemModstamp,IsWon,Amount,CloseDate", None]
+
+
+def test_a_page_without_odd_cells_has_no_column_for_them() -> None:
+    assert ODD not in from_csv(f"Id,Amount\n{A},1\n".encode(), TYPES).column_names
+    assert ODD not in to_table([{"Id": A} | GOOD], TYPES).column_names
