@@ -306,10 +306,13 @@ FOLLOWED_ELSEWHERE = {
     "not_readable": "bill/test_poison.py",
     "permission": "run/test_sync_bad_input.py",
     "removed_in_books": "by_hand/test_relink.py",
+    "mark_missing": "write/test_marks.py",
+    "odd_value": "read/test_odd_values_of_salesforce.py",
     "stands_again": "by_hand/test_advice.py",
     "subscription": "run/test_sync_bad_input.py",
+    "too_exact": "read/test_odd_values_of_kashoo.py",
     "total_differs": "write/test_differences.py",
-    "unreadable": "bill/test_one_stops_no_other.py",
+    "unreadable": "read/test_odd_values_of_kashoo.py",
 }
 CORRECTED_LIKE = {
     "missing_value": {"no_lines", "not_money", "unmapped_value", "wrong_type"},

@@ -143,3 +143,4 @@ def spoiled(box: Sandbox, system: str, *odd: Odd) -> Iterator[Spoiled]:
         yield spoiling
     finally:
         box.apps[system] = plain
+        spoiling.odd = []  # a client that was made meanwhile keeps talking to it
