@@ -8,7 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 LARGEST = Decimal("1e300")
-"""Just below the largest number that a JSON reader can be expected to hold."""
+"""Just below the largest number that a double can hold."""
+
+SMALLEST = 300
+"""Zeros after the point of the smallest one, or almost."""
 
 LONGEST_INTEGER = 1_000
 """Digits; longer whole numbers are read as decimals, because Python refuses to make an integer of them."""
@@ -33,10 +36,14 @@ def loads(text: str) -> Any:
 
 
 def _number(digits: str) -> Decimal:
+    """Read a number; what no double can hold is infinite or zero, as doubles have it: its digits could fill a disk."""
     try:
-        return Decimal(digits)
+        number = Decimal(digits)
     except InvalidOperation:  # its exponent has more digits than any number needs
-        return Decimal("Infinity")
+        return Decimal(0) if "e-" in digits.lower() else Decimal("Infinity")
+    if number.is_zero() or number.adjusted() < -SMALLEST:
+        return Decimal(0)
+    return number if abs(number) < LARGEST else Decimal("Infinity").copy_sign(number)
 
 
 def _integer(digits: str) -> int | Decimal:

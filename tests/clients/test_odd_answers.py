@@ -151,7 +151,21 @@ def test_numbers_keep_their_digits_and_texts_their_letters() -> None:
     }
     assert exact.loads(r'["\ud800 a\u0000b"]') == ["\ufffd a\ufffdb"]
     assert exact.loads("[NaN, -Infinity]") == [None, None]
-    assert exact.loads(f"[{'9' * 5000}]") == [Decimal("9" * 5000)]
+    assert exact.loads("[0.00, 1e299, -1e299]") == [0, Decimal("1e299"), Decimal("-1e299")]
+
+
+@pytest.mark.parametrize(
+    ("digits", "number"),
+    [
+        ("9" * 5000, Decimal("Infinity")),
+        ("-1e400", Decimal("-Infinity")),
+        ("1e999999999999999999999", Decimal("Infinity")),
+        ("1e-999999999", 0),
+        ("1e-999999999999999999999", 0),
+    ],
+)
+def test_a_number_that_no_double_holds_fills_no_memory(digits: str, number: Decimal) -> None:
+    assert exact.loads(f"[{digits}]") == [number]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "<html>"])

@@ -10,7 +10,7 @@ import pytest
 from inprocess import in_process
 from odd import Odd, some, spoiled
 from records import add_account, add_deal, add_line
-from rounds import Rounds, bearing, open_items
+from rounds import WRITTEN_BACK, Rounds, bearing, open_items
 
 DAILY = [pytest.param(False, id="some"), pytest.param(True, id="all", marks=pytest.mark.long)]
 
@@ -101,4 +101,21 @@ def test_an_odd_value_stops_no_other_record(drive: Rounds, make: Made, paths: li
     drive.run()  # Salesforce shows what it should again
     drive.look_up()
     assert billed(drive, deals) == set(deals)
+    assert open_items(drive) == []
+
+
+OF_WRITE_BACKS = ["Id", *(f"Kashoo_{name}__c" for name in WRITTEN_BACK)]
+
+
+@pytest.mark.parametrize("whole", DAILY)
+def test_an_odd_value_in_a_field_that_is_written_back_is_written_again(drive: Rounds, whole: bool) -> None:
+    pairs = some(OF_WRITE_BACKS, whole=whole)
+    made = [deal_alone(drive, at)[0] for at in range(len(pairs) + 1)]
+    drive.run()
+    drive.run_back()
+    drive.sandbox.clock.advance(7 * 86_400)
+    drive._org_client = None  # it would go on talking to the system as it was
+    with spoiled(drive.sandbox, "salesforce", *(Odd(deal, *pair) for deal, pair in zip(made, pairs, strict=False))):
+        assert drive.run_back().outcome["written_back"] >= len(pairs) // 2
+    assert {drive.sandbox.org.get("Opportunity", deal)["Kashoo_Status__c"] for deal in made} == {"Open"}
     assert open_items(drive) == []
