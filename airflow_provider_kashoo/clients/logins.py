@@ -5,8 +5,9 @@ Codes and descriptions are evidenced in Salesforce's documents and in issue thre
 
 from __future__ import annotations
 
-KEY_OR_SECRET = "correct consumer_key and consumer_secret; a new app needs ten minutes before it works"  # noqa: S105
-PASSWORD = "correct login, password and security_token; for a sandbox org, set domain to test"  # noqa: S105  words
+KEY = "correct consumer_key; a new app needs ten minutes before it works"
+SECRET = "correct consumer_secret"  # noqa: S105
+PASSWORD = "correct login, password and security_token, or unlock the user; for a sandbox org, set domain to test"  # noqa: S105
 API_ENABLED = "give its user the permission API Enabled; the edition of the org must include the API"
 SOAP = (
     "turn on SOAP API login() in Setup > User Interface and give its user the permission Use Any API Auth; or better, "
@@ -21,19 +22,25 @@ BY_DESCRIPTION = {
     "request not supported on this domain": "set domain to your My Domain, such as acme.my, instead of login or test",
     "no client credentials user enabled": "set a Run As user in the client credentials flow of the app",
     "client credentials flow not enabled": "enable the client credentials flow in the app",
-    "invalid client credentials": KEY_OR_SECRET,
-    "client identifier invalid": KEY_OR_SECRET,
-    "user hasn't approved this consumer": "pre-authorize its user in the app's policies",
+    "invalid client credentials": SECRET,
+    "client identifier invalid": KEY,
+    "user hasn't approved this consumer": "correct login, or pre-authorize its user in the app's policies",
     "user is not admin approved to access this app": "pre-authorize its user in the app's policies",
     "inactive user": ACTIVE,
     "inactive organization": "the org is not active; ask Salesforce",
     "ip restricted": LOGIN_RULES,
     "ip restricted or invalid login hours": LOGIN_RULES,
-    "invalid assertion": "correct private_key and login; the app must hold the certificate of that key",
-    "audience is invalid": "set domain to login, to test for a sandbox org, or to your My Domain",
+    "invalid assertion": "correct private_key; the app must hold the certificate of that key",
+    "audience is invalid": "set domain to login, or to test for a sandbox org",
+    "expired authorization code": "set the clock of this worker right; a signed JWT is good for three minutes",
     "expired access/refresh token": "log in anew and replace the token",
+    # the text of a SOAP fault
+    "invalid username, password, security token; or user locked out": PASSWORD,
+    "soap api login() is disabled by default in this org. contact the org administrator to enable soap api login()": (
+        SOAP
+    ),
 }
-"""OAuth's ``error_description``, in lower case -> what to do."""
+"""OAuth's ``error_description`` or the text of a SOAP fault, in lower case without its period -> what to do."""
 
 BY_CODE = {
     # OAuth: what the token endpoint calls its error
@@ -42,9 +49,9 @@ BY_CODE = {
     "inactive_user": ACTIVE,
     "invalid_app_access": "let the app's policies admit its user",
     "invalid_assertion_type": "correct private_key and login",
-    "invalid_client": KEY_OR_SECRET,
-    "invalid_client_credentials": KEY_OR_SECRET,
-    "invalid_client_id": KEY_OR_SECRET,
+    "invalid_client": SECRET,
+    "invalid_client_credentials": SECRET,
+    "invalid_client_id": KEY,
     "invalid_grant": f"see which of its values is wrong; {ASK_AN_ADMIN}",
     "invalid_request": "fill all that its way of login needs",
     "invalid_scope": "give the app the scope api",
@@ -56,7 +63,7 @@ BY_CODE = {
     "FUNCTIONALITY_NOT_ENABLED": SOAP,
     "INSUFFICIENT_ACCESS": SOAP,
     "INVALID_LOGIN": PASSWORD,
-    "INVALID_OPERATION": SOAP,
+    "INVALID_OPERATION": f"set version to 64.0 or older, newer ones have no SOAP login, and {SOAP}",
     "INVALID_SSO_GATEWAY_URL": "its user logs in by single sign-on only; use consumer_key and consumer_secret",
     "LOGIN_CHALLENGE_ISSUED": "add the workers' addresses to Setup > Network Access",
     "LOGIN_CHALLENGE_PENDING": "add the workers' addresses to Setup > Network Access",
@@ -79,9 +86,21 @@ def what_to_do(code: str, description: str) -> str | None:
     """Say how to mend a login that was refused; None if it may pass by itself.
 
     :param code: OAuth's ``error``, or the exception code of a SOAP fault.
-    :param description: OAuth's ``error_description``; compared whole, never searched for words.
+    :param description: OAuth's ``error_description`` or a fault's text; compared whole, never searched for words.
     """
-    said = description.strip().rstrip(".").lower()
+    said = _plain(description)
     if code not in BY_CODE or said == LOGIN_RATE_EXCEEDED:
         return None
     return BY_DESCRIPTION.get(said, BY_CODE[code])
+
+
+def words(code: str, description: str) -> str:
+    """Name what was refused: the code, and Salesforce's description if it is a known one, which quotes nothing.
+
+    :param code: as for :func:`what_to_do`, and so is ``description``.
+    """
+    return f"{code}: {_plain(description)}" if _plain(description) in BY_DESCRIPTION else code
+
+
+def _plain(description: str) -> str:
+    return description.strip().rstrip(".").lower()

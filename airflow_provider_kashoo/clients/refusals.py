@@ -9,7 +9,6 @@ from typing import Any
 from airflow_provider_kashoo.clients.said import quoted
 from airflow_provider_kashoo.clients.transport import TryAgain
 from airflow_provider_kashoo.core.errors import (
-    AuthenticationError,
     ConfigurationError,
     Problem,
     UnreachableError,
@@ -27,19 +26,23 @@ NOT_FOR_REST = "This session is not valid for use with the REST API"
 """Salesforce's message for a login that worked, but whose session may not use the API (evidenced)."""
 
 
-def session_refused(errors: Any, connection: str) -> AuthenticationError:
-    """Make the error for a new session that Salesforce refuses.
+def session_refused(errors: Any, connection: str) -> ConfigurationError:
+    """Make the error for a session that Salesforce refuses right after the login that it allowed.
 
     :param errors: as for :func:`refusal`.
     """
-    what, remedy = "Salesforce refused a new login.", f"Check connection {connection} and its user."
+    what = "Salesforce allowed the login, and then refused its session."
+    remedy = (
+        f"Give the user of connection {connection} the permission API Enabled, and see in Setup > Session Settings "
+        "whether sessions are locked to an address."
+    )
     if _first(errors)[1].rstrip(".") == NOT_FOR_REST:
-        what = "Salesforce refused a new login: its session may not use the REST API."
+        what = "Salesforce allowed the login, but its session may not use the REST API."
         remedy = (
             f"Give the app of connection {connection} the scope api. Where API Access Control is on, admit the app, or "
             "give the user the permission Use Any API Client."
         )
-    return AuthenticationError(what, remedy=remedy)
+    return ConfigurationError(what, remedy=remedy)
 
 
 API_ENABLED = "Give the connection's user the permission API Enabled; the edition of the org must include the API."

@@ -29,6 +29,7 @@ from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import FaultMiddleware, Faults, RequestLog, closing
 from airflow_provider_kashoo.sandbox.kashoo.api import create_app as create_kashoo
 from airflow_provider_kashoo.sandbox.kashoo.books import Books
+from airflow_provider_kashoo.sandbox.salesforce.access import Way
 from airflow_provider_kashoo.sandbox.salesforce.api import create_app as create_salesforce
 from airflow_provider_kashoo.sandbox.salesforce.org import Org
 
@@ -169,15 +170,6 @@ class Sandbox:
     def describe(self) -> dict[str, Any]:
         """Return the URLs and the environment that points any DAG of the package at this sandbox."""
         windows = [{"requests": requests, "seconds": seconds} for requests, seconds in ((500, 3600), (5, 1))]
-        salesforce = {
-            "conn_type": "salesforce",
-            "extra": {
-                "consumer_key": self.org.consumer_key,
-                "consumer_secret": self.org.consumer_secret,
-                "domain": f"localhost:{self._port('salesforce')}/acme.my",
-                "version": "67.0",
-            },
-        }
         kashoo = {
             "conn_type": "kashoo",
             "host": self.kashoo_url,
@@ -191,11 +183,25 @@ class Sandbox:
             "ca_bundle": str(self.ca_bundle),
             "admin_url": self.admin_url,
             "env": {
-                "AIRFLOW_CONN_SALESFORCE_DEFAULT": json.dumps(salesforce),
+                "AIRFLOW_CONN_SALESFORCE_DEFAULT": json.dumps(self.connection()),
                 "AIRFLOW_CONN_KASHOO_DEFAULT": json.dumps(kashoo),
                 "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
             },
         }
+
+    def connection(self, way: Way = "client_credentials") -> dict[str, Any]:
+        """Return an Airflow connection to Salesforce, in the form of its environment variables."""
+        return self.org.access.connection(
+            way,
+            at=f"localhost:{self._port('salesforce')}",
+            org_id=self.org.org_id,
+            session_id=self._sessions.new_token() if way == "session_id" else "",
+        )
+
+    def end_sessions(self) -> None:
+        """End all sessions of Salesforce, as an administrator can."""
+        with self.org.lock:
+            self._sessions.tokens = dict.fromkeys(self._sessions.tokens, 0.0)
 
     def snapshot(self) -> snapshots.Snapshot:
         """Keep the state of both systems and the clock; logs, faults and servers are not part of it."""

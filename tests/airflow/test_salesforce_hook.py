@@ -29,8 +29,8 @@ def test_a_wrong_secret_is_an_authentication_error_without_the_secret(sandbox: S
     set_connection(monkeypatch, "salesforce_default", consumer_secret="WRONG-SECRET-0815")
     with pytest.raises(AuthenticationError) as refused:
         KashooSalesforceHook().client.organization()
-    assert str(refused.value).startswith("Salesforce refused the login (")
-    assert "Check connection salesforce_default: correct consumer_key and consumer_secret" in str(refused.value)
+    assert str(refused.value).startswith("Salesforce refused the login (invalid_client: invalid client credentials).")
+    assert refused.value.remedy == "Check connection salesforce_default: correct consumer_secret."
     assert "WRONG-SECRET-0815" not in str(refused.value)
     assert refused.value.__cause__ is None
 
@@ -107,7 +107,7 @@ def test_a_login_that_the_org_did_not_refuse_is_tried_again(org: Any, status: in
     assert "SECRET" not in shown(failed.value)
 
 
-@pytest.mark.parametrize("word", ["invalid_grant", "invalid_client", "invalid_client_id", "inactive_user"])
+@pytest.mark.parametrize("word", ["invalid_grant", "invalid_client", "invalid_client_id", "access_denied"])
 def test_a_login_that_the_org_refused_is_not_tried_again(org: Any, word: str) -> None:
     with requests_mock.Mocker() as salesforce:
         salesforce.post(TOKEN_URL, status_code=400, json={"error": word, "error_description": "SECRET-0815"})
@@ -125,7 +125,7 @@ def test_a_login_that_the_org_refused_is_not_tried_again(org: Any, word: str) ->
         ("invalid_grant", "no client credentials user enabled", "set a Run As user"),
         ("invalid_grant", "authentication failure", "correct login, password and security_token"),
         ("invalid_grant", "see invalid client credentials of authentication failure", "see which of its values"),
-        ("invalid_client", None, "correct consumer_key and consumer_secret"),
+        ("invalid_client", None, "correct consumer_secret"),
     ],
 )
 def test_each_refused_login_has_a_fix_of_its_own(org: Any, word: str, described: str | None, todo: str) -> None:

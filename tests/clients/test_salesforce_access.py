@@ -12,7 +12,7 @@ from airflow_provider_kashoo.clients.logins import BY_CODE, BY_DESCRIPTION, what
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
 from airflow_provider_kashoo.clients.versions import check_version
-from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 
 ORG = "https://acme.my.salesforce.com"
 OFFERED = [
@@ -90,7 +90,7 @@ def test_a_session_that_may_not_use_the_api_is_not_taken_for_a_wrong_password(re
     said = "This session is not valid for use with the REST API"
     answer = [{"errorCode": "INVALID_SESSION_ID", "message": said}]
     requests_mock.get(f"{ORG}/services/data/v67.0/limits", status_code=401, json=answer)
-    with pytest.raises(AuthenticationError, match=r"may not use the REST API.*scope api.*Use Any API Client"):
+    with pytest.raises(ConfigurationError, match=r"may not use the REST API.*scope api.*Use Any API Client"):
         client().now()
 
 

@@ -17,7 +17,7 @@ from simple_salesforce.api import Salesforce
 from airflow_provider_kashoo.clients.describe import from_json, is_current, to_json
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
-from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.salesforce import queries
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -42,7 +42,7 @@ def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[st
     slept.clear()
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(sandbox.ca_bundle))
-    known = [sandbox.org.consumer_secret, MOCK_TOKEN, PRIVATE]
+    known = [sandbox.org.access.consumer_secret, MOCK_TOKEN, PRIVATE]
     yield known
     logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
     assert [secret for secret in known if secret in logged] == []
@@ -246,10 +246,10 @@ def test_an_expired_session_logs_in_once_more(client, sandbox, secrets) -> None:
     assert len(secrets) == len({*secrets}) == 5  # two different tokens, neither of them logged
 
 
-def test_a_session_refused_when_fresh_is_an_authentication_error(mocked, requests_mock, raises) -> None:
+def test_a_session_refused_when_fresh_is_a_matter_of_the_set_up(mocked, requests_mock, raises) -> None:
     expired = [{"errorCode": "INVALID_SESSION_ID", "message": f"Session {MOCK_TOKEN} expired"}]
     requests_mock.get(QUERY, status_code=401, json=expired)
-    with raises(AuthenticationError, "refused a new login"):
+    with raises(ConfigurationError, "allowed the login, and then refused its session"):
         list(mocked.query("SELECT Id FROM Account"))
     assert (requests_mock.call_count, slept) == (2, [])
 

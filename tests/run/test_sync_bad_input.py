@@ -285,9 +285,9 @@ def test_a_wrong_kashoo_password_stops_the_run_and_is_not_said(drive: Driver) ->
 def test_a_login_salesforce_does_not_know_stops_the_run_and_is_not_said(drive: Driver) -> None:
     deal = add_deal(drive.sandbox, add_account(drive.sandbox))
     drive.log_in = lambda: Session("00Dwrong!secret", drive.sandbox.salesforce_url)  # type: ignore[method-assign]
-    with pytest.raises(AuthenticationError) as stopped:
+    with pytest.raises(ConfigurationError) as stopped:
         drive.run()
-    assert str(stopped.value).startswith("Salesforce refused a new login. Nothing was written. Check connection")
+    assert str(stopped.value).startswith("Salesforce allowed the login, and then refused its session. Nothing was")
     assert "secret" not in str(stopped.value)
     del drive.log_in
     nothing_lost(drive, deal)

@@ -43,7 +43,7 @@ def _content(org: Org, books: Books) -> str:
     kinds = ("accounts", "customers", "items", "taxes", "invoices", "invoicePayments")
     rows = [books.page(business, kind) for business in books.businesses for kind in kinds]
     objects = [org.rows(name) for name in org.schema.objects]
-    return json.dumps([rows, objects, org.consumer_key, books.password], default=str)
+    return json.dumps([rows, objects, org.access.consumer_key, books.password], default=str)
 
 
 @pytest.fixture

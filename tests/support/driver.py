@@ -87,8 +87,7 @@ class Driver:
 
     def log_in(self) -> Session:
         """Log in to Salesforce by client credentials."""
-        org, url = self.sandbox.org, self.sandbox.salesforce_url
-        form = {"grant_type": "client_credentials", "client_id": org.consumer_key, "client_secret": org.consumer_secret}
+        form, url = self.sandbox.org.access.app, self.sandbox.salesforce_url
         answer = self._session("salesforce", Unlimited()).post(f"{url}/services/oauth2/token", data=form)
         answer.raise_for_status()
         return Session(answer.json()["access_token"], url)

@@ -20,9 +20,7 @@ def logged_in(sandbox: Sandbox) -> requests.Session:
     """Give a session that reaches the org of a sandbox without ports."""
     session = requests.Session()
     session.mount("https://", InProcessAdapter(sandbox.apps["salesforce"]))
-    form = {"grant_type": "client_credentials"}
-    form |= {"client_id": sandbox.org.consumer_key, "client_secret": sandbox.org.consumer_secret}
-    token = session.post(f"{sandbox.salesforce_url}/services/oauth2/token", data=form).json()
+    token = session.post(f"{sandbox.salesforce_url}/services/oauth2/token", data=sandbox.org.access.app).json()
     session.headers["Authorization"] = f"Bearer {token['access_token']}"
     return session
 

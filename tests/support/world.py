@@ -39,10 +39,9 @@ class World:
         return session
 
     def log_in(self) -> None:
-        books, org = self.sandbox.books, self.sandbox.org
+        books, form = self.sandbox.books, self.sandbox.org.access.app
         url = f"{self.sandbox.kashoo_url}/authTokens"
         self.kashoo_token = self.session("kashoo").post(url, auth=(books.email, books.password)).text
-        form = {"grant_type": "client_credentials", "client_id": org.consumer_key, "client_secret": org.consumer_secret}
         url = f"{self.sandbox.salesforce_url}/services/oauth2/token"
         self.salesforce_token = self.session("salesforce").post(url, data=form).json()["access_token"]
 

@@ -1,21 +1,18 @@
-"""The REST API of the simulated Salesforce: tokens, records, collections; and how all its parts are put together."""
+"""The REST API of the simulated Salesforce: records, collections; and how all its parts are put together."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, queries, replication
+from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, logins, queries, replication
 from airflow_provider_kashoo.sandbox.salesforce.ids import to18
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, Row, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.schema import SObject
@@ -37,6 +34,7 @@ OLDEST_VERSION, NEWEST_VERSION = 46, 67
 MAX_URI_BYTES = 16_384
 MAX_COLLECTION = 200
 VERSIONED = "/services/data/v{version}"
+_LOGIN = re.compile(r"/([^/]+)\.salesforce\.com(?=/)")
 _DATA = re.compile(r"/services/data/v(\d+)\.0(?=/|\Z)")
 _NOBODY = "000000000000000AAA"  # a well-formed id that no record has
 _ROLLED_BACK = SalesforceError(
@@ -55,7 +53,8 @@ class _Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = re.sub(r"^/[^/]+\.salesforce\.com(?=/)", "", scope["path"])
+        domain = _LOGIN.match(scope["path"])
+        path = scope["path"][domain.end() :] if domain else scope["path"]
         raw = scope.get("raw_path") or path.encode()
         if raw.endswith(b"/"):  # clients end paths with and without a slash, routes are written without
             path = path.removesuffix("/")
@@ -75,7 +74,8 @@ class _Gate:
             await send(message)
 
         app = refused(refusal) if refusal else self.app
-        await app({**scope, "path": path or "/"}, receive, sending)
+        named = {logins.LOGIN_DOMAIN: domain[1]} if domain else {}
+        await app({**scope, **named, "path": path or "/"}, receive, sending)
 
     def _refusal(self, scope: Scope, path_bytes: int, version: int | None) -> SalesforceError | None:
         if path_bytes + len(scope["query_string"]) + 1 > MAX_URI_BYTES:
@@ -93,32 +93,6 @@ class _Gate:
 
 _root = APIRouter()
 _data = APIRouter()
-
-
-@_root.post("/services/oauth2/token")
-async def token(request: Request, body: Body) -> Response:
-    """Client credentials flow, the credentials in a Basic header or in the form."""
-    state = state_of(request)
-    form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
-    if form.get("grant_type") != "client_credentials":
-        return reply({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
-    given = form.get("client_id", ""), form.get("client_secret", "")
-    kind, _, basic = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "basic":
-        try:
-            name, _, secret = base64.b64decode(basic).decode().partition(":")
-        except ValueError:
-            name, secret = "", ""
-        given = name, secret
-    org = state.org
-    if given != (org.consumer_key, org.consumer_secret):
-        return reply({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
-    url, issued = state.instance_url(), str(int(org.clock.time() * 1000))
-    who = f"{url}/id/{org.org_id}/{org.user_id}"
-    signature = hmac.new(org.consumer_secret.encode(), (who + issued).encode(), "sha256").digest()
-    content = {"access_token": state.new_token(), "signature": base64.b64encode(signature).decode(), "scope": "api"}
-    content |= {"instance_url": url, "id": who, "token_type": "Bearer", "issued_at": issued, "api_instance_url": url}
-    return reply(content)
 
 
 @_root.get("/services/data")
@@ -354,6 +328,7 @@ def create_app(org: Org, *, instance_url: Callable[[], str]) -> FastAPI:
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.salesforce = state
     app.include_router(_root)
+    app.include_router(logins.router)
     for router in (bulk.router, composite.router, queries.router, replication.router, _data):
         app.include_router(router, prefix=VERSIONED)
     app.add_middleware(_Gate, state=state)

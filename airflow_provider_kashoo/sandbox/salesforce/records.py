@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from airflow_provider_kashoo.sandbox.clock import Clock
+from airflow_provider_kashoo.sandbox.salesforce.access import Access
 from airflow_provider_kashoo.sandbox.salesforce.formulas import FORMULAS
 from airflow_provider_kashoo.sandbox.salesforce.ids import IdFactory, to18
 from airflow_provider_kashoo.sandbox.salesforce.schema import Field, SalesforceError, Schema, SObject, coerce
@@ -34,8 +34,7 @@ class Records:
         self.graves = Graves()
         self._stores: dict[str, Store] = {**self.tables, self.graves.name: self.graves}
         self.writes = Writes(self.lock, self._stores)
-        self.consumer_key = f"3MVG9{hashlib.sha256(f'key {seed}'.encode()).hexdigest()}"
-        self.consumer_secret = hashlib.sha256(f"secret {seed}".encode()).hexdigest().upper()
+        self.access = Access.of(seed)
         self.org_id, self.user_id = self.ids.next("00D"), self.ids.next("005")
         self._seed_rows()
 
@@ -44,8 +43,8 @@ class Records:
         organization |= {"OrganizationType": "Developer Edition", "TimeZoneSidKey": "GMT"}
         if self.multi_currency:
             organization["DefaultCurrencyIsoCode"] = self.org_currency
-        user: Row = {"Id": self.user_id, "Name": "Integration User", "Username": "integration@acme.example"}
-        user |= {"Email": "integration@acme.example", "IsActive": True}
+        user: Row = {"Id": self.user_id, "Name": "Integration User", "Username": self.access.username}
+        user |= {"Email": self.access.username, "IsActive": True}
         book = {"Id": self.ids.next("01s"), "Name": "Standard Price Book", "IsActive": True, "IsStandard": True}
         for name, row in (("Organization", organization), ("User", user), ("Pricebook2", book)):
             self._save(self.tables[name], self._blank(self.tables[name]) | row, None)

@@ -70,7 +70,7 @@ class State:
     def new_token(self) -> str:
         """Open a session."""
         with self.org.lock:
-            seed = f"{self.org.consumer_secret}{len(self.tokens)}".encode()
+            seed = f"{self.org.access.consumer_secret}{len(self.tokens)}".encode()
             token = f"{self.org.org_id[:15]}!AQ{hashlib.sha512(seed).hexdigest()[:94]}"
             self.tokens[token] = self.org.clock.time() + TOKEN_SECONDS
             return token

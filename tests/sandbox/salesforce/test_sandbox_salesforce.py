@@ -20,9 +20,7 @@ from airflow_provider_kashoo.sandbox.server import Sandbox
 
 def test_login_by_client_credentials_in_header_or_form(sandbox: Sandbox, sf: Any) -> None:
     assert f"https://{sf.sf_instance}" == sandbox.salesforce_url
-    form = {"grant_type": "client_credentials"}
-    form |= {"client_id": sandbox.org.consumer_key, "client_secret": sandbox.org.consumer_secret}
-    reply = raw(sf, "POST", "/services/oauth2/token", data=form, headers={})
+    reply = raw(sf, "POST", "/services/oauth2/token", data=sandbox.org.access.app, headers={})
     assert reply.status_code == 200
     content = reply.json()
     assert content["token_type"] == "Bearer"
@@ -36,9 +34,10 @@ def test_login_by_client_credentials_in_header_or_form(sandbox: Sandbox, sf: Any
 @pytest.mark.parametrize(
     ("form", "error"),
     [
-        ({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}, "invalid_client"),
-        ({"grant_type": "client_credentials"}, "invalid_client"),
-        ({"grant_type": "password", "username": "u", "password": "p"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}, "invalid_client_id"),
+        ({"grant_type": "client_credentials"}, "invalid_client_id"),
+        ({"grant_type": "password", "username": "u", "password": "p"}, "invalid_client_id"),
+        ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
         ({}, "unsupported_grant_type"),
     ],
 )
@@ -196,9 +195,9 @@ def test_an_org_starts_with_its_user_its_name_and_a_price_book(sandbox: Sandbox,
 
 def test_the_seed_decides_ids_and_credentials() -> None:
     one, same, other = (Org(Clock(), seed=seed) for seed in (1, 1, 2))
-    assert (one.org_id, one.consumer_key, one.consumer_secret) == (same.org_id, same.consumer_key, same.consumer_secret)
+    assert (one.org_id, one.access) == (same.org_id, same.access)
     assert one.org_id != other.org_id
-    assert one.consumer_secret != other.consumer_secret
+    assert one.access.consumer_secret != other.access.consumer_secret
 
 
 def test_ids_carry_their_check_characters() -> None:
