@@ -50,7 +50,7 @@ FIRMS = (
     Firm("Bits & Bytes, Inc.", "1 Loop Rd|Austin|TX|78701|US", terms=15),
     Firm("東京商事株式会社", "千代田1-1|東京||100-0001|JP", terms=60),
     Firm(LONG, "900 Pier Ave|Halifax|NS|B3J 1A1|CA", "CAD"),
-    Firm("  Lakeside Bakery ", "3 Shore Ln|Kingston|ON|K7L 1A1|CA", "CAD", 2, None),
+    Firm("Lakeside  Bakery", "3 Shore Ln|Kingston|ON|K7L 1A1|CA", "CAD", 2, None),
     Firm("Initech", "4120 Freidrich Ln|Austin|TX|78744|US", contacts=2),
     Firm("INITECH", "18 Elm St|Reno|NV|89501|US", contacts=0),
     Firm("Harbor Freight Co", "5 Dock St|Tacoma|WA|98402|US"),

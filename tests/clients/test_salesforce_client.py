@@ -226,6 +226,19 @@ def test_each_record_of_an_update_succeeds_or_fails_by_itself(client, sandbox, d
     assert [status for path, status in seen(sandbox, start) if path == "sobjects"] == [200]
 
 
+def test_records_of_two_objects_may_come_in_any_order_and_each_is_told_its_own(client, sandbox, deal) -> None:
+    accounts = [sandbox.org.insert("Account", {"Name": f"Firm {number}"}) for number in range(8)]
+    sandbox.org.delete("Account", accounts[3])
+    records = [
+        each
+        for account in accounts
+        for each in (("Opportunity", {"Id": deal(), "Description": "new"}), ("Account", {"Id": account, "Name": "new"}))
+    ]
+    problems = client.update(records)
+    assert [number for number, problem in enumerate(problems) if problem] == [7]
+    assert problems[7].error_class == "entity_is_deleted"
+
+
 def test_an_amount_that_json_would_bend_is_refused_before_it_leaves(client, sandbox) -> None:
     client.now()
     start = sandbox.logs["salesforce"].total

@@ -126,7 +126,7 @@ def test_the_demo_holds_awkward_names_and_gaps() -> None:
     assert len({name.lower() for name in names}) == len(names) - 1
     for sign in "'&\"<東ü.":
         assert any(sign in name for name in names), sign
-    assert any(name != name.strip() for name in names)
+    assert any("  " in name for name in names)
     assert {row["Approved__c"] for row in accounts} == {True, False}
     assert {row["Payment_Terms__c"] for row in accounts} >= {None, Decimal(0), Decimal(30)}
     assert any(row["BillingCity"] is None for row in accounts)
@@ -140,7 +140,7 @@ def test_the_books_already_know_three_customers_and_two_items_of_the_demo() -> N
     org, books = _loaded("demo")
     customers = [row["contactInformation"] for row in books.page(books.main(), "customers")]
     emails = {row["Email"] for row in org.rows("Contact")}
-    places = {(row["Name"].strip(), row["BillingPostalCode"]) for row in org.rows("Account")}
+    places = {(" ".join(row["Name"].split()), row["BillingPostalCode"]) for row in org.rows("Account")}
     assert len(customers) == 5
     assert sum(info["email"] in emails for info in customers) == 1
     assert sum((info["name"], info["address"].get("postalCode")) in places for info in customers) == 2

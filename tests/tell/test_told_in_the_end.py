@@ -26,6 +26,7 @@ from rounds import (
 from voids import all_invoices, billed_and_lost, lose, rewin, told, void_unpaid
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.sandbox.salesforce.schema import INVOICE_STATUSES
 from airflow_provider_kashoo.store.budget import Limit
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
@@ -318,3 +319,17 @@ def test_the_question_about_a_lost_deal_ends_when_it_is_won_again_though_money_c
     drive.run()
     weeks(drive, 2)
     assert reviews(drive) == [(deal, "paid_invoice_changed")]
+
+
+@pytest.mark.parametrize(("said", "kept"), [(" open ", "open"), ("open\\r\\n", "open"), ("  ", None)])
+def test_white_space_that_salesforce_cuts_off_is_not_written_back_each_week(
+    drive: Rounds, said: str, kept: str | None
+) -> None:
+    table = ", ".join(f'{status}: "{said}"' for status in INVOICE_STATUSES)
+    shown = f"Kashoo_Invoice__c: {{from: status, map: {{{table}}}}}"
+    remap(drive, "payment_to_opportunity", "Kashoo_Invoice__c: {from: number}", shown)
+    deal = billed(drive)
+    before = drive.sandbox.org.get("Opportunity", deal)
+    assert before["Kashoo_Invoice__c"] == kept
+    weeks(drive, 2)
+    assert drive.sandbox.org.get("Opportunity", deal)["SystemModstamp"] == before["SystemModstamp"]

@@ -78,6 +78,8 @@ async def body_of(request: Request) -> Row:
         body = json.loads(await request.body(), parse_float=Decimal, parse_constant=_no_constant)
     except ValueError as error:
         raise KashooError(f"The body is not JSON: {error}") from None
+    except RecursionError:
+        raise KashooError("The body is nested too deeply") from None
     if not isinstance(body, dict):
         raise KashooError("The body must be a JSON object")
     return body

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, logins, queries, replication
 from airflow_provider_kashoo.sandbox.salesforce.ids import to18
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, Row, SalesforceError
-from airflow_provider_kashoo.sandbox.salesforce.schema import SObject
+from airflow_provider_kashoo.sandbox.salesforce.schema import WHITE_SPACE, SObject
 from airflow_provider_kashoo.sandbox.salesforce.wire import (
     DAILY_REQUESTS,
+    NEWEST_VERSION,
     NOT_FOUND,
+    OLDEST_VERSION,
     Body,
     State,
     base_of,
@@ -26,13 +28,13 @@ from airflow_provider_kashoo.sandbox.salesforce.wire import (
     object_of,
     parsed,
     refused,
+    refused_version,
     reply,
     state_of,
 )
 
-OLDEST_VERSION, NEWEST_VERSION = 46, 67
 MAX_URI_BYTES = 16_384
-MAX_COLLECTION = 200
+MAX_COLLECTION, MAX_CHUNKS = 200, 10
 VERSIONED = "/services/data/v{version}"
 _LOGIN = re.compile(r"/([^/]+)\.salesforce\.com(?=/)")
 _DATA = re.compile(r"/services/data/v(\d+)\.0(?=/|\Z)")
@@ -82,8 +84,8 @@ class _Gate:
             return SalesforceError("URI_TOO_LONG", "The URI of the request is too long", status=414)
         if version is None:
             return None
-        if version < OLDEST_VERSION:  # older versions answer upserts and more in another way: not simulated
-            return SalesforceError("UNSUPPORTED_API_VERSION", f"API version {version}.0 is not available", status=410)
+        if refused := refused_version(version):
+            return refused
         kind, _, token = (Headers(scope=scope).get("authorization") or "").partition(" ")
         expiry = self.state.tokens.get(token, 0)
         if kind not in {"Bearer", "OAuth"} or expiry <= self.state.org.clock.time():
@@ -241,7 +243,24 @@ def _records(body: bytes) -> tuple[list[Any], bool]:
     records = given.get("records")
     if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
         raise SalesforceError("INVALID_INPUT", "records must be a list of sObjects")
+    kinds = [str(item.get("attributes")) for item in records]
+    chunks = sum(kind != before for kind, before in zip(kinds, ["", *kinds], strict=False))
+    if chunks > MAX_CHUNKS:  # the limit is evidenced, its answer assumed
+        message = f"a collection cannot have more than {MAX_CHUNKS} chunks of records of one type"
+        raise SalesforceError("LIMIT_EXCEEDED", message)
     return records, given.get("allOrNone") is True
+
+
+class _Once:
+    """Refuses the second record of a collection that names the same one (evidenced; the code is assumed)."""
+
+    def __init__(self, said: str) -> None:
+        self._said, self._seen = said, set[str]()
+
+    def check(self, key: str) -> None:
+        if key in self._seen:
+            raise SalesforceError("DUPLICATE_VALUE", f"{self._said}: {key}")
+        self._seen.add(key)
 
 
 def _typed(org: Org, item: Row) -> tuple[str, Row]:
@@ -257,6 +276,7 @@ async def write_collection(request: Request, body: Body) -> Response:
     """Create (POST) or update (PATCH) up to 200 records of any type."""
     org = state_of(request).org
     records, all_or_none = _records(body)
+    once = _Once("duplicate id specified")
 
     def insert(item: Row) -> Row:
         return {"id": org.insert(*_typed(org, item))}
@@ -268,6 +288,7 @@ async def write_collection(request: Request, body: Body) -> Response:
         if id18 is None:
             code = "MALFORMED_ID" if named else "MISSING_ARGUMENT"
             raise SalesforceError(code, "Id not specified in an update call" if not named else f"bad id {named[0]}")
+        once.check(id18)
         org.update(kind, id18, fields)
         return {"id": id18}
 
@@ -280,12 +301,14 @@ async def upsert_collection(request: Request, name: str, key: str, body: Body) -
     org, sobject = object_of(request, name)
     org.find(sobject.name, key, "")
     records, all_or_none = _records(body)
+    once = _Once("Duplicate external id specified")
 
     def upsert(item: Row) -> Row:
         kind, fields = _typed(org, item)
         named = [fields.pop(given) for given in list(fields) if given.lower() == key.lower()]
         if kind != sobject.name or len(named) != 1 or not isinstance(named[0], str) or not named[0]:
             raise SalesforceError("MISSING_ARGUMENT", f"{key} not specified", [key])
+        once.check(named[0].strip(WHITE_SPACE).lower())
         record_id, created = _upsert(org, sobject, fields, key, named[0])
         return {"id": record_id, "created": created}
 

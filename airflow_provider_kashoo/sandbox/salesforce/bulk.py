@@ -103,9 +103,9 @@ async def create(request: Request, body: Body) -> Response:
     """Create a job; a query that no job can run is refused here."""
     state, given = state_of(request), parsed(body)
     operation, text = given.get("operation"), given.get("query")
-    if operation not in {"query", "queryAll"} or not isinstance(text, str):
+    if operation not in ("query", "queryAll") or not isinstance(text, str):
         raise SalesforceError("INVALID_INPUT", "operation must be query or queryAll, and query a text")
-    delimiter, newline = given.get("columnDelimiter", "COMMA"), given.get("lineEnding", "LF")
+    delimiter, newline = str(given.get("columnDelimiter", "COMMA")), str(given.get("lineEnding", "LF"))
     if delimiter not in DELIMITERS or newline not in LINE_ENDINGS or given.get("contentType", "CSV") != "CSV":
         raise SalesforceError("INVALID_INPUT", "no such contentType, columnDelimiter or lineEnding")
     _refuse(text)

@@ -21,6 +21,7 @@ from airflow_provider_kashoo.sandbox.salesforce.wire import (
     limits,
     named_object,
     parsed,
+    refused_version,
     reply,
     state_of,
 )
@@ -28,9 +29,10 @@ from airflow_provider_kashoo.sandbox.salesforce.wire import (
 MAX_SUBREQUESTS, MAX_QUERIES = 25, 5
 #: Reference ids of the subrequests that time out while this request is processed; None for none.
 TIMED_OUT: ContextVar[frozenset[str] | None] = ContextVar("TIMED_OUT", default=None)
-_SUB = re.compile(r"(?P<base>/services/data/v\d+\.0)/(?P<rest>.+?)/?\Z")
+_SUB = re.compile(r"(?P<base>/services/data/v(?P<version>\d+)\.0)/(?P<rest>.+?)/?\Z")
 _HALTED = SalesforceError("PROCESSING_HALTED", "The transaction was rolled back since another operation failed.")
 _TIMEOUT = SalesforceError("QUERY_TIMEOUT", "Your query request was running for too long.")
+_ROW = r"sobjects/\w+/\w{15}(?:\w{3})?"
 router = APIRouter()
 
 Params = dict[str, str]
@@ -61,6 +63,8 @@ def _read(state: State, item: dict[str, Any]) -> Any:
         raise _TIMEOUT
     url = urlsplit(item["url"])
     match = _SUB.fullmatch(unquote(url.path))
+    if match and (refused := refused_version(int(match["version"]))):
+        raise refused
     if item["method"] != "GET":
         raise SalesforceError("METHOD_NOT_ALLOWED", "only GET is simulated in a composite request", status=405)
     params = {key: values[0] for key, values in parse_qs(url.query).items()}
@@ -68,6 +72,8 @@ def _read(state: State, item: dict[str, Any]) -> Any:
         found = re.fullmatch(pattern, match["rest"]) if match else None
         if found and match:
             return read(state, match["base"], found, params)
+    if match and re.fullmatch(_ROW, match["rest"]):
+        raise SalesforceError("NOT_SIMULATED", "reading a record is not simulated in a composite request", status=501)
     raise SalesforceError("NOT_FOUND", NOT_FOUND, status=404)
 
 
@@ -79,6 +85,8 @@ def _items(body: bytes) -> tuple[list[dict[str, Any]], bool]:
     for item in items:
         if not isinstance(item, dict) or not all(isinstance(item.get(k), str) for k in ("method", "url")):
             raise SalesforceError("INVALID_INPUT", "a subrequest needs method, url and referenceId")
+        if not item["url"].startswith("/"):
+            raise SalesforceError("INVALID_INPUT", "the url of a subrequest begins with /services/data")
         if not re.fullmatch(r"[A-Za-z0-9]\w*", str(item.get("referenceId", ""))):
             raise SalesforceError("INVALID_INPUT", "a referenceId is made of letters, digits and underscores")
     if len({item["referenceId"] for item in items}) < len(items):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -123,6 +124,11 @@ def _fold(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _checked(get: Get) -> Get:
+    """Return what reads a checkbox: never null (evidenced), nor is that of a parent that is not there (assumed)."""
+    return lambda row: bool(get(row))
+
+
 class _Runner:
     def __init__(self, org: Org, base: str, *, deleted: bool) -> None:
         self.org, self.base, self.deleted = org, base, deleted
@@ -188,7 +194,7 @@ class _Runner:
     def _finder(self, sobject: SObject, query: Query) -> Callable[[Iterable[Row]], list[Row]]:
         test = self._condition(sobject, query.where) if query.where else None
         sorts = [(self._sort_key(sobject, sort), sort.descending) for sort in reversed(query.order)]
-        end = None if query.limit is None else query.offset + query.limit
+        end = None if query.limit is None else min(query.offset + query.limit, sys.maxsize)
         live_only = not self.deleted and "IsDeleted" in sobject.fields
 
         def find(rows: Iterable[Row]) -> list[Row]:
@@ -244,6 +250,8 @@ class _Runner:
         if not item.filterable:
             message = f"field '{item.name}' can not be filtered in a query call"
             raise SoqlError(message, where.path.pos, "INVALID_FIELD")
+        if item.type == "boolean":
+            get = _checked(get)
         if isinstance(where, Membership):
             return self._membership(where, get, item)
         return self._comparison(where, get, item)
@@ -278,7 +286,7 @@ class _Runner:
         literal, op = where.literal, where.op
         if op == "like":
             return self._like_test(where, get, item)
-        if literal.kind == "null":
+        if literal.kind == "null" and item.type != "boolean":
             return (lambda r: get(r) is None) if op == "=" else (lambda r: get(r) is not None)
         if item.type == "boolean" and op not in {"=", "!="}:
             raise SoqlError("invalid operator on boolean field", where.path.pos, "INVALID_FIELD")
@@ -330,7 +338,7 @@ class _Runner:
         """Return the literal as rows hold such a value; raises when it does not fit the field's type."""
         kind, text = literal.kind, literal.text
         if kind == "null":
-            return None
+            return False if item.type == "boolean" else None
         if item.type in _KEYS and kind == "string":
             id18 = to18(text)
             if id18 is None and text:

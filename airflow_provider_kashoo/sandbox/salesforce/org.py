@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_kashoo.sandbox.salesforce.generated import Columns, GeneratedTable
 from airflow_provider_kashoo.sandbox.salesforce.records import ROW_LOCKS
 from airflow_provider_kashoo.sandbox.salesforce.recycle import RecycleBin
-from airflow_provider_kashoo.sandbox.salesforce.schema import SalesforceError
+from airflow_provider_kashoo.sandbox.salesforce.schema import WHITE_SPACE, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.tables import Row, Table, stamp_text
 from airflow_provider_kashoo.sandbox.salesforce.transactions import Held
 
@@ -52,7 +52,7 @@ class Org(RecycleBin):
             if item is None or not item.external_id:
                 message = f"Provided external ID field does not exist or is not accessible: {field}"
                 raise SalesforceError("NOT_FOUND", message, status=404)
-            return table.unique[item.name].get(value.lower())
+            return table.unique[item.name].get(value.strip(WHITE_SPACE).lower())
 
     # -- writing
 

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+WHITE_SPACE = "".join(map(chr, range(0x21)))
 NUMERIC = frozenset({"currency", "double", "percent", "int"})
 INVOICE_STATUSES = ("Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void")
 #: Stage -> (IsClosed, IsWon, Probability). Names and probabilities are those of a new org (assumed).
@@ -22,7 +23,19 @@ STAGES = {
 #: Order.Status -> StatusCode. "Approved" stands for a label of the org's own in the Activated category.
 ORDER_STATUSES = {"Draft": "Draft", "Activated": "Activated", "Approved": "Activated"}
 ADDRESSES = ("Billing", "Shipping", "Mailing")
-ADDRESS_PARTS = ("Street", "City", "State", "PostalCode", "Country", "StateCode", "CountryCode")
+#: Part of an address -> its type and length (evidenced, but for the length of the codes).
+ADDRESS_PARTS = {
+    "Street": "long(255)",
+    "City": "text(40)",
+    "State": "text(80)",
+    "PostalCode": "text(20)",
+    "Country": "text(80)",
+    "StateCode": "text(10)",
+    "CountryCode": "text(10)",
+}
+_NEVER_NULL = frozenset(
+    {"Id", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"}
+)
 _SOAP = {"reference": "tns:ID", "id": "tns:ID", "datetime": "xsd:dateTime", "currency": "xsd:double"}
 _SOAP |= {"percent": "xsd:double", "double": "xsd:double", "int": "xsd:int", "date": "xsd:date"}
 _SOAP |= {"boolean": "xsd:boolean", "address": "urn:address"}
@@ -82,7 +95,7 @@ class Field:
             "digits": self.precision if self.type == "int" else 0,
             "precision": 0 if self.type == "int" else self.precision,
             "scale": self.scale,
-            "nillable": not self.required and self.type != "boolean",
+            "nillable": not self.required and self.type != "boolean" and self.name not in _NEVER_NULL,
             "createable": self.create,
             "updateable": self.update,
             "calculated": self.calculated,
@@ -143,9 +156,12 @@ def _date(item: Field, value: Any) -> str:
     return text
 
 
-def _text(item: Field, value: Any) -> str:
+def _text(item: Field, value: Any) -> str | None:
     if not isinstance(value, str):
         raise _unreadable(item, value)
+    if any("\ud800" <= each <= "\udfff" for each in value):  # half a character: no UTF-8 can carry it
+        raise SalesforceError("JSON_PARSER_ERROR", f"{item.label}: not a valid character", [item.name])
+    value = value.strip(WHITE_SPACE)
     if len(value) > item.length:
         message = f"{item.label}: data value too large: {value[:255]} (max length={item.length})"
         raise SalesforceError("STRING_TOO_LONG", message, [item.name])
@@ -155,19 +171,20 @@ def _text(item: Field, value: Any) -> str:
     if item.type == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
         message = f"{item.label}: invalid email address: {value}"
         raise SalesforceError("INVALID_EMAIL_ADDRESS", message, [item.name])
-    return value
+    return value or None
 
 
 def coerce(item: Field, value: Any) -> Any:
     """Return ``value`` as rows hold it: Decimal, bool, ISO date or text, None for what is empty.
 
+    White space around a text is cut off, and a checkbox is never null (both evidenced; that an emptied one is false is
+    assumed, and so is which characters are white space: those that Java's ``trim`` cuts off).
     Raises :class:`SalesforceError` when it does not fit the field's type, size or list of values. References are
     only checked for being text.
     """
     if item.type == "boolean":
         if value is None:
-            message = f"{item.label}: value not of required type: null"
-            raise SalesforceError("INVALID_TYPE_ON_FIELD_IN_RECORD", message, [item.name])
+            return False
         if not isinstance(value, bool):
             raise _unreadable(item, value)
         return value
@@ -250,7 +267,7 @@ _LINE = """PricebookEntryId ref(PricebookEntry) required once; Product2Id ref(Pr
     Quantity number(12.2) required; UnitPrice money; ListPrice money fixed; ServiceDate date; Description text(255)"""
 _INVOICE = f"""Kashoo_Invoice__c text(40); Kashoo_Balance__c money; Kashoo_Paid__c money; Kashoo_Last_Payment__c date;
     Kashoo_Status__c pick({"|".join(INVOICE_STATUSES)}) restricted"""
-_PARTS = "; ".join(f"{{0}}{part} text({10 if part.endswith('Code') else 80}) of_{{0}}Address" for part in ADDRESS_PARTS)
+_PARTS = "; ".join(f"{{0}}{part} {kind} of_{{0}}Address" for part, kind in ADDRESS_PARTS.items())
 _BILLING, _SHIPPING, _MAILING = (f"{_PARTS}; {{0}}Address address fixed".format(p) for p in ADDRESSES)
 _SYSTEM = """CreatedDate datetime fixed; CreatedById ref(User) fixed; LastModifiedDate datetime fixed;
     LastModifiedById ref(User) fixed; SystemModstamp datetime fixed"""

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
-    |(?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:?\d\d))
+    |(?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))
     |(?P<date>\d{4}-\d\d-\d\d)
     |(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?![\w.])
     |(?P<string>'(?:[^'\\]|\\.)*')

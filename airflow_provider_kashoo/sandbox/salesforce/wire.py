@@ -16,9 +16,11 @@ from airflow_provider_kashoo.sandbox.salesforce.evaluate import Result
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.schema import SObject
 
+NEWEST_RETIRED, OLDEST_VERSION, NEWEST_VERSION = 30, 46, 67
 TOKEN_SECONDS = 2 * 3600
 LOCATOR_SECONDS = 2 * 86400
 DAILY_REQUESTS = 100_000
+BULK_LIMITS = {"DailyBulkApiBatches": 15_000, "DailyBulkV2QueryJobs": 10_000}
 NOT_FOUND = "The requested resource does not exist"
 
 
@@ -116,10 +118,22 @@ def object_of(request: Request, name: str) -> tuple[Org, SObject]:
     return org, named_object(org, name)
 
 
+def refused_version(version: int) -> SalesforceError | None:
+    """Return how a version of the API that is not served is refused, or None: too new is unknown, too old is gone."""
+    if version > NEWEST_VERSION:
+        return SalesforceError("NOT_FOUND", NOT_FOUND, status=404)
+    if version >= OLDEST_VERSION:
+        return None
+    # Versions from 31 on answer upserts and more in another way.
+    gone = "no longer supported" if version <= NEWEST_RETIRED else "not simulated"
+    return SalesforceError("UNSUPPORTED_API_VERSION", f"API version {version}.0 is {gone}", status=410)
+
+
 def limits(org: Org) -> dict[str, Any]:
-    """Return the daily request limit; no other limit is simulated."""
+    """Return the daily request limit, and two others that are named but not simulated."""
     used = org.api_requests
-    return {"DailyApiRequests": {"Max": DAILY_REQUESTS, "Remaining": max(0, DAILY_REQUESTS - used)}}
+    known = {"DailyApiRequests": {"Max": DAILY_REQUESTS, "Remaining": max(0, DAILY_REQUESTS - used)}}
+    return known | {name: {"Max": most, "Remaining": most} for name, most in BULK_LIMITS.items()}
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -128,6 +142,8 @@ def parsed(body: bytes) -> dict[str, Any]:
         value = json.loads(body, parse_float=Decimal)
     except ValueError as error:
         raise SalesforceError("JSON_PARSER_ERROR", f"Unexpected input: {error}") from None
+    except RecursionError:
+        raise SalesforceError("JSON_PARSER_ERROR", "Unexpected input: nested too deeply") from None
     if not isinstance(value, dict):
         raise SalesforceError("JSON_PARSER_ERROR", "Unexpected input: no object at [line:1, column:1]")
     return value
