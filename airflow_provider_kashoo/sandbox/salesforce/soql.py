@@ -1,7 +1,8 @@
 """A strict parser of the SOQL that the sandbox speaks: text in, a small tree out, nothing evaluated.
 
 ``SELECT COUNT() | paths and one level of child subqueries FROM object [WHERE] [ORDER BY] [LIMIT] [OFFSET]``.
-Whatever else SOQL knows (aggregates, GROUP BY, TYPEOF, FIELDS(), aliases, scopes) is MALFORMED_QUERY here.
+Whatever else SOQL knows (aggregates, GROUP BY, TYPEOF, FIELDS(), aliases, scopes) is MALFORMED_QUERY here; the message
+says so where that is easily told from a mistake.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ _TOKEN = re.compile(
     |(?P<name>[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)
     |(?P<op><=|>=|!=|<>|[=<>(),])""",
     re.VERBOSE | re.DOTALL,
+)
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_NOT_SIMULATED = re.compile(
+    r"\b(?:group\s+by|having|typeof|using\s+scope|all\s+rows|for\s+(?:view|reference|update)|(?:in|ex)cludes"
+    r"|(?:this|last|next)_\w+|(?:count|count_distinct|sum|avg|min|max|fields|format|tolabel|convertcurrency)\((?=\w))",
+    re.IGNORECASE,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _RESERVED = frozenset(
@@ -342,4 +349,9 @@ class _Parser:
 
 def parse(text: str) -> Query:
     """Return the tree of one SOQL query; raises :class:`SoqlError` (MALFORMED_QUERY)."""
-    return _Parser(text).parse()
+    try:
+        return _Parser(text).parse()
+    except SoqlError as error:
+        if known := _NOT_SIMULATED.search(_STRING.sub("''", text)):
+            raise SoqlError(f"{error.message} ({known[0]} is not simulated here)", error.pos, error.code) from None
+        raise

@@ -205,6 +205,28 @@ def test_what_is_no_soql_here_is_malformed(org: Org, query: str) -> None:
     assert code(org, query)[0] == "MALFORMED_QUERY"
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("SELECT COUNT(Id) FROM Account", "COUNT("),
+        ("SELECT FIELDS(ALL) FROM Account LIMIT 1", "FIELDS("),
+        ("SELECT Name FROM Account GROUP BY Name", "GROUP BY"),
+        ("SELECT Id FROM Account WHERE CreatedDate = THIS_MONTH", "THIS_MONTH"),
+        ("SELECT Id FROM Account ALL ROWS", "ALL ROWS"),
+        ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Account", "TYPEOF"),
+    ],
+)
+def test_what_is_soql_elsewhere_is_said_not_to_be_simulated(org: Org, query: str, named: str) -> None:
+    assert f"({named} is not simulated here)" in code(org, query)[1]
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT Id FROM Account WHERE Name = 'GROUP BY' AND", "SELECT Id FROM WHERE Id IN ('x')"]
+)
+def test_a_mistake_is_only_a_mistake(org: Org, query: str) -> None:
+    assert "not simulated" not in code(org, query)[1]
+
+
 def test_an_error_points_at_its_place(org: Org) -> None:
     message = code(org, "SELECT Id\nFROM Account WHERE Nme = 'x'")[1]
     assert "\nERROR at Row:2:Column:20\n" in message
