@@ -44,7 +44,10 @@ def drive(tmp_path: Path) -> Iterator[Driver]:
 
 @dataclass(frozen=True)
 class Bad:
-    """One way in which a deal cannot be billed, and how a person mends it."""
+    """One way in which a deal cannot be billed, and how a person mends it.
+
+    :param cause: how it begins.
+    """
 
     error_class: str
     cause: str
@@ -63,6 +66,9 @@ class Story:
     billed: list[set[str]] = field(default_factory=list)
     states: dict[str, list[str]] = field(default_factory=dict)
     totals: dict[str, list[int]] = field(default_factory=dict)
+
+
+ASK_KASHOO = "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself."
 
 
 def long_ago(box: Sandbox) -> str:
@@ -90,7 +96,7 @@ BAD = {
     "a currency the business lacks": Bad(
         "refused",
         "Kashoo refused the record (400): 'GBP' is not a currency of this business",
-        "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself.",
+        ASK_KASHOO,
         lambda box: add_deal(box, add_account(box, "Thames Ltd"), CurrencyIsoCode="GBP"),
         lambda box, _: set_currencies(box, "USD", "CAD", "EUR", "GBP"),
     ),
@@ -110,8 +116,8 @@ BAD = {
     ),
     "a date in a locked period": Bad(
         "refused",
-        "Kashoo refused the record (400): The books are locked up to 2026-02-01; 2026-02-01 cannot be changed",
-        "Correct what Kashoo names, in Salesforce, Kashoo or the mapping. It is tried again by itself.",
+        "Kashoo refused the record (400): The books are locked up to ",
+        ASK_KASHOO,
         lambda box: add_deal(box, add_account(box, "Late Payer"), CloseDate=long_ago(box)),
         lambda box, _: box.books.lock_until(box.books.main(), None),
     ),
@@ -149,9 +155,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def test_a_bad_deal_is_parked_with_its_cause_and_what_to_do(story: Story, name: str) -> None:
     for parked in story.parked[:2]:
         found = [row for row in parked if row["source_id"] == story.deals[name]]
-        said = [(row["source_object"], row["target"], row["error_class"], row["cause"], row["fix"]) for row in found]
+        said = [(row["source_object"], row["target"], row["error_class"], row["fix"]) for row in found]
         bad = BAD[name]
-        assert said == [("Opportunity", "invoice", bad.error_class, bad.cause, bad.fix)]
+        assert said == [("Opportunity", "invoice", bad.error_class, bad.fix)]
+        assert found[0]["cause"].startswith(bad.cause)
 
 
 def test_the_other_records_of_the_run_arrive(story: Story) -> None:
