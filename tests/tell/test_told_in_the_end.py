@@ -248,18 +248,6 @@ def patches(drive: Rounds) -> int:
     return sum(seen["method"] == "PATCH" for seen in drive.sandbox.logs["salesforce"].entries())
 
 
-def test_a_number_with_a_leading_zero_is_told_once(drive: Rounds) -> None:
-    remap(drive, "payment_to_opportunity", "Kashoo_Paid__c: {from: paid}", "Kashoo_Paid__c: {from: number}")
-    deal = win(drive)
-    drive.run()
-    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["invoices"]
-    table.put({**invoice_of(drive.sandbox, deal), "number": "007001"})
-    weeks(drive, 2)
-    drive.sandbox.logs["salesforce"].clear()
-    weeks(drive, 3)
-    assert patches(drive) == 0
-
-
 def test_a_value_that_does_not_fit_does_not_list_all_payments_in_every_run(drive: Rounds) -> None:
     deal, other = win(drive), win(drive, "100000.00")
     drive.run()
