@@ -27,13 +27,24 @@ class TargetField:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One kind of evidence that a record is already in the books.
+
+    :param agree: the fields that must all agree.
+    :param against: the fields that speak against it, if both sides fill them and they differ.
+    """
+
+    agree: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of record of the books.
 
     :param fields: what a mapping may fill.
     :param lines: what it may fill of each line; empty for a kind without lines.
-    :param rungs: evidence that a record is already in the books -> the fields that must all agree; strongest first.
-    :param apart: the field whose different values prove two different records, even when all others agree.
+    :param rungs: name of the evidence that a record is already in the books -> its fields; strongest first.
     :param identity: what a record without our reference says as it was sent, if it is the one that was sent.
     :param billed: whether it bills a sale: once, with a date, lines and a total, and matched by our reference only.
     :param texts: fields of it, and of its lines, that move no money: they stay as billed once money came in.
@@ -42,8 +53,7 @@ class Kind:
     name: str
     fields: Mapping[str, TargetField]
     lines: Mapping[str, TargetField] = field(default_factory=dict)
-    rungs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    apart: str | None = None
+    rungs: Mapping[str, Rung] = field(default_factory=dict)
     identity: tuple[str, ...] = ("name",)
     billed: bool = False
     texts: tuple[str, ...] = ()
@@ -67,8 +77,10 @@ CUSTOMER = Kind(
         "currency": _TEXT,
         "notes": _TEXT,
     },
-    rungs={"same e-mail": ("email",), "same name and postal code": ("name", "postalCode")},
-    apart="name",  # two Accounts with one e-mail are two customers when they have two names
+    rungs={
+        "same e-mail": Rung(("email",), against=("name", "currency")),
+        "same name and postal code": Rung(("name", "postalCode"), against=("email", "street", "phone", "currency")),
+    },
 )
 
 ITEM = Kind(
@@ -80,8 +92,7 @@ ITEM = Kind(
         "account": TargetField("code", required=True),
         "taxCode": TargetField("code"),
     },
-    rungs={"same code": ("code",), "same name": ("name",)},
-    apart="code",
+    rungs={"same code": Rung(("code",), against=("name",)), "same name": Rung(("name",), against=("code",))},
 )
 
 INVOICE = Kind(

@@ -268,11 +268,12 @@ def _prior_books(books: Books, business: int) -> None:
         row = books.create(business, "customers", {"contactInformation": info, "currency": currency})
         return int(row["id"])
 
-    customer("Acme Studio (Portland)", "USD", email="billing@firm00.example")
+    customer("ACME Studio", "USD", email="billing@firm00.example")
     customer("Müller & Söhne GmbH", "EUR", FIRMS[1])
     customer("Lakeside Bakery", "CAD", FIRMS[7])
     strangers = [customer("Corner Deli", "USD"), customer("City of Springfield", "USD", email="ap@springfield.example")]
-    for code, name, rate, number in (("HW-100", "Desk lamp", 4999, "4000"), ("SV-200", "Installation", 9500, "4100")):
+    items = ("HW-100", "Desk lamp", 4999, "4000"), ("SV-200", "Installation (hour)", 9500, "4100")
+    for code, name, rate, number in items:
         body = {"code": code, "name": name, "rate": rate, "account": by_number[number]}
         books.create(business, "items", body)
     today = books.clock.now().date()

@@ -28,14 +28,14 @@ def test_what_is_written_back_is_not_billed():
 
 @EACH
 def test_a_record_is_looked_for_by_fields_that_its_kind_has(kind: Kind):
-    named = {*kind.identity, *(name for rung in kind.rungs.values() for name in rung), *filter(None, [kind.apart])}
+    named = {*kind.identity, *(name for rung in kind.rungs.values() for name in (*rung.agree, *rung.against))}
     assert named <= kind.fields.keys()
     assert all(kind.fields[name].required for name in kind.identity)
 
 
 @EACH
 def test_only_what_is_billed_has_lines_and_is_known_by_our_reference_alone(kind: Kind):
-    assert kind.billed == bool(kind.lines) == (not kind.rungs) == (kind.apart is None)
+    assert kind.billed == bool(kind.lines) == (not kind.rungs)
 
 
 @EACH

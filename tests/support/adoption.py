@@ -18,7 +18,7 @@ from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def customer(drive: Rounds, email: str = "ap@north.example", name: str = "North") -> int:
+def customer(drive: Rounds, email: str = "ap@north.example", name: str = "Northern Lights") -> int:
     """Add a customer to the books, as the accountant did."""
     body = {"contactInformation": {"name": name, "email": email}}
     return int(drive.sandbox.books.create(drive.sandbox.books.main(), "customers", body)["id"])

@@ -47,6 +47,22 @@ def add_line(box: Sandbox, parent: str, price: str, *, quantity: str = "1", prod
     )
 
 
+def add_product(box: Sandbox, name: str, code: str | None) -> str:
+    """Add a Product with a price in USD."""
+    book = next(row["Id"] for row in box.org.rows("Pricebook2") if row["IsStandard"])
+    product = box.org.insert("Product2", {"Name": name, "ProductCode": code, "IsActive": True})
+    price = {"Pricebook2Id": book, "Product2Id": product, "UnitPrice": Decimal(1), "IsActive": True}
+    box.org.insert("PricebookEntry", price | {"CurrencyIsoCode": "USD"})
+    return product
+
+
+def add_line_of(box: Sandbox, deal: str, product: str, price: str) -> str:
+    """Add a Product by its id to an Opportunity in USD: several may have one code."""
+    entry = next(row["Id"] for row in box.org.rows("PricebookEntry") if row["Product2Id"] == product)
+    given = {"OpportunityId": deal, "PricebookEntryId": entry, "Quantity": Decimal(1), "UnitPrice": Decimal(price)}
+    return box.org.insert("OpportunityLineItem", given)
+
+
 def add_order(box: Sandbox, account: str, deal: str | None, price: str = "250.00") -> str:
     """Add an activated Order of one product."""
     fields = {"AccountId": account, "OpportunityId": deal, "Status": "Draft", "EffectiveDate": today(box)}
@@ -87,11 +103,25 @@ def invoice_of(box: Sandbox, source_id: str) -> Row:
     return found
 
 
+def add_customer(box: Sandbox, name: str, **fields: str | None) -> int:
+    """Add a customer to the books by hand."""
+    place = {key: value for key, value in fields.items() if key in {"street", "postalCode"} and value}
+    more = {key: value for key, value in fields.items() if key not in {"street", "postalCode"} and value}
+    info = {"name": name, "address": place, **more}
+    return int(box.books.create(box.books.main(), "customers", {"contactInformation": info})["id"])
+
+
+def add_item(box: Sandbox, name: str, code: str | None) -> int:
+    """Add an item to the books by hand."""
+    income = next(row["id"] for row in books_rows(box, "accounts") if row["type"] == "INCOME")
+    body = {"name": name, "account": income} | ({"code": code} if code else {})
+    return int(box.books.create(box.books.main(), "items", body)["id"])
+
+
 def twins(box: Sandbox) -> str:
     """Add a deal whose customer may be either of two in the books."""
-    for name in ("Twin", "Twin Ltd."):
-        info = {"name": name, "email": "pay@twin.example", "address": {}}
-        box.books.create(box.books.main(), "customers", {"contactInformation": info})
+    for name in ("Twin & Co", "TWIN & Co."):
+        add_customer(box, name, email="pay@twin.example")
     return add_deal(box, add_account(box, "Twin & Co", "pay@twin.example"))
 
 

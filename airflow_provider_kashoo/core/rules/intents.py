@@ -206,11 +206,13 @@ class Link(_OfDocument):
     """Link a record that is in the books already; nothing is written.
 
     :param held: its fields in the books.
+    :param alone: only if nothing else is linked to it by then, because it was found by likeness.
     """
 
     action = Action.LINK
 
     held: Document = field(default_factory=dict)
+    alone: bool = False
 
     @property
     def written(self) -> Document:

@@ -16,7 +16,7 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, PARENTS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
-from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match
+from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match, copied
 from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.values.ids import Reference, is_record_id
@@ -71,6 +71,14 @@ class Holdings:
             return found
         return Match(left[0] if len(left) == 1 else None, found.evidence if left else "not in the books", left)
 
+    def undecided(self, found: Match, intent: Intent, document: Document) -> Problem | None:
+        """Say why a person has to decide about what was found; see :meth:`.Ladder.undecided`."""
+        return self._listing(intent.record.kind).ladder.undecided(found, intent.record, document)
+
+    def take(self, kind: str, kashoo_id: int) -> None:
+        """Note that this plan links a record, so that it links no other record to it by likeness."""
+        self._listing(kind).ladder.take(kashoo_id)
+
     def fields(self, kind: str, kashoo_id: int) -> Document:
         """Give the fields of a record that was found, as read."""
         return self._listing(kind).fields[kashoo_id]
@@ -122,7 +130,7 @@ class Holdings:
         self._generations.stand(bearers)
         for entry in self._sync.kashoo.nameless(kind):
             self._nameless |= {(kind, reference) for reference in entry.references}
-        linked = {link.kashoo_id for link in self._sync.store.links.of_target(kind)}
+        linked = self._sync.store.links.linked_ids(kind)
         return _Listing(Ladder(rows, KINDS[kind], linked), fields, dict(bearers))
 
     def _copies(self, kind: str) -> Iterator[Intent]:
@@ -223,8 +231,3 @@ def _leaves_alone(intent: Intent) -> bool:
     if isinstance(intent, Park):
         return intent.error_class != AMBIGUOUS
     return intent.action is Action.SKIP or (intent.action is Action.REVIEW and intent.kashoo_id is None)
-
-
-def copied(count: int) -> Problem:
-    """Say that several records carry the same reference."""
-    return Problem(AMBIGUOUS, f"{count} records in Kashoo carry its reference", "Remove it from the copy in Kashoo.")

@@ -9,7 +9,6 @@ from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.sources import sources_of
 from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
-from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.store.links import Link as StoredLink
@@ -119,14 +118,15 @@ def decide_parent(
         found = holdings.find(intent, resolved)
     except UnreadableError as error:
         return [intent.parked(error.problem)]
-    if len(found.candidates) > 1:
-        cause = f"{len(found.candidates)} {intent.record.kind}s in Kashoo have the {found.evidence}"
-        return [intent.parked(Problem(AMBIGUOUS, cause, "Merge them in Kashoo, or correct the one that is wrong."))]
+    if undecided := holdings.undecided(found, intent, resolved):
+        return [intent.parked(undecided)]
     if found.kashoo_id is None:
         create = intent.become(Create, reason=found.evidence, document=resolved)
         return [resting_create(facts, create) or create]
+    holdings.take(intent.record.kind, found.kashoo_id)
     reason, held = f"in the books already: {found.evidence}", holdings.fields(intent.record.kind, found.kashoo_id)
-    return [intent.become(Link, reason=reason, kashoo_id=found.kashoo_id, document=resolved, held=held)]
+    linked = intent.become(Link, reason=reason, kashoo_id=found.kashoo_id, document=resolved, held=held)
+    return [replace(linked, alone=found.by_likeness)]
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

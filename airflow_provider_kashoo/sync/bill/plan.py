@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
+from airflow_provider_kashoo.core.rules.duplicates import copied
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, in_order
 from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
@@ -22,7 +23,7 @@ from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, pare
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
-from airflow_provider_kashoo.sync.bill.holdings import Holdings, copied
+from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.resting import resting_create

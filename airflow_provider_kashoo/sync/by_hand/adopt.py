@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS, ORDER, 
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import pairing
 from airflow_provider_kashoo.core.rules.diff import base_hashes
-from airflow_provider_kashoo.core.rules.duplicates import Ladder, Match
+from airflow_provider_kashoo.core.rules.duplicates import ABSENT, OUR_REFERENCE, Ladder, Match
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Intent, Link, Release
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.core.values.parents import parents_of
@@ -167,7 +167,7 @@ class Adoption:
             journal_date=intent.held.get("date"),
         )
         try:
-            store.journal.linked(intent, change, self.sync.run.run_id, alone=is_billed(intent.record.kind))
+            store.journal.linked(intent, change, self.sync.run.run_id, alone=intent.alone)
         except StaleIntent:
             return False
         return True
@@ -226,16 +226,18 @@ class _Comparison:
         if isinstance(resolved, Problem):
             self._note(Result.UNFIT, intent, resolved.cause)
             return []
-        found = self._lists.ladder(kind).find(resolved, intent.reference)
+        ladder = self._lists.ladder(kind)
+        found = ladder.find(resolved, intent.reference)
         if found.kashoo_id is not None:
+            ladder.take(found.kashoo_id)
             self._match(intent, resolved, found.kashoo_id, found.evidence)
             if kind == CUSTOMER.name:
                 self._customers[intent.record.id] = found.kashoo_id
-        elif found.candidates:
-            why = f"{len(found.candidates)} {kind}s in Kashoo have the {found.evidence}"
-            self._note(Result.AMBIGUOUS, intent, why, candidates=found.candidates)
+        elif undecided := ladder.undecided(found, intent.record, resolved):
+            self._note(Result.AMBIGUOUS, intent, undecided.cause, candidates=found.candidates)
         else:
-            self._note(Result.NO_MATCH, intent, f"no {kind} in Kashoo has its {_or_its(kind)}")
+            absent = f"no {kind} in Kashoo has its {_or_its(kind)}"
+            self._note(Result.NO_MATCH, intent, absent if found.evidence == ABSENT else found.evidence)
         return []
 
     def _compare_invoices(self, candidates: list[Candidate]) -> None:
@@ -308,7 +310,9 @@ class _Comparison:
     ) -> None:
         kind = intent.record.kind
         held = self._lists.fields[kind, kashoo_id]
-        link = intent.become(Link, kashoo_id=kashoo_id, document=document, held=held, reason=f"adopted: {evidence}")
+        alone = is_billed(kind) or evidence != OUR_REFERENCE
+        reason = f"adopted: {evidence}"
+        link = intent.become(Link, kashoo_id=kashoo_id, document=document, held=held, reason=reason, alone=alone)
         label, total = self._lists.labels[kind, kashoo_id], self._lists.totals.get((kind, kashoo_id))
         self._report.findings.append(Finding(Result.MATCH, link, evidence, label, books_total=total, customer=customer))
 
@@ -334,7 +338,7 @@ class _Lists:
 
     def ladder(self, kind: str) -> Ladder:
         if kind not in self._ladders:
-            linked = {link.kashoo_id for link in self._sync.store.links.of_target(kind)}
+            linked = self._sync.store.links.linked_ids(kind)
             self._ladders[kind] = Ladder(list(self._read(kind)), KINDS[kind], linked)
         return self._ladders[kind]
 

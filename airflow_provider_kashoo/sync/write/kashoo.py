@@ -107,7 +107,7 @@ class KashooWriter(Writer):
             journal_date=intent.date,
         )
         try:
-            self._sync.store.journal.linked(intent, change, self._sync.run.run_id)
+            self._sync.store.journal.linked(intent, change, self._sync.run.run_id, alone=intent.alone)
         except StaleIntent:
             if self._linked.get(intent.record.named) == intent.kashoo_id:
                 return "linked"  # by an earlier try of this run

@@ -126,13 +126,27 @@ def test_without_its_customer_no_invoice_is_found(drive: Rounds) -> None:
 def test_two_customers_with_one_address_are_a_question(drive: Rounds) -> None:
     account = add_account(drive.sandbox, "Northern Lights", "ap@north.example")
     deal = add_deal(drive.sandbox, account)
-    twins = (customer(drive), customer(drive, name="North again"))
+    twins = (customer(drive), customer(drive))
     bill(drive, twins[0])
     report = adopt(drive)
-    assert said(report, account) == ("ambiguous", "2 customers in Kashoo have the same e-mail", twins)
+    both = " and ".join(f"{each} 'Northern Lights'" for each in twins)
+    why = f"customers {both} in Kashoo have the same e-mail as 'Northern Lights'"
+    assert said(report, account) == ("ambiguous", why, twins)
     assert said(report, deal)[0] == "no match"
     assert links(drive, "customer") == {}
     assert open_items(drive) == []
+
+
+def test_a_doubtful_customer_is_adopted_once_its_notes_have_the_mark(drive: Rounds) -> None:
+    account = add_account(drive.sandbox, "Northern Lights", "ap@north.example")
+    add_deal(drive.sandbox, account)
+    contact = customer(drive, name="Northern Holding")
+    why = f"customer {contact} 'Northern Holding' in Kashoo has the same e-mail as 'Northern Lights', but another name"
+    assert said(adopt(drive), account) == ("ambiguous", why, (contact,))
+    (row,) = books_rows(drive.sandbox, "customers")
+    edit(drive.sandbox, "customers", row, notes=f"[sf:{account}:1:1]")
+    assert said(adopt(drive), account) == ("match", "our reference", ())
+    assert links(drive, "customer") == {account: contact}
 
 
 def test_what_a_run_would_park_is_reported_and_not_parked(drive: Rounds) -> None:

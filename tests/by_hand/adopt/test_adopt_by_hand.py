@@ -116,9 +116,22 @@ def test_an_invoice_of_another_org_with_the_same_books_is_not_free(drive: Rounds
     adopt(drive)
     with drive.database.begin() as connection:  # as if another org had adopted it
         connection.exec_driver_sql("UPDATE scopes SET org_id = '00D00000000001ZEAA'")
+        connection.exec_driver_sql("DELETE FROM links WHERE target = 'customer'")
     report = adopt(drive)
     assert said(report, deal)[:2] == ("no match", "its customer has no unlinked invoice")
     assert (links(drive), len(links(drive, "customer"))) == ({}, 1)
+
+
+def test_a_customer_that_belongs_to_one_account_is_not_offered_to_another(drive: Rounds) -> None:
+    account, contact = north(drive)
+    twin = add_account(drive.sandbox, "Northern Lights", "ap@north.example")
+    deals = [add_deal(drive.sandbox, each) for each in (account, twin)]
+    bill(drive, contact)
+    report = adopt(drive)
+    belongs = "what looks like it in the books belongs to another record"
+    assert said(report, twin)[:2] == ("no match", belongs)
+    assert said(report, deals[1])[:2] == ("no match", f"its customer is not linked: {belongs}")
+    assert links(drive, "customer") == {account: contact}
 
 
 def test_another_business_knows_nothing_of_it(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +186,7 @@ def test_it_says_beforehand_how_often_it_reads_and_stays_in_the_budget(drive: Ro
 
 
 def test_the_report_shows_money_in_major_units(drive: Rounds, tmp_path: Path) -> None:
-    account = add_account(drive.sandbox, "=Northern [red] Lights", "ap@north.example")
+    account = add_account(drive.sandbox, "=North [red]", "ap@north.example")
     contact = customer(drive, name="=North [red]")
     order = add_order(drive.sandbox, account, None, "1250.00")
     drive.sandbox.org.update("Order", order, {"PoNumber": "77"})

@@ -40,8 +40,9 @@ def test_an_item_that_comes_later_is_adopted_then(drive: Rounds) -> None:
     add_line(drive.sandbox, deal, "250.00", product=product)
     bill(drive, contact)
     adopt(drive)
+    name = next(row["Name"] for row in drive.sandbox.org.rows("Product2") if row["ProductCode"] == product)
     item = drive.sandbox.books.create(
-        drive.sandbox.books.main(), "items", {"name": "Made by hand", "code": product, "account": income(drive)}
+        drive.sandbox.books.main(), "items", {"name": name.upper(), "code": product, "account": income(drive)}
     )
     assert [each.kashoo_id for each in adopted(adopt(drive), "item")] == [item["id"]]
     silent_run(drive)
