@@ -190,7 +190,7 @@ def resolve(args: Namespace) -> None:
     "Say which customer or item in Kashoo a record is",
     Arg(("record",), help="Salesforce id of the Account or Product"),
     Arg(("--to",), help="id of its customer or item in Kashoo", type=int, metavar="KASHOO_ID"),
-    Arg(("--new",), help="forget the present one; the next run finds or makes another", action="store_true"),
+    Arg(("--new",), help="it is none of those in Kashoo; the next run makes a new one", action="store_true"),
     *_CONNECTIONS,
     about="Use it when a customer or an item was removed, merged or mixed up in Kashoo. What waits for it goes on with "
     "the next run. Its values in Kashoo stay as they are until they change in Salesforce. Nothing is written to Kashoo "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from adoption import adopt, said
 from records import (
     Row,
     add_account,
@@ -18,9 +19,10 @@ from records import (
     invoice_of,
     invoices_of,
 )
-from rounds import Rounds, Start, open_items, operations
+from rounds import Rounds, Start, open_items, operations, quiet
 
 from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.sync.by_hand.relink import relink
 
 
 @pytest.fixture(scope="module")
@@ -142,27 +144,47 @@ def info_of(row: Row, **changes: str) -> Row:
     return {"contactInformation": row["contactInformation"] | changes}
 
 
-@pytest.mark.parametrize(
-    ("answer", "same"),
-    [
-        (lambda drive, _, row: edit(drive.sandbox, "customers", row, **info_of(row, name="Garcia Consulting")), True),
-        (lambda drive, account, _: drive.sandbox.org.update("Account", account, {"Name": "Garcia Holding"}), True),
-        (lambda drive, _, row: edit(drive.sandbox, "customers", row, **info_of(row, email="ap@other.example")), False),
-    ],
-    ids=["renamed in Kashoo", "renamed in Salesforce", "another e-mail"],
-)
+ANSWERS: dict[str, tuple[Any, bool]] = {
+    "the same name in Kashoo": (
+        lambda drive, _, row: edit(drive.sandbox, "customers", row, **info_of(row, name="Garcia Consulting")),
+        True,
+    ),
+    "the same name in Salesforce": (
+        lambda drive, account, _: drive.sandbox.org.update("Account", account, {"Name": "Garcia Holding"}),
+        True,
+    ),
+    "--to": (lambda drive, account, row: relink(drive.sync(), account, row["id"], by="ann"), True),
+    "--new": (lambda drive, account, _: relink(drive.sync(), account, None, by="ann"), False),
+}
+
+
+@pytest.mark.parametrize(("answer", "same"), ANSWERS.values(), ids=ANSWERS)
 def test_the_advice_for_a_doubtful_customer_gets_the_deal_billed(drive: Rounds, answer: Any, same: bool) -> None:
     ident = add_customer(drive.sandbox, "Garcia Holding", **ADDRESS)
     deal = garcia(drive, **ADDRESS)
     drive.run()
     asked = parked_customer(drive)
-    assert "give both the same name" in asked["fix"]
-    assert "If not, give one of them another e-mail" in asked["fix"]
+    run = f"run airflow kashoo relink {asked['source_id']}"
+    assert asked["fix"] == (
+        f"If it is the same customer, give both the same name, or {run} --to {ident}. If not, {run} --new."
+    )
     (row,) = [each for each in books_rows(drive.sandbox, "customers") if each["id"] == ident]
     answer(drive, asked["source_id"], row)
     drive.run()
     assert (customer_of(drive, deal)["id"] == ident) is same
     assert open_items(drive) == []
+    quiet(drive)
+
+
+def test_a_record_that_is_new_is_not_adopted_by_likeness(drive: Rounds) -> None:
+    add_customer(drive.sandbox, "Garcia Consulting", **ADDRESS)
+    deal = garcia(drive, **ADDRESS)
+    account = drive.sandbox.org.get("Opportunity", deal)["AccountId"]
+    relink(drive.sync(), account, None, by="ann")
+    assert said(adopt(drive), account)[:2] == ("no match", "a person said that it is a new customer")
+    drive.run()
+    assert len(books_rows(drive.sandbox, "customers")) == 3
+    assert f"[sf:{account}:1:2]" in customer_of(drive, deal)["notes"]
 
 
 @pytest.mark.parametrize("answer", ["merge", "correct"])
@@ -188,8 +210,7 @@ def test_a_hand_made_item_of_the_same_code_and_another_name_is_asked_about(drive
     drive.run()
     (asked,) = operations(drive, State.PARKED, target="item")
     assert asked["cause"] == f"item {ident} 'Support' in Kashoo has the same code as 'Support yearly', but another name"
-    (row,) = [each for each in books_rows(drive.sandbox, "items") if each["id"] == ident]
-    edit(drive.sandbox, "items", row, code="SUP-1")  # it is another one
+    relink(drive.sync(), asked["source_id"], None, by="ann")
     drive.run()
     assert invoice_of(drive.sandbox, deal)["lineItems"][0]["item"] != ident
     assert open_items(drive) == []

@@ -151,7 +151,7 @@ def test_a_doubt_names_both_records_and_says_how_to_answer():
         "customer 7 'Garcia Consulting' in Kashoo has the same name and postal code as 'garcia consulting', "
         "but another e-mail and phone",
         f"If it is the same customer, give both the same e-mail and phone, or run {relink} --to 7. "
-        f"If not, give one of them another name and postal code, or run {relink} --new.",
+        f"If not, run {relink} --new.",
     )
 
 

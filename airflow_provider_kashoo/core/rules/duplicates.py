@@ -128,8 +128,7 @@ class Ladder:
             return Problem(AMBIGUOUS, cause, fix)
         fields = " and ".join(LABELS.get(each, each) for each in match.against)
         fix = (
-            f"If it is the same {kind}, give both the same {fields}, or run {relink} {to}. "
-            f"If not, give one of them another {evidence.removeprefix('same ')}, or run {relink} --new."
+            f"If it is the same {kind}, give both the same {fields}, or run {relink} {to}. If not, run {relink} --new."
         )
         return Problem(DOUBTFUL, f"{cause}, but another {fields}", fix)
 

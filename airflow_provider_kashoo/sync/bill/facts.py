@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
@@ -33,6 +33,7 @@ class Facts:
     :param read_at: when the first of them was asked for, ISO 8601 UTC.
     :param open: (kind, source id) of records that were sent, with an outcome that is not known yet.
     :param parked: kind -> source ids of parked records, which every run reads again.
+    :param new: (kind, source id) of records of which a person said that they are none of those in the books.
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
     :param refused: (kind, source id) -> the parked write that Kashoo refused; empty when a person replays.
     :param removed: knows which linked customers and items were removed in Kashoo.
@@ -45,6 +46,7 @@ class Facts:
     read_at: str
     open: set[tuple[str, str]]
     parked: dict[str, set[str]]
+    new: set[tuple[str, str]]
     ended: dict[str, dict[tuple[str, int], int]]
     refused: dict[tuple[str, str], Refused]
     removed: Removed
@@ -64,6 +66,7 @@ class Facts:
             read_at=earliest_read(deltas.values()),
             open=journal.open_records(),
             parked=parked,
+            new={(kind, link.source_id) for kind in PARENTS for link in sync.store.links.ended(kind)},
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
             removed=Removed(sync),

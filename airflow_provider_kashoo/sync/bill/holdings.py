@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, PARENTS, is_billed
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match, copied
 from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
@@ -53,23 +53,19 @@ class Holdings:
         self._facts, self._sync, self._dates = facts, facts.sync, dates
         ended = {kind: self._sync.store.links.ended(kind) for kind in KINDS}
         self._generations = Generations(link for links in ended.values() for link in links)
-        self._given_up = {(kind, link.source_id, link.kashoo_id) for kind in PARENTS for link in ended[kind]}
         self._listings: dict[str, _Listing] = {}
         self._nameless: set[tuple[str, Reference]] = set()
 
     def find(self, intent: Intent, document: Document) -> Match:
-        """Look a new record up in the books, except what a person said it is not.
+        """Look a new record up in the books; by its reference only, if a person said that it is none of those.
 
         :raises UnreadableError: when the books list a record with its reference, but without an id.
         """
-        kind = intent.record.kind
-        found = self._listing(kind).ladder.find(document, intent.reference)
+        kind, is_new = intent.record.kind, intent.record.named in self._facts.new
+        found = self._listing(kind).ladder.find({} if is_new else document, intent.reference)
         if (kind, intent.reference) in self._nameless:
             raise UnreadableError("Kashoo lists it without an id.", record=f"Kashoo's {intent.reference}", odd="id")
-        left = tuple(each for each in found.candidates if (*intent.record.named, each) not in self._given_up)
-        if left == found.candidates:
-            return found
-        return Match(left[0] if len(left) == 1 else None, found.evidence if left else "not in the books", left)
+        return found
 
     def undecided(self, found: Match, intent: Intent, document: Document) -> Problem | None:
         """Say why a person has to decide about what was found; see :meth:`.Ladder.undecided`."""

@@ -226,6 +226,9 @@ class _Comparison:
         if isinstance(resolved, Problem):
             self._note(Result.UNFIT, intent, resolved.cause)
             return []
+        if intent.record.named in self._facts.new:
+            self._note(Result.NO_MATCH, intent, f"a person said that it is a new {kind}")
+            return []
         ladder = self._lists.ladder(kind)
         found = ladder.find(resolved, intent.reference)
         if found.kashoo_id is not None:

@@ -12,6 +12,9 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 
 BY_HAND = "by hand"
 
+NOTHING = 0
+"""Kashoo id of a link that ends as it begins: it says that no record of the books is the one."""
+
 
 def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str:
     """Link a record to another customer or item of Kashoo; nothing is written to either side.
@@ -19,8 +22,8 @@ def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str
     Its values in Kashoo stay as they are until they change in Salesforce. What waits for it goes on with the next run.
 
     :param source_id: Salesforce id of the record, such as an Account.
-    :param kashoo_id: the customer or item; None to forget the present one: the next run links one that is surely the
-        same, or makes a new one.
+    :param kashoo_id: the customer or item; None if it is none of those in Kashoo: the next run that needs it makes a
+        new one.
     :param by: who says so; it is kept in the audit trail.
     :returns: what was done, for people.
     :raises ConfigurationError: when the record is no customer or item, has a write without an answer, or Kashoo does
@@ -36,8 +39,6 @@ def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str
         _check(sync, record, kashoo_id)
     with sync.store.writing() as tx:
         link = tx.links.of_sources(record.kind, [record.id]).get(record.id)
-        if kashoo_id is None and link is None:
-            raise ConfigurationError(f"{record} is not linked.", remedy="Nothing to do: the next run looks for it.")
         if link and link.kashoo_id == kashoo_id:
             return f"{record} is linked to {record.kind} {kashoo_id} already."
         if link:
@@ -48,10 +49,13 @@ def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str
         if kashoo_id is not None:
             said = begun.become(Link, kashoo_id=kashoo_id, reason=f"linked by {by}")
             tx.journal.linked(said, LinkChange(kashoo_id, fields={}, sources={}), BY_HAND)
+        elif link is None:
+            tx.links.put(begun, LinkChange(NOTHING, fields={}))
+            tx.journal.unlinked(begun, f"none of those in Kashoo, by {by}", BY_HAND)
         tx.waiting.close(begun)
         tx.reviews.close_all(begun, but=[])
     if kashoo_id is None:
-        return f"{record} is linked to nothing now; the next run that needs it finds or makes its {record.kind}."
+        return f"{record} is linked to nothing now; the next run that needs it makes a new {record.kind}."
     return f"{record} is linked to {record.kind} {kashoo_id} now."
 
 

@@ -60,4 +60,6 @@ class Removed:
         return f"{kind} {' and '.join(map(str, found.candidates))} may have replaced it: {found.evidence}"
 
     def _list(self, kind: str) -> Ladder:
-        return Ladder((each.document for each in self._sync.kashoo.listing(kind)), KINDS[kind])
+        # Without references: it may have been merged into the customer of another Account.
+        found = self._sync.kashoo.listing(kind)
+        return Ladder(({**each.document, "references": []} for each in found), KINDS[kind])
