@@ -54,11 +54,11 @@ def check_both_sides(sync: Sync) -> Codes:
 
 
 def _check_business(sync: Sync) -> None:
-    mine = {business.id for business in sync.kashoo.businesses()}
+    mine = {business.id: business.name for business in sync.kashoo.businesses()}
     if sync.kashoo.business_id not in mine:
-        known = ", ".join(sorted(mine)) or "none"
+        known = ", ".join(f"{ident} ({name or 'no name'})" for ident, name in sorted(mine.items())) or "none"
         raise ConfigurationError(
-            f"The Kashoo user has no business {sync.kashoo.business_id}.",
+            f"The Kashoo user has no business with the id {sync.kashoo.business_id}.",
             remedy=f"Set business_id in connection {sync.kashoo.connection} to one of: {known}.",
         )
 

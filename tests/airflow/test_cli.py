@@ -168,7 +168,7 @@ def test_check_says_what_is_wrong_with_each_sync(
     set_connection(monkeypatch, "kashoo_default", business_id="12345")
     with pytest.raises(SystemExit):
         cli.check(Namespace())
-    assert "The Kashoo user has no business 12345." in capsys.readouterr().out
+    assert "The Kashoo user has no business with the id 12345." in capsys.readouterr().out
 
 
 def test_status_before_init_says_what_to_run(home: Path) -> None:

@@ -169,11 +169,11 @@ def held(start: Start, folder: Callable[[], Path], *, examples: int, drawn: Any,
     check()
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [2, pytest.param(40, marks=pytest.mark.long)])
 def test_no_night_and_no_order_decides_who_is_who(start: Start, folder: Callable[[], Path], examples: int) -> None:
     held(start, folder, examples=examples, drawn=OF_SALESFORCE, first=(ALIKE, [[3, 1], [2, 0]]))
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [2, pytest.param(40, marks=pytest.mark.long)])
 def test_beside_hand_made_records_no_night_decides(start: Start, folder: Callable[[], Path], examples: int) -> None:
     held(start, folder, examples=examples, drawn=WITH_HAND_MADE, first=(BESIDE, [[0], [1, 2], [3]]))

@@ -141,7 +141,9 @@ def test_a_link_in_a_default_is_checked_too(tmp_path):
 
 def test_a_doubled_name_is_refused_where_it_stands_the_second_time(tmp_path):
     message = faults_of(in_directory(tmp_path, a=CUSTOMER, b="\n" + CUSTOMER))
-    assert message.startswith(f"{tmp_path / 'b.yaml'}:3: a second mapping named customers")
+    assert message.startswith(
+        f"{tmp_path / 'b.yaml'}:3: a second mapping named customers, after {tmp_path / 'a.yaml'}:2"
+    )
 
 
 @pytest.mark.parametrize(

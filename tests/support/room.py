@@ -129,7 +129,7 @@ class Room:
             files=Staging(folder, TO_KASHOO, "scope", "run1"),
             settings=Settings(),
         )
-        self.sync.files.write_json("books", {"accounts": {"type:INCOME": 4000}, "rates": {}})
+        self.sync.files.write_json("books", {"accounts": {"type:INCOME": 4000}, "rates": {}, "shared": {}})
 
     def run(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
         """Let the run be another sync's, or a test batch."""

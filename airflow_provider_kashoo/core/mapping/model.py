@@ -213,7 +213,8 @@ def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
     mappings: dict[str, Mapping] = {}
     for mapping in loaded:
         if mapping.name in mappings:
-            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}", "Rename one of them.")
+            first = mappings[mapping.name].place("name")
+            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}, after {first}", "Rename one.")
         mappings[mapping.name] = mapping
     writers: dict[str, str] = {}
     billed = sorted({mapping.from_.object for mapping in mappings.values() if mapping.bills})
