@@ -49,7 +49,7 @@ class Waiting:
                 scope.connection.execute(rows.UPDATE, {"this_id": parked, **values})
                 return
             ident = rows.new(scope, {**values, "attempts": 0})
-            audit.note(scope, intent, State.PARKED.value, problem.cause, run_id, ident)
+            audit.note(scope, intent, State.PARKED.value, problem.unquoted, run_id, ident)
 
     def park_unless_newer(self, intent: Intent, problem: Problem, run_id: str) -> bool:
         """Park a record, unless another run acted on a later reading of it.

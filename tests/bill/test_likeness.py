@@ -134,8 +134,12 @@ def test_a_doubtful_customer_is_asked_about_and_stays_as_it_is(drive: Rounds) ->
     deal = garcia(drive, street="Torstr. 2")
     drive.run()
     asked = parked_customer(drive)
-    alike = f"customer {ident} 'Garcia Consulting' in Kashoo has the same name and postal code as 'Garcia Consulting'"
-    assert (asked["error_class"], asked["cause"]) == ("doubtful_match", f"{alike}, but another street")
+    alike = f"customer {ident} in Kashoo has the same name and postal code, but another street"
+    names = "'Garcia Consulting' in Kashoo, 'Garcia Consulting' in Salesforce"
+    assert (asked["error_class"], asked["cause"]) == ("doubtful_match", f"{alike}: {names}")
+    with drive.database.begin() as connection:  # the names go when the record is settled
+        audited = connection.exec_driver_sql("SELECT reason FROM audit WHERE target = 'customer'").scalars().all()
+    assert audited[-1] == alike
     assert books_rows(drive.sandbox, "customers") == before
     assert invoices_of(drive.sandbox, deal) == []
 
@@ -209,7 +213,8 @@ def test_a_hand_made_item_of_the_same_code_and_another_name_is_asked_about(drive
     add_line_of(drive.sandbox, deal, add_product(drive.sandbox, "Support yearly", "SUP"), "250.00")
     drive.run()
     (asked,) = operations(drive, State.PARKED, target="item")
-    assert asked["cause"] == f"item {ident} 'Support' in Kashoo has the same code as 'Support yearly', but another name"
+    alike = f"item {ident} in Kashoo has the same code, but another name"
+    assert asked["cause"] == f"{alike}: 'Support' in Kashoo, 'Support yearly' in Salesforce"
     relink(drive.sync(), asked["source_id"], None, by="ann")
     drive.run()
     assert invoice_of(drive.sandbox, deal)["lineItems"][0]["item"] != ident

@@ -146,12 +146,13 @@ def test_a_doubt_names_both_records_and_says_how_to_answer():
     rows = [row(7, **GARCIA, email="a@x.example", phone="030 1234567")]
     document = GARCIA | {"name": "garcia consulting", "email": "b@x.example", "phone": "030 7654321"}
     relink = "airflow kashoo relink 001000000000001AAA"
+    names = ": 'Garcia Consulting' in Kashoo, 'garcia consulting' in Salesforce"
     assert problem(*rows, **document) == Problem(
         "doubtful_match",
-        "customer 7 'Garcia Consulting' in Kashoo has the same name and postal code as 'garcia consulting', "
-        "but another e-mail and phone",
+        "customer 7 in Kashoo has the same name and postal code, but another e-mail and phone" + names,
         f"If it is the same customer, give both the same e-mail and phone, or run {relink} --to 7. "
         f"If not, run {relink} --new.",
+        names,
     )
 
 
@@ -159,8 +160,16 @@ def test_several_doubts_are_named_together():
     rows = [row(7, name="One", email="a@x.example"), row(8, name="Two", email="a@x.example")]
     found = problem(*rows, name="Three", email="a@x.example")
     assert found
-    assert found.cause == "customers 7 'One' and 8 'Two' in Kashoo have the same e-mail as 'Three', but another name"
+    assert found.unquoted == "customers 7 and 8 in Kashoo have the same e-mail, but another name"
+    assert found.said == ": 'One' and 'Two' in Kashoo, 'Three' in Salesforce"
     assert "--to with the id of the right one." in found.fix
+
+
+def test_of_many_the_first_are_named():
+    found = problem(*(row(each, name="One", email="a@x.example") for each in range(1, 9)), email="a@x.example")
+    assert found
+    assert found.cause.startswith("customers 1, 2, 3, 4, 5 and 3 more in Kashoo have the same e-mail")
+    assert found.said.count("'One'") == 5
 
 
 def test_what_is_certain_or_absent_is_not_asked_about():

@@ -33,6 +33,9 @@ OF_OTHERS = "what looks like it in the books belongs to another record"
 SPELLINGS: Mapping[str, Callable[[Any], str]] = {"name": fold, "street": fold, "postalCode": compact, "phone": digits}
 """Field -> the form in which it is compared; :func:`~.spelling.plain` for all others."""
 
+NAMED = 5
+"""How many records a message names; of more it gives the number."""
+
 LABELS = {"email": "e-mail", "postalCode": "postal code"}
 """Field -> what a person calls it, where that is not its name."""
 
@@ -118,24 +121,29 @@ class Ladder:
         if not match.by_likeness:
             return copied(len(match.candidates))
         several = len(match.candidates) > 1
-        listed = " and ".join(f"{each} {_name(self._rows[each])}" for each in match.candidates)
-        cause = f"{kind}{'s' if several else ''} {listed} in Kashoo {'have' if several else 'has'} the {evidence} as "
-        cause += _name(document)
+        first, more = match.candidates[:NAMED], len(match.candidates[NAMED:])
+        listed = _listed([*map(str, first), *([f"{more} more"] if more else [])])
+        cause = f"{kind}{'s' if several else ''} {listed} in Kashoo {'have' if several else 'has'} the {evidence}"
+        names = f"{_listed([_name(self._rows[each]) for each in first])} in Kashoo, {_name(document)} in Salesforce"
         relink = f"airflow kashoo relink {record.id}"
         to = "--to with the id of the right one" if several else f"--to {match.candidates[0]}"
         if not match.against:
             fix = f"Merge them in Kashoo, correct the one that is wrong, or run {relink} {to}."
-            return Problem(AMBIGUOUS, cause, fix)
-        fields = " and ".join(LABELS.get(each, each) for each in match.against)
+            return Problem(AMBIGUOUS, cause, fix).quoting(names)
+        fields = _listed([LABELS.get(each, each) for each in match.against])
         fix = (
             f"If it is the same {kind}, give both the same {fields}, or run {relink} {to}. If not, run {relink} --new."
         )
-        return Problem(DOUBTFUL, f"{cause}, but another {fields}", fix)
+        return Problem(DOUBTFUL, f"{cause}, but another {fields}", fix).quoting(names)
 
 
 def copied(count: int) -> Problem:
     """Say that several records carry the same reference."""
     return Problem(AMBIGUOUS, f"{count} records in Kashoo carry its reference", "Remove it from the copy in Kashoo.")
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _key(row: Row, rung: Rung) -> tuple[str, ...] | None:

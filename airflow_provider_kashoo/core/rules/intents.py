@@ -110,7 +110,9 @@ class Intent:
 
     def parked(self, problem: Problem) -> Park:
         """Return this as a record that should be written but cannot be."""
-        return self.become(Park, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
+        return self.become(
+            Park, reason=problem.cause, error_class=problem.error_class, fix=problem.fix, said=problem.said
+        )
 
     def asked(self, problem: Problem) -> Ask:
         """Return this as a question for a person."""
@@ -259,11 +261,12 @@ class _Problematic(Intent):
 
     error_class: str = ""
     fix: str = ""
+    said: str = ""
 
     @property
     def problem(self) -> Problem:
         """Why it is parked, or why a person is asked."""
-        return Problem(self.error_class, self.reason, self.fix)
+        return Problem(self.error_class, self.reason, self.fix, self.said)
 
 
 @dataclass(frozen=True, kw_only=True)

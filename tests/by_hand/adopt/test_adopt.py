@@ -129,8 +129,8 @@ def test_two_customers_with_one_address_are_a_question(drive: Rounds) -> None:
     twins = (customer(drive), customer(drive))
     bill(drive, twins[0])
     report = adopt(drive)
-    both = " and ".join(f"{each} 'Northern Lights'" for each in twins)
-    why = f"customers {both} in Kashoo have the same e-mail as 'Northern Lights'"
+    names = "'Northern Lights' and 'Northern Lights' in Kashoo, 'Northern Lights' in Salesforce"
+    why = f"customers {twins[0]} and {twins[1]} in Kashoo have the same e-mail: {names}"
     assert said(report, account) == ("ambiguous", why, twins)
     assert said(report, deal)[0] == "no match"
     assert links(drive, "customer") == {}
@@ -141,7 +141,8 @@ def test_a_doubtful_customer_is_adopted_once_its_notes_have_the_mark(drive: Roun
     account = add_account(drive.sandbox, "Northern Lights", "ap@north.example")
     add_deal(drive.sandbox, account)
     contact = customer(drive, name="Northern Holding")
-    why = f"customer {contact} 'Northern Holding' in Kashoo has the same e-mail as 'Northern Lights', but another name"
+    names = "'Northern Holding' in Kashoo, 'Northern Lights' in Salesforce"
+    why = f"customer {contact} in Kashoo has the same e-mail, but another name: {names}"
     assert said(adopt(drive), account) == ("ambiguous", why, (contact,))
     (row,) = books_rows(drive.sandbox, "customers")
     edit(drive.sandbox, "customers", row, notes=f"[sf:{account}:1:1]")
