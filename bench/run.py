@@ -96,7 +96,8 @@ def transform_speed(results: Results) -> None:
     import pandas as pd
     import pyarrow as pa
 
-    from airflow_provider_kashoo.core.mapping.transform import Surroundings, transform
+    from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
+    from airflow_provider_kashoo.core.mapping.transform import transform
     from airflow_provider_kashoo.sync.read.columns import NUMBER
     from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import load_mapping
-from airflow_provider_kashoo.core.mapping.transform import Surroundings, Transformed, transform
+from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 
 AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})

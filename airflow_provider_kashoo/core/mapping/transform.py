@@ -7,30 +7,24 @@ A record that cannot become a document is a :class:`~.errors.Problem`; the other
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
-from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_id
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values import money
-from airflow_provider_kashoo.core.values.dates import business_date
-from airflow_provider_kashoo.core.values.ids import Reference, is_record_id, to_18
-from airflow_provider_kashoo.core.values.parents import symbolic
 from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]
-Column = list[Any]
 
 
 @dataclass
@@ -49,22 +43,6 @@ class Transformed:
     sales: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a transform needs besides the records.
-
-    :param zone: business time zone in which a DateTime becomes a date.
-    :param org_currency: ISO code used where an org without multi-currency gives none.
-    :param targets: mapping name -> kind that it makes, to resolve links.
-    :param room: kind -> the field to which our reference is added, and how many characters of text fit before it.
-    """
-
-    zone: str
-    org_currency: str | None
-    targets: MappingType[str, str]
-    room: MappingType[str, tuple[str, int]] = field(default_factory=dict)
-
-
 def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | None, around: Surroundings) -> Transformed:
     """Apply one mapping.
 
@@ -77,8 +55,8 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     odd = odd_paths(records)
     for condition in mapping.conditions:
         holds = condition.holds(records) | records["Id"].isin(list(with_one_of(odd, condition.paths)))
-        for record_id in records.loc[matching & ~holds, "Id"]:
-            result.excluded[record_id] = condition.text
+        for ident in records.loc[matching & ~holds, "Id"]:
+            result.excluded[ident] = condition.text
         matching &= holds
     records = records.loc[matching].reset_index(drop=True)
     if records.empty:
@@ -96,148 +74,11 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     return result
 
 
-def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:
-    """Return a field's value for every row, None where empty.
-
-    A value that cannot be converted is replaced by its :class:`Problem`.
-    """
-    if spec.value is not None:
-        values: Column = [spec.value] * len(frame)
-    elif spec.text is not None:
-        values = _texts(spec.text, frame)
-    elif spec.link is not None:
-        target = around.targets[str(spec.mapping)]
-        ids = [_record_id(value) for value in _column(frame, spec.link)]
-        values = [symbolic((target, ident)) if isinstance(ident, str) else ident for ident in ids]
-    else:
-        values = _column(frame, str(spec.from_))
-    if spec.map is not None:
-        values = _mapped(values, spec)
-    values = [_convert(value, kind, around.zone) for value in values]
-    if spec.default is not None:
-        fallback = evaluate(spec.default, frame, kind, around)
-        values = [other if value is None else value for value, other in zip(values, fallback, strict=True)]
-    if spec.max_length is not None:
-        values = [value[: spec.max_length].rstrip() if isinstance(value, str) else value for value in values]
-    if spec.add_days is not None:
-        days = evaluate(spec.add_days, frame, "number", around)
-        values = [_moved(value, count) for value, count in zip(values, days, strict=True)]
-    return values
-
-
-def _column(frame: pd.DataFrame, path: str) -> Column:
-    if path not in frame.columns:
-        return [None] * len(frame)
-    column = frame[path].astype(object)
-    return [value.strip() or None if isinstance(value, str) else value for value in column.where(column.notna(), None)]
-
-
-def _texts(template: str, frame: pd.DataFrame) -> Column:
-    pieces = [(literal, path) for literal, path, _, _ in string.Formatter().parse(template)]
-    columns = {path: _column(frame, path) for _, path in pieces if path}
-    return [
-        "".join(literal + (_words(columns[path][row]) if path else "") for literal, path in pieces).strip() or None
-        for row in range(len(frame))
-    ]
-
-
-def _mapped(values: Column, spec: Field) -> Column:
-    table = spec.map or {}
-    missing = (
-        None
-        if spec.default
-        else Problem(
-            "unmapped_value",
-            f"the value of {spec.from_} is not listed in map",
-            "Add the value, or a default, to the map in the mapping file.",
-        )
-    )
-    return [None if value is None else table.get(_words(value), missing) for value in values]
-
-
-def _convert(value: Any, kind: FieldType, zone: str) -> Any:
-    if value is None or isinstance(value, Problem | dict):
-        return value
-    try:
-        return _CONVERTERS[kind](value, zone)
-    except money.NotMoney as error:
-        return Problem("not_money", str(error), "Correct the amount in Salesforce.")
-    except (TypeError, ValueError, ArithmeticError):
-        return Problem("wrong_type", f"the value is not a {kind}", "Correct it in Salesforce or in the mapping.")
-
-
-def _to_date(value: Any, zone: str) -> str:
-    if isinstance(value, datetime):
-        value = business_date(value, zone)
-    day = value if isinstance(value, date) else date.fromisoformat(value)
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError
-    return day.isoformat()
-
-
-def _to_text(value: Any, _: str) -> str:
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _to_own_text(value: Any, zone: str) -> str | None:
-    """Remove references: one that a person typed in Salesforce would look like our own in the books."""
-    return Reference.without(_to_text(value, zone)) or None
-
-
-def _words(value: Any) -> str:
-    return "" if value is None else _to_text(value, "")
-
-
-def _record_id(value: Any) -> str | Problem | None:
-    if value is None or isinstance(value, Problem):
-        return value
-    try:
-        ident = to_18(str(value))
-    except ValueError as error:
-        return Problem("wrong_type", str(error), "Correct the field in Salesforce or the mapping.")
-    if is_record_id(ident):
-        return ident
-    cause = "the last three characters of the Salesforce id do not match the others"
-    return Problem("wrong_type", cause, "Correct the field in Salesforce or the mapping.")
-
-
-def _to_number(value: Any, _: str) -> str:
-    number = Decimal(value)
-    if not number.is_finite() or len(number.normalize().as_tuple().digits) > MAX_DIGITS:
-        raise ValueError
-    return format(number.normalize(), "f")
-
-
-_CONVERTERS: dict[FieldType, Callable[[Any, str], Any]] = {
-    "text": _to_own_text,
-    "code": _to_text,
-    "link": _to_text,
-    "date": _to_date,
-    "number": _to_number,
-    "money": lambda value, _: money.to_minor(Decimal(value) if isinstance(value, str) else value),
-}
-
-
-def _moved(value: Any, days: Any) -> Any:
-    if not isinstance(value, str) or days is None:
-        return value
-    if isinstance(days, Problem) or Decimal(days) != int(Decimal(days)):
-        return Problem("wrong_type", "the number of days is not a whole number", "Correct it in Salesforce.")
-    try:
-        return _to_date(date.fromisoformat(value) + timedelta(days=int(Decimal(days))), "")
-    except (OverflowError, ValueError):
-        return Problem("wrong_type", "the date with its days is out of range", "Correct it in Salesforce.")
-
-
 def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, problems: dict[str, Problem]) -> list[str]:
     own: list[str] = records["Id"].tolist()
     if mapping.sale is None:
         return own
-    sales = [_record_id(value) for value in evaluate(mapping.sale, records, "text", around)]
+    sales = [record_id(value) for value in evaluate(mapping.sale, records, "text", around)]
     for ident, sale in zip(own, sales, strict=True):
         if isinstance(sale, Problem):
             problems[ident] = Problem(sale.error_class, f"sale: {sale.cause}", sale.fix)

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.transform import Surroundings, evaluate
 from airflow_provider_kashoo.core.values.money import CENTS
 
 NUMBER = pa.decimal128(38, 2)

@@ -12,8 +12,8 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import Organization, SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.transform import Surroundings
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.store import SyncStore
