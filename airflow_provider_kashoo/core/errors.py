@@ -9,6 +9,10 @@ the record only: see :attr:`Problem.unquoted`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
+
+MOST_SHOWN = 80
+"""Characters of a value that a message shows."""
 
 
 class SyncError(Exception):
@@ -111,7 +115,7 @@ class Problem:
     """Why one record cannot be written. The others go on.
 
     :param error_class: short stable name, for counting and for the docs.
-    :param cause: what is wrong with the record, with the offending value.
+    :param cause: what is wrong with the record, with the value at fault; see :func:`shown`.
     :param fix: what a person should do.
     :param said: the end of the cause that quotes the other side, and may hold personal data.
     """
@@ -133,3 +137,9 @@ class Problem:
     def of(self, **words: str) -> Problem:
         """Fill in the placeholders of cause and fix."""
         return replace(self, cause=self.cause.format(**words), fix=self.fix.format(**words))
+
+
+def shown(value: Any) -> str:
+    """Quote a value for a message, on one line and cut to :data:`MOST_SHOWN` characters."""
+    text = " ".join(str(value).split())
+    return f"'{text[: MOST_SHOWN - 1]}…'" if len(text) > MOST_SHOWN else f"'{text}'"

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -115,8 +114,10 @@ BAD = {
         lambda box: with_line(box, "Mistyped", description="41OO"), describe_lines, "account"
     ),
     "an ambiguous customer": Bad(twins, remove_a_twin, "waiting_for_parent", "ambiguous_match"),
-    "an amount too fine": Bad(
-        forced(Amount=Decimal("250.005")), lambda box, deal: set_amount(box, deal, "250.00"), "not_money"
+    "a date before Salesforce's years": Bad(
+        forced(CloseDate="0999-12-31"),
+        lambda box, deal: box.org.update("Opportunity", deal, {"CloseDate": day(box, 0)}),
+        "wrong_type",
     ),
     "a missing date": Bad(
         forced(CloseDate=None),

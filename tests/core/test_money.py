@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,15 @@ from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.values.money import (
     NotMoney,
+    add_up,
     check_currency,
+    format_exact,
     format_minor,
     line_total,
     rate_of,
     round_half_up,
+    round_together,
+    sold_as,
     tax_of,
     to_minor,
 )
@@ -33,8 +38,13 @@ def test_a_whole_number_is_in_major_units():
     assert to_minor(7) == 700
 
 
-@pytest.mark.parametrize("amount", ["0.001", "19.995", "-0.0000000001", "NaN", "Infinity", "-Infinity"])
-def test_what_cents_cannot_hold_is_refused_and_never_rounded(amount):
+@pytest.mark.parametrize(("amount", "minor"), [("0.001", "0.1"), ("33.335", "3333.5"), ("-0.0000000001", "-1E-8")])
+def test_fractions_of_a_cent_stay(amount, minor):
+    assert to_minor(Decimal(amount)) == Decimal(minor)
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "1E+999999", "1E-999999"])
+def test_what_is_no_amount_is_refused(amount):
     with pytest.raises(NotMoney):
         to_minor(Decimal(amount))
 
@@ -51,9 +61,9 @@ def test_every_amount_a_decimal128_can_hold_survives_to_the_cent(cents):
     assert to_minor(Decimal(text)) == cents
 
 
-def test_a_fraction_of_a_cent_far_behind_the_point_of_a_long_number_is_still_seen():
-    with pytest.raises(NotMoney):
-        to_minor(Decimal("1" * 40 + "." + "0" * 40 + "1"))
+def test_no_digit_of_the_longest_numbers_is_lost():
+    longest = [Decimal("9" * 40 + "." + "0" * 30 + "1"), Decimal("-0." + "0" * 75 + "1")]
+    assert add_up(map(to_minor, longest)) == Decimal("9" * 40 + "00." + "0" * 28 + "0" + "9" * 44 + "9")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +103,80 @@ def test_a_rate_that_cents_cannot_hold_becomes_one_at_the_total(amount, quantity
     assert rate_of(amount, Decimal(quantity)) == (Decimal(line[0]), line[1])
 
 
+EXACT = st.decimals("-1000000", "1000000", places=4)
+SPLITS = st.lists(st.one_of(EXACT, st.integers(-(10**6), 10**6).map(Decimal)), min_size=1, max_size=8)
+
+
+@given(SPLITS, st.randoms())
+def test_rounded_together_amounts_add_up_to_their_rounded_total_and_none_is_off_by_a_unit(amounts, random):
+    total = add_up(amounts)
+    whole = round_together(amounts, total)
+    assert sum(whole) == round_half_up(total)
+    assert all(abs(unit - exact) < 1 for unit, exact in zip(whole, amounts, strict=True))
+    order = random.sample(range(len(amounts)), len(amounts))
+    again = round_together([amounts[place] for place in order], total)
+    for exact in set(amounts):  # another order moves a unit between equal amounts at most
+        assert sorted(w for w, e in zip(whole, amounts, strict=True) if e == exact) == sorted(
+            again[row] for row, place in enumerate(order) if amounts[place] == exact
+        )
+
+
+@given(SPLITS, st.decimals("-0.9999", "0.9999", places=4))
+def test_a_total_that_is_a_little_off_is_met_as_far_as_rounding_goes(amounts, off):
+    total = add_up([*amounts, off])
+    whole = round_together(amounts, total)
+    assert all(abs(unit - exact) < 1 for unit, exact in zip(whole, amounts, strict=True))
+    lowest = sum(round_together(amounts, Decimal(-(10**9))))
+    highest = sum(round_together(amounts, Decimal(10**9)))
+    assert sum(whole) == min(max(round_half_up(total), lowest), highest)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "whole"),
+    [
+        (["3333.5"] * 3, [3334, 3334, 3333]),  # three times 66.67 less 50 %
+        (["-3333.5"] * 3, [-3333, -3334, -3334]),
+        (["100.4", "100.3", "100.3"], [101, 100, 100]),
+        (["100.25", "-0.25"], [100, 0]),
+        (["7", "0.5"], [7, 1]),
+        ([], []),
+    ],
+)
+def test_the_largest_remainder_gets_the_unit_and_of_equal_ones_the_first(amounts, whole):
+    exact = [Decimal(each) for each in amounts]
+    assert round_together(exact, add_up(exact)) == whole
+
+
+@pytest.mark.parametrize(
+    ("quantity", "amount", "words"),
+    [
+        ("7000", "115360", "7,000 x 0.1648"),
+        ("3", "10000", "3 x ~33.33"),
+        ("3", "250000000", "3 x ~833,333.33"),
+        ("7000.0000", "70", "7,000 x 0.0001"),
+        ("1.25", "10", "1.25 x 0.08"),
+        ("-2", "-10000", "-2 x 50.00"),
+        ("-2", "10000", "-2 x -50.00"),
+        ("70000", "1", "70,000 x ~0.0000001429"),
+        ("2", "6666.5", "2 x 33.3325"),
+        ("2", "0", "2 x 0.00"),
+    ],
+)
+def test_what_was_sold_in_words(quantity, amount, words):
+    assert sold_as(Decimal(quantity), Decimal(amount)) == words
+
+
+@given(QUANTITIES, st.integers(1, 10**12))
+def test_what_was_sold_is_within_its_last_digit_of_what_it_cost(quantity, amount):
+    words, _, price = sold_as(quantity, Decimal(amount)).partition(" x ")
+    assert Decimal(words.replace(",", "")) == quantity
+    shown = Decimal(price.lstrip("~").replace(",", ""))
+    exact = Fraction(amount) / Fraction(quantity) / 100
+    last = Fraction(10) ** shown.as_tuple().exponent
+    assert (Fraction(shown) == exact) == (not price.startswith("~"))
+    assert abs(Fraction(shown) - exact) <= last / 2
+
+
 @pytest.mark.parametrize(
     ("taxable", "percent", "tax"),
     [(10000, "5", 500), (10, "5", 1), (9, "5", 0), (-10, "5", -1), (10050, "9.975", 1002)],
@@ -118,3 +202,11 @@ def test_other_currencies_and_what_is_no_code_are_refused(code):
 def test_amounts_are_written_for_people(amount, text):
     assert format_minor(amount, "CAD") == text
     assert format_minor(amount) == text.removesuffix(" CAD")
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("10000.5", "100.005"), ("10000.50000", "100.005"), ("3E+5", "3,000.00"), ("-0.5", "-0.005"), ("0", "0.00")],
+)
+def test_exact_amounts_are_written_with_all_their_digits(amount, text):
+    assert format_exact(Decimal(amount)) == text

@@ -49,6 +49,7 @@ lines:
   account: "4000"
   taxCode: {from: Family, map: {Services: S}, default: none}
 %s"""
+DUE = "dueDate: {from: CloseDate, add_days: "
 SINGLE = """\
 single_line:
   description: {from: Name}
@@ -128,11 +129,70 @@ def test_the_rate_follows_from_the_total_after_discount():
     assert kept == [("1", 10000), ("0.5", 39998), ("1", 1)]
 
 
+def test_what_cents_cannot_hold_goes_out_as_one_and_says_what_was_sold():
+    lines = [
+        line(TotalPrice="1153.60", Quantity="7000"),
+        line(TotalPrice="100.00", **{"Product2.Name": None}),
+        line(TotalPrice="-3.50", Quantity="-2", Description="Returned"),
+        line(TotalPrice="100.00", Description="Desks (3 x ~33.33)"),
+        line(TotalPrice="100.00", Description="3 x ~33.33"),
+        line(TotalPrice="5.00", Quantity="0"),
+        line(TotalPrice="30.00"),
+    ]
+    document = run(deal(Amount="1485.10"), lines=lines).documents[DEAL]
+    assert [(each["description"], each["quantity"], each["rate"]) for each in document["lines"]] == [
+        ("Widget (7,000 x 0.1648)", "1", 115360),
+        ("3 x ~33.33", "1", 10000),
+        ("Returned (-2 x 1.75)", "1", -350),
+        ("Desks (3 x ~33.33)", "1", 10000),
+        ("3 x ~33.33", "1", 10000),
+        ("Widget", "1", 500),
+        ("Widget", "3", 1000),
+    ]
+
+
+def test_what_was_sold_fits_into_the_longest_description():
+    short = MAPPING.replace("{from: Product2.Name}}", "{from: Product2.Name}, max_length: 20}")
+    mapping = load_mapping(short % ("poNumber: none", ""), "m.yaml")
+    lines = [line(TotalPrice="100.00", Description="Desks for the new office"), line(Description="x" * 30)]
+    found = transform(mapping, frame([deal(Amount="400.00")]), frame(lines), AROUND).documents[DEAL]["lines"]
+    assert [each["description"] for each in found] == ["Desks f (3 x ~33.33)", "x" * 20]
+
+
 def test_a_deal_whose_lines_do_not_add_up_is_a_problem():
-    problem = only_problem(run(deal(), lines=[line(TotalPrice="299.99")]))
+    problem = only_problem(run(deal(), lines=[line(TotalPrice="299.985")]))
     assert problem.error_class == "lines_do_not_add_up"
-    assert problem.cause == "its lines do not add up to its total"
+    assert problem.cause == "its lines add up to 299.985, but its total is 300.00"
     assert problem.fix == "Compare the sum of its lines with Amount in Salesforce, and correct one of them."
+
+
+@pytest.mark.parametrize(
+    ("amount", "prices", "rates", "rounded"),
+    [
+        ("100.005", ["33.335"] * 3, [3334, 3334, 3333], "100.005 rounded to 100.01"),
+        ("100.00", ["33.335"] * 3, [3334, 3333, 3333], ""),
+        ("100.00", ["33.335", "66.665"], [3334, 6666], ""),
+        ("100.005", ["133.34", "-33.335"], [13334, -3333], "100.005 rounded to 100.01"),
+        ("100.009", ["100.00"], [10000], "100.009 rounded to 100.00"),
+        ("100.00", ["100.0099999999"], [10000], ""),
+        ("100.00", ["100.01"], None, "lines_do_not_add_up"),
+        ("100.00", ["99.99"], None, "lines_do_not_add_up"),
+    ],
+)
+def test_cents_that_nobody_can_correct_are_rounded_once_and_named(amount, prices, rates, rounded):
+    result = run(deal(Amount=amount), lines=[line(TotalPrice=price, Quantity="1") for price in prices])
+    if rates is None:
+        assert only_problem(result).error_class == rounded
+        return
+    assert [each["rate"] for each in result.documents[DEAL]["lines"]] == rates
+    assert result.rounded.get(DEAL, "") == rounded
+
+
+def test_without_a_total_the_sum_of_the_lines_is_rounded_once():
+    mapping = load_mapping(MAPPING.replace("total: {from: Amount}\n", "") % ("poNumber: none", ""), "m.yaml")
+    lines = [line(TotalPrice="33.335", Quantity="1") for _ in range(3)]
+    result = transform(mapping, frame([deal(Amount="999.00")]), frame(lines), AROUND)
+    assert net_total(result.documents[DEAL]) == 10001
 
 
 def test_a_problem_of_a_line_is_a_problem_of_its_deal_and_the_others_go_on():
@@ -182,17 +242,13 @@ def test_the_currency_is_the_deals_or_the_orgs_and_never_guessed(changes, around
     ]
 
 
-def test_money_finer_than_a_cent_is_a_problem_and_never_rounded():
-    assert only_problem(run(deal(), lines=[line(TotalPrice="300.001")])).error_class == "not_money"
-    assert only_problem(run(deal(Amount="300.0000000001"))).error_class == "not_money"
-
-
 @pytest.mark.parametrize(
     ("changes", "cause", "fix"),
     [
         ({"AccountId": None}, "contact: it is empty", "Fill AccountId in"),
         ({"CloseDate": None}, "date: it is empty", "Fill CloseDate in"),
-        ({"AccountId": "unknown"}, "contact: it is not a Salesforce id", "Correct the field"),
+        ({"AccountId": "unknown"}, "contact: 'unknown' is not a Salesforce id", "Correct the field"),
+        ({"AccountId": ACCOUNT[:-1] + "Z"}, f"contact: '{ACCOUNT[:-1]}Z' is not a Salesforce id", "Correct the field"),
     ],
 )
 def test_a_required_field_that_is_empty_or_wrong_says_where_to_correct_it(changes, cause, fix):
@@ -238,18 +294,53 @@ def test_a_field_becomes(field, changes, value):
 
 
 @pytest.mark.parametrize(
-    ("field", "changes", "error_class"),
+    ("field", "changes", "error_class", "cause"),
     [
-        ("memo: {from: Name, map: {Autumn: A}}", {}, "unmapped_value"),
-        ("dueDate: {from: Name}", {}, "wrong_type"),
-        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "1.5"}, "wrong_type"),
-        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "9999999"}, "wrong_type"),
-        ("dueDate: {from: CloseDate, add_days: {from: Days}}", {"Days": "999999999999"}, "wrong_type"),
-        ("dueDate: {from: CloseDate, add_days: {from: Name}}", {}, "wrong_type"),
+        (
+            "memo: {from: Name, map: {A: B}}",
+            {},
+            "unmapped_value",
+            "the value 'Spring order' of Name is not listed in map",
+        ),
+        ("dueDate: {from: Name}", {}, "wrong_type", "'Spring order' is not a date"),
+        ("dueDate: '0001-01-01'", {}, "wrong_type", "'0001-01-01' is not between the years 1700 and 4000"),
+        ("dueDate: {from: Name}", {"Name": "an \n" * 50}, "wrong_type", f"'{'an ' * 26}a…' is not a date"),
+        (f"{DUE}{{from: Days}}}}", {"Days": "1.5"}, "wrong_type", "add_days: 1.5 is not a whole number"),
+        (
+            f"{DUE}{{from: Days}}}}",
+            {"Days": "9999999"},
+            "wrong_type",
+            "2026-03-01 with 9999999 days added is not",
+        ),
+        (f"{DUE}{{from: Days}}}}", {"Days": "999999999999"}, "wrong_type", "2026-03-01 with 999999999999 days added"),
+        (f"{DUE}{{from: Name}}}}", {}, "wrong_type", "add_days: 'Spring order' is not a number"),
+        (f"{DUE}45 days}}", {}, "wrong_type", "add_days: '45 days' is not a number"),
+        (f"{DUE}'1234567890.123456'}}", {}, "wrong_type", "add_days: '1234567890.123456' has more than 15 digits"),
     ],
 )
-def test_a_value_that_cannot_be_converted_parks_its_deal(field, changes, error_class):
-    assert value_of(field, **changes).error_class == error_class
+def test_a_value_that_cannot_be_converted_parks_its_deal_and_is_shown(field, changes, error_class, cause):
+    problem = value_of(field, **changes)
+    assert problem.error_class == error_class
+    assert problem.cause.startswith(f"{field.partition(':')[0]}: {cause}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "cause"),
+    [
+        ({"CurrencyIsoCode": "Canadian"}, {}, "its currency 'Canadian' is not a three-letter ISO code"),
+        ({"CurrencyIsoCode": "JPY"}, {}, "its currency JPY does not have two decimals"),
+        ({"AccountId": ACCOUNT, "SaleId": "see mail"}, {}, "sale: 'see mail' is not a Salesforce id"),
+    ],
+)
+def test_the_value_at_fault_is_shown(changes, around, cause):
+    tail = "sale: {from: SaleId, optional: true}\n"
+    assert only_problem(run(deal(**changes), tail=tail, **around)).cause.startswith(cause)
+
+
+def test_an_amount_that_is_none_parks_its_deal_and_is_shown():
+    mapping = MAPPING.replace("{from: TotalPrice}", "{from: Description}") % ("poNumber: none", "")
+    made = transform(load_mapping(mapping, "m"), frame([deal()]), frame([line(Description="tba")]), AROUND)
+    assert only_problem(made).cause == "amount: 'tba' is not an amount"
 
 
 def test_the_first_problem_of_a_deal_is_the_one_told():

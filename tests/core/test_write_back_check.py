@@ -9,9 +9,9 @@ import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.mapping.model import Mapping, load_mapping
-from airflow_provider_kashoo.core.mapping.transform import Surroundings
 from airflow_provider_kashoo.core.mapping.write_back import documents
 from airflow_provider_kashoo.core.mapping.write_back_check import misfits
 from airflow_provider_kashoo.core.rules.settlement import STATUSES

@@ -103,14 +103,14 @@ BAD = {
     ),
     "a currency without cents": Bad(
         "currency",
-        "JPY does not have two decimals, and how Kashoo handles it is not known",
+        "its currency JPY does not have two decimals, and how Kashoo handles it is not known",
         "Bill this deal by hand.",
         lambda box: add_deal(box, add_account(box, "Tokyo KK"), CurrencyIsoCode="JPY"),
         lambda box, deal: box.org.update("Opportunity", deal, {"CurrencyIsoCode": "USD"}),
     ),
     "lines that do not add up": Bad(
         "lines_do_not_add_up",
-        "its lines do not add up to its total",
+        "its lines add up to 250.00, but its total is 240.00",
         "Compare the sum of its lines with Amount in Salesforce, and correct one of them.",
         not_adding_up,
         lambda box, deal: set_amount(box, deal, "250.00"),

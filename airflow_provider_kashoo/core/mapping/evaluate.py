@@ -5,14 +5,14 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
 from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
 from airflow_provider_kashoo.core.mapping.model import Field
@@ -86,17 +86,25 @@ def _texts(template: str, frame: pd.DataFrame) -> Column:
 
 
 def _mapped(values: Column, spec: Field) -> Column:
-    table = spec.map or {}
-    missing = (
-        None
-        if spec.default
-        else Problem(
-            "unmapped_value",
-            f"the value of {spec.from_} is not listed in map",
-            "Add the value, or a default, to the map in the mapping file.",
-        )
-    )
-    return [None if value is None else table.get(_words(value), missing) for value in values]
+    table, strict = spec.map or {}, spec.default is None
+
+    def look_up(value: Any) -> Any:
+        if value is None or isinstance(value, Problem):
+            return value
+        found = table.get(words := _words(value))
+        if found is not None or not strict:
+            return found
+        cause = f"the value {shown(words)} of {spec.from_ or 'its source'} is not listed in map"
+        return Problem("unmapped_value", cause, "Add the value, or a default, to the map in the mapping file.")
+
+    return [look_up(value) for value in values]
+
+
+class _Unfit(ValueError):
+    """A value cannot be converted; the message says what is wrong with it."""
+
+
+_NOUNS: dict[FieldType, str] = {"date": "a date", "number": "a number", "money": "an amount"}
 
 
 def _convert(value: Any, kind: FieldType, zone: str) -> Any:
@@ -105,9 +113,11 @@ def _convert(value: Any, kind: FieldType, zone: str) -> Any:
     try:
         return _CONVERTERS[kind](value, zone)
     except money.NotMoney as error:
-        return Problem("not_money", str(error), "Correct the amount in Salesforce.")
-    except (TypeError, ValueError, ArithmeticError):
-        return Problem("wrong_type", f"the value is not a {kind}", "Correct it in Salesforce or in the mapping.")
+        cause = f"{shown(_words(value))} is not an amount: {error}"
+        return Problem("not_money", cause, "Correct the amount in Salesforce.")
+    except (TypeError, ValueError, ArithmeticError) as error:
+        why = str(error) if isinstance(error, _Unfit) else f"is not {_NOUNS.get(kind, 'text')}"
+        return Problem("wrong_type", f"{shown(_words(value))} {why}", "Correct it in Salesforce or in the mapping.")
 
 
 def _to_date(value: Any, zone: str) -> str:
@@ -115,7 +125,7 @@ def _to_date(value: Any, zone: str) -> str:
         value = business_date(value, zone)
     day = value if isinstance(value, date) else date.fromisoformat(value)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError
+        raise _Unfit(f"is not between the years {FIRST_YEAR} and {LAST_YEAR}")
     return day.isoformat()
 
 
@@ -140,20 +150,23 @@ def record_id(value: Any) -> str | Problem | None:
     """Normalise a record id to 18 characters; the problem when it is none, None when it is empty."""
     if value is None or isinstance(value, Problem):
         return value
+    why = "is not a Salesforce id: those have 15 or 18 letters and digits"
     try:
         ident = to_18(str(value))
-    except ValueError as error:
-        return Problem("wrong_type", str(error), "Correct the field in Salesforce or the mapping.")
-    if is_record_id(ident):
-        return ident
-    cause = "the last three characters of the Salesforce id do not match the others"
-    return Problem("wrong_type", cause, "Correct the field in Salesforce or the mapping.")
+        if is_record_id(ident):
+            return ident
+        why = "is not a Salesforce id: its last three characters do not match the others"
+    except ValueError:
+        pass
+    return Problem("wrong_type", f"{shown(value)} {why}", "Correct the field in Salesforce or the mapping.")
 
 
 def _to_number(value: Any, _: str) -> str:
     number = Decimal(value)
-    if not number.is_finite() or len(number.normalize().as_tuple().digits) > MAX_DIGITS:
+    if not number.is_finite():
         raise ValueError
+    if len(number.normalize().as_tuple().digits) > MAX_DIGITS:
+        raise _Unfit(f"has more than {MAX_DIGITS} digits")
     return format(number.normalize(), "f")
 
 
@@ -170,9 +183,12 @@ _CONVERTERS: dict[FieldType, Callable[[Any, str], Any]] = {
 def _moved(value: Any, days: Any) -> Any:
     if not isinstance(value, str) or days is None:
         return value
-    if isinstance(days, Problem) or Decimal(days) != int(Decimal(days)):
-        return Problem("wrong_type", "the number of days is not a whole number", "Correct it in Salesforce.")
+    if isinstance(days, Problem):
+        return replace(days, cause=f"add_days: {days.cause}")
+    if Decimal(days) != int(Decimal(days)):
+        return Problem("wrong_type", f"add_days: {days} is not a whole number", "Correct it in Salesforce.")
     try:
         return _to_date(date.fromisoformat(value) + timedelta(days=int(Decimal(days))), "")
     except (OverflowError, ValueError):
-        return Problem("wrong_type", "the date with its days is out of range", "Correct it in Salesforce.")
+        cause = f"{value} with {days} days added is not between the years {FIRST_YEAR} and {LAST_YEAR}"
+        return Problem("wrong_type", cause, "Correct it in Salesforce.")

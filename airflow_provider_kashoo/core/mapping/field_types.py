@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.values.dates import midnight, parse_instant, rest_instant
 from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
 
@@ -33,9 +33,6 @@ MAX_DIGITS = 15
 
 FIRST_YEAR, LAST_YEAR = 1700, 4000
 """First and last year of a Salesforce date field (evidenced)."""
-
-SHOWN = 80
-"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def fitted(field: FieldInfo, value: str | None, zone: str) -> str | Problem | No
         if not found:
             _check_empty(field)
     except _Misfit as error:
-        given = error.given or repr(value if len(value or "") <= SHOWN else f"{(value or '')[:SHOWN]}…")
+        given = error.given or shown(value)
         return Problem(DOES_NOT_FIT, f"{field.name} takes {error.takes}, not {given}", error.fix)
     return found or None
 
@@ -127,7 +124,7 @@ def _number(field: FieldInfo, value: str, _: str) -> str:
 def _text(field: FieldInfo, value: str, _: str) -> str:
     if field.length and len(value) > field.length:
         fix = f"Make {field.name} longer in Salesforce, or add max_length: {field.length} to it in the mapping."
-        raise _Misfit(f"at most {field.length} characters", fix, f"the {len(value)} of {value[:SHOWN]!r}")
+        raise _Misfit(f"at most {field.length} characters", fix, f"the {len(value)} of {shown(value)}")
     return value
 
 

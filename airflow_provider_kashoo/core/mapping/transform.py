@@ -17,10 +17,10 @@ import pandas as pd
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
+from airflow_provider_kashoo.core.mapping.amounts import charge, do_not_add_up
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_id
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
-from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.texts import cut
 
@@ -35,12 +35,14 @@ class Transformed:
     :param problems: those that match but cannot be written.
     :param excluded: those excluded, with the ``when`` line that excluded them.
     :param sales: the id of each record's sale.
+    :param rounded: how the total was rounded, in words, of the records where it was.
     """
 
     documents: dict[str, Document] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)
     sales: dict[str, str] = field(default_factory=dict)
+    rounded: dict[str, str] = field(default_factory=dict)
 
 
 def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | None, around: Surroundings) -> Transformed:
@@ -69,7 +71,8 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     _make_room(headers.values(), *around.room.get(mapping.to, ("", 0)))
     if mapping.bills:
         _add_lines(mapping, headers, records, lines, around, result.problems)
-        _add_totals(mapping, headers, records, ids, around, result.problems)
+        totals = dict(zip(ids, evaluate(mapping.total, records, "money", around), strict=True)) if mapping.total else {}
+        _add_totals(mapping, headers, totals, result)
     result.documents = {key: doc for key, doc in headers.items() if key not in result.problems}
     return result
 
@@ -116,8 +119,8 @@ def _make_room(documents: Iterable[Document], name: str, most: int) -> None:
             document[name] = cut(document[name], most)
 
 
-def _origin(spec: Field) -> str:
-    return spec.from_ or spec.link or "its source field"
+def _origin(spec: Field | None) -> str:
+    return (spec and (spec.from_ or spec.link)) or "its source field"
 
 
 def _add_lines(
@@ -153,32 +156,40 @@ def _add_lines(
 def _add_totals(
     mapping: Mapping,
     headers: dict[str, Document],
-    records: pd.DataFrame,
-    ids: list[str],
-    around: Surroundings,
-    problems: dict[str, Problem],
+    totals: MappingType[str, Any],
+    result: Transformed,
 ) -> None:
-    """Compute each line's rate, and check that the lines add up to the total in Salesforce."""
-    totals = evaluate(mapping.total, records, "money", around) if mapping.total else [None] * len(ids)
-    for ident, total in zip(ids, totals, strict=True):
-        if ident in problems:
+    """Round each record's lines together, after checking that they add up to its total in Salesforce.
+
+    :param totals: record -> total in Salesforce; empty when the mapping has none.
+    """
+    limits = (
+        section["description"].max_length
+        for section in (mapping.lines, mapping.single_line)
+        if "description" in section
+    )
+    longest = min(filter(None, limits), default=None)
+    for ident, document in headers.items():
+        if ident in result.problems:
             continue
-        if mapping.total and total is None:
-            fix = f"Fill {_origin(mapping.total)} in Salesforce."
-            problems[ident] = Problem("missing_value", "its total is empty", fix)
-        elif problem := total if isinstance(total, Problem) else _complete(mapping, headers[ident], total):
-            problems[ident] = problem
+        found = money.add_up(line["amount"] for line in document["lines"])
+        total = totals[ident] if mapping.total else found
+        if problem := _unbillable(mapping, document["currency"], found, total):
+            result.problems[ident] = problem
+        elif rounded := charge(document["lines"], total, longest):
+            result.rounded[ident] = rounded
 
 
-def _complete(mapping: Mapping, document: Document, total: int | None) -> Problem | None:
+def _unbillable(mapping: Mapping, currency: str, found: Decimal, total: Any) -> Problem | None:
+    """Return why a record with this total cannot be billed.
+
+    :param found: exact sum of its lines, minor units.
+    """
     try:
-        money.check_currency(document["currency"])
+        money.check_currency(currency)
     except money.NotMoney as error:
         return Problem("currency", str(error), "Bill this deal by hand.")
-    for line in document["lines"]:
-        quantity, rate = money.rate_of(line.pop("amount"), Decimal(line.get("quantity", "1")))
-        line["quantity"], line["rate"] = format(quantity.normalize(), "f"), rate
-    if mapping.total and net_total(document) != total:
-        fix = f"Compare the sum of its lines with {_origin(mapping.total)} in Salesforce, and correct one of them."
-        return Problem("lines_do_not_add_up", "its lines do not add up to its total", fix)
-    return None
+    if total is None or isinstance(total, Problem):
+        missing = Problem("missing_value", "its total is empty", f"Fill {_origin(mapping.total)} in Salesforce.")
+        return total or missing
+    return do_not_add_up(found, total, _origin(mapping.total))

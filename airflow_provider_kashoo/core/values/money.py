@@ -1,12 +1,18 @@
-"""Money is an integer in minor units (cents), converted from decimals and never from floats.
+"""Money is counted in minor units (cents), converted from decimals and never from floats.
 
-Kashoo takes and returns JSON integers in the smallest unit (evidenced by three independent
+A Salesforce amount may have fractions of a cent (33.335 after a discount): it stays exact until the lines of an invoice
+are rounded together. Kashoo takes and returns JSON integers in the smallest unit (evidenced by three independent
 clients); how it rounds quantity times rate, and tax, is assumed: half up, per line and per tax.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+from fractions import Fraction
+from functools import reduce
+
+from airflow_provider_kashoo.core.errors import shown
 
 MINOR_DIGITS = 2
 CENTS = Decimal(10) ** MINOR_DIGITS
@@ -17,8 +23,15 @@ OTHER_EXPONENTS = frozenset(
 )
 
 
+FINEST = 76
+"""Most digits before, and most digits after the decimal point; a Salesforce number has fewer (evidenced)."""
+
+_EXACT = Context(prec=3 * FINEST, traps=[Inexact, InvalidOperation])
+_UNIT = Decimal(1).scaleb(-FINEST)
+
+
 class NotMoney(ValueError):
-    """A value cannot be held exactly in minor units of its currency."""
+    """A value is no amount, or no amount in a currency that Kashoo is known to handle."""
 
 
 def check_currency(currency: str) -> None:
@@ -28,32 +41,57 @@ def check_currency(currency: str) -> None:
     :raises NotMoney: for currencies with 0, 3 or 4 decimals, and for anything that is not a code.
     """
     if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():
-        raise NotMoney("the currency is not a three-letter ISO code")
+        raise NotMoney(f"its currency {shown(currency)} is not a three-letter ISO code")
     if currency in OTHER_EXPONENTS:
-        raise NotMoney(f"{currency} does not have two decimals, and how Kashoo handles it is not known")
+        raise NotMoney(f"its currency {currency} does not have two decimals, and how Kashoo handles it is not known")
 
 
-def to_minor(value: Decimal | int) -> int:
-    """Turn an amount into minor units, exactly.
+def to_minor(value: Decimal | int) -> Decimal:
+    """Turn an amount into minor units, exactly; it keeps fractions of a minor unit.
 
     :param value: amount in major units; a float is refused because it is not exact.
-    :raises NotMoney: when the amount has fractions of a minor unit, or is not a finite number.
+    :raises NotMoney: when the amount is not a finite number, or longer than any in Salesforce.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise TypeError(f"money from {type(value).__name__}: only Decimal and int are exact")
     amount = Decimal(value)
     if not amount.is_finite():
-        raise NotMoney("the amount is not a finite number")
-    numerator, denominator = amount.as_integer_ratio()  # a product of decimals is silently rounded to 28 digits
-    minor, rest = divmod(numerator * int(CENTS), denominator)
-    if rest:
-        raise NotMoney("the amount has more than two decimals")
-    return minor
+        raise NotMoney("it is not a finite number")
+    try:
+        _EXACT.quantize(amount, _UNIT)
+    except (Inexact, InvalidOperation):
+        raise NotMoney(f"it has more than {FINEST} digits before or after the decimal point") from None
+    return _EXACT.scaleb(amount, MINOR_DIGITS)
+
+
+def add_up(amounts: Iterable[Decimal]) -> Decimal:
+    """Add exact amounts, minor units, without any rounding."""
+    return reduce(_EXACT.add, amounts, Decimal(0))
 
 
 def round_half_up(value: Decimal) -> int:
     """Round to a whole minor unit, halves away from zero."""
-    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return int(value.to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def round_together(amounts: Sequence[Decimal], total: Decimal) -> list[int]:
+    """Round amounts to whole minor units that add up to their total, rounded half up once.
+
+    By the method of the largest remainder: each amount is rounded down, then those that lost most get one unit more; of
+    equal ones the first. So each differs from its exact value by less than one unit.
+
+    :param amounts: exact, minor units; negative ones too.
+    :param total: what they should add up to, exact, minor units. If it differs from their sum, the result comes as near
+        to it as rounding alone can bring it.
+    """
+    whole = [int(amount.to_integral_value(rounding=ROUND_FLOOR)) for amount in amounts]
+    lost = [_EXACT.subtract(amount, down) for amount, down in zip(amounts, whole, strict=True)]
+    missing = round_half_up(total) - sum(whole)
+    most = sum(1 for each in lost if each)
+    by_loss = sorted(range(len(whole)), key=lost.__getitem__, reverse=True)  # stable: ties stay in the order of lines
+    for place in by_loss[: max(0, min(missing, most))]:
+        whole[place] += 1
+    return whole
 
 
 def line_total(quantity: Decimal, rate: int) -> int:
@@ -78,6 +116,24 @@ def rate_of(amount: int, quantity: Decimal) -> tuple[Decimal, int]:
     return Decimal(1), amount
 
 
+def sold_as(quantity: Decimal, amount: Decimal) -> str:
+    """Say in words what was sold, such as ``7,000 x 0.1648``.
+
+    The unit price is exact if it is short; otherwise it is rounded to four digits, cents at least, and marked ``~``.
+
+    :param quantity: not 0.
+    :param amount: exact total of the line, minor units.
+    """
+    price = Fraction(amount) / Fraction(quantity) / int(CENTS)
+    rounded = MINOR_DIGITS
+    while price and abs(price) * 10**rounded < 1000:
+        rounded += 1
+    short = range(MINOR_DIGITS, max(6, rounded) + 1)
+    exact = next((each for each in short if (price * 10**each).denominator == 1), None)
+    mark, places = ("~", rounded) if exact is None else ("", exact)
+    return f"{quantity.normalize():,f} x {mark}{_fixed(round(price * 10**places), places)}"
+
+
 def tax_of(taxable: int, percent: Decimal) -> int:
     """Return one tax on the invoice's taxable sum, minor units (assumed: rounded half up per tax)."""
     return round_half_up(Decimal(taxable) * percent / 100)
@@ -85,6 +141,16 @@ def tax_of(taxable: int, percent: Decimal) -> int:
 
 def format_minor(amount: int, currency: str = "") -> str:
     """Format an amount for people, such as ``1,234.50 CAD``."""
-    sign = "-" if amount < 0 else ""
-    whole, cents = divmod(abs(amount), 100)
-    return f"{sign}{whole:,}.{cents:02d} {currency}".rstrip()
+    return f"{_fixed(amount, MINOR_DIGITS)} {currency}".rstrip()
+
+
+def format_exact(amount: Decimal) -> str:
+    """Format an exact amount in minor units for people, such as ``33.335``: with cents at least."""
+    major = _EXACT.normalize(_EXACT.scaleb(amount, -MINOR_DIGITS))
+    places = max(MINOR_DIGITS, -int(major.as_tuple().exponent))
+    return _fixed(int(_EXACT.scaleb(major, places)), places)
+
+
+def _fixed(units: int, places: int) -> str:
+    whole, rest = divmod(abs(units), 10**places)
+    return f"{'-' if units < 0 else ''}{whole:,}.{rest:0{places}d}"

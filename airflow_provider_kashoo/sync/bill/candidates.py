@@ -49,12 +49,14 @@ class Candidate:
     """A deal that is to be billed, not yet compared with the books.
 
     :param at_rest: it is linked and nothing that is mapped changed: its customer and items are not needed.
+    :param rounded: how its total was rounded to whole cents, in words; empty when it was not.
     """
 
     intent: Intent
     document: Document
     link: Link | None
     at_rest: bool = False
+    rounded: str = ""
 
 
 @dataclass
@@ -141,7 +143,7 @@ def _consider_mapping(facts: Facts, made: Made, sales: Sales, to_bill: set[str],
             *movable(intent, resolved, link), facts.sync.store.hashes
         )
         intent = replace(intent, total=expected_total(resolved, facts.codes.rates))
-        result.candidates.append(Candidate(intent, resolved, link, at_rest))
+        result.candidates.append(Candidate(intent, resolved, link, at_rest, made.of.rounded.get(source_id, "")))
 
 
 def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import copied
-from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, in_order
+from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, Update, in_order
 from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
@@ -47,7 +47,7 @@ def plan(facts: Facts) -> PlanSummary:
         total.unfit |= parents.unfit
         total.found |= parents.found
     for each in candidates:
-        total.intents += _plan_invoice(facts, holdings, each, total)
+        total.intents += [_explained(intent, each) for intent in _plan_invoice(facts, holdings, each, total)]
     searched = not sync.store.knows_books
     total.intents += holdings.reconcile(total.intents, whole=searched)
     intents, counts = _counted(facts, total.intents)
@@ -116,6 +116,13 @@ def waiting_for(kind: str, problem: Problem) -> Problem:
     if problem.error_class == REMOVED_IN_BOOKS.error_class:
         return Problem(WAITING_FOR_PARENT, f"its {problem.cause}", problem.fix)
     return Problem(WAITING_FOR_PARENT, f"its {kind} is parked", f"Fix the parked {kind} first.")
+
+
+def _explained(intent: Intent, candidate: Candidate) -> Intent:
+    """Add to the reason of what is written how the total was rounded."""
+    if candidate.rounded and isinstance(intent, Create | Update) and "lines" in intent.written:
+        return replace(intent, reason=f"{intent.reason}; {candidate.rounded}")
+    return intent
 
 
 def _take_over(
