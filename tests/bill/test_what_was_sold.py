@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from records import add_account, add_deal, add_line, invoice_of, set_amount
-from rounds import Rounds, billed_once, open_items
+from rounds import Rounds, billed_once, open_items, remap
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+
+DEALS = "invoice_from_opportunity"
 
 
 def sale(drive: Rounds, *lines: tuple[str, str]) -> tuple[str, list[str]]:
@@ -61,3 +67,60 @@ def test_a_cent_more_than_the_lines_is_a_persons_to_correct(drive: Rounds) -> No
     drive.run()
     assert invoice_of(drive.sandbox, deal)["totalDue"] == 25001
     assert open_items(drive) == []
+
+
+# -- the order of the lines
+
+
+def arrange(drive: Rounds, lines: list[str], *places: int | None) -> None:
+    """Let a person sort the products of a deal."""
+    for line, place in zip(lines, places, strict=True):
+        drive.sandbox.org.update("OpportunityLineItem", line, {"SortOrder": place})
+
+
+def rates(drive: Rounds, deal: str) -> list[int]:
+    return [rate // 100 for _, _, rate in said(invoice_of(drive.sandbox, deal))]
+
+
+def test_lines_are_billed_in_the_order_of_the_deal(drive: Rounds) -> None:
+    deals = [sale(drive, ("1", "100.00"), ("1", "200.00"), ("1", "300.00")) for _ in range(3)]
+    arrange(drive, deals[0][1], 3, 1, 2)
+    arrange(drive, deals[1][1], None, 1, None)
+    drive.run()
+    assert [rates(drive, deal) for deal, _ in deals] == [[200, 300, 100], [100, 300, 200], [100, 200, 300]]
+
+
+def test_a_mapping_has_an_order_of_its_own(drive: Rounds) -> None:
+    order = "Product2.Name, SortOrder DESC NULLS LAST, TotalPrice DESC"
+    remap(drive, DEALS, "lines: OpportunityLineItems", f'lines: OpportunityLineItems, order: "{order}"')
+    deal, lines = sale(drive, ("1", "100.00"), ("1", "200.00"), ("1", "300.00"), ("1", "400.00"))
+    arrange(drive, lines, 1, None, 2, None)
+    drive.run()
+    assert rates(drive, deal) == [300, 100, 400, 200]
+
+
+def test_an_object_without_sort_order_is_billed_as_it_was_entered(drive: Rounds) -> None:
+    drive.sandbox.org.schema.hide("OpportunityLineItem", "SortOrder")
+    deal, lines = sale(drive, ("1", "100.00"), ("1", "200.00"))
+    table = drive.sandbox.org.table("OpportunityLineItem")
+    table.rows[lines[0]]["CreatedDate"] = "2999-01-01T00:00:00.000+0000"
+    drive.run()
+    assert rates(drive, deal) == [200, 100]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "line", "old", "new", "fault"),
+    [
+        (DEALS, 4, "LineItems}", "LineItems, order: SortOder}", "OpportunityLineItem has no field 'SortOder'"),
+        (DEALS, 4, "LineItems}", "LineItems, order: Product2.Nam}", "has no field 'Product2.Nam'"),
+        ("customer_from_account", 6, "CreatedDate", "CreateDate", "Contact has no field 'CreateDate'"),
+    ],
+)
+def test_an_order_by_an_unknown_field_is_refused(
+    drive: Rounds, mapping: str, line: int, old: str, new: str, fault: str
+) -> None:
+    remap(drive, mapping, old, new)
+    with pytest.raises(ConfigurationError, match=re.escape(fault)) as caught:
+        drive.run()
+    assert f"{mapping}.yaml:{line}: " in str(caught.value)
+    assert "Did you mean" in str(caught.value)

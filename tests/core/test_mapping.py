@@ -63,6 +63,17 @@ def fault(text: str, file: str = "m.yaml") -> str:
         (CUSTOMER, "name: customers\n", "", 1, "name: Field required"),
         (INVOICE, "fields:", "feilds:", 9, "unknown key 'feilds'. Nothing was written. Did you mean 'fields'?"),
         (INVOICE, "lines: Opp", "line: Opp", 4, "unknown key 'line'. Nothing was written. Did you mean 'lines'?"),
+        (INVOICE, "Items}", "Items, order: SortOrder LIMIT 1}", 4, "'SortOrder LIMIT 1' is not an order"),
+        (
+            INVOICE,
+            "Items}",
+            'Items, order: "Id, (SELECT Id FROM Notes)"}',
+            4,
+            "'(SELECT Id FROM Notes)' is not an order",
+        ),
+        (INVOICE, "Items}", 'Items, order: "Id,"}', 4, "'' is not an order; write: Field, or Field DESC NULLS LAST"),
+        (INVOICE, "Items}", 'Items, pick: {Notes: "Id LIMIT 9"}}', 4, "'Id LIMIT 9' is not an order"),
+        (INVOICE, ", lines: OpportunityLineItems", ", order: Id", 4, "order sorts lines, and there are none"),
         (INVOICE, "date: {from:", "date: {form:", 11, "unknown key 'form'. Nothing was written. Did you mean 'from'?"),
         (INVOICE, "  date:", "  dat:", 11, "invoice has no field 'dat'. Nothing was written. Did you mean 'date'?"),
         (INVOICE, "  taxCode:", "  taxcode:", 16, "no field 'taxcode'. Nothing was written. Did you mean 'taxCode'?"),
@@ -205,9 +216,17 @@ def test_a_mapping_knows_which_paths_it_reads_where_and_which_may_be_missing():
         "IsWon": (("when", 0), False),
         "Amount": (("when", 1), False),
     }
-    assert mapping.line_paths() == {"TotalPrice": (("lines", "amount"), False)}
+    order = dict.fromkeys(("SortOrder", "CreatedDate"), (("from", "order"), True))
+    assert mapping.line_paths() == {"TotalPrice": (("lines", "amount"), False)} | order
     assert mapping.place("fields", "memo") == "m:14"
     assert mapping.place("fields", "memo", "no such part") == "m:14"
+
+
+def test_an_order_that_is_asked_for_must_exist_and_the_usual_one_need_not():
+    asked = load_mapping(INVOICE.replace("Items}", 'Items, order: "Product2.Name DESC, SortOrder"}'), "m")
+    paths = {name: asked.line_paths()[name] for name in ("Product2.Name", "SortOrder")}
+    assert paths == dict.fromkeys(paths, (("from", "order"), False))
+    assert "CreatedDate" not in asked.line_paths()
 
 
 def test_a_path_is_optional_only_when_every_field_that_reads_it_says_so():

@@ -79,14 +79,15 @@ def test_a_window_in_bulk_shows_deleted_records_and_the_lines_of_the_others(
     drive: Rounds, sync: Sync, shape: Shape, today: Window
 ) -> None:
     deals = [add_deal(drive.sandbox, add_account(drive.sandbox), None) for _ in range(3)]
-    for deal in deals:
-        add_line(drive.sandbox, deal, "250.00")
+    for place, deal in enumerate(deals):
+        line = add_line(drive.sandbox, deal, "250.00")
+        drive.sandbox.org.update("OpportunityLineItem", line, {"SortOrder": place})
     drive.sandbox.org.delete("Opportunity", deals[0])
     records, lines = in_window(sync.salesforce, "Opportunity", shape, today)
     found = {row["Id"]: row["IsDeleted"] for _, table in in_bulk(sync.salesforce, records) for row in table.to_pylist()}
     assert found == {deals[0]: True, deals[1]: False, deals[2]: False}
-    parents = [parent for _, table in in_bulk(sync.salesforce, lines) for parent in table["parent"].to_pylist()]
-    assert sorted(parents) == sorted(deals[1:])
+    parts = [row for _, table in in_bulk(sync.salesforce, lines) for row in table.to_pylist()]
+    assert sorted((row["parent"], row["SortOrder"]) for row in parts) == [(deals[1], 1), (deals[2], 2)]
     assert not sync.files.folder.exists()
 
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping as MappingType
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic import Field as Option
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, SETTLEMENT_SOURCE, TargetField, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Scalar = str | int | bool
@@ -74,10 +75,27 @@ class Source(_Strict):
 
     object: str = Option(description="Salesforce object, or invoice for a write-back from Kashoo")
     lines: str | None = Option(None, description="Child relationship whose records are the lines")
+    order: str | None = Option(None, description="SOQL order of the lines; by default SortOrder, CreatedDate")
     pick: dict[str, str] = Option(
         default_factory=dict,
         description="Child relationship -> SOQL order; the first child is read as Relationship.Field",
     )
+
+    @field_validator("order")
+    @classmethod
+    def _is_order(cls, text: str | None) -> str | None:
+        return text if text is None or parse(text) else None
+
+    @field_validator("pick")
+    @classmethod
+    def _are_orders(cls, orders: dict[str, str]) -> dict[str, str]:
+        return {relationship: text for relationship, text in orders.items() if parse(text)}
+
+    @model_validator(mode="after")
+    def _order_of_lines(self) -> Source:
+        if self.order and not self.lines:
+            raise ValueError("order sorts lines, and there are none; add lines, or remove order")
+        return self
 
 
 class Mapping(_Strict):
@@ -123,6 +141,11 @@ class Mapping(_Strict):
         """The parsed ``when`` lines."""
         return self._conditions
 
+    @property
+    def line_order(self) -> tuple[Term, ...]:
+        """What the lines are sorted by."""
+        return parse(self.from_.order) if self.from_.order else AS_SOLD
+
     def place(self, *where: str | int) -> str:
         """Return file and line of a part of the mapping, for messages."""
         while where and where not in self._lines:
@@ -147,8 +170,12 @@ class Mapping(_Strict):
         return found
 
     def line_paths(self) -> dict[str, tuple[Where, bool]]:
-        """Source path -> its place and whether it is optional, for the lines."""
-        return _paths((("lines", name), field) for name, field in self.lines.items())
+        """Source path -> its place and whether it is optional, for the lines and their order."""
+        found = _paths((("lines", name), field) for name, field in self.lines.items())
+        for term in self.line_order:
+            if self.from_.order or term.path not in found:
+                found[term.path] = (("from", "order"), self.from_.order is None)
+        return found
 
     def placed_links(self) -> Iterator[tuple[Where, Field]]:
         """List the fields that link to another mapping's record, defaults included, with their places."""

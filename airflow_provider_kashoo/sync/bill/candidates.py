@@ -98,7 +98,7 @@ def consider(facts: Facts) -> Considered:
     for mapping in facts.sync.mappings_to(INVOICE.name):
         frame = load_records(facts.sync, mapping.from_.object)
         if frame is not None:
-            lines = load_lines(facts.sync, mapping.from_.object)
+            lines = load_lines(facts.sync, mapping)
             of = transform(mapping, frame, lines, facts.sync.surroundings)
             sources = sources_of(mapping, frame, lines, of.documents, facts.sync.store.hashes.of)
             made.append(Made(mapping, of, sources))

@@ -12,6 +12,7 @@ from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.model import Where, nearest
+from airflow_provider_kashoo.core.mapping.order import parse
 from airflow_provider_kashoo.sync.read.columns import STAMP, column_type
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -97,6 +98,9 @@ def shape_of(sync: Sync, sobject: str) -> Shape:
         for relationship, order in mapping.from_.pick.items():
             child, key = _child(client, sobject, relationship, mapping)
             types = _types(client, child, mapping, picked.get(relationship, {}))
+            _types(
+                client, child, mapping, {term.path: (("from", "pick", relationship), False) for term in parse(order)}
+            )
             shape.picks[relationship] = Children(child, key, types, order)
     return shape
 

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.order import sort
 from airflow_provider_kashoo.sync.read import columns
 from airflow_provider_kashoo.sync.read.bulk import Job, Query, in_bulk, start
 from airflow_provider_kashoo.sync.read.columns import Part
@@ -96,11 +98,12 @@ def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
     return columns.to_frame(tables) if tables else None
 
 
-def load_lines(sync: Sync, sobject: str) -> pd.DataFrame | None:
-    """Load the staged lines of an object, each with the id of its ``parent``."""
+def load_lines(sync: Sync, mapping: Mapping) -> pd.DataFrame | None:
+    """Load the staged lines of a mapping's object in the mapping's order, each with the id of its ``parent``."""
+    sobject = mapping.from_.object
     tables = list(_staged(sync, f"lines.{sobject}.", sobject, "parent"))
-    # A bulk job gives lines in any order (evidenced): sorted, the order alone changes no invoice.
-    return columns.to_frame(tables).sort_values("Id", kind="stable", ignore_index=True) if tables else None
+    # Sorted here, because a bulk job gives lines in any order (evidenced), and mappings may differ in theirs.
+    return sort(columns.to_frame(tables), mapping.line_order) if tables else None
 
 
 def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:
