@@ -11,7 +11,7 @@ from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room, shipped
 
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.transform import Transformed
+from airflow_provider_kashoo.core.mapping.transform import Credit, Transformed
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,
@@ -33,11 +33,13 @@ from airflow_provider_kashoo.core.rules.questions import (
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.bill.candidates import Made, _bill_once
+from airflow_provider_kashoo.sync.bill.candidates import Considered, Made, _bill_once, _consider_credits
 from airflow_provider_kashoo.sync.bill.compare import compare
+from airflow_provider_kashoo.sync.bill.credits import ask_for
 from airflow_provider_kashoo.sync.bill.generations import Generations
 from airflow_provider_kashoo.sync.bill.leaving import MANY, LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.plan import _counted
+from airflow_provider_kashoo.sync.bill.sales import Sales
 
 FROM_DEAL, FROM_ORDER = "invoice_from_opportunity", "invoice_from_order"
 VOIDING = "\non_leave: void_unpaid\n"
@@ -438,3 +440,39 @@ def test_a_link_counts_on_from_the_last_one_of_its_sale(room: Room) -> None:
     again = replace(room.begun(), generation=2, link_version=link.version + 1)
     room.store.journal.linked(like(again, Link), LinkChange(503, {}), "run0")
     assert room.store.links.of_sources("invoice", [DEAL])[DEAL].version == link.version + 2
+
+
+# -- credits: asked about once, whatever the other mappings of the object say
+
+
+def test_two_mappings_ask_for_one_credit_once_and_a_third_bills_it(room: Room) -> None:
+    facts = room.facts()
+    made = [Made(shipped(FROM_ORDER), Transformed(excluded={DEAL: "IsWon", DEAL_2: "IsWon"}))]
+    for amount in (100, 200):
+        share = Credit(amount, "USD", DEAL, None)
+        made.append(Made(shipped(FROM_DEAL), Transformed(credits={DEAL: share, DEAL_2: share})))
+    result = Considered()
+    assert list(_consider_credits(facts, made, Sales(facts, {}, {}, {DEAL}), {DEAL_2}, result)) == [DEAL]
+    assert [each.reason for each in result.intents] == ["a credit of 1.00 USD is to be given; there is no invoice yet"]
+
+
+@pytest.mark.parametrize(
+    ("invoice", "named"),
+    [
+        ({"number": "1001"}, " on invoice 1001"),
+        ({"number": None}, " on invoice 501"),
+        ({"removed": True}, "; there is no invoice yet"),
+        ({}, " on invoice 501"),
+    ],
+)
+def test_a_credit_names_the_invoice_as_the_books_show_it(room: Room, invoice: dict[str, Any], named: str) -> None:
+    room.linked()
+    if invoice:
+        room.books.edit("invoice", 501, **invoice)
+    else:
+        room.books.unreadable.add(501)
+    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL))
+    assert (asked.reason, asked.kashoo_id) == (
+        f"a credit of 400.00 is to be given{named}",
+        501 if "on invoice" in named else None,
+    )

@@ -87,7 +87,11 @@ def test_lines_are_billed_in_the_order_of_the_deal(drive: Rounds) -> None:
     arrange(drive, deals[0][1], 3, 1, 2)
     arrange(drive, deals[1][1], None, 1, None)
     drive.run()
-    assert [rates(drive, deal) for deal, _ in deals] == [[200, 300, 100], [100, 300, 200], [100, 200, 300]]
+    orders = [[200, 300, 100], [100, 300, 200], [100, 200, 300]]
+    assert [rates(drive, deal) for deal, _ in deals] == orders
+    arrange(drive, deals[0][1], 1, 2, 3)
+    drive.run()
+    assert [rates(drive, deal) for deal, _ in deals] == orders
 
 
 def test_a_mapping_has_an_order_of_its_own(drive: Rounds) -> None:

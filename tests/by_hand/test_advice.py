@@ -217,6 +217,7 @@ CASES = {
     "two orders": Case("second_of_sale", two_orders, mend=lambda drive, order: sell_as(drive.sandbox, order, None)),
     "billed twice": Case("sale_billed_twice", two_billed, join, remove, invoices=0),
     "merged": Case("merged_apart", merging, merge_accounts, merge_customers, about=loser_of),
+    "a credit": Case("credit_due", deal_of("Credit", Amount=Decimal("-400.00")), mend=put_down, invoices=0),
     "removed, and left so": Case("removed_in_books", deal_of("Left-so"), remove, put_down, invoices=0),
     "a copy": Case("possible_duplicate", deal_of("Copied"), copied, remove_the_copy),
     "no account": Case(

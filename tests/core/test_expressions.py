@@ -169,3 +169,16 @@ CONDITIONS = st.recursive(
 def test_columns_give_what_python_gives_row_by_row(condition, values):
     text, python = condition
     assert Condition(text).holds(frame(Amount=values)).tolist() == [python(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("A >= 0.10", ["A >= 0.10"]),
+        ("A or B", ["A or B"]),
+        ("not (A and B)", ["not (A and B)"]),
+        ("A and (B or C) and D in ['x']", ["A", "B or C", "D in ['x']"]),
+    ],
+)
+def test_the_parts_of_a_condition_are_what_and_joins(text, parts):
+    assert [part.text for part in Condition(text).parts] == parts

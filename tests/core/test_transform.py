@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import load_mapping
-from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
+from airflow_provider_kashoo.core.mapping.transform import Credit, Transformed, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 
 AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})
@@ -193,6 +193,50 @@ def test_without_a_total_the_sum_of_the_lines_is_rounded_once():
     lines = [line(TotalPrice="33.335", Quantity="1") for _ in range(3)]
     result = transform(mapping, frame([deal(Amount="999.00")]), frame(lines), AROUND)
     assert net_total(result.documents[DEAL]) == 10001
+
+
+def test_a_negative_total_is_a_credit_of_its_sale_and_of_what_it_reduces():
+    more = {"Amount": "-400.005", "SaleId": OTHER, "Original": THIRD, "AccountId": None}
+    tail = "sale: {from: SaleId, optional: true}\nreduces: {from: Original, optional: true}\n"
+    result = run(deal(**more), lines=[], tail=tail)
+    assert result.credits == {DEAL: Credit(40001, "CAD", OTHER, THIRD)}
+    assert (result.documents, result.problems, result.excluded) == ({}, {}, {DEAL: "Amount >= 100"})
+    unknown = run(deal(**more | {"CurrencyIsoCode": None, "SaleId": "x", "Original": "x"}), lines=[], tail=tail)
+    assert unknown.credits == {DEAL: Credit(40001, "CAD", DEAL, None)}
+
+
+@pytest.mark.parametrize(
+    ("when", "changes", "credit"),
+    [
+        ("[IsWon, Amount >= 100]", {"Amount": "-0.01"}, True),
+        ("[IsWon, Amount >= 100]", {"Amount": "-0.004"}, False),
+        ("[IsWon, Amount >= 100]", {"Amount": "0"}, False),
+        ("[IsWon, Amount >= 100]", {"Amount": None}, False),
+        ("[IsWon, Amount >= 100]", {"Amount": "-400", "IsWon": False}, False),
+        ("[Amount >= 100 and IsWon]", {"Amount": "-400"}, True),
+        ("[Amount >= 100 and IsWon]", {"Amount": "-400", "IsWon": False}, False),
+        ("[Amount >= 100 or IsWon]", {"Amount": "-400", "IsWon": False}, False),  # looks at more than the total
+        ("[not (Amount < 100 and IsWon)]", {"Amount": "-400"}, False),
+        ('[Amount >= 100 or Name == "Spring order"]', {"Amount": "-400"}, True),
+        ("[Amount != 0, Amount >= 100, IsWon]", {"Amount": "-400"}, True),
+        ("[]", {"Amount": "-400"}, True),
+    ],
+)
+def test_a_credit_meets_every_condition_but_those_on_the_total_alone(when, changes, credit):
+    mapping = load_mapping(MAPPING.replace("[IsWon, Amount >= 100]", when) % ("poNumber: none", ""), "m.yaml")
+    result = transform(mapping, frame([deal(**changes), deal(OTHER)]), frame([line(), line(OTHER)]), AROUND)
+    assert list(result.credits) == ([DEAL] if credit else [])
+    assert list(result.documents) == [OTHER]
+    assert (DEAL in result.excluded) != (DEAL in result.problems)
+
+
+def test_without_a_total_the_sum_of_the_lines_tells_a_credit():
+    mapping = load_mapping(MAPPING.replace("total: {from: Amount}\n", "") % ("poNumber: none", ""), "m.yaml")
+    lines = [line(TotalPrice="-400.00"), line(TotalPrice="100.00"), line(OTHER, TotalPrice="-1.00"), line(OTHER)]
+    result = transform(mapping, frame([deal(), deal(OTHER)]), frame(lines), AROUND)
+    assert result.credits == {DEAL: Credit(30000, "CAD", DEAL, None)}
+    assert result.excluded == {DEAL: "total >= 0"}
+    assert list(result.documents) == [OTHER]
 
 
 def test_a_problem_of_a_line_is_a_problem_of_its_deal_and_the_others_go_on():

@@ -19,7 +19,7 @@ def do_not_add_up(lines: Decimal, total: Decimal, origin: str) -> Problem | None
     :param total: exact total of the record, minor units.
     :param origin: the field that the total comes from.
     """
-    if abs(money.add_up([lines, total.copy_negate()])) < 1:
+    if lines == total or abs(money.add_up([lines, total.copy_negate()])) < 1:
         return None
     cause = f"its lines add up to {money.format_exact(lines)}, but its total is {money.format_exact(total)}"
     fix = f"Compare the sum of its lines with {origin} in Salesforce, and correct one of them."

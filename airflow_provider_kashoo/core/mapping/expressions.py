@@ -46,6 +46,14 @@ class Condition:
             raise ExpressionError(f"{text!r} is not a valid condition") from None
         self._check(self._tree)
 
+    @property
+    def parts(self) -> list[Condition]:
+        """What is joined by ``and``, each as a condition; the condition itself if nothing is."""
+        match self._tree:
+            case ast.BoolOp(op=ast.And(), values=values):
+                return [Condition(ast.unparse(value)) for value in values]
+        return [self]
+
     def holds(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Evaluate for every row; never null.
 

@@ -108,6 +108,7 @@ class Mapping(_Strict):
     when: list[str] = Option(default_factory=list, description="All must be true; each counts what it excluded")
     sale: Field | None = Option(None, description="Id of the sale; records with the same sale are billed once")
     total: Field | None = Option(None, description="What the lines must add up to")
+    reduces: Field | None = Option(None, description="Id of the record whose invoice a negative one reduces")
     on_leave: Literal["review", "void_unpaid"] = Option(
         "review", description="What happens to an invoice whose deal must no longer be billed"
     )
@@ -142,6 +143,11 @@ class Mapping(_Strict):
         return self._conditions
 
     @property
+    def total_paths(self) -> set[str]:
+        """The source paths of the total."""
+        return {path for path, _ in self.total.paths()} if self.total else set()
+
+    @property
     def line_order(self) -> tuple[Term, ...]:
         """What the lines are sorted by."""
         return parse(self.from_.order) if self.from_.order else AS_SOLD
@@ -157,7 +163,7 @@ class Mapping(_Strict):
         for section in ("fields", "single_line"):
             for name, field in getattr(self, section).items():
                 yield (section, name), field
-        for name in ("sale", "total"):
+        for name in ("sale", "total", "reduces"):
             if field := getattr(self, name):
                 yield (name,), field
 
@@ -270,7 +276,7 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _check_fields(mapping: Mapping) -> None:
-    for key in ("on_leave", "follow", "after_payment"):
+    for key in ("on_leave", "reduces", "follow", "after_payment"):
         if key in mapping.model_fields_set and not mapping.bills:
             raise _wrong(mapping.place(key), f"a mapping to {mapping.to} has no {key}", "Remove it.")
     if not mapping.into_books:

@@ -19,6 +19,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.amounts import charge, do_not_add_up
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_id
+from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
@@ -27,13 +28,30 @@ from airflow_provider_kashoo.core.values.texts import cut
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Credit:
+    """What a record with a negative total asks for.
+
+    :param amount: of the credit, minor units; positive.
+    :param currency: ISO code; None if not known.
+    :param sale: id of the record's sale.
+    :param reduces: id of the record that it reduces; None if not known.
+    """
+
+    amount: int
+    currency: str | None
+    sale: str
+    reduces: str | None
+
+
 @dataclass
 class Transformed:
     """The result for each record of a mapping's source object, by its Salesforce id.
 
     :param documents: the records that match ``when`` and can be written.
     :param problems: those that match but cannot be written.
-    :param excluded: those excluded, with the ``when`` line that excluded them.
+    :param excluded: those excluded, with the ``when`` line that excluded them; credits among them.
+    :param credits: those with a negative total that meet every part of ``when`` which looks at more than the total.
     :param sales: the id of each record's sale.
     :param rounded: how the total was rounded, in words, of the records where it was.
     """
@@ -41,6 +59,7 @@ class Transformed:
     documents: dict[str, Document] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)
+    credits: dict[str, Credit] = field(default_factory=dict)
     sales: dict[str, str] = field(default_factory=dict)
     rounded: dict[str, str] = field(default_factory=dict)
 
@@ -53,28 +72,95 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     :raises ExpressionError: when a ``when`` line compares values of different types.
     """
     result = Transformed()
-    matching = pd.Series(data=True, index=records.index, dtype=bool)
-    odd = odd_paths(records)
-    for condition in mapping.conditions:
-        holds = condition.holds(records) | records["Id"].isin(list(with_one_of(odd, condition.paths)))
-        for ident in records.loc[matching & ~holds, "Id"]:
-            result.excluded[ident] = condition.text
-        matching &= holds
-    records = records.loc[matching].reset_index(drop=True)
+    records, totals = _sift(mapping, records, around, result)
     if records.empty:
         return result
     ids = records["Id"].tolist()
-    unfit = with_one_of(odd, mapping.header_paths()) | with_one_of(odd_paths(lines, "parent"), mapping.line_paths())
+    unfit = with_one_of(odd_paths(records), mapping.header_paths())
+    unfit |= with_one_of(odd_paths(lines, "parent"), mapping.line_paths())
     result.problems |= {ident: unfit[ident] for ident in ids if ident in unfit}
     result.sales = dict(zip(ids, _sales(mapping, records, around, result.problems), strict=True))
     headers = dict(_documents(mapping.fields, KINDS[mapping.to].fields, records, ids, around, result.problems))
     _make_room(headers.values(), *around.room.get(mapping.to, ("", 0)))
     if mapping.bills:
         _add_lines(mapping, headers, records, lines, around, result.problems)
-        totals = dict(zip(ids, evaluate(mapping.total, records, "money", around), strict=True)) if mapping.total else {}
-        _add_totals(mapping, headers, totals, result)
-    result.documents = {key: doc for key, doc in headers.items() if key not in result.problems}
+        sums = {
+            ident: money.add_up(line["amount"] for line in document["lines"])
+            for ident, document in headers.items()
+            if ident not in result.problems
+        }
+        if not mapping.total:
+            totals = sums
+            _note_credits(mapping, records, totals, around, result)
+        _add_totals(mapping, headers, sums, totals, result)
+    left = result.problems.keys() | result.credits.keys()
+    result.documents = {key: doc for key, doc in headers.items() if key not in left}
     return result
+
+
+def _sift(
+    mapping: Mapping, records: pd.DataFrame, around: Surroundings, result: Transformed
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Leave out what ``when`` excludes, and credits.
+
+    :returns: what is left, and the total in Salesforce of each record, if the mapping has one.
+    """
+    matching = pd.Series(data=True, index=records.index, dtype=bool)
+    apart = matching.copy()  # whatever is said of the total alone
+    odd = odd_paths(records)
+    for condition in mapping.conditions:
+        holds = _holds(condition, records, odd)
+        for ident in records.loc[matching & ~holds, "Id"]:
+            result.excluded[ident] = condition.text
+        matching &= holds
+        for part in condition.parts:
+            if not part.paths <= mapping.total_paths:
+                apart &= holds if part is condition else _holds(part, records, odd)
+    totals: dict[str, Any] = {}
+    if mapping.bills and mapping.total:
+        known = records.loc[apart].reset_index(drop=True)
+        totals = dict(zip(known["Id"], evaluate(mapping.total, known, "money", around), strict=True))
+        _note_credits(mapping, known, totals, around, result)
+        matching &= ~records["Id"].isin(list(result.credits))
+    return records.loc[matching].reset_index(drop=True), totals
+
+
+def _holds(condition: Condition, records: pd.DataFrame, odd: dict[str, set[str]]) -> pd.Series[bool]:
+    """Evaluate a condition; what has an odd value in it is not left out, because nobody knows what it meets."""
+    return condition.holds(records) | records["Id"].isin(list(with_one_of(odd, condition.paths)))
+
+
+def _note_credits(
+    mapping: Mapping,
+    records: pd.DataFrame,
+    totals: MappingType[str, Any],
+    around: Surroundings,
+    result: Transformed,
+) -> None:
+    """Note the records with a negative total.
+
+    :param totals: record -> exact total, minor units, or why it has none.
+    """
+    below = {ident: total for ident, total in totals.items() if isinstance(total, Decimal) and total < 0}
+    negative = {ident: amount for ident, total in below.items() if (amount := -money.round_half_up(total))}
+    if not negative:
+        return
+    records = records.loc[records["Id"].isin(list(negative))].reset_index(drop=True)
+    reduced = evaluate(mapping.reduces, records, "text", around) if mapping.reduces else [None] * len(records)
+    for ident, currency, sale, original in zip(
+        records["Id"],
+        evaluate(mapping.fields["currency"], records, "text", around),
+        _sales(mapping, records, around, {}),
+        map(record_id, reduced),
+        strict=True,
+    ):
+        result.credits[ident] = Credit(
+            amount=negative[ident],
+            currency=currency if isinstance(currency, str) else around.org_currency,
+            sale=sale,
+            reduces=original if isinstance(original, str) else None,
+        )
+        result.excluded.setdefault(ident, f"{_origin(mapping.total) if mapping.total else 'total'} >= 0")
 
 
 def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, problems: dict[str, Problem]) -> list[str]:
@@ -156,12 +242,14 @@ def _add_lines(
 def _add_totals(
     mapping: Mapping,
     headers: dict[str, Document],
+    sums: MappingType[str, Decimal],
     totals: MappingType[str, Any],
     result: Transformed,
 ) -> None:
-    """Round each record's lines together, after checking that they add up to its total in Salesforce.
+    """Round each record's lines together, after checking that they add up to its total.
 
-    :param totals: record -> total in Salesforce; empty when the mapping has none.
+    :param sums: record -> exact sum of its lines, minor units; without those that have a problem.
+    :param totals: record -> exact total, minor units, or why it has none.
     """
     limits = (
         section["description"].max_length
@@ -169,12 +257,11 @@ def _add_totals(
         if "description" in section
     )
     longest = min(filter(None, limits), default=None)
-    for ident, document in headers.items():
-        if ident in result.problems:
+    for ident in sums:
+        if ident in result.credits:
             continue
-        found = money.add_up(line["amount"] for line in document["lines"])
-        total = totals[ident] if mapping.total else found
-        if problem := _unbillable(mapping, document["currency"], found, total):
+        document, total = headers[ident], totals[ident]
+        if problem := _unbillable(mapping, document["currency"], sums[ident], total):
             result.problems[ident] = problem
         elif rounded := charge(document["lines"], total, longest):
             result.rounded[ident] = rounded

@@ -40,6 +40,11 @@ SECOND_OF_SALE = Problem(
     "its sale is billed through another {other}",
     "Correct its sale id, or bill it by hand and dismiss this item.",
 )
+CREDIT_DUE = Problem(
+    "credit_due",
+    "a credit of {amount} is to be given{where}",
+    'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --reason "..."',
+)
 MERGED_APART = Problem(
     "merged_apart",
     "merged into {survivor}, but Kashoo still has two: {both}",
@@ -81,7 +86,7 @@ def _classes(*questions: Problem) -> frozenset[str]:
     return frozenset(question.error_class for question in questions)
 
 
-CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE)
+CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE, CREDIT_DUE)
 """Closed when the record is skipped."""
 
 CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(

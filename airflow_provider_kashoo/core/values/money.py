@@ -8,7 +8,7 @@ clients); how it rounds quantity times rate, and tax, is assumed: half up, per l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 from fractions import Fraction
 from functools import reduce
 
@@ -23,11 +23,12 @@ OTHER_EXPONENTS = frozenset(
 )
 
 
-FINEST = 76
-"""Most digits before, and most digits after the decimal point; a Salesforce number has fewer (evidenced)."""
+LONGEST = 76
+"""Most digits of an amount, and most digits before the decimal point; a Salesforce number has fewer (evidenced)."""
 
-_EXACT = Context(prec=3 * FINEST, traps=[Inexact, InvalidOperation])
-_UNIT = Decimal(1).scaleb(-FINEST)
+_GIVEN = Context(LONGEST, Emin=-LONGEST, Emax=LONGEST, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
+_EXACT = Context(4 * LONGEST, traps=[Inexact, InvalidOperation])
+"""Holds every sum of given amounts."""
 
 
 class NotMoney(ValueError):
@@ -58,10 +59,9 @@ def to_minor(value: Decimal | int) -> Decimal:
     if not amount.is_finite():
         raise NotMoney("it is not a finite number")
     try:
-        _EXACT.quantize(amount, _UNIT)
-    except (Inexact, InvalidOperation):
-        raise NotMoney(f"it has more than {FINEST} digits before or after the decimal point") from None
-    return _EXACT.scaleb(amount, MINOR_DIGITS)
+        return _GIVEN.scaleb(amount, MINOR_DIGITS)
+    except ArithmeticError:
+        raise NotMoney(f"it has more than {LONGEST} digits") from None
 
 
 def add_up(amounts: Iterable[Decimal]) -> Decimal:
@@ -85,6 +85,8 @@ def round_together(amounts: Sequence[Decimal], total: Decimal) -> list[int]:
         to it as rounding alone can bring it.
     """
     whole = [int(amount.to_integral_value(rounding=ROUND_FLOOR)) for amount in amounts]
+    if whole == list(amounts):
+        return whole
     lost = [_EXACT.subtract(amount, down) for amount, down in zip(amounts, whole, strict=True)]
     missing = round_half_up(total) - sum(whole)
     most = sum(1 for each in lost if each)

@@ -296,7 +296,8 @@ _OBJECTS = {
         AccountId ref(Account); OpportunityId ref(Opportunity); OrderNumber text(30) fixed;
         Status pick({"|".join(ORDER_STATUSES)}) required restricted; StatusCode pick(Draft|Activated) fixed restricted;
         EffectiveDate date required; EndDate date; Type pick(New|Renewal); PoNumber text(80); Description long(32000);
-        BillToContactId ref(Contact); Pricebook2Id ref(Pricebook2); TotalAmount money fixed; {_BILLING};
+        BillToContactId ref(Contact); Pricebook2Id ref(Pricebook2); TotalAmount money fixed;
+        IsReductionOrder check once; OriginalOrderId ref(Order); {_BILLING};
         OwnerId ref(User); CURRENCY; ActivatedDate datetime fixed; {_INVOICE}; Account_Terms__c number(3.0) formula""",
     "OrderItem 802 Order_Products": f"""
         OrderId ref(Order) required once; {_LINE}; TotalPrice money fixed; OrderItemNumber text(30) fixed;

@@ -5,7 +5,7 @@ One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
@@ -16,9 +16,11 @@ from airflow_provider_kashoo.core.mapping.transform import Document, Transformed
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.compare import movable
+from airflow_provider_kashoo.sync.bill.credits import ask_for
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.sales import Sales
@@ -108,8 +110,9 @@ def consider(facts: Facts) -> Considered:
     unfit = {ident: each.of.sales[ident] for each in made for ident in each.of.problems}
     excluded = {ident for each in made for ident in each.of.excluded}
     sales = Sales(facts, sold, unfit, excluded)
+    credited = _consider_credits(facts, made, sales, {*sold, *unfit}, result)
     for each in made:
-        _consider_mapping(facts, each, sales, {*sold, *unfit}, result)
+        _consider_mapping(facts, each, sales, {*sold, *unfit, *credited}, result)
     planned = [*sales.moves, *result.unfit, *result.intents]
     leaving = plan_leaving(facts, {*sold, *unfit}, result.left_out, result.billed_elsewhere, planned)
     result.intents = [*sales.moves, *result.intents, *leaving]
@@ -120,7 +123,7 @@ def consider(facts: Facts) -> Considered:
 def _consider_mapping(facts: Facts, made: Made, sales: Sales, to_bill: set[str], result: Considered) -> None:
     """Sort the records of one mapping.
 
-    :param to_bill: ids of records that some mapping bills: it does not matter that another one excludes them.
+    :param to_bill: ids of records that some mapping bills or credits: it does not matter that another excludes them.
     """
     mapping = made.mapping
     for source_id, why in made.of.excluded.items():
@@ -146,11 +149,34 @@ def _consider_mapping(facts: Facts, made: Made, sales: Sales, to_bill: set[str],
         result.candidates.append(Candidate(intent, resolved, link, at_rest, made.of.rounded.get(source_id, "")))
 
 
+def _consider_credits(
+    facts: Facts, made: Sequence[Made], sales: Sales, to_bill: set[str], result: Considered
+) -> set[str]:
+    """Ask for the credits that are due. A record that has an invoice itself is no longer to be billed instead.
+
+    :returns: the source ids of the credits; if several mappings find one, the first asks.
+    """
+    credited: set[str] = set()
+    for each in made:
+        for source_id, credit in each.of.credits.items():
+            if source_id in to_bill | credited:
+                continue
+            credited.add(source_id)
+            intent, link = facts.intent(each.mapping, source_id), sales.link(source_id)
+            if link or facts.is_open(intent):
+                result.leave_out(facts, intent, link, each.of.excluded[source_id])
+            else:
+                result.intents.append(ask_for(facts, intent, credit))
+    return credited
+
+
 def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> None:
     vanished = gone(facts.deltas.get(mapping.from_.object))
     own = facts.sync.store.links.of_sources(mapping.to, vanished)
     known = {*own, *facts.open_of(mapping.to)}
-    for ident in sorted(vanished.keys() & {*known, *facts.parked[mapping.to]}):
+    credited = facts.sync.store.reviews.sources(mapping.to, CREDIT_DUE)
+    deleted = {ident for ident, unsaid in vanished.items() if not unsaid}
+    for ident in sorted(vanished.keys() & {*known, *facts.parked[mapping.to]} | deleted & credited):
         intent = facts.intent(mapping, ident)
         if vanished[ident] and ident not in known:
             # Parked records are read in every run: no window would show that it can be read again.

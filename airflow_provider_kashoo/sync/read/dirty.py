@@ -1,7 +1,7 @@
 """Which records are dirty, that is, have to be read whole.
 
 These are records that changed, parents of changed or deleted lines, records whose referenced records changed, survivors
-of merges, and everything that is parked, in doubt or waiting.
+of merges, everything that is parked, in doubt or waiting, and credits that are due.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients import soql
+from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sync.read.bulk import Query
@@ -69,8 +70,8 @@ def linked_ids(sync: Sync, sobject: str) -> set[str]:
 
 
 def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
-    """Ask what changed in a window, and add what is parked, in doubt or waiting."""
-    unsettled = set(sync.store.waiting.sources(sobject))
+    """Ask what changed in a window, and add what is parked, in doubt or waiting, and credits that are due."""
+    unsettled = {*sync.store.waiting.sources(sobject), *_credits_due(sync, sobject)}
     if sync.run.only is not None:
         return Dirty(ids=unsettled & sync.run.only)
     dirty = Dirty(ids=unsettled)
@@ -102,6 +103,15 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     # A merge need not move the survivor's stamp, and the survivor may have no customer yet.
     dirty.ids |= {dirty.survivor(loser) for loser in dirty.merged if matters is None or loser in matters}
     return dirty
+
+
+def _credits_due(sync: Sync, sobject: str) -> set[str]:
+    """List records about whose credit a person is asked: the invoice it reduces may have been made meanwhile."""
+    return {
+        item["source_id"]
+        for item in sync.store.reviews.all_open()
+        if (item["source_object"], item["error_class"]) == (sobject, CREDIT_DUE.error_class)
+    }
 
 
 def _note(dirty: Dirty, rows: Iterable[dict[str, Any]], matters: set[str] | None) -> None:

@@ -1,0 +1,40 @@
+"""Records with a negative total: a person is asked to give a credit, because no credit is written to the books."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_provider_kashoo.core.errors import UnreadableError
+from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.mapping.transform import Credit
+from airflow_provider_kashoo.core.rules.intents import Ask, Intent
+from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
+from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.sync.bill.facts import Facts
+
+
+def ask_for(facts: Facts, intent: Intent, credit: Credit) -> Ask:
+    """Ask a person to give a credit, and name the invoice that it is to be given on."""
+    link = _reduced(facts, credit)
+    number = _number(facts, link) if link else None
+    where = f" on invoice {number}" if number else "; there is no invoice yet"
+    if link and number:
+        intent = replace(intent, kashoo_id=link.kashoo_id)
+    return intent.asked(CREDIT_DUE.of(amount=format_minor(credit.amount, credit.currency or ""), where=where))
+
+
+def _reduced(facts: Facts, credit: Credit) -> Link | None:
+    """Give the link of the record that is reduced, else that of the sale."""
+    links = facts.sync.store.links
+    own = links.of_sources(INVOICE.name, [credit.reduces]).get(credit.reduces) if credit.reduces else None
+    return own or links.of_sales([credit.sale]).get(credit.sale)
+
+
+def _number(facts: Facts, link: Link) -> str | None:
+    """Give the number of a linked invoice, its Kashoo id if the books do not show one; None if it is not there."""
+    try:
+        entry = facts.reads.read(link.target, link.kashoo_id, link.version)
+    except UnreadableError:
+        return str(link.kashoo_id)
+    return None if entry is None or entry.removed else entry.number or str(link.kashoo_id)
