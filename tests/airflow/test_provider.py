@@ -126,6 +126,8 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "adopt",
         "replay",
         "resolve",
+        "relink",
+        "dismiss",
         "sandbox",
         "demo",
     ]

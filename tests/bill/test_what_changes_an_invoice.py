@@ -185,3 +185,66 @@ def test_an_invoice_in_a_locked_period_stays_and_a_person_is_asked_until_it_is_u
         drive.run()
     assert reviews(drive) == []
     assert invoice_of(drive.sandbox, deal) == before
+
+
+def test_a_rename_lets_no_edited_mapping_through(drive: Rounds) -> None:
+    opened, paid = win(drive, "600.00"), win(drive, "600.00")
+    drive.run()
+    pay(drive.sandbox, invoice_of(drive.sandbox, paid), 60000)
+    remap(drive, FROM_DEAL, "taxCode: none", "taxCode: G")
+    for deal in (opened, paid):
+        change(drive, deal, Name="Renamed")
+    drive.run()
+    assert [invoice_of(drive.sandbox, deal)["totalDue"] for deal in (opened, paid)] == [60000, 60000]
+    assert invoice_of(drive.sandbox, opened)["lineItems"][0]["description"] == "Renamed"
+    assert reviews(drive) == []
+
+
+def test_a_price_that_changes_keeps_account_and_tax_as_billed(drive: Rounds) -> None:
+    deal = win(drive, "600.00")
+    drive.run()
+    before = invoice_of(drive.sandbox, deal)["lineItems"][0]["account"]
+    remap(drive, FROM_DEAL, 'account: "type:INCOME"\n  taxCode: none', 'account: "4100"\n  taxCode: G')
+    change(drive, deal, Amount=Decimal("700.00"))
+    drive.run()
+    invoice = invoice_of(drive.sandbox, deal)
+    assert (invoice["totalDue"], invoice["lineItems"][0]["account"]) == (70000, before)
+    assert reviews(drive) == []
+
+
+def test_a_deal_that_another_mapping_reads_now_is_made_anew(drive: Rounds) -> None:
+    path = drive.mappings / f"{FROM_DEAL}.yaml"
+    other = path.read_text("utf-8").replace(f"name: {FROM_DEAL}", "name: taxed").replace("taxCode: none", "taxCode: G")
+    (drive.mappings / "taxed.yaml").write_text(other.replace("- IsWon", "- IsWon and Type == 'New Business'"), "utf-8")
+    remap(drive, FROM_DEAL, "- IsWon", "- IsWon and Type != 'New Business'")
+    deal = win(drive, "600.00", Type="Existing Business")
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 60000
+    change(drive, deal, Type="New Business")
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 63000
+
+
+def test_a_text_that_follows_after_a_payment_changes_no_expected_total(drive: Rounds) -> None:
+    remap(drive, FROM_DEAL, "to: invoice\n", "to: invoice\nafter_payment: [memo]\n")
+    deal = win(drive, "500.00")
+    drive.run()
+    pay(drive.sandbox, invoice_of(drive.sandbox, deal), 50000)
+    change(drive, deal, Name="Other words", Amount=Decimal("700.00"))
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Other words")
+    assert reviews(drive) == [(deal, "paid_invoice_changed")]
+    change(drive, deal, Amount=Decimal("500.00"))
+    drive.run()
+    assert reviews(drive) == []
+
+
+def test_the_void_of_an_invoice_in_a_locked_period_is_left_to_a_person(drive: Rounds) -> None:
+    remap(drive, FROM_DEAL, "to: invoice\n", "to: invoice\non_leave: void_unpaid\n")
+    deal = win(drive, CloseDate="2026-02-10")
+    drive.run()
+    change(drive, deal, StageName="Negotiation/Review")
+    with locked(drive, "2026-02-28"):
+        drive.run()
+    assert len(invoices_of(drive.sandbox, deal)) == 1
+    assert reviews(drive) == [(deal, "no_longer_billable")]

@@ -304,6 +304,7 @@ FOLLOWED_ELSEWHERE = {
     "billed_by_two_mappings": "bill/test_mappings_together.py",
     "closed_period": "bill/test_what_changes_an_invoice.py",
     "locked_invoice_changed": "bill/test_what_changes_an_invoice.py",
+    "names_removed": "by_hand/test_relink.py",
     "not_readable": "bill/test_poison.py",
     "permission": "run/test_sync_bad_input.py",
     "removed_in_books": "by_hand/test_relink.py",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 
 import pytest
-from records import invoice_of
+from records import add_account, invoice_of
 from rich.console import Console
 from rounds import Rounds, change, open_items, remove, reviews, weeks, win
 
@@ -96,3 +97,16 @@ def test_twice_or_without_a_reason_is_refused(drive: Rounds) -> None:
     ident = left(drive)
     with pytest.raises(ConfigurationError, match="No open review item"):
         dismiss(drive.database, ident, by="ann", reason="again")
+
+
+def test_whoever_dismissed_another_customer_is_asked_again_when_the_amount_changes(drive: Rounds) -> None:
+    deal = win(drive, "500.00")
+    drive.run()
+    change(drive, deal, AccountId=add_account(drive.sandbox, "Buyer", "buyer@x.example"))
+    drive.run()
+    left(drive)
+    drive.run()
+    assert "nothing waits for a person" in status(drive)
+    change(drive, deal, Amount=Decimal("5000.00"))
+    drive.run()
+    assert "5,000.00" in status(drive)

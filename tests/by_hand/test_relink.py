@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from records import add_account, add_deal, add_line, books_rows, invoice_of, invoices_of, writes
+from records import add_account, add_deal, add_line, books_rows, edit, invoice_of, invoices_of, writes
 from rounds import CUSTOMERS, Rounds, fault, links, open_items, operations, quiet, reviews, weeks
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
@@ -194,3 +194,47 @@ def test_who_did_it_is_kept(drive: Rounds) -> None:
     assert [event for event, _ in found] == ["unlinked", "link"]
     assert all("by ann" in reason for _, reason in found)
     assert relinked(drive, account, other).endswith("already.")
+
+
+def test_the_mark_on_a_customer_that_was_given_up_is_no_copy(drive: Rounds) -> None:
+    account = add_account(drive.sandbox, "Acme", "ap@acme.example")
+    add_deal(drive.sandbox, account)
+    drive.run()
+    relinked(drive, account, None)
+    add_deal(drive.sandbox, account)
+    drive.run()
+    add_deal(drive.sandbox, add_account(drive.sandbox, "Other", "o@other.example"))
+    weeks(drive, 2)
+    assert open_items(drive) == []
+
+
+def test_a_plan_of_before_the_relink_bills_nobody_else(drive: Rounds) -> None:
+    account = add_account(drive.sandbox, "Acme", "ap@acme.example")
+    add_deal(drive.sandbox, account)
+    drive.run()
+    deal, other = add_deal(drive.sandbox, account), customer(drive, "Acme Inc.")
+    planned = drive.prepare()
+    relinked(drive, account, other)
+    drive.finish(planned)
+    assert invoices_of(drive.sandbox, deal) == []
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["contact"] == other
+
+
+def test_an_invoice_that_names_a_removed_item_itself_says_so_and_goes_on_when_it_is_corrected(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox, "Acme", "ap@acme.example"), None)
+    add_line(drive.sandbox, deal, "101.00")
+    drive.run()
+    invoice = invoice_of(drive.sandbox, deal)
+    gone = invoice["lineItems"][0]["item"]
+    (product,) = [ident for ident, item in links(drive, "item").items() if item == gone]
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "items", gone)
+    relinked(drive, product, None)
+    drive.sandbox.org.update("Opportunity", deal, {"CloseDate": "2026-03-09"})
+    drive.run()
+    (parked,) = [row for row in operations(drive, State.PARKED) if row["source_id"] == deal]
+    assert (parked["error_class"], str(gone) in parked["cause"]) == ("names_removed", True)
+    line = {name: value for name, value in invoice["lineItems"][0].items() if name != "item"}
+    edit(drive.sandbox, "invoices", invoice, lineItems=[line])
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["date"] == "2026-03-09"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from records import add_account, add_deal, invoice_of, invoices_of, writes
-from rounds import Rounds, change, lock, operations, remap, replay_all, states_of, win
+from rounds import Rounds, change, fault, lock, operations, remap, replay_all, states_of, win
 
 from airflow_provider_kashoo.core.rules.operations import State
 
@@ -113,3 +113,15 @@ def test_what_kashoo_said_is_kept_no_longer_than_it_helps(drive: Rounds) -> None
     lock(drive, None)
     drive.run()
     assert [row["cause"] for row in operations(drive, *State) if row["source_id"] == deal] == [None, None]
+
+
+def test_a_customer_whose_change_rests_is_billed_all_the_same(drive: Rounds) -> None:
+    account = add_account(drive.sandbox, "Acme", "ap@acme.example")
+    add_deal(drive.sandbox, account)
+    drive.run()
+    fault(drive, "error_before", r"contacts/customers/\d+$", "PUT", status=400, times=None)
+    drive.sandbox.org.update("Account", account, {"Phone": "555-0199"})
+    nights(drive, 5)
+    deal = add_deal(drive.sandbox, account)
+    nights(drive, 1)
+    assert len(invoices_of(drive.sandbox, deal)) == 1

@@ -7,7 +7,7 @@ and of other records those that the mapping says to follow. A customer or an ite
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -31,24 +31,25 @@ def sources_of(
     :param ids: of which records.
     """
     frame = records[records["Id"].isin(list(ids))]
-    paths = {name: _counting(mapping, [spec]) for name, spec in mapping.fields.items()}
-    bare = _counting(mapping, mapping.single_line.values())
-    columns = {
-        path: _hashes(frame, path, hash_of) for path in {*bare, *(each for own in paths.values() for each in own)}
-    }
+    paths = {name: _counting(mapping, spec) for name, spec in mapping.fields.items()}
+    bare = {name: _counting(mapping, spec) for name, spec in mapping.single_line.items()}
+    read = {path for used in (*paths.values(), *bare.values()) for path in used}
+    columns = {path: _hashes(frame, path, hash_of) for path in read}
     of_lines = _line_hashes(mapping, lines, ids, hash_of) if mapping.bills else {}
+    chosen = {"mapping": hash_of(mapping.name)}  # a record that another mapping reads now is made anew
     found: dict[str, Sources] = {}
     for row, ident in enumerate(frame["Id"]):
-        own = {name: {path: columns[path][row] for path in used} for name, used in paths.items()}
+        own = {name: {path: columns[path][row] for path in used} | chosen for name, used in paths.items()}
         if mapping.bills:
-            own[LINES] = of_lines.get(ident) or {path: columns[path][row] for path in bare} | {"lines.Id": hash_of([])}
+            alone = {f"{name}.{path}": columns[path][row] for name, used in bare.items() for path in used}
+            own[LINES] = (of_lines.get(ident) or alone | {"Id": hash_of([])}) | chosen
         found[ident] = own
     return found
 
 
-def _counting(mapping: Mapping, specs: Iterable[Field]) -> list[str]:
-    """List the paths that count, of those that fields read."""
-    read = dict.fromkeys(path for spec in specs for path, _ in spec.paths())
+def _counting(mapping: Mapping, spec: Field) -> list[str]:
+    """List the paths that count, of those that a field reads."""
+    read = dict.fromkeys(path for path, _ in spec.paths())
     return [path for path in read if not mapping.bills or "." not in path or path in mapping.follow]
 
 
@@ -58,14 +59,16 @@ def _line_hashes(
     if lines is None or not mapping.lines:
         return {}
     frame = lines[lines["parent"].isin(list(ids))].sort_values("Id", kind="stable")
-    paths = ["Id", *_counting(mapping, mapping.lines.values())]
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {path: [] for path in paths})
-    columns = {path: _values(frame, path) for path in paths}
+    paths = {"Id": "Id"} | {
+        f"{name}.{path}": path for name, spec in mapping.lines.items() for path in _counting(mapping, spec)
+    }
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {key: [] for key in paths})
+    columns = {path: _values(frame, path) for path in paths.values()}
     for row, parent in enumerate(frame["parent"]):
-        for path in paths:
-            found[parent][path].append(columns[path][row])
+        for key, path in paths.items():
+            found[parent][key].append(columns[path][row])
     return {
-        parent: {f"lines.{path}": hash_of([*zip(own["Id"], values, strict=True)]) for path, values in own.items()}
+        parent: {key: hash_of([*zip(own["Id"], values, strict=True)]) for key, values in own.items()}
         for parent, own in found.items()
     }
 

@@ -10,7 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN, BaseHashes
 
 Sources = Mapping[str, Mapping[str, str] | None]
-"""Field -> path in Salesforce -> keyed hash of the value; None instead of the paths if they are not known."""
+"""Field -> path in Salesforce -> keyed hash of the value; None instead of the paths if they are not known.
+
+The paths of lines begin with the field of the line; ``mapping`` stands for the name of the mapping.
+"""
 
 
 def touched(now: Sources, made_from: Sources | None, base: BaseHashes) -> set[str]:

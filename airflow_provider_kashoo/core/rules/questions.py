@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.money import format_minor
 
 NO_LONGER_BILLABLE = Problem(
     "no_longer_billable",
@@ -52,7 +53,7 @@ MERGED_APART = Problem(
 )
 TOTAL_DIFFERS = Problem(
     "total_differs",
-    "its total in Kashoo differs from the one computed before sending",
+    "its total in Kashoo, {found}, differs from {expected}, which was computed before sending",
     "Correct its lines or taxes in Kashoo. If they are right as they are, dismiss this item.",
 )
 MARK_MISSING = Problem(
@@ -133,7 +134,10 @@ def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None
     :param expected: the total computed before sending, minor units; invoices only.
     :param found: ``totalDue`` in the books, minor units; None when they show none.
     """
-    return TOTAL_DIFFERS if is_billed(kind) and found != expected else None
+    if not is_billed(kind) or found == expected:
+        return None
+    shown = [format_minor(each) if isinstance(each, int) else "unknown" for each in (found, expected)]
+    return TOTAL_DIFFERS.of(found=shown[0], expected=shown[1])
 
 
 def mark_missing(reference: Reference, shown: Collection[Reference], field: str) -> Problem | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from decimal import Decimal
 
 from airflow_provider_kashoo.clients.entries import Entry
-from airflow_provider_kashoo.core.errors import UnreadableError
+from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff
@@ -19,13 +20,13 @@ from airflow_provider_kashoo.core.rules.questions import (
     PAID_INVOICE_CHANGED,
     removed_in_books,
 )
+from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.core.values.ids import KeyedHash
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_minor, line_total
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.facts import Facts
+from airflow_provider_kashoo.sync.bill.lines import LINES, as_billed, differ
 from airflow_provider_kashoo.sync.bill.resting import resting_update
-
-LINES = "lines"
 
 
 def movable(intent: Intent, document: Document, link: StoredLink) -> tuple[Document, diff.BaseHashes]:
@@ -63,13 +64,34 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
         return [intent.parked(error.problem)]
     if entry is None or entry.removed:
         return [removed_in_books(intent) if is_billed(kind) else facts.removed.ask(intent, entry)]
-    if LINES not in ours:
-        intent = replace(intent, total=link.expected_total)
+    if LINES in ours:
+        document = document | {LINES: as_billed(ours[LINES], entry.fields.get(LINES), intent.sources, link.sources)}
+        intent = replace(intent, total=_total(facts, document))
+        ours = ours | {LINES: document[LINES]}
     merged = diff.merge(ours, entry.fields, base, hashes)
     decision = decide(kind, ours, merged, known=base, mark=entry.reference_field)
-    if is_billed(kind) and decision.write:
-        decision = _held(facts, intent, ours, link, entry, decision)
+    if is_billed(kind):
+        decision = replace(
+            decision, questions=tuple(_with_values(each, document, intent) for each in decision.questions)
+        )
+        decision = _held(facts, intent, ours, link, entry, decision) if decision.write else decision
+    if LINES not in decision.write:
+        intent = replace(intent, total=link.expected_total)
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base})
+
+
+def _total(facts: Facts, document: Document) -> int | None:
+    """Compute the total; None if the books have a tax on one of its lines that they do not list."""
+    try:
+        return expected_total(document, facts.codes.rates)
+    except KeyError:
+        return None
+
+
+def _with_values(question: Problem, document: Document, intent: Intent) -> Problem:
+    """Say what the deal says now: who dismisses the question dismisses just that."""
+    said = f"{document.get('date')}, {_money(intent.total, intent.currency)}"
+    return replace(question, cause=f"{question.cause}; the deal says {said}")
 
 
 def _decided(
@@ -139,23 +161,11 @@ def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry:
         return decision
     texts = KINDS[intent.record.kind].texts
     money = {name for name in decision.write if name not in texts}
-    if LINES in money and not _lines_differ(ours, entry.fields, texts):
+    if LINES in money and not differ(ours[LINES], entry.fields.get(LINES), texts):
         money.discard(LINES)
     after_payment = facts.sync.mappings[intent.mapping].after_payment if intent.mapping else ()
     changes = "; ".join(_change(name, ours, entry, intent.total) for name in sorted(money))
     return hold(decision, money, after_payment, ask.of(changes=changes, day=locked))
-
-
-def _lines_differ(ours: Document, theirs: Document, texts: Collection[str]) -> bool:
-    """Say whether lines differ by more than their texts."""
-    of_both = [
-        [
-            {name: value for name, value in line.items() if name not in texts and value is not None}
-            for line in side.get(LINES, [])
-        ]
-        for side in (ours, theirs)
-    ]
-    return of_both[0] != of_both[1]
 
 
 def _change(name: str, ours: Document, entry: Entry, total: int | None) -> str:
@@ -163,8 +173,11 @@ def _change(name: str, ours: Document, entry: Entry, total: int | None) -> str:
     if name != LINES:
         return f"{name} {entry.fields.get(name, 'empty')} -> {ours.get(name, 'empty')}"
     before, now = (_money(amount, entry.currency) for amount in (entry.total, total))
-    return f"total {before} -> {now}" if before != now else "its lines, with the same total"
+    if before != now:
+        return f"total {before} -> {now}"
+    each = [_money(line_total(Decimal(line["quantity"]), line["rate"]), "") for line in ours[LINES]]
+    return f"its lines, with the same total: {', '.join(each)}"
 
 
 def _money(minor: int | None, currency: str | None) -> str:
-    return "unknown" if minor is None or not currency else format_minor(minor, currency)
+    return "unknown" if minor is None or currency is None else format_minor(minor, currency)

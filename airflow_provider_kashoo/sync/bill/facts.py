@@ -114,7 +114,7 @@ class Pass:
         for each in intents:
             if isinstance(each, Park) or (isinstance(each, Ask) and each.error_class == REMOVED_IN_BOOKS.error_class):
                 self.unfit[each.record.named] = each.problem
-            elif isinstance(each, Wait):
+            elif isinstance(each, Wait) and each.kashoo_id is None:  # a linked one is usable as it is
                 self.unfit[each.record.named] = IN_DOUBT
             elif isinstance(each, Link):
                 self.found[each.record.named] = each.kashoo_id or 0

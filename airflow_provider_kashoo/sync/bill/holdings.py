@@ -136,7 +136,12 @@ class Holdings:
             found[reference.source_id] += [(reference, ident) for ident in idents]
         twice = {ident for ident, each in found.items() if len(each) > 1}
         for ident, link in self._sync.store.links.of_sources(kind, twice).items():
-            own = [each for each in found[ident] if each[0].part == link.part]
+            own = [
+                each
+                for each in found[ident]
+                # What a person gave up with `relink` may still carry the mark of before.
+                if each[0].part == link.part and (is_billed(kind) or each[0].generation >= link.generation)
+            ]
             other = next(((ref, kashoo_id) for ref, kashoo_id in own if kashoo_id != link.kashoo_id), None)
             if len(own) > 1 and other:
                 intent = self._intent(kind, link.source_object, other[0], link.sale_id)

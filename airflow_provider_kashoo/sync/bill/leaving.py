@@ -127,6 +127,9 @@ def _void(facts: Facts, each: LeftOut) -> Intent:
         expected_total=link.expected_total,
         settlement=link.settlement,
     )
+    locked = entry.profile.locked_until
+    if locked and (entry.date or "") <= locked:
+        why = why or f"the books are locked up to {locked}"
     if why or intent.record.id in facts.sync.store.reviews.sources(kind, POSSIBLE_DUPLICATE):
         return _ask(each, why or "another invoice carries its reference")
     return intent.become(

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.rules.duplicates import Ladder
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
@@ -48,6 +49,16 @@ class Removed:
             entry = self._read(kind, ident) if link else None
             if link and (entry is None or entry.removed):
                 return self.ask(link.intent(self._sync.name), entry)
+        return None
+
+    def named_in(self, kind: str, kashoo_id: int) -> Problem | None:
+        """Say which removed customer or item an invoice of the books names itself: it cannot be written until then."""
+        entry = self._sync.kashoo.read(kind, kashoo_id)
+        for parent, ident in dict.fromkeys(linked_parents(entry.fields)) if entry else ():
+            found = self._read(parent, ident)
+            if found is None or found.removed:
+                cause = f"its {kind} in Kashoo names {parent} {ident}, which was removed"
+                return Problem("names_removed", cause, f"Choose another {parent} on the {kind} in Kashoo.")
         return None
 
     def _replaced_by(self, intent: Intent, entry: Entry | None) -> str:

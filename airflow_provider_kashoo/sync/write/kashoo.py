@@ -40,7 +40,13 @@ from airflow_provider_kashoo.core.rules.questions import (
     total_differs,
 )
 from airflow_provider_kashoo.core.values.ids import KeyedHash
-from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, Parent, parents_of, resolve_parents
+from airflow_provider_kashoo.core.values.parents import (
+    WAITING_FOR_PARENT,
+    Parent,
+    linked_parents,
+    parents_of,
+    resolve_parents,
+)
 from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
@@ -136,6 +142,8 @@ class KashooWriter(Writer):
         if waiting := _unresolved(resolved):
             cause, fix = f"Its {waiting} is not in Kashoo", f"Fix the parked {waiting} first."
             return self._engine.park(intent, Problem(WAITING_FOR_PARENT, cause, fix))
+        if isinstance(resolved, Create) and not self._parents_hold(resolved):
+            return self._engine.stale(resolved)
         try:
             outcome = self._send(resolved)
             return self._refused(resolved) if outcome == REFUSED else outcome
@@ -216,6 +224,12 @@ class KashooWriter(Writer):
         self._engine.pause(attempt)
         return True
 
+    def _parents_hold(self, intent: Create) -> bool:
+        """Say whether its customer and items are linked still: a person may have relinked one since the plan."""
+        named = [*linked_parents(intent.document)]
+        held = {(kind, each) for kind, ident in named for each in self._sync.store.links.linked_ids(kind, [ident])}
+        return held.issuperset(named)
+
     def _refused(self, intent: Write) -> str:
         """Look whether a write was refused because its customer or an item was removed; if so, ask a person."""
         with suppress(UnreadableError):
@@ -223,6 +237,9 @@ class KashooWriter(Writer):
             if asked:
                 self._sync.store.reviews.open(asked, asked.problem, self._sync.run.run_id)
                 return self._engine.park(intent, waiting_for(asked.record.kind, asked.problem))
+            named = self._removed.named_in(intent.record.kind, intent.kashoo_id or 0) if intent.kashoo_id else None
+            if named:
+                return self._engine.park(intent, named)
         return "parked"
 
     def _outcome_of(self, failure: WriteFailed) -> str:
