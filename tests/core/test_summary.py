@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 from intents import like
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import (
     INTENTS,
     Action,
@@ -155,6 +156,16 @@ def test_a_reason_to_wait_is_counted_and_one_to_write_or_to_keep_is_not():
     summary = summary_of(*(like(ANY, of) for of in (Create, Update, Void, Tell, Keep, Wait)))
     assert summary.reasons == {"wait: won": 1}
     assert (summary.requests, summary.totals) == (6, {})
+
+
+@pytest.mark.parametrize("settle", [Intent.parked, Intent.asked])
+def test_names_that_a_cause_quotes_stay_out_and_one_cause_is_counted_once(settle):
+    problem = Problem("ambiguous", "several customers are like it", "Choose one.")
+    quoting = [settle(ANY, problem.quoting(name)) for name in ("Acme Ltd", "Zenith Inc")]
+    summary = summary_of(*quoting)
+    assert summary.reasons == {f"{quoting[0].action.value}: several customers are like it": 2}
+    assert not any(name in as_text(summary) for name in ("Acme", "Zenith"))
+    assert [each.problem.cause for each in quoting] == [problem.cause + f": {n}" for n in ("Acme Ltd", "Zenith Inc")]
 
 
 def test_parents_are_told_first_also_where_they_are_only_counted():

@@ -116,7 +116,14 @@ class Intent:
 
     def asked(self, problem: Problem) -> Ask:
         """Return this as a question for a person."""
-        return self.become(Ask, reason=problem.cause, error_class=problem.error_class, fix=problem.fix)
+        return self.become(
+            Ask, reason=problem.cause, error_class=problem.error_class, fix=problem.fix, said=problem.said
+        )
+
+    @property
+    def unquoted(self) -> str:
+        """The reason as logs may have it; see :attr:`Problem.unquoted`."""
+        return self.reason
 
     @property
     def key(self) -> str:
@@ -267,6 +274,11 @@ class _Problematic(Intent):
     def problem(self) -> Problem:
         """Why it is parked, or why a person is asked."""
         return Problem(self.error_class, self.reason, self.fix, self.said)
+
+    @property
+    def unquoted(self) -> str:
+        """The cause without what it quotes."""
+        return self.problem.unquoted
 
 
 @dataclass(frozen=True, kw_only=True)

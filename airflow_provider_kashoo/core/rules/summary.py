@@ -74,7 +74,8 @@ def summarise(
     actions: dict[str, Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    seen = Counter((each.record.kind, each.action, each.reason) for each in intents) + counts.of
+    # A summary goes into task logs and XCom, which may not have names of customers.
+    seen = Counter((each.record.kind, each.action, each.unquoted) for each in intents) + counts.of
     for (kind, action, reason), count in seen.items():
         actions[kind][action.value] += count
         if action in EXPLAINED:
