@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from records import add_account, add_deal, add_order, invoice_of, today, writes
-from rounds import Rounds, change, moved_on, open_items, price, remap, reviews, win
+from rounds import Rounds, change, fault, moved_on, open_items, price, remap, remove, reviews, win
 
+from airflow_provider_kashoo.core.window import Window
 from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss
+from airflow_provider_kashoo.sync.read.dirty import find_dirty
+from airflow_provider_kashoo.sync.read.shapes import Shape
 
 DISMISS = 'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --reason "..."'
 
@@ -54,6 +58,54 @@ def test_a_reduction_of_what_is_billed_is_asked_about_once_with_the_invoice(driv
     assert [(row["id"], row["dismissed_by"]) for row in drive.store.reviews.all_open()] == [(item["id"], "ann")]
     assert writes(drive.sandbox) == before
     assert invoice_of(drive.sandbox, original)["totalDue"] == 50000
+
+
+def dismissed(drive: Rounds) -> tuple[str, str]:
+    """Have a credit on an order's invoice dismissed; gives the order, and the one that reduces it."""
+    original = add_order(drive.sandbox, add_account(drive.sandbox), None, "500.00")
+    drive.run()
+    order = reduction(drive, original)
+    moved_on(drive)
+    (item,) = drive.store.reviews.all_open()
+    dismiss(drive.database, f"R{item['id']}", by="ann", reason="credit note 7")
+    return original, order
+
+
+def shown(drive: Rounds) -> list[str]:
+    return [item["cause"] for item in drive.store.reviews.all_open() if item["dismissed_at"] is None]
+
+
+def test_a_dismissed_credit_costs_no_request(drive: Rounds) -> None:
+    _, order = dismissed(drive)
+    now = drive.sandbox.clock.now()
+    assert order not in find_dirty(drive.sync(), "Order", Shape(), Window(now, now, moves=False, note="")).ids
+
+
+@pytest.mark.parametrize("now", ["renumbered", "unreadable", "removed"])
+def test_a_dismissed_credit_is_not_asked_again_whatever_became_of_the_invoice(drive: Rounds, now: str) -> None:
+    original, order = dismissed(drive)
+    invoice = invoice_of(drive.sandbox, original)
+    if now == "removed":
+        remove(drive, invoice)
+    elif now == "unreadable":
+        fault(drive, "error_before", f"records/invoices/{invoice['id']}$", "GET", status=500, times=None)
+    else:
+        books = drive.sandbox.books
+        books.business(books.main()).tables["invoices"].put({**invoice, "number": 9001})
+    drive.sandbox.org.update("Order", order, {"PoNumber": "7"})
+    drive.run()
+    assert asked(drive)[0] == said(order, f" on invoice {invoice['number']}")[0]
+    assert shown(drive) == []
+
+
+def test_a_dismissed_credit_of_another_amount_is_asked_again(drive: Rounds) -> None:
+    deal = win(drive, "-400.00")
+    drive.run()
+    (item,) = drive.store.reviews.all_open()
+    dismiss(drive.database, f"R{item['id']}", by="ann", reason="credit note 7")
+    price(drive, deal, "-40.00")
+    drive.run()
+    assert shown(drive) == ["a credit of 40.00 USD is to be given; there is no invoice yet"]
 
 
 def test_the_invoice_is_named_as_soon_as_there_is_one(drive: Rounds) -> None:

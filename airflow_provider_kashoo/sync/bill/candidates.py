@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.compare import movable
-from airflow_provider_kashoo.sync.bill.credits import ask_for
+from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.sales import Sales
@@ -157,6 +157,7 @@ def _consider_credits(
     :returns: the source ids of the credits; if several mappings find one, the first asks.
     """
     credited: set[str] = set()
+    before = asked_before(facts) if any(each.of.credits for each in made) else {}
     for each in made:
         for source_id, credit in each.of.credits.items():
             if source_id in to_bill | credited:
@@ -166,7 +167,7 @@ def _consider_credits(
             if link or facts.is_open(intent):
                 result.leave_out(facts, intent, link, each.of.excluded[source_id])
             else:
-                result.intents.append(ask_for(facts, intent, credit))
+                result.intents.append(ask_for(facts, intent, credit, before.get(source_id)))
     return credited
 
 

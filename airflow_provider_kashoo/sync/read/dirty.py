@@ -106,11 +106,15 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
 
 
 def _credits_due(sync: Sync, sobject: str) -> set[str]:
-    """List records about whose credit a person is asked: the invoice it reduces may have been made meanwhile."""
+    """List records about whose credit a person is asked: the invoice it reduces may have been made meanwhile.
+
+    A dismissed one is looked at again only when its record changed: it would cost requests in every run for ever.
+    """
     return {
         item["source_id"]
         for item in sync.store.reviews.all_open()
         if (item["source_object"], item["error_class"]) == (sobject, CREDIT_DUE.error_class)
+        and item["dismissed_at"] is None
     }
 
 
