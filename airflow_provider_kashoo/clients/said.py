@@ -15,6 +15,9 @@ from typing import Any
 LONGEST = 300
 """Characters of the other side's words that are kept."""
 
+LONGEST_LOOK = 4_000
+"""Characters that are searched for secrets: more than are kept, because masking makes a text shorter."""
+
 SHORTEST_SECRET = 4
 """A shorter password is not masked: it would take letters out of ordinary words."""
 
@@ -28,18 +31,21 @@ _SAYING = frozenset(
 _NAMING = frozenset("field fieldname field_name parameter path pointer property propertypath".split())
 """Keys of a JSON answer that name the field at fault (assumed)."""
 
+# No pattern may look at a letter again and again, because an answer may be long: each start of a match ends in one, or
+# fails within a few letters, and a run of letters is entered once.
 _SECRETS = (
-    re.compile(r"(?<=://)[^\s/@]+:[^\s/@]+(?=@)"),  # user and password in an address
+    re.compile(r"(?<=://)[^\s/@:]*+:[^\s/@]++(?=@)"),  # user and password in an address
     re.compile(r"(?i)\b(?:basic|bearer)\s+[\w+/=.~-]{20,}"),
     re.compile(r"\b00D\w{9,15}![\w.]{20,}"),  # a Salesforce session
-    re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]+){1,2}"),  # a JSON web token
+    re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]+){0,2}"),  # a JSON web token, or the start of one
     re.compile(r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),  # Kashoo's tokens are UUIDs
 )
 _NAMED_SECRET = re.compile(
-    r"""(?ix) \b ( [\w-]*(?:password|passwd|secret|token|authenticationcode|session_?id|api_?key) ["']? \s* [:=] \s* )
-    (?: "[^"]*" | '[^']*' | [^\s,;&}]+ )"""
+    r"""(?ix) (?<![\w-])
+    ( [\w-]*(?:password|passwd|secret|token|authenticationcode|session_?id|api_?key) ["']? \s* [:=] \s* )
+    (?: "[^"]*(?:"|\Z) | '[^']*(?:'|\Z) | [^\s,;&}]+ )"""
 )
-_TAG = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>")
+_TAG = re.compile(r"(?is)<head\b.*?(?:</head\s*>|(?=<body\b)|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,14 @@ def quoted(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, MASK)
+    is_cut = len(text) > LONGEST_LOOK
+    text = text[:LONGEST_LOOK]
     for pattern in _SECRETS:
         text = pattern.sub(MASK, text)
     text = _NAMED_SECRET.sub(rf"\1{MASK}", text)
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if is_cut and len(text) <= LONGEST:
+        text = text.rpartition(" ")[0]  # the last word may be the start of a secret that no pattern knows
     return (text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…").removesuffix(".")
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_kashoo.clients import said
 from airflow_provider_kashoo.clients.outcomes import of_write
 from airflow_provider_kashoo.clients.refusals import record_problem
 from airflow_provider_kashoo.clients.said import LONGEST, MASK, answer_of, quoted
@@ -109,6 +110,39 @@ def test_no_secret_is_shown(text: str) -> None:
 def test_ordinary_words_are_not_masked() -> None:
     for text in ("your Basic subscription ends", "the bearer of bad news", "token expired", "note: call me at 5!"):
         assert quoted(text, ["b", ""]) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-" * 50_000,
+        "eyJ-" * 25_000,
+        "eyJhbGciOiJSUzI1NiJ9_-" * 5_000,
+        "://" + "a:" * 50_000,
+        "password" * 12_500,
+        "<head <script <style " * 5_000,
+    ],
+)
+def test_a_long_answer_is_read_in_no_time(text: str) -> None:
+    assert len(answer_of(text).words) <= LONGEST
+    for pattern in (*said._SECRETS, said._NAMED_SECRET, said._TAG):
+        pattern.sub(MASK, text)
+
+
+@pytest.mark.parametrize("before", [" " * 3_980, f"token={'a' * 3_960} token "])
+def test_a_secret_is_not_shown_where_the_text_is_cut(before: str) -> None:
+    assert UUID[:8] not in quoted(f"no: {before}{UUID} is wrong")
+    assert SECRET[:4] not in quoted(f"no: {before}   {SECRET} is wrong", [SECRET])
+    assert SECRET[:4] not in quoted(f'no: {before[:-25]} password="x {SECRET} y"')
+
+
+def test_the_words_of_a_page_are_found_behind_a_long_head() -> None:
+    style = "p {color: red} " * 500
+    for page in (
+        f"<html><head><style>{style}</style></head><body>No such item</body></html>",
+        f"<html><head><title>x</title><body><p>No such item</p><style>{style}",
+    ):
+        assert answer_of(page).words == "No such item"
 
 
 @given(st.text(), st.lists(st.text(min_size=4, max_size=8), max_size=3))
