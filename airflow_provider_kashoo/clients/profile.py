@@ -84,6 +84,11 @@ class Profile:
         """Return that field, and how many characters of text fit before our reference and the blank between them."""
         return self.reference_field(resource), self.text_limit(resource) - LONGEST_REFERENCE - 1
 
+    @property
+    def line_text(self) -> int:
+        """How many characters a line's description stores (assumed)."""
+        return self.text_limits.get("description", LONGEST_TEXT)
+
     def overridden(self, values: Mapping[str, Any]) -> Profile:
         """Apply the connection's overrides.
 
@@ -106,6 +111,12 @@ class Profile:
         changed = replace(self, **values)
         for resource, kind in KINDS.items():
             _check_reference(changed, resource, kind.fields)
+        for name, limit in changed.text_limits.items():
+            if type(limit) is not int or limit < 1:
+                raise ConfigurationError(
+                    f"The Kashoo connection limits {name!r} to {limit!r} characters.",
+                    remedy='Correct text_limits in the profile, such as {"memo": 500}.',
+                )
         return changed
 
 

@@ -48,6 +48,13 @@ def test_a_rate_that_cents_cannot_hold_leaves_what_was_sold_to_read(drive: Round
     ]
 
 
+def test_a_long_description_is_shortened_and_what_was_sold_is_not(drive: Rounds) -> None:
+    deal, [line] = sale(drive, ("7000", "0.1648"))
+    drive.sandbox.org.update("OpportunityLineItem", line, {"Description": "x" * 255})
+    drive.run()
+    assert said(billed_once(drive, deal, 115360))[0][0] == "x" * 238 + " (7,000 x 0.1648)"
+
+
 def test_cents_that_nobody_can_correct_are_billed_and_named(drive: Rounds) -> None:
     deal, lines = sale(drive, *[("1", "66.67")] * 3)
     for line in lines:

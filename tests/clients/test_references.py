@@ -24,6 +24,7 @@ OURS, OTHER = Reference("006000000000001AAA"), Reference("006000000000002AAA", 1
         ({"customer_reference": "name"}, "'name' of each customer, which is no free text"),
         ({"text_limits": {"memo": 44}}, "limits 'memo' to 44 characters"),
         ({"text_limits": {"memo": "500"}}, "limits 'memo' to '500' characters"),
+        ({"item_reference": "sku", "text_limits": {"description": "9"}}, "limits 'description' to '9' characters"),
         ({"text_limits": 500}, "limits 'notes' to '500' characters"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import load_mapping
 from airflow_provider_kashoo.core.mapping.transform import Credit, Transformed, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
+from airflow_provider_kashoo.core.values.texts import length
 
 AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})
 DEAL, OTHER, THIRD = "006000000000001AAA", "006000000000002AAA", "006000000000003AAA"
@@ -157,6 +159,30 @@ def test_what_was_sold_fits_into_the_longest_description():
     lines = [line(TotalPrice="100.00", Description="Desks for the new office"), line(Description="x" * 30)]
     found = transform(mapping, frame([deal(Amount="400.00")]), frame(lines), AROUND).documents[DEAL]["lines"]
     assert [each["description"] for each in found] == ["Desks f (3 x ~33.33)", "x" * 20]
+
+
+@pytest.mark.parametrize(
+    ("more", "kept", "told"),
+    [
+        ("", 255, "x" * 242 + " (3 x ~33.33)"),
+        (", max_length: 20", 255, "x" * 7 + " (3 x ~33.33)"),
+        (", max_length: 300", 255, "x" * 242 + " (3 x ~33.33)"),
+        ("", 12, "3 x ~33.33"),
+    ],
+)
+def test_what_was_sold_fits_into_what_the_books_keep(more, kept, told):
+    text = MAPPING.replace("{from: Product2.Name}}", f"{{from: Product2.Name}}{more}}}")
+    mapping = load_mapping(text % ("poNumber: none", ""), "m.yaml")
+    lines = [line(TotalPrice="100.00", Description="x" * 400)]
+    found = transform(mapping, frame([deal(Amount="100.00")]), frame(lines), replace(AROUND, line_text=kept))
+    assert found.documents[DEAL]["lines"][0]["description"] == told
+
+
+def test_a_letter_outside_of_the_first_plane_is_not_halved_before_what_was_sold():
+    lines = [line(TotalPrice="100.00", Description="\N{GRINNING FACE}" * 400)]
+    mapping = load_mapping(MAPPING % ("poNumber: none", ""), "m.yaml")
+    found = transform(mapping, frame([deal(Amount="100.00")]), frame(lines), replace(AROUND, line_text=255))
+    assert length(found.documents[DEAL]["lines"][0]["description"]) in {254, 255}
 
 
 def test_a_deal_whose_lines_do_not_add_up_is_a_problem():

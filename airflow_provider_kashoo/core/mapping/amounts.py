@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.texts import cut, length
 
 Line = dict[str, Any]
 
@@ -49,10 +50,11 @@ def charge(lines: Sequence[Line], total: Decimal, longest: int | None = None) ->
 
 
 def _described(text: str | None, sold: str, longest: int | None) -> str:
-    """Add what was sold to a description that does not end with it already."""
+    """Add what was sold to a description that does not end with it already: if one must be shortened, the text."""
     if not text or text == sold:
         return sold
     ending = f" ({sold})"
     if text.endswith(ending):
         return text
-    return (text if longest is None else text[: max(0, longest - len(ending))].rstrip()) + ending
+    kept = text if longest is None else cut(text, max(0, longest - length(ending)))
+    return kept + ending if kept else sold

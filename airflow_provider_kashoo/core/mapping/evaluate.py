@@ -32,12 +32,14 @@ class Surroundings:
     :param org_currency: ISO code used where an org without multi-currency gives none.
     :param targets: mapping name -> kind that it makes, to resolve links.
     :param room: kind -> the field to which our reference is added, and how many characters of text fit before it.
+    :param line_text: most characters of a line's description that the books keep; None if that is not known.
     """
 
     zone: str
     org_currency: str | None
     targets: MappingType[str, str]
     room: MappingType[str, tuple[str, int]] = field(default_factory=dict)
+    line_text: int | None = None
 
 
 def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:

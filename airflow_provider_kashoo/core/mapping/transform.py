@@ -92,7 +92,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
         if not mapping.total:
             totals = sums
             _note_credits(mapping, records, totals, around, result)
-        _add_totals(mapping, headers, sums, totals, result)
+        _add_totals(mapping, headers, sums, totals, around.line_text, result)
     left = result.problems.keys() | result.credits.keys()
     result.documents = {key: doc for key, doc in headers.items() if key not in left}
     return result
@@ -244,19 +244,21 @@ def _add_totals(
     headers: dict[str, Document],
     sums: MappingType[str, Decimal],
     totals: MappingType[str, Any],
+    kept: int | None,
     result: Transformed,
 ) -> None:
     """Round each record's lines together, after checking that they add up to its total.
 
     :param sums: record -> exact sum of its lines, minor units; without those that have a problem.
     :param totals: record -> exact total, minor units, or why it has none.
+    :param kept: most characters of a line's description that the books keep; None if that is not known.
     """
     limits = (
         section["description"].max_length
         for section in (mapping.lines, mapping.single_line)
         if "description" in section
     )
-    longest = min(filter(None, limits), default=None)
+    longest = min(filter(None, [kept, *limits]), default=None)
     for ident in sums:
         if ident in result.credits:
             continue

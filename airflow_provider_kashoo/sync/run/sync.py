@@ -99,8 +99,9 @@ class Sync:
     def surroundings(self) -> Surroundings:
         """What a transform needs beside the records."""
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
-        room = {kind: self.kashoo.profile.room(kind) for kind in KINDS}
-        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room)
+        profile = self.kashoo.profile
+        room = {kind: profile.room(kind) for kind in KINDS}
+        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room, profile.line_text)
 
     @property
     def sources(self) -> list[str]:
