@@ -73,6 +73,21 @@ def test_a_phone_number_counts_by_its_digits_with_or_without_country_code() -> N
     assert not same_phone(digits("0100"), digits("604 555 0100"))
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["+49 (0)30 1234567", "+49 ( 0 ) 30 1234567", "030 1234567x12", "030 1234567, ext. 12", "0301234567 Durchwahl 12"],
+)
+def test_a_trunk_and_an_extension_do_not_tell_phone_numbers_apart(number: str) -> None:
+    assert same_phone(digits(number), digits("+49 30 1234567"))
+    assert same_phone(digits(number), digits("030/1234567 EXT 7"))
+    assert not same_phone(digits(number), digits("030/1234568"))
+
+
+def test_letters_of_a_phone_number_are_no_extension() -> None:
+    assert digits("1-800-FOX 12") == "180012"
+    assert digits("x 604 555 0100") == "6045550100"
+
+
 def test_a_postal_code_counts_by_letters_and_digits_and_a_code_by_all() -> None:
     assert compact("V6B 1A1") == compact("v6b-1a1")
     assert plain(" a-10  x ") == plain("A-10 X") != plain("A10 X")

@@ -5,6 +5,7 @@ Each function gives the form in which spellings are compared; an empty one says 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -18,6 +19,11 @@ UNMARKED_SCRIPTS = ("LATIN ", "GREEK ")
 
 NATIONAL_DIGITS = 7
 """A phone number of so many digits may be the end of one with a country or area code."""
+
+_TRUNK = re.compile(r"\(\s*0\s*\)")
+"""The digit of a number with country code that is dialled only without it: +49 (0)30 1234567."""
+
+_EXTENSION = re.compile(r"(?i)(?<![^\W\d_])(?:x|ext(?:n|ension)?|durchwahl|dw)[.:]?\s*\d{1,6}\s*$")
 
 
 def fold(value: Any) -> str:
@@ -51,8 +57,9 @@ def plain(value: Any) -> str:
 
 
 def digits(value: Any) -> str:
-    """Compare phone numbers: only digits count, without leading zeros."""
-    return "".join(letter for letter in text_of(value) if letter.isdecimal()).lstrip("0")
+    """Compare phone numbers: only digits count, without leading zeros, a trunk "(0)" and an extension such as "x12"."""
+    number = _EXTENSION.sub("", _TRUNK.sub("", text_of(value)))
+    return "".join(letter for letter in number if letter.isdecimal()).lstrip("0")
 
 
 def same_phone(one: str, other: str) -> bool:
