@@ -1,9 +1,9 @@
 """The tables of the sync store.
 
 They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no
-names, no addresses, no lines. Times are epoch seconds UTC, amounts are minor units. Every row about a
-record belongs to one Salesforce org and Kashoo business, so that a test business never makes
-production look synced.
+names, no addresses, no lines. What a person is asked names the amounts and dates that differ. Times are
+epoch seconds UTC, amounts are minor units. Every row about a record belongs to one Salesforce org and
+Kashoo business, so that a test business never makes production look synced.
 """
 
 from __future__ import annotations

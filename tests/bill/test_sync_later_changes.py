@@ -134,7 +134,10 @@ def test_another_customer_on_a_billed_deal_is_for_a_person(drive: Driver) -> Non
     before = invoice_of(drive.sandbox, deal)
     change_deal(drive, deal, AccountId=add_account(drive.sandbox, "Somebody Else"))
     drive.run()
-    assert [row[2:4] for row in reviews(drive)] == [("identity_changed", "contact changed after the deal was invoiced")]
+    ((*_, error_class, cause, _),) = reviews(drive)
+    assert error_class == "identity_changed"
+    assert cause.startswith("contact changed after the deal was invoiced; the deal says ")
+    assert cause.endswith(", 250.00 USD")
     assert invoice_of(drive.sandbox, deal) == before
 
 

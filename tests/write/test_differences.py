@@ -23,6 +23,7 @@ from rounds import (
     win,
 )
 
+from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 
 WEEK = 8 * 86_400
@@ -90,10 +91,12 @@ def test_an_update_that_is_found_with_another_total_is_done_and_named(drive: Rou
     assert reviews(drive) == [(deal, "total_differs")]
 
 
-def test_what_a_person_is_told_of_it_holds_no_amount(drive: Rounds, deal: str) -> None:
+def test_a_person_is_told_both_totals(drive: Rounds, deal: str) -> None:
     (item,) = drive.store.reviews.all_open()
     assert item["source_id"] == deal
-    assert not any(sign.isdigit() for sign in item["cause"] + item["fix"])
+    link = drive.store.links.of_sources("invoice", [deal])[deal]
+    for total in (invoice_of(drive.sandbox, deal)["totalDue"], link.expected_total):
+        assert format_minor(total) in item["cause"]
 
 
 def test_it_stays_open_while_the_total_differs(drive: Rounds, deal: str) -> None:
