@@ -471,7 +471,7 @@ def test_a_credit_names_the_invoice_as_the_books_show_it(room: Room, invoice: di
         room.books.edit("invoice", 501, **invoice)
     else:
         room.books.unreadable.add(501)
-    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL))
+    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL), None)
     assert (asked.reason, asked.kashoo_id) == (
         f"a credit of 400.00 is to be given{named}",
         501 if "on invoice" in named else None,
