@@ -101,6 +101,7 @@ class Driver:
             self.password,
             str(books.main()),
             sleep=lambda _: None,
+            clock=self.sandbox.clock.time,  # by another one, the simulated tokens would be out of date
         )
 
     def _session(self, system: str, budget: Budget | Unlimited) -> requests.Session:  # noqa: ARG002  in process it picks the app

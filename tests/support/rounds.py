@@ -20,7 +20,6 @@ from inprocess import WEDNESDAY, InProcessDriver
 from postgres import TEMPLATE, Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, today, writes
 
-from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
@@ -67,11 +66,6 @@ class Rounds(InProcessDriver):
         if self._org_client is None:
             self._org_client = super().salesforce()
         return self._org_client
-
-    def kashoo(self, budget: Any = None) -> KashooClient:
-        client = super().kashoo(budget)
-        client._clock = self.sandbox.clock.time
-        return client
 
     def sync(self, name: str = TO_KASHOO, **facts: Any) -> Sync:
         with pytest.MonkeyPatch.context() as patch:
