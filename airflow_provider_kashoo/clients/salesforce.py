@@ -21,7 +21,7 @@ from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_c
 from airflow_provider_kashoo.clients.pages import covered_by, page_of, rows_of, usable
 from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
-from airflow_provider_kashoo.clients.versions import check_version
+from airflow_provider_kashoo.clients.versions import check_version, is_usable
 from airflow_provider_kashoo.core.errors import (
     ConfigurationError,
     Problem,
@@ -124,12 +124,15 @@ class SalesforceClient:
         return adapter_of(self._http).ready(lambda: None)
 
     def check_version(self) -> None:
-        """Compare the version of the connection with those that the org offers.
-
-        The list of versions needs no permission and counts against no limit (evidenced).
+        """Refuse a version of the connection that is too old; one that is too new is refused with the first answer.
 
         :raises ConfigurationError: naming the version, and the newest one on offer.
         """
+        if not is_usable(self._version):
+            self._compare_versions()
+
+    def _compare_versions(self) -> None:
+        """Compare the version with those that the org offers; the list needs no permission (evidenced)."""
         if self._login is None:
             self._login = self._log_in()
         try:
@@ -344,7 +347,7 @@ class SalesforceClient:
                 return self._once(method, path, renew=False, accept=accept, **options)
             raise session_refused(_errors(response), self.connection)
         if response.status_code in {404, 410}:  # so is every path of a version that the org does not offer
-            self.check_version()
+            self._compare_versions()
         raise refusal(response.status_code, _errors(response))
 
 

@@ -11,6 +11,11 @@ OLDEST = 47
 """Queries by Bulk API 2.0 came with version 47.0 (evidenced)."""
 
 
+def is_usable(asked: str) -> bool:
+    """Say whether a version is new enough for what is read here."""
+    return _number(asked) >= OLDEST
+
+
 def check_version(asked: str, offered: Sequence[str], connection: str) -> None:
     """Compare the two.
 
@@ -25,7 +30,7 @@ def check_version(asked: str, offered: Sequence[str], connection: str) -> None:
         raise ConfigurationError(
             f"The org does not offer version {asked} of Salesforce's API, only {oldest} to {newest}.", remedy=advice
         )
-    if _number(asked) < OLDEST:
+    if not is_usable(asked):
         raise ConfigurationError(
             f"Version {asked} of Salesforce's API is too old: {OLDEST}.0 is the oldest that can be used.", remedy=advice
         )

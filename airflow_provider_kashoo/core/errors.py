@@ -117,7 +117,7 @@ class Problem:
     :param error_class: short stable name, for counting and for the docs.
     :param cause: what is wrong with the record, with the value at fault; see :func:`shown`.
     :param fix: what a person should do.
-    :param said: the end of the cause that quotes the other side, and may hold personal data.
+    :param said: the part of the cause that quotes the other side, and may hold personal data.
     """
 
     error_class: str
@@ -128,7 +128,10 @@ class Problem:
     @property
     def unquoted(self) -> str:
         """The cause as logs and the audit may have it."""
-        return self.cause.removesuffix(self.said)
+        if not self.said:
+            return self.cause
+        before, _, after = self.cause.partition(self.said)
+        return f"{before}…{after}" if after else before
 
     def quoting(self, words: str) -> Problem:
         """Add what the other side said, if it said something."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,21 @@ from rounds import Rounds
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sync.preflight import check_both_sides
-from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE, Org
 
 
 @pytest.mark.parametrize(("version", "says"), [("46.0", "too old"), ("99.0", "does not offer version 99.0")])
-def test_preflight_compares_the_version_with_what_the_org_offers(tmp_path: Path, version: str, says: str) -> None:
+def test_preflight_names_the_version_and_reads_nothing_else(tmp_path: Path, version: str, says: str) -> None:
     with in_process() as box:
         drive = Rounds(box, tmp_path)
-        sync = drive.sync()
-        sync.salesforce._version = version
+        sync, client = drive.sync(), drive.salesforce()
+        client._version, client._path = version, f"/services/data/v{version}"
+        sync = replace(sync, org=Org(lambda: client))
         box.logs["salesforce"].clear()
         with pytest.raises(ConfigurationError, match=says):
             check_both_sides(sync)
-        assert [seen["path"].rstrip("/") for seen in box.logs["salesforce"].entries()] == ["/services/data"]
+        paths = [seen["path"].rstrip("/") for seen in box.logs["salesforce"].entries()]
+        assert paths == [f"/services/data/v{version}/composite", "/services/data"]
         drive.end()
 
 

@@ -97,7 +97,8 @@ def _mapped(values: Column, spec: Field) -> Column:
         if found is not None or not strict:
             return found
         cause = f"the value {shown(words)} of {spec.from_ or 'its source'} is not listed in map"
-        return Problem("unmapped_value", cause, "Add the value, or a default, to the map in the mapping file.")
+        fix = "Add the value, or a default, to the map in the mapping file."
+        return Problem("unmapped_value", cause, fix, said=shown(words))
 
     return [look_up(value) for value in values]
 
@@ -116,10 +117,11 @@ def _convert(value: Any, kind: FieldType, zone: str) -> Any:
         return _CONVERTERS[kind](value, zone)
     except money.NotMoney as error:
         cause = f"{shown(_words(value))} is not an amount: {error}"
-        return Problem("not_money", cause, "Correct the amount in Salesforce.")
+        return Problem("not_money", cause, "Correct the amount in Salesforce.", said=shown(_words(value)))
     except (TypeError, ValueError, ArithmeticError) as error:
         why = str(error) if isinstance(error, _Unfit) else f"is not {_NOUNS.get(kind, 'text')}"
-        return Problem("wrong_type", f"{shown(_words(value))} {why}", "Correct it in Salesforce or in the mapping.")
+        said = shown(_words(value))
+        return Problem("wrong_type", f"{said} {why}", "Correct it in Salesforce or in the mapping.", said)
 
 
 def _to_date(value: Any, zone: str) -> str:
@@ -160,7 +162,8 @@ def record_id(value: Any) -> str | Problem | None:
         why = "is not a Salesforce id: its last three characters do not match the others"
     except ValueError:
         pass
-    return Problem("wrong_type", f"{shown(value)} {why}", "Correct the field in Salesforce or the mapping.")
+    said = shown(value)
+    return Problem("wrong_type", f"{said} {why}", "Correct the field in Salesforce or the mapping.", said)
 
 
 def _to_number(value: Any, _: str) -> str:

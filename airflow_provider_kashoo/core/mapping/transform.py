@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -170,7 +170,7 @@ def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, proble
     sales = [record_id(value) for value in evaluate(mapping.sale, records, "text", around)]
     for ident, sale in zip(own, sales, strict=True):
         if isinstance(sale, Problem):
-            problems[ident] = Problem(sale.error_class, f"sale: {sale.cause}", sale.fix)
+            problems[ident] = replace(sale, cause=f"sale: {sale.cause}")
     return [sale if isinstance(sale, str) else ident for ident, sale in zip(own, sales, strict=True)]
 
 
@@ -192,7 +192,7 @@ def _documents(
                 fix = f"Fill {_origin(spec)} in Salesforce, or add a default to the mapping."
                 given = Problem("missing_value", "it is empty", fix)
             if isinstance(given, Problem):
-                problems.setdefault(owner, Problem(given.error_class, f"{name}: {given.cause}", given.fix))
+                problems.setdefault(owner, replace(given, cause=f"{name}: {given.cause}"))
             elif given is not None:
                 row[name] = given
     return list(zip(owners, rows, strict=True))

@@ -27,11 +27,9 @@ CHANGED_ON_BOTH_SIDES = Problem(
 )
 CORRECT_OR_UNDO = "Correct the invoice in Kashoo, or undo the change in Salesforce."
 IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after the deal was invoiced", CORRECT_OR_UNDO)
-PAID_INVOICE_CHANGED = Problem(
-    "paid_invoice_changed", "the deal changed after a payment was received: {changes}", CORRECT_OR_UNDO
-)
+PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after a payment was received", CORRECT_OR_UNDO)
 LOCKED_INVOICE_CHANGED = Problem(
-    "locked_invoice_changed", "the deal changed, but the books are locked up to {day}: {changes}", CORRECT_OR_UNDO
+    "locked_invoice_changed", "the deal changed, but the books are locked up to {day}", CORRECT_OR_UNDO
 )
 SALE_BILLED_TWICE = Problem(
     "sale_billed_twice", "{other} also has an invoice for the same sale", "Void one of the two invoices in Kashoo."

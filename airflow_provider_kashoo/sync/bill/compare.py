@@ -90,8 +90,7 @@ def _total(facts: Facts, document: Document) -> int | None:
 
 def _with_values(question: Problem, document: Document, intent: Intent) -> Problem:
     """Say what the deal says now: who dismisses the question dismisses just that."""
-    said = f"{document.get('date')}, {_money(intent.total, intent.currency)}"
-    return replace(question, cause=f"{question.cause}; the deal says {said}")
+    return question.quoting(f"the deal says {document.get('date')}, {_money(intent.total, intent.currency)}")
 
 
 def _decided(
@@ -165,7 +164,7 @@ def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry:
         money.discard(LINES)
     after_payment = facts.sync.mappings[intent.mapping].after_payment if intent.mapping else ()
     changes = "; ".join(_change(name, ours, entry, intent.total) for name in sorted(money))
-    return hold(decision, money, after_payment, ask.of(changes=changes, day=locked))
+    return hold(decision, money, after_payment, ask.of(day=locked).quoting(changes))
 
 
 def _change(name: str, ours: Document, entry: Entry, total: int | None) -> str:
