@@ -6,8 +6,8 @@ Codes and descriptions are evidenced in Salesforce's documents and in issue thre
 from __future__ import annotations
 
 KEY = "correct consumer_key; a new app needs ten minutes before it works"
-SECRET = "correct consumer_secret"  # noqa: S105
-PASSWORD = "correct login, password and security_token, or unlock the user; for a sandbox org, set domain to test"  # noqa: S105
+WRONG_KEY = "correct consumer_secret"
+WRONG_LOGIN = "correct login, password and security_token, or unlock the user; for a sandbox org, set domain to test"
 API_ENABLED = "give its user the permission API Enabled; the edition of the org must include the API"
 SOAP = (
     "turn on SOAP API login() in Setup > User Interface and give its user the permission Use Any API Auth; or better, "
@@ -18,11 +18,11 @@ ASK_AN_ADMIN = "see its user's login history in Setup > Users"
 LOGIN_RULES = "let the login IP ranges and login hours of its user's profile admit the workers"
 
 BY_DESCRIPTION = {
-    "authentication failure": PASSWORD,
+    "authentication failure": WRONG_LOGIN,
     "request not supported on this domain": "set domain to your My Domain, such as acme.my, instead of login or test",
     "no client credentials user enabled": "set a Run As user in the client credentials flow of the app",
     "client credentials flow not enabled": "enable the client credentials flow in the app",
-    "invalid client credentials": SECRET,
+    "invalid client credentials": WRONG_KEY,
     "client identifier invalid": KEY,
     "user hasn't approved this consumer": "correct login, or pre-authorize its user in the app's policies",
     "user is not admin approved to access this app": "pre-authorize its user in the app's policies",
@@ -35,7 +35,7 @@ BY_DESCRIPTION = {
     "expired authorization code": "set the clock of this worker right; a signed JWT is good for three minutes",
     "expired access/refresh token": "log in anew and replace the token",
     # the text of a SOAP fault
-    "invalid username, password, security token; or user locked out": PASSWORD,
+    "invalid username, password, security token; or user locked out": WRONG_LOGIN,
     "soap api login() is disabled by default in this org. contact the org administrator to enable soap api login()": (
         SOAP
     ),
@@ -49,8 +49,8 @@ BY_CODE = {
     "inactive_user": ACTIVE,
     "invalid_app_access": "let the app's policies admit its user",
     "invalid_assertion_type": "correct private_key and login",
-    "invalid_client": SECRET,
-    "invalid_client_credentials": SECRET,
+    "invalid_client": WRONG_KEY,
+    "invalid_client_credentials": WRONG_KEY,
     "invalid_client_id": KEY,
     "invalid_grant": f"see which of its values is wrong; {ASK_AN_ADMIN}",
     "invalid_request": "fill all that its way of login needs",
@@ -62,7 +62,7 @@ BY_CODE = {
     "API_DISABLED_FOR_ORG": API_ENABLED,
     "FUNCTIONALITY_NOT_ENABLED": SOAP,
     "INSUFFICIENT_ACCESS": SOAP,
-    "INVALID_LOGIN": PASSWORD,
+    "INVALID_LOGIN": WRONG_LOGIN,
     "INVALID_OPERATION": f"set version to 64.0 or older, newer ones have no SOAP login, and {SOAP}",
     "INVALID_SSO_GATEWAY_URL": "its user logs in by single sign-on only; use consumer_key and consumer_secret",
     "LOGIN_CHALLENGE_ISSUED": "add the workers' addresses to Setup > Network Access",

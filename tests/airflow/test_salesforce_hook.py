@@ -71,6 +71,11 @@ def org(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_org
 
 
+def log_in(hook: KashooSalesforceHook) -> Any:
+    """Open the connection; the first use logs in."""
+    return hook.client
+
+
 def soap_fault(code: str) -> str:
     return (
         '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:sf="urn:fault.partner.soap.sforce.com">'
@@ -103,7 +108,7 @@ def test_a_login_that_the_org_did_not_refuse_is_tried_again(org: Any, status: in
     with requests_mock.Mocker() as salesforce:
         salesforce.post(TOKEN_URL, status_code=status, text=body)
         with pytest.raises(UnreachableError, match=r"the login \(.*connection org") as failed:
-            org().client  # noqa: B018
+            log_in(org())
     assert "SECRET" not in shown(failed.value)
 
 
@@ -114,7 +119,7 @@ def test_a_login_that_the_org_refused_is_not_tried_again(org: Any, word: str) ->
         with pytest.raises(
             AuthenticationError, match=rf"refused the login \({word}\)\..*Check connection org"
         ) as failed:
-            org().client  # noqa: B018
+            log_in(org())
     assert "SECRET" not in shown(failed.value)
 
 
@@ -132,7 +137,7 @@ def test_each_refused_login_has_a_fix_of_its_own(org: Any, word: str, described:
     with requests_mock.Mocker() as salesforce:
         salesforce.post(TOKEN_URL, status_code=400, json={"error": word, "error_description": described})
         with pytest.raises(AuthenticationError, match=f"Check connection org: {todo}"):
-            org().client  # noqa: B018
+            log_in(org())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_a_login_by_soap_is_told_apart_in_the_same_way(org: Any, status: int, bo
     with requests_mock.Mocker() as salesforce:
         salesforce.post(SOAP_URL, status_code=status, text=body)
         with pytest.raises(kind) as failed:
-            org("me@acme.example", CLIENT["consumer_secret"], security_token="t").client  # noqa: B018
+            log_in(org("me@acme.example", CLIENT["consumer_secret"], security_token="t"))
     assert "SECRET" not in shown(failed.value)
 
 
@@ -177,7 +182,7 @@ def encrypted_key() -> str:
 )
 def test_a_key_that_cannot_be_used_is_a_matter_of_the_connection(org: Any, extra: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=f"Connection org {said}") as failed:
-        org("me@acme.example", consumer_key="key", **extra).client  # noqa: B018
+        log_in(org("me@acme.example", consumer_key="key", **extra))
     assert failed.value.remedy
     assert "SECRET" not in shown(failed.value)
     assert "MII" not in shown(failed.value)
@@ -185,4 +190,4 @@ def test_a_key_that_cannot_be_used_is_a_matter_of_the_connection(org: Any, extra
 
 def test_a_version_with_a_letter_is_a_matter_of_the_connection(org: Any) -> None:
     with pytest.raises(ConfigurationError, match="Check version, domain and private key"):
-        org("me@acme.example", "pass-word-1", security_token="t", version="v67.0").client  # noqa: B018
+        log_in(org("me@acme.example", "pass-word-1", security_token="t", version="v67.0"))

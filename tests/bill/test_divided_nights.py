@@ -62,7 +62,10 @@ def worlds(draw: Any, *, by_hand: bool) -> World:
     accounts = draw(st.lists(CUSTOMERS, min_size=2, max_size=4))
     products = draw(st.lists(ITEMS, min_size=1, max_size=3))
     places = [draw(st.integers(0, len(products) - 1)) for _ in accounts]
-    made: Callable[[Any], list[Row]] = lambda of: draw(st.lists(of, max_size=2)) if by_hand else []  # noqa: E731
+
+    def made(of: Any) -> list[Row]:
+        return draw(st.lists(of, max_size=2)) if by_hand else []
+
     return World(accounts, products, list(enumerate(sorted(places))), (made(CUSTOMERS), made(ITEMS)))
 
 

@@ -238,3 +238,18 @@ def test_an_invoice_that_names_a_removed_item_itself_says_so_and_goes_on_when_it
     edit(drive.sandbox, "invoices", invoice, lineItems=[line])
     drive.run()
     assert invoice_of(drive.sandbox, deal)["date"] == "2026-03-09"
+
+
+def test_a_second_thought_before_the_next_run_leaves_no_copy(drive: Rounds) -> None:
+    account = add_account(drive.sandbox, "Acme", "ap@acme.example")
+    add_deal(drive.sandbox, account)
+    drive.run()
+    relinked(drive, account, None)
+    relinked(drive, account, customer(drive, "Acme Inc."))
+    drive.sandbox.org.update("Account", account, {"Phone": "555-0199"})
+    drive.run()
+    drive.sandbox.org.update("Account", account, {"Phone": "555-0200"})
+    drive.run()
+    add_deal(drive.sandbox, add_account(drive.sandbox, "Other", "o@other.example"))
+    weeks(drive, 1)
+    assert open_items(drive) == []

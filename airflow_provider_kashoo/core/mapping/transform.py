@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import pandas as pd
@@ -126,8 +128,9 @@ def _sift(
 
 
 def _holds(condition: Condition, records: pd.DataFrame, odd: dict[str, set[str]]) -> pd.Series[bool]:
-    """Evaluate a condition; what has an odd value in it is not left out, because nobody knows what it meets."""
-    return condition.holds(records) | records["Id"].isin(list(with_one_of(odd, condition.paths)))
+    """Evaluate a condition; a part with an odd value in it leaves nothing out, because nobody knows what it meets."""
+    met = [part.holds(records) | records["Id"].isin(list(with_one_of(odd, part.paths))) for part in condition.parts]
+    return reduce(and_, met)
 
 
 def _note_credits(
