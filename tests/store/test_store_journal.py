@@ -463,6 +463,14 @@ def test_a_review_item_is_opened_once_per_record_and_cause(store) -> None:
     assert states(store) == []
 
 
+def test_a_write_that_is_found_later_knows_from_what_it_was_made(store) -> None:
+    sources = {"date": {"CloseDate": "h"}, "lines": None}
+    send(store, replace(NEW, sources=sources))
+    [operation] = operations(store)
+    assert store.journal.settle(operation, Event.FOUND, "our reference stands on it", 501)
+    assert store.links.of_kashoo("invoice", [501])[501].sources == sources
+
+
 def test_a_record_found_in_the_books_is_linked_without_an_operation(store) -> None:
     store.journal.linked(replace(NEW, reason="in the books already"), CHANGE, "run1")
     assert store.links.of_kashoo("invoice", [501])[501].source_id == DEAL

@@ -36,6 +36,7 @@ from airflow_provider_kashoo.core.rules.questions import (
 from airflow_provider_kashoo.store.journal import Done
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.sync.write.engine import BACKOFF_SECONDS, Engine
+from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 
 REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 THIRD = "006000000000003AAA"
@@ -320,3 +321,17 @@ def test_the_pause_between_tries_doubles(room: Room, notes: Notes) -> None:
     engine.pause(1)
     engine.pause(2)
     assert slept == [BACKOFF_SECONDS, 2 * BACKOFF_SECONDS]
+
+
+# -- the writer to Kashoo
+
+
+def test_a_question_leaves_from_what_its_invoice_was_made_so_that_it_is_compared_with_that_again(room: Room) -> None:
+    link = room.linked()
+    now = {"date": {"CloseDate": "changed"}}
+    asked = replace(link.applied_to(room.begun()), sources=now).asked(REMOVED_IN_BOOKS)
+    Engine(room.sync, KashooWriter).run([asked])
+    assert room.store.links.of_sources("invoice", [DEAL])[DEAL].sources is None
+    kept = replace(link.applied_to(room.begun()), sources=now).become(Keep)
+    Engine(room.sync, KashooWriter).run([kept])
+    assert room.store.links.of_sources("invoice", [DEAL])[DEAL].sources == now

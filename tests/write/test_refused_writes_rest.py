@@ -82,6 +82,15 @@ def test_it_is_tried_at_once_when_its_deal_changed(drive: Rounds, begin: Callabl
     assert invoice_of(drive.sandbox, deal)["memo"].startswith("Yet other words")
 
 
+def test_it_is_tried_at_once_when_something_else_of_the_deal_changed_too(drive: Rounds) -> None:
+    deal = refused_update(drive)
+    nights(drive, 4)
+    lock(drive, None)
+    change(drive, deal, CloseDate="2026-03-03")
+    assert nights(drive, 1) == [1]
+    assert invoice_of(drive.sandbox, deal)["memo"].startswith("Other words")
+
+
 def test_it_is_tried_at_once_when_its_mapping_changed(drive: Rounds) -> None:
     deal = refused_create(drive)
     nights(drive, 4)

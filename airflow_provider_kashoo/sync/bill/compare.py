@@ -56,7 +56,7 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
         same = not diff.changed_fields(document, link.fields, hashes)
         reason = "nothing that is mapped changed" if same else "only its mapping or another record changed"
         return [_settled(intent, link, Decision()).become(Keep, reason=reason)]
-    if resting := resting_update(facts, intent, ours, link):
+    if resting := resting_update(facts, intent, ours):
         return [resting]
     try:
         entry = _read(facts, link)

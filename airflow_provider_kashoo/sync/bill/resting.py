@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_provider_kashoo.core.mapping.transform import Document
-from airflow_provider_kashoo.core.rules.intents import Create, Intent, Update, Wait
-from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent, Update, Wait
+from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.sync.bill.facts import Facts
 
 RESTS = "Kashoo refused just this on several days; it is tried once a week, or when it changes"
@@ -12,23 +12,29 @@ RESTS = "Kashoo refused just this on several days; it is tried once a week, or w
 
 def resting_create(facts: Facts, create: Create) -> Wait | None:
     """Keep a record parked that would be created as it was refused; None if it is to be sent."""
-    refused = facts.refused.get(create.record.named)
-    if refused is None or refused.action is not Create.action or not refused.rests(facts.sync.store.now()):
-        return None
-    same = facts.sync.store.hashes.fields(create.document) == refused.fields
-    return create.become(Wait, reason=RESTS) if same else None
+    refused = _resting(facts, create, Create.action)
+    if refused and facts.sync.store.hashes.fields(create.document) == refused.fields:
+        return create.become(Wait, reason=RESTS)
+    return None
 
 
-def resting_update(facts: Facts, intent: Intent, ours: Document, link: Link) -> Wait | None:
+def resting_update(facts: Facts, intent: Intent, ours: Document) -> Wait | None:
     """Keep a record parked whose change was refused and is the same still; the books are not read for that.
 
     :param ours: what may change of it, as the mapping makes it now.
     """
-    refused = facts.refused.get(intent.record.named)
-    if refused is None or refused.action is not Update.action or not refused.rests(facts.sync.store.now()):
+    refused = _resting(facts, intent, Update.action)
+    if refused is None:
         return None
-    hashes, now, before = facts.sync.store.hashes, intent.sources or {}, link.sources or {}
+    hashes, now = facts.sync.store.hashes, intent.sources or {}
     same = all(hashes.of(ours.get(name)) == sent for name, sent in refused.fields.items())
-    # What a person was asked about then is still made from what it was before.
-    made = all(each in (now.get(name), before.get(name)) for name, each in (refused.sources or {}).items())
+    made = all(now.get(name) == each for name, each in (refused.sources or {}).items())
     return intent.become(Wait, reason=RESTS) if same and made else None
+
+
+def _resting(facts: Facts, intent: Intent, action: Action) -> Refused | None:
+    """Give the write of this kind that rests today, if it is the same still."""
+    refused = facts.refused.get(intent.record.named)
+    if refused is None or refused.action is not action or not refused.rests(facts.sync.store.now()):
+        return None
+    return refused
