@@ -53,10 +53,10 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
         values = _texts(spec.text, frame)
     elif spec.link is not None:
         target = around.targets[str(spec.mapping)]
-        ids = [record_id(value) for value in _column(frame, spec.link)]
+        ids = [record_id(value) for value in column(frame, spec.link)]
         values = [symbolic((target, ident)) if isinstance(ident, str) else ident for ident in ids]
     else:
-        values = _column(frame, str(spec.from_))
+        values = column(frame, str(spec.from_))
     if spec.map is not None:
         values = _mapped(values, spec)
     values = [_convert(value, kind, around.zone) for value in values]
@@ -71,16 +71,18 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
     return values
 
 
-def _column(frame: pd.DataFrame, path: str) -> Column:
+def column(frame: pd.DataFrame, path: str) -> Column:
+    """Give the values of a path, texts trimmed, None where empty or where no record has it."""
     if path not in frame.columns:
         return [None] * len(frame)
-    column = frame[path].astype(object)
-    return [value.strip() or None if isinstance(value, str) else value for value in column.where(column.notna(), None)]
+    series = frame[path]
+    given = zip(series.tolist(), series.isna().tolist(), strict=True)
+    return [None if empty else value.strip() or None if isinstance(value, str) else value for value, empty in given]
 
 
 def _texts(template: str, frame: pd.DataFrame) -> Column:
     pieces = [(literal, path) for literal, path, _, _ in string.Formatter().parse(template)]
-    columns = {path: _column(frame, path) for _, path in pieces if path}
+    columns = {path: column(frame, path) for _, path in pieces if path}
     return [
         "".join(literal + (_words(columns[path][row]) if path else "") for literal, path in pieces).strip() or None
         for row in range(len(frame))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from airflow_provider_kashoo.core.mapping.evaluate import column
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
 
@@ -78,14 +79,11 @@ def _hashes(frame: pd.DataFrame, path: str, hash_of: Hash) -> list[str]:
 
 
 def _values(frame: pd.DataFrame, path: str) -> list[str | None]:
-    if path not in frame.columns:
-        return [None] * len(frame)
-    column = frame[path].astype(object)
-    return [_plain(value) for value in column.where(column.notna(), None)]
+    return [_plain(value) for value in column(frame, path)]
 
 
 def _plain(value: Any) -> str | None:
     """Write a value the same way whichever API brought it."""
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
-    return None if value is None else str(value).strip() or None
+    return None if value is None else str(value)

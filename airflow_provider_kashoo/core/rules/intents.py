@@ -126,6 +126,11 @@ class Intent:
         return self.reason
 
     @property
+    def values(self) -> dict[str, Any]:
+        """Its fields as a JSON value; not by ``asdict``, which copies every document."""
+        return vars(self) | {"record": vars(self.record)}
+
+    @property
     def key(self) -> str:
         """The operation's key; see :func:`~.ids.operation_key`."""
         record = self.record

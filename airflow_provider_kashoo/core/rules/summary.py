@@ -58,7 +58,7 @@ class PlanSummary:
 
 def digest_of(intents: Iterable[Intent], summary: PlanSummary) -> str:
     """Compute the digest of a plan, over every intent that apply executes, in order, and all that a person is shown."""
-    rows = (canonical({"action": each.action, **asdict(each)}) for each in intents)
+    rows = (canonical({"action": each.action, **each.values}) for each in intents)
     return digest(chain(rows, [canonical(asdict(replace(summary, digest="")))]))
 
 

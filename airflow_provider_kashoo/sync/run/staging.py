@@ -14,7 +14,6 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -93,7 +92,7 @@ class Staging:
 
     def write_plan(self, intents: Sequence[Intent]) -> None:
         """Write the plan, one row per intent."""
-        rows = [{"action": each.action.value, "intent": canonical(asdict(each))} for each in intents]
+        rows = [{"action": each.action.value, "intent": canonical(each.values)} for each in intents]
         self.write_table("plan", pa.Table.from_pylist(rows, schema=_PLAN))
 
     def read_plan(self) -> list[Intent]:
