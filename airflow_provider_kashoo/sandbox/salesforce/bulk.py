@@ -19,6 +19,10 @@ from airflow_provider_kashoo.sandbox.salesforce.tables import Row
 from airflow_provider_kashoo.sandbox.salesforce.wire import NOT_FOUND, Body, State, parsed, reply, state_of
 
 PAGE_ROWS = 50_000
+CHUNK_ROWS = 50_000
+"""Rows between two places at which ``resultPages`` lets a client begin (assumed: Salesforce does not say)."""
+LINKS = 5
+CHUNKS_SINCE = 58
 STEPS = ("UploadComplete", "InProgress", "JobComplete")
 #: Whether the job that is created or asked for while this request is processed ends as Failed.
 JOB_FAILS: ContextVar[bool] = ContextVar("JOB_FAILS", default=False)
@@ -176,22 +180,57 @@ def _start(locator: str, total: int) -> int:
     return start
 
 
-@router.get("/jobs/query/{job_id}/results")
-async def results(request: Request, job_id: str) -> Response:
-    """Return one page; any page may be fetched again as long as the job exists."""
-    state, given = state_of(request), request.query_params
-    job = _job(state, job_id)
+def _complete(request: Request, job_id: str) -> Job:
+    """Return a job whose results can be had by this request."""
+    job = _job(state_of(request), job_id)
     if job.version != request.path_params["version"]:
         message = f"the results of this job are to be fetched with API version {job.version}"
         raise SalesforceError("API_VERSION_MISMATCH", message, status=409)
     if job.state != STEPS[-1]:
         raise SalesforceError("INVALIDJOBSTATE", f"a job that is {job.state} has no results")
+    return job
+
+
+@router.get("/jobs/query/{job_id}/resultPages")
+async def result_pages(request: Request, job_id: str) -> Response:
+    """Return up to five places at which to begin, so that they are fetched side by side.
+
+    The names are those that clients report of real orgs (evidenced); the public documentation calls them
+    ``resultPages`` and ``resultUrl``, and shows whole paths.
+    """
+    if float(request.path_params["version"]) < CHUNKS_SINCE:
+        raise SalesforceError("NOT_FOUND", NOT_FOUND, status=404)
+    job, given = _complete(request, job_id), request.query_params
+    total = len(job.rows)
+    start = _start(given["locator"], total) if given.get("locator") else 0
+    firsts = range(start, max(total, 1), CHUNK_ROWS)
+    here = f"/jobs/query/{job.id}"
+    more = firsts[LINKS] if len(firsts) > LINKS else None
+    return reply(
+        {
+            "resultChunks": [{"resultLink": f"{here}/results?locator={_locator(at)}"} for at in firsts[:LINKS]],
+            "nextRecordsUrl": None if more is None else f"{here}/resultPages?locator={_locator(more)}",
+            "done": more is None,
+        }
+    )
+
+
+def _end(start: int, size: int, total: int) -> int:
+    """Say where a page ends: no page reaches into the next chunk (assumed)."""
+    return min(start + size, (start // CHUNK_ROWS + 1) * CHUNK_ROWS, total)
+
+
+@router.get("/jobs/query/{job_id}/results")
+async def results(request: Request, job_id: str) -> Response:
+    """Return one page; any page may be fetched again as long as the job exists."""
+    state, given = state_of(request), request.query_params
+    job = _complete(request, job_id)
     size = given.get("maxRecords", str(PAGE_ROWS))
     if not size.isdigit() or int(size) < 1:
         raise SalesforceError("INVALID_INPUT", "maxRecords must be a positive number")
     total = len(job.rows)
     start = _start(given["locator"], total) if given.get("locator") else 0
-    end = min(start + int(size), total)
+    end = _end(start, int(size), total)
     body = parts(
         job.rows, job.query.columns, start, end,
         lock=state.org.lock, delimiter=DELIMITERS[job.delimiter], newline=LINE_ENDINGS[job.newline],

@@ -18,6 +18,7 @@ from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
+from airflow_provider_kashoo.sandbox.salesforce import bulk
 from airflow_provider_kashoo.sandbox.salesforce.org import Org
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
@@ -112,6 +113,36 @@ def test_a_job_goes_its_way_and_its_pages_are_csv(client: Client, org: Org) -> N
     assert client.page(key, maxRecords=2, locator=first.headers["Sforce-Locator"]).content == second.content
     whole = client.page(key)
     assert len(cells(whole.content.decode())) == 6
+
+
+def test_places_to_begin_at_come_five_at_a_time(client: Client, org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "CHUNK_ROWS", 2)
+    for number in range(13):
+        org.insert("Account", {"Name": f"A{number}"})
+    job = client.create("SELECT Name FROM Account").json()["id"]
+    pages = f"/{job}/resultPages"
+    assert error(client.call("GET", pages)) == (400, "INVALIDJOBSTATE")
+    assert [client.call("GET", f"/{job}").json()["state"] for _ in range(2)] == ["InProgress", "JobComplete"]
+    first = client.call("GET", pages).json()
+    links = [entry["resultLink"] for entry in first["resultChunks"]]
+    assert (len(links), first["done"]) == (5, False)
+    assert first["nextRecordsUrl"].startswith(f"/jobs/query/{job}/resultPages?locator=")
+    second = client.call("GET", first["nextRecordsUrl"].removeprefix("/jobs/query")).json()
+    assert (len(second["resultChunks"]), second["done"], second["nextRecordsUrl"]) == (2, True, None)
+    links += [entry["resultLink"] for entry in second["resultChunks"]]
+    read = [client.call("GET", link.removeprefix("/jobs/query")) for link in links]
+    assert [row for page in read for row in cells(page.text)[1:]] == [[f"A{number}"] for number in range(13)]
+    begins = [link.partition("locator=")[2] for link in links]
+    assert [page.headers["Sforce-Locator"] for page in read] == [*begins[1:], "null"]
+    assert error(client.call("GET", f"{pages}?locator=nope")) == (400, "INVALID_QUERY_LOCATOR")
+    assert error(client.call("GET", pages, base="/services/data/v66.0"))[0] == 409
+    assert error(client.call("GET", pages, base="/services/data/v57.0")) == (404, "NOT_FOUND")
+
+
+def test_an_empty_result_has_one_place(client: Client) -> None:
+    job = client.done("SELECT Id FROM Account")
+    found = client.call("GET", f"/{job}/resultPages").json()
+    assert (len(found["resultChunks"]), found["done"]) == (1, True)
 
 
 def test_an_empty_result_is_a_header(client: Client) -> None:
