@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_c
 from airflow_provider_kashoo.clients.pages import covered_by, page_of, rows_of, usable
 from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
 from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
-from airflow_provider_kashoo.clients.versions import check_version, is_usable
+from airflow_provider_kashoo.clients.versions import check_version, has_result_pages, is_usable
 from airflow_provider_kashoo.core.errors import (
     ConfigurationError,
     Problem,
@@ -90,7 +91,7 @@ class Found:
 
 
 class SalesforceClient:
-    """One org.
+    """One org; threads may send reads at the same time, and share its login.
 
     :param session: made by :func:`~.transport.new_session`.
     :param log_in: returns a new login; called at the start and once more after a 401.
@@ -111,6 +112,7 @@ class SalesforceClient:
         self.connection = connection
         self._version, self._path = version, f"/services/data/v{version}"
         self._login: Session | None = None
+        self._logging_in = threading.Lock()
         self._described: dict[str, ObjectInfo] = {}
         self._server_time: tuple[datetime, float] | None = None  # of its last answer, and ours then, monotonic
 
@@ -123,6 +125,11 @@ class SalesforceClient:
         """Set one deadline for what is journalled and sent within; see :meth:`.transport.MeteredAdapter.ready`."""
         return adapter_of(self._http).ready(lambda: None)
 
+    @property
+    def has_result_pages(self) -> bool:
+        """Whether the connection's version can read a query's results from several places at once."""
+        return has_result_pages(self._version)
+
     def check_version(self) -> None:
         """Refuse a version of the connection that is too old; one that is too new is refused with the first answer.
 
@@ -133,10 +140,9 @@ class SalesforceClient:
 
     def _compare_versions(self) -> None:
         """Compare the version with those that the org offers; the list needs no permission (evidenced)."""
-        if self._login is None:
-            self._login = self._log_in()
+        login = self._logged_in()
         try:
-            response = self._http.get(f"{self._login.instance_url}/services/data/", allow_redirects=False)
+            response = self._http.get(f"{login.instance_url}/services/data/", allow_redirects=False)
             offered = [str(each["version"]) for each in json.loads(response.text)]
         except (requests.RequestException, ValueError, TypeError, KeyError):
             offered = []
@@ -327,28 +333,40 @@ class SalesforceClient:
     def _once(
         self, method: str, path: str, *, renew: bool, accept: str = "application/json", **options: Any
     ) -> requests.Response:
-        if self._login is None:
-            self._login = self._log_in()
+        login = self._logged_in()
         headers = {
-            "Authorization": f"Bearer {self._login.token}",
+            "Authorization": f"Bearer {login.token}",
             "Accept": accept,
             "Content-Type": "application/json",
             "Sforce-Call-Options": "client=airflow-provider-kashoo",
         }
-        url = self._login.instance_url + self._path + path
+        url = login.instance_url + self._path + path
         response = self._http.request(method, url, headers=headers, allow_redirects=False, **options)
         if date := response.headers.get("Date"):
             self._server_time = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()
         if response.status_code in {200, 201, 204}:
             return response
         if response.status_code == 401:
-            self._login = None
+            self._forget(login)
             if renew:
                 return self._once(method, path, renew=False, accept=accept, **options)
             raise session_refused(_errors(response), self.connection)
         if response.status_code in {404, 410}:  # so is every path of a version that the org does not offer
             self._compare_versions()
         raise refusal(response.status_code, _errors(response))
+
+    def _logged_in(self) -> Session:
+        """Log in if nobody has; a thread that comes meanwhile waits for that login."""
+        with self._logging_in:
+            if self._login is None:
+                self._login = self._log_in()
+            return self._login
+
+    def _forget(self, refused: Session) -> None:
+        """Log in anew next time, unless another thread has since this login was refused."""
+        with self._logging_in:
+            if self._login is refused:
+                self._login = None
 
 
 def _number(value: Any) -> int | float:

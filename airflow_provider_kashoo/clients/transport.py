@@ -75,6 +75,7 @@ class MeteredAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
         self.budget, self.deadline_seconds, self.clock = budget, deadline_seconds, clock
         self.requests_sent = 0
+        self._counting = threading.Lock()
         self._held = threading.local()
 
     @property
@@ -119,7 +120,8 @@ class MeteredAdapter(HTTPAdapter):
             remaining = until - now
             if remaining <= 0:
                 raise TooLate("the deadline passed before it was sent")
-            self.requests_sent += 1
+            with self._counting:  # threads share an adapter
+                self.requests_sent += 1
             response = super().send(request, **options | {"stream": True, "timeout": remaining})
             self._read(response, until)
         finally:

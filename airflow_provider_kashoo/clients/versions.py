@@ -10,6 +10,14 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 OLDEST = 47
 """Queries by Bulk API 2.0 came with version 47.0 (evidenced)."""
 
+RESULT_PAGES = 58
+"""Addresses at which to begin with a query's results, to read them in parallel, came with version 58.0 (evidenced)."""
+
+
+def has_result_pages(asked: str) -> bool:
+    """Say whether the results of a bulk query can be read from several places at once."""
+    return _number(asked) >= RESULT_PAGES
+
 
 def is_usable(asked: str) -> bool:
     """Say whether a version is new enough for what is read here."""
