@@ -4,12 +4,22 @@ import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.values.dates import business_date, floor_second, parse_instant, soql_instant
-from airflow_provider_kashoo.core.values.ids import KeyedHash, Reference, canonical, digest, operation_key, to_18
+from airflow_provider_kashoo.core.values.id_columns import are_record_ids
+from airflow_provider_kashoo.core.values.ids import (
+    KeyedHash,
+    Reference,
+    canonical,
+    digest,
+    is_record_id,
+    operation_key,
+    to_18,
+)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())  # noqa: DTZ001
@@ -153,3 +163,18 @@ def test_hashes_of_values_need_the_key_of_the_store():
     assert ours.fields({"a": 1, "b": "1"}) == {"a": ours.of(1), "b": ours.of("1")}
     assert len({ours.of(value) for value in (1, "1", None, "", "None", [1])}) == 6
     assert len(bytes.fromhex(ours.of("x"))) == 16
+
+
+NEARLY_IDS = st.sampled_from([None, "", DEAL, DEAL[:15], DEAL.lower(), "é" * 9, f"{DEAL[:14]}-{DEAL[15:]}", f"{DEAL}A"])
+
+
+@given(st.lists(NEARLY_IDS | IDS_15 | IDS_18 | IDS_15.map(to_18) | st.text(max_size=19)), st.integers(0, 3))
+def test_ids_by_the_column_are_judged_as_one_by_one(values, begin):
+    column = pa.array(values, pa.string())[begin:]
+    expected = [is_record_id(value) for value in values[begin:]]
+    assert are_record_ids(column).to_pylist() == expected
+    assert are_record_ids(pa.chunked_array([column, column])).to_pylist() == expected * 2
+
+
+def test_numbers_are_no_ids():
+    assert are_record_ids(pa.array([1, None])).to_pylist() == [False, False]

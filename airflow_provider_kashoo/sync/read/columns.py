@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
@@ -18,7 +19,7 @@ from airflow_provider_kashoo.core.errors import UnreachableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.mapping.odd import ODD
 from airflow_provider_kashoo.core.values.dates import parse_instant
-from airflow_provider_kashoo.core.values.ids import is_record_id
+from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 
 log = logging.getLogger(__name__)
 
@@ -85,14 +86,16 @@ def from_csv(content: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(content),
+            # A page is parsed in some 20 ms; each further thread of Arrow's would hold on to tens of megabytes.
+            read_options=arrow_csv.ReadOptions(use_threads=False),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=options,
         )
     except pa.ArrowInvalid:
         raise UnreachableError("Salesforce's answer is not a page of results.") from None
-    if "Id" in given and not all(map(is_record_id, table["Id"].unique().to_pylist())):
+    if "Id" in given and not pc.all(named := are_record_ids(table["Id"]), min_count=0).as_py():
         log.warning("Salesforce gives records without an id; they are left out.")
-        table = table.filter(pa.array([is_record_id(ident) for ident in table["Id"].to_pylist()], pa.bool_()))
+        table = table.filter(named)
     odd: dict[int, list[str]] = {}
     typed = {name: _typed(table[name], name, kind, odd) for name, kind in types.items() if name in given}
     return _with_odd(pa.table(typed), odd)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.values.dates import first_of_week
-from airflow_provider_kashoo.core.values.ids import is_record_id
+from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 from airflow_provider_kashoo.core.window import Window, delta_window
 from airflow_provider_kashoo.sync.read.bulk import in_window
 from airflow_provider_kashoo.sync.read.columns import Part
@@ -145,8 +145,8 @@ class _Reading:
             for link in mapping.links():
                 if link.link in table.column_names:
                     parent = self._sync.mappings[str(link.mapping)].from_.object
-                    named = filter(None, table[link.link].unique().to_pylist())
-                    self._parents[parent].update(filter(is_record_id, named))
+                    named = table[link.link].unique()
+                    self._parents[parent].update(named.filter(are_record_ids(named)).to_pylist())
 
 
 def _source(sobject: str) -> str:
