@@ -1,17 +1,20 @@
 """Bulk API 2.0 query jobs: many records as pages of CSV, each with its row count.
 
 A job outlives the process that made it (evidenced: results are kept for seven days, and a locator can be read
-again), so its id and the locator of the next page are all that a retry needs.
+again), so its id and the locators of the next pages are all that a retry needs.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
+from airflow_provider_kashoo.clients.refusals import Refused
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, UnreachableError
 
@@ -19,6 +22,8 @@ log = logging.getLogger(__name__)
 
 PAGE_RECORDS = 25_000
 """Keeps a page within one deadline and some tens of megabytes of memory."""
+
+_LOCATOR = re.compile(r"[?&]locator=([^&#]+)")
 
 JOB_SECONDS = 3600.0
 LONGEST_POLL = 15.0
@@ -41,11 +46,11 @@ class Page:
 class BulkQueries:
     """Query jobs of one org.
 
-    :param sleep: replaced in tests.
+    :param sleep: between two looks at a job.
     """
 
-    def __init__(self, client: SalesforceClient, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._client, self._sleep = client, sleep
+    def __init__(self, client: SalesforceClient, sleep: Callable[[float], None] | None = None) -> None:
+        self._client, self._sleep = client, sleep or time.sleep  # looked up now, so that tests can replace it
 
     def start(self, text: str, *, deleted: bool = False) -> str:
         """Start a job; the query may be far longer than a URI.
@@ -81,23 +86,45 @@ class BulkQueries:
             self._sleep(pause)
             waited, pause = waited + pause, min(LONGEST_POLL, pause * 1.5)
 
-    def pages(self, job: str, locator: str | None = None) -> Iterator[Page]:
-        """Read the results page by page, renewing the login when needed.
+    def places(self, job: str) -> list[str]:
+        """List locators of a finished job's results at which reading can begin, in order, from the first page on.
 
-        :param locator: the page to start from; None for the first page.
+        Salesforce gives five at a time from version 58.0 on (evidenced). Its documentation calls them ``resultPages``
+        with a ``resultUrl``; clients report ``resultChunks`` with a ``resultLink`` from real orgs (evidenced).
+
+        :returns: nothing when the version has none, or the answer is not understood: begin at the first page only.
         """
-        while True:
-            options = {"maxRecords": str(PAGE_RECORDS)} | ({"locator": locator} if locator else {})
-            answer = self._client.send("GET", f"/jobs/query/{job}/results", params=options, accept="text/csv")
-            if "Sforce-NumberOfRecords" not in answer.headers:
-                raise UnreachableError(
-                    "Salesforce did not answer with a page of results.", remedy="The task tries this page again."
-                )
-            following = answer.headers.get("Sforce-Locator", "null")
-            locator = None if following in {"", "null"} else following
-            yield Page(answer.content, int(answer.headers["Sforce-NumberOfRecords"]), locator)
-            if locator is None:
-                return
+        found: list[str] = []
+        path: str | None = f"/jobs/query/{job}/resultPages" if self._client.has_result_pages else None
+        try:
+            while path:
+                answer = self._client.json("GET", path)
+                entries = answer.get("resultChunks") or answer.get("resultPages") or []
+                new = [_locator(entry.get("resultLink") or entry["resultUrl"]) for entry in entries]
+                following = None if answer["done"] or not new else answer["nextRecordsUrl"]
+                if len({*found, *new}) < len(found) + len(new):
+                    return []
+                found += new
+                path = following and f"/jobs/query/{job}/resultPages?locator={quote(_locator(following), safe='')}"
+        except (Refused, AttributeError, KeyError, TypeError, ValueError) as error:
+            log.info("Bulk job %s is read page after page: its other pages are unknown (%s)", job, type(error).__name__)
+            return []
+        return found
+
+    def page(self, job: str, locator: str | None = None) -> Page:
+        """Read one page of the results, renewing the login when needed; threads may read different ones at once.
+
+        :param locator: of the page; None for the first.
+        """
+        options = {"maxRecords": str(PAGE_RECORDS)} | ({"locator": locator} if locator else {})
+        answer = self._client.send("GET", f"/jobs/query/{job}/results", params=options, accept="text/csv")
+        if "Sforce-NumberOfRecords" not in answer.headers:
+            raise UnreachableError(
+                "Salesforce did not answer with a page of results.", remedy="The task tries this page again."
+            )
+        following = answer.headers.get("Sforce-Locator", "null")
+        more = None if following in {"", "null"} else following
+        return Page(answer.content, int(answer.headers["Sforce-NumberOfRecords"]), more)
 
     def forget(self, job: str) -> None:
         """Delete a job whose results were read; on failure, Salesforce deletes it after seven days (evidenced)."""
@@ -105,6 +132,16 @@ class BulkQueries:
             self._client.send("DELETE", f"/jobs/query/{job}")
         except SyncError as error:
             log.info("Bulk job %s was not deleted; Salesforce deletes it after seven days: %s", job, error)
+
+
+def _locator(address: str) -> str:
+    """Take the locator out of an address; the rest of it is not followed.
+
+    :raises ValueError: when it has none.
+    """
+    if (match := _LOCATOR.search(address)) is None:
+        raise ValueError
+    return unquote(match[1])
 
 
 def check_count(counted: int, seen: int) -> None:

@@ -51,12 +51,11 @@ class Parts:
         """Read in bulk and stage each part, with how far the job was read; parts of an earlier try come first.
 
         :raises ConfigurationError: when the job failed; the next try makes another.
-        :raises UnreachableError: when counts do not agree; the next try reads again.
+        :raises UnreachableError: when counts do not agree; the next try reads again. Parts read before stay.
         """
         prefix = self._prefix(query.name)
         job = self._job(client, query, prefix)
-        for number in range(1, job.parts + 1):
-            part = f"{prefix}.bulk{number:05d}"
+        for part in _numbered(prefix, job.parts):
             if (table := self._files.read_table(part)) is not None:
                 self.rows[part] = table.num_rows
                 yield query.name, table
@@ -70,13 +69,17 @@ class Parts:
         except (ConfigurationError, UnreachableError) as error:
             if job.complete or isinstance(error, ConfigurationError):
                 self._files.remove(f"bulk.{prefix}.json")
+            elif not job.parts:  # it begins again
+                self._files.remove(f"{prefix}.bulk")
+                self._files.write_json(f"bulk.{prefix}", asdict(job))
             raise
 
     def _job(self, client: SalesforceClient, query: Query, prefix: str) -> Job:
         kept = self._files.read_json(f"bulk.{prefix}")
-        if kept and kept["text"] == query.text and len(self._files.names(f"{prefix}.bulk")) >= kept["parts"]:
+        there = set(self._files.names(f"{prefix}.bulk"))
+        if kept and kept["text"] == query.text and there.issuperset(_numbered(prefix, kept["parts"])):
             log.info("Bulk job %s: %d records were read before, reading the rest", kept["job"], kept["records"])
-            return Job(**kept)
+            return Job.from_json(kept)
         self._files.remove(f"{prefix}.bulk")
         job = start(client, query)
         self._files.write_json(f"bulk.{prefix}", asdict(job))
@@ -90,6 +93,10 @@ class Parts:
         self._files.write_table(part, table)
         self.rows[part] = table.num_rows
         return table
+
+
+def _numbered(prefix: str, parts: int) -> list[str]:
+    return [f"{prefix}.bulk{number:05d}" for number in range(1, parts + 1)]
 
 
 def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
