@@ -29,8 +29,8 @@ lint: .venv/.dev ## Style, types, and that imports run one way
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## Measure; writes bench/results.json
-	$(BIN)/python bench/run.py
+bench: .venv/.dev ## Measure, all or ARGS="transform extract"; writes bench/results.json
+	$(BIN)/python bench/run.py $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist tests/oracle/node_modules
