@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -51,15 +52,14 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
         values: Column = [spec.value] * len(frame)
     elif spec.text is not None:
         values = _texts(spec.text, frame)
-    elif spec.link is not None:
-        target = around.targets[str(spec.mapping)]
-        ids = [record_id(value) for value in column(frame, spec.link)]
-        values = [symbolic((target, ident)) if isinstance(ident, str) else ident for ident in ids]
     else:
-        values = column(frame, str(spec.from_))
+        values = column(frame, str(spec.link or spec.from_))
     if spec.map is not None:
         values = _mapped(values, spec)
-    values = [_convert(value, kind, around.zone) for value in values]
+    if spec.link is not None:
+        values = each_once(partial(_linked, around.targets[str(spec.mapping)]), values)
+    else:
+        values = each_once(partial(_convert, kind=kind, zone=around.zone), values)
     if spec.default is not None:
         fallback = evaluate(spec.default, frame, kind, around)
         values = [other if value is None else value for value, other in zip(values, fallback, strict=True)]
@@ -78,6 +78,12 @@ def column(frame: pd.DataFrame, path: str) -> Column:
     series = frame[path]
     given = zip(series.tolist(), series.isna().tolist(), strict=True)
     return [None if empty else value.strip() or None if isinstance(value, str) else value for value, empty in given]
+
+
+def each_once(function: Callable[[Any], Any], values: Column) -> Column:
+    """Apply a function to each distinct value, and give its result wherever the value stands."""
+    results = {value: function(value) for value in set(values)}
+    return [results[value] for value in values]
 
 
 def _texts(template: str, frame: pd.DataFrame) -> Column:
@@ -102,7 +108,7 @@ def _mapped(values: Column, spec: Field) -> Column:
         fix = "Add the value, or a default, to the map in the mapping file."
         return Problem("unmapped_value", cause, fix, said=shown(words))
 
-    return [look_up(value) for value in values]
+    return each_once(look_up, values)
 
 
 class _Unfit(ValueError):
@@ -150,6 +156,11 @@ def _to_own_text(value: Any, zone: str) -> str | None:
 
 def _words(value: Any) -> str:
     return "" if value is None else _to_text(value, "")
+
+
+def _linked(target: str, value: Any) -> Any:
+    ident = record_id(value)
+    return symbolic((target, ident)) if isinstance(ident, str) else ident
 
 
 def record_id(value: Any) -> str | Problem | None:

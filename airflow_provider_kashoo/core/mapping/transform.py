@@ -20,7 +20,7 @@ import pandas as pd
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.amounts import charge, do_not_add_up
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_id
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, each_once, evaluate, record_id
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
@@ -170,7 +170,7 @@ def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, proble
     own: list[str] = records["Id"].tolist()
     if mapping.sale is None:
         return own
-    sales = [record_id(value) for value in evaluate(mapping.sale, records, "text", around)]
+    sales = each_once(record_id, evaluate(mapping.sale, records, "text", around))
     for ident, sale in zip(own, sales, strict=True):
         if isinstance(sale, Problem):
             problems[ident] = replace(sale, cause=f"sale: {sale.cause}")
