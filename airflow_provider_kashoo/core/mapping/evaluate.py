@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
@@ -75,9 +77,13 @@ def column(frame: pd.DataFrame, path: str) -> Column:
     """Give the values of a path, texts trimmed, None where empty or where no record has it."""
     if path not in frame.columns:
         return [None] * len(frame)
-    series = frame[path]
-    given = zip(series.tolist(), series.isna().tolist(), strict=True)
-    return [None if empty else value.strip() or None if isinstance(value, str) else value for value, empty in given]
+    cells: Any = pa.array(frame[path], from_pandas=True)
+    if pa.types.is_decimal(cells.type):  # by way of texts, because Arrow makes its decimals ten times as slowly
+        return each_once(lambda text: text and Decimal(text), cells.cast(pa.string()).to_pylist())
+    if pa.types.is_string(cells.type):
+        return [text or None for text in pc.utf8_trim_whitespace(cells).to_pylist()]
+    given: Column = cells.to_pylist()
+    return given
 
 
 def each_once(function: Callable[[Any], Any], values: Column) -> Column:

@@ -39,7 +39,7 @@ def sources_of(
     of_lines = _line_hashes(mapping, lines, ids, hash_of) if mapping.bills else {}
     chosen = {"mapping": hash_of(mapping.name)}  # a record that another mapping reads now is made anew
     found: dict[str, Sources] = {}
-    for row, ident in enumerate(frame["Id"]):
+    for row, ident in enumerate(column(frame, "Id")):
         own = {name: {path: columns[path][row] for path in used} | chosen for name, used in paths.items()}
         if mapping.bills:
             alone = {f"{name}.{path}": columns[path][row] for name, used in bare.items() for path in used}
@@ -65,7 +65,7 @@ def _line_hashes(
     }
     found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {key: [] for key in paths})
     columns = {path: _values(frame, path) for path in paths.values()}
-    for row, parent in enumerate(frame["parent"]):
+    for row, parent in enumerate(column(frame, "parent")):
         for key, path in paths.items():
             found[parent][key].append(columns[path][row])
     return {

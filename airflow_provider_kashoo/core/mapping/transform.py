@@ -20,7 +20,7 @@ import pandas as pd
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.amounts import charge, do_not_add_up
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, each_once, evaluate, record_id
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, each_once, evaluate, record_id
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
@@ -77,7 +77,7 @@ def transform(mapping: Mapping, records: pd.DataFrame, lines: pd.DataFrame | Non
     records, totals = _sift(mapping, records, around, result)
     if records.empty:
         return result
-    ids = records["Id"].tolist()
+    ids = column(records, "Id")
     unfit = with_one_of(odd_paths(records), mapping.header_paths())
     unfit |= with_one_of(odd_paths(lines, "parent"), mapping.line_paths())
     result.problems |= {ident: unfit[ident] for ident in ids if ident in unfit}
@@ -112,7 +112,7 @@ def _sift(
     odd = odd_paths(records)
     for condition in mapping.conditions:
         holds = _holds(condition, records, odd)
-        for ident in records.loc[matching & ~holds, "Id"]:
+        for ident in column(records.loc[matching & ~holds], "Id"):
             result.excluded[ident] = condition.text
         matching &= holds
         for part in condition.parts:
@@ -121,7 +121,7 @@ def _sift(
     totals: dict[str, Any] = {}
     if mapping.bills and mapping.total:
         known = records.loc[apart].reset_index(drop=True)
-        totals = dict(zip(known["Id"], evaluate(mapping.total, known, "money", around), strict=True))
+        totals = dict(zip(column(known, "Id"), evaluate(mapping.total, known, "money", around), strict=True))
         _note_credits(mapping, known, totals, around, result)
         matching &= ~records["Id"].isin(list(result.credits))
     return records.loc[matching].reset_index(drop=True), totals
@@ -167,7 +167,7 @@ def _note_credits(
 
 
 def _sales(mapping: Mapping, records: pd.DataFrame, around: Surroundings, problems: dict[str, Problem]) -> list[str]:
-    own: list[str] = records["Id"].tolist()
+    own: list[str] = column(records, "Id")
     if mapping.sale is None:
         return own
     sales = each_once(record_id, evaluate(mapping.sale, records, "text", around))
@@ -224,13 +224,13 @@ def _add_lines(
         header["lines"] = []
     if mapping.lines and lines is not None and not lines.empty:
         own = lines[lines["parent"].isin(list(headers))].reset_index(drop=True)
-        owners = own["parent"].tolist()
+        owners = column(own, "parent")
         for owner, line in _documents(mapping.lines, INVOICE.lines, own, owners, around, problems):
             headers[owner]["lines"].append(line)
     bare = records[~records["Id"].isin([key for key, header in headers.items() if header["lines"]])]
     if bare.empty:
         return
-    owners = bare["Id"].tolist()
+    owners = column(bare, "Id")
     if not mapping.single_line:
         for owner in owners:
             problems.setdefault(
