@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, InterfaceError, InvalidatePoolError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError, UnreachableError
+from airflow_provider_kashoo.store.private import OWNER_FILE, tighten
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 NOW = text("extract(epoch FROM clock_timestamp())")
@@ -109,13 +110,15 @@ class Database:
             command.upgrade(config, "head")
 
     def check(self) -> None:
-        """Check that the store exists and has this version's schema.
+        """Check that the store exists and has this version's schema; only its owner may read its file from then on.
 
         :raises ConfigurationError: when it does not, with the remedy.
         :raises UnreachableError: as :meth:`begin`.
         """
-        if self.url.get_backend_name() == "sqlite" and not Path(str(self.url.database)).is_file():
-            raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
+        if self.url.get_backend_name() == "sqlite":
+            if not Path(str(self.url.database)).is_file():
+                raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
+            self._tighten()
         from alembic.script import ScriptDirectory
 
         with self.begin() as connection:
@@ -142,12 +145,17 @@ class Database:
         path = Path(str(self.url.database))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.touch(OWNER_FILE)
         except OSError as error:
             raise ConfigurationError(
                 f"The sync store {path} cannot be created: {error.strerror}.",
                 remedy=f"Check the path in connection {self._connection} and its permissions.",
             ) from error
+        self._tighten()
+
+    def _tighten(self) -> None:
+        for ending in ("", "-wal", "-shm"):  # SQLite makes the last two with the rights of the first
+            tighten(Path(f"{self.url.database}{ending}"))
 
     def _alembic(self, connection: Connection) -> Any:
         from alembic.config import Config

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -186,3 +187,42 @@ def test_a_full_disk_is_tried_again(sqlite_database) -> None:
         fill()
     with sqlite_database.begin() as connection:
         assert connection.execute(tables.pools.select()).all() == []
+
+
+# -- whose the file is
+
+
+def rights(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def _usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_usual_umask")
+def test_only_its_owner_reads_a_new_store_and_what_sqlite_puts_beside_it(tmp_path) -> None:
+    database = Database(url(tmp_path / "store.db"))
+    database.migrate()
+    with database.begin() as connection:
+        connection.execute(tables.pools.insert().values(name="p", slots=1, recorded_at=0))
+        assert rights(tmp_path) == {"store.db": "0o600", "store.db-shm": "0o600", "store.db-wal": "0o600"}
+
+
+@pytest.mark.usefixtures("_usual_umask")
+@pytest.mark.parametrize("use", ["check", "migrate"])
+def test_a_store_that_an_earlier_version_left_open_is_closed_while_others_use_it(tmp_path, use) -> None:
+    path = tmp_path / "store.db"
+    database = Database(url(path))
+    database.migrate()
+    with database.begin() as connection:
+        connection.execute(tables.pools.insert().values(name="p", slots=1, recorded_at=0))
+        for each in tmp_path.iterdir():
+            each.chmod(0o644)
+    getattr(Database(url(path)), use)()
+    assert rights(tmp_path) == {"store.db": "0o600", "store.db-shm": "0o600", "store.db-wal": "0o600"}
+    with database.begin() as connection:
+        assert connection.execute(tables.pools.select()).one().name == "p"
