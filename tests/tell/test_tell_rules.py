@@ -53,17 +53,25 @@ def tell(room: Room) -> Room:
     return room
 
 
+def counted(room: Room, resource: str, rows: int) -> None:
+    """Let the delta that was staged say how many rows it has."""
+    delta = room.sync.files.read_json(f"delta.{resource}") or {}
+    room.sync.files.write_json(f"delta.{resource}", delta | {"records": rows})
+
+
 def lists(room: Room, *kashoo_ids: int) -> None:
     """Let the extract have listed some of the invoices that stand in the books."""
     rows = [staged_as(entry) for ident in kashoo_ids if (entry := room.books.read("invoice", ident))]
     room.books.read_ids.clear()
     room.sync.files.write_table("invoices", pa.Table.from_pylist(rows, schema=INVOICE_COLUMNS))
+    counted(room, "invoices", len(rows))
 
 
 def paid(room: Room, *parts: Allocation) -> None:
     """Let the extract have listed payments."""
     rows = [vars(part) for part in parts]
     room.sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION_COLUMNS))
+    counted(room, "payments", len(rows))
 
 
 def settled(room: Room, link: Link, status: str, **fields: Any) -> Link:

@@ -14,11 +14,13 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, Invoice, allocations
 from airflow_provider_kashoo.core.values.dates import business_date, first_of_week
 from airflow_provider_kashoo.sync.read import weekly_look
 from airflow_provider_kashoo.sync.run.deltas import Delta, staged
+from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,10 @@ def staged_as(entry: Entry) -> dict[str, Any]:
 
 def staged_invoices(sync: Sync) -> dict[int, Invoice]:
     """Invoice id -> the staged invoice, without those that the books showed without total or balance."""
-    rows = [{RENAMED.get(column, column): value for column, value in row.items()} for row in _rows(sync, "invoices")]
+    rows = [
+        {RENAMED.get(column, column): value for column, value in row.items()}
+        for row in _rows(sync, "invoices", "invoices")
+    ]
     return {row["id"]: Invoice(**row) for row in rows if None not in {row["total"], row["balance"]}}
 
 
@@ -147,12 +152,17 @@ def payments_since(sync: Sync) -> date | None:
 
 def staged_allocations(sync: Sync) -> list[Allocation]:
     """List the staged allocations."""
-    return [Allocation(**row) for row in _rows(sync, "allocations")]
+    return [Allocation(**row) for row in _rows(sync, "allocations", "payments")]
 
 
-def _rows(sync: Sync, name: str) -> Iterable[dict[str, Any]]:
-    table = sync.files.read_table(name)
-    return [] if table is None else table.to_pylist()
+def _rows(sync: Sync, name: str, resource: str) -> Iterable[dict[str, Any]]:
+    """Give the rows that an extract staged; what is missing is not taken for nothing listed."""
+    table, delta = sync.files.read_table(name), staged(sync.files, resource)
+    rows = [] if table is None else table.to_pylist()
+    if delta and len(rows) != delta.records:
+        said = f"The extract of {resource} staged {delta.records} rows, but {len(rows)} are there."
+        raise ConfigurationError(said, remedy=clear(f"that extracts {resource}"))
+    return rows
 
 
 def _end(today: date) -> str:
