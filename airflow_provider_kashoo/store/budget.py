@@ -22,18 +22,21 @@ _COUNT = select(func.count()).where(_MINE, budget_slots.c.counts_from > bindpara
 _INSERT = insert(budget_slots).returning(budget_slots.c.id)
 _ANSWERED = update(budget_slots).where(budget_slots.c.id == bindparam("this_slot"))
 _ANSWERED_NOW = _ANSWERED.values(counts_from=NOW)
-_FORGET = delete(budget_slots).where(
-    _MINE,
+_FORGET_ALL = delete(budget_slots).where(
     budget_slots.c.counts_from <= bindparam("outworn"),
     # The newest slot stays: SQLite gives a deleted highest id to the next row, and a slow worker may still hold it.
     budget_slots.c.id < select(func.max(budget_slots.c.id)).scalar_subquery(),
 )
+_FORGET = _FORGET_ALL.where(_MINE)
 
 PATIENCE = 30.0
 """Longest wait in seconds that a task sleeps through; for a longer one it frees its worker and pool slot."""
 
 MOST_TOGETHER = 2
 """Slots taken at once: one for a read, one for the write that depends on it."""
+
+KEEP_SECONDS = 32 * 86_400
+"""How long slots are kept whose budget nobody uses any more. Assumed: no limit is for longer than a month."""
 
 USEFUL_BATCH = 25
 """A long wait ends when this many slots are free, not one."""
@@ -131,6 +134,16 @@ class Budget:
     def _free_at(self, connection: Connection, query: Select[Any]) -> float:
         found = connection.execute(query, {"this_budget": self._name}).one()
         return max((at for at in found if at is not None), default=0.0)
+
+
+def forget_old_slots(database: Database) -> int:
+    """Delete slots that count for no budget any more. A budget that is in use deletes its own with each request.
+
+    :returns: how many were deleted.
+    """
+    with database.begin() as connection:
+        outworn = database.now(connection) - KEEP_SECONDS
+        return connection.execute(_FORGET_ALL, {"outworn": outworn}).rowcount
 
 
 def _when_free(limits: Sequence[Limit], slots: int) -> Select[Any]:

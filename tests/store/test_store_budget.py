@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
-from airflow_provider_kashoo.store.budget import PATIENCE, USEFUL_BATCH, Budget, Limit
+from airflow_provider_kashoo.store.budget import KEEP_SECONDS, PATIENCE, USEFUL_BATCH, Budget, Limit, forget_old_slots
 from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.tables import budget_slots
 
 HOUR, SECOND = Limit(500, 3600), Limit(5, 1)
 names = count()
@@ -225,3 +227,35 @@ def test_two_threads_with_their_own_connections_never_take_more_than_there_is(da
 )
 def test_how_long_a_plan_takes_is_told_from_the_tightest_limit(budget, requests, seconds) -> None:
     assert budget(HOUR, SECOND).seconds_for(requests) == seconds
+
+
+# -- slots of budgets that nobody uses any more
+
+
+def slots(database: Database) -> list[str]:
+    with database.begin() as connection:
+        return list(connection.execute(select(budget_slots.c.budget).order_by(budget_slots.c.id)).scalars())
+
+
+def test_only_slots_that_count_for_nothing_are_forgotten(database: Database, budget: Any, clock: Any) -> None:
+    """A budget forgets its own with its next request; one that a changed login left behind has none."""
+    month, hour = Limit(3, 31 * 86_400), Limit(10, 3600)
+    spend(budget(hour, name="left behind"), 4)
+    clock.now += 2 * 86_400
+    spend(budget(month, name="monthly"), 3)
+    clock.now += KEEP_SECONDS - 2 * 86_400 - 1
+    assert forget_old_slots(database) == 0
+    clock.now += 2
+    assert forget_old_slots(database) == 4
+    assert forget_old_slots(database) == 0
+    assert slots(database) == ["monthly"] * 3
+    with pytest.raises(BudgetSpent):
+        budget(month, name="monthly").acquire(60)
+
+
+def test_the_newest_slot_is_never_forgotten(database: Database, budget: Any, clock: Any) -> None:
+    """Whoever still holds it must not release the slot of somebody else, to whom its id was given again."""
+    spend(budget(HOUR), 2)
+    clock.now += 10 * KEEP_SECONDS
+    assert forget_old_slots(database) == 1
+    assert slots(database) == ["login/business"]
