@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _HOOKS = "airflow_provider_kashoo.hooks"
+_OPERATORS = "airflow_provider_kashoo.operators"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -21,7 +22,7 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Kashoo", "python-modules": [f"{_HOOKS}.kashoo", f"{_HOOKS}.salesforce"]},
         ],
         "operators": [
-            {"integration-name": "Kashoo", "python-modules": ["airflow_provider_kashoo.operators.sync"]},
+            {"integration-name": "Kashoo", "python-modules": [f"{_OPERATORS}.sync", f"{_OPERATORS}.maintenance"]},
         ],
         "triggers": [
             {"integration-name": "Kashoo", "python-modules": ["airflow_provider_kashoo.triggers"]},
@@ -96,6 +97,11 @@ _OPTIONS = {
         None,
         "Folder of the files between the steps; any path for Airflow's ObjectStoragePath. Default: in AIRFLOW_HOME.",
         "s3://aws_default@bucket/kashoo",
+    ),
+    "staging_retention_days": _option(
+        "integer",
+        "7",
+        "How long the files of a run stay after it was last worked on; then the DAG kashoo_maintenance removes them.",
     ),
     "time_zone": _option(
         "string",

@@ -37,7 +37,7 @@ def airflow_home() -> Path:
 
 
 def settings() -> Settings:
-    """Read the section ``[kashoo]``: times in whole seconds, and the zone by its IANA name.
+    """Read the section ``[kashoo]``: times in whole seconds or days, and the zone by its IANA name.
 
     :raises AirflowConfigException: for a time that is not a number.
     :raises ConfigurationError: for a time that is too short, and for an unknown zone.
@@ -55,13 +55,18 @@ def settings() -> Settings:
         send_deadline=_seconds("send_deadline_seconds", least=1),
         settle=_seconds("settle_seconds", least=0),
         zone=zone,
+        retention=timedelta(days=_least("staging_retention_days", 1, "days")),
     )
 
 
 def _seconds(name: str, *, least: int) -> int:
+    return _least(name, least, "seconds")
+
+
+def _least(name: str, least: int, unit: str) -> int:
     value = conf.getint(SECTION, name)
     if value < least:
-        raise ConfigurationError(f"[kashoo] {name} is {value}.", remedy=f"Give {least} or more seconds.")
+        raise ConfigurationError(f"[kashoo] {name} is {value}.", remedy=f"Give {least} or more {unit}.")
     return value
 
 
@@ -102,7 +107,9 @@ def staging_root() -> Any:
     """
     configured = conf.get(SECTION, "staging_path", fallback=None) or str(airflow_home() / "kashoo_staging")
     if "://" in configured:
-        return ObjectStoragePath(configured)
+        path = ObjectStoragePath(configured)
+        # A folder that every worker has mounted is a folder: only its owner may read what is staged there.
+        return Path(path.path) if path.protocol in {"file", "local"} else path
     _require_one_host(
         "The files between the steps are in a folder on this host",
         "Set [kashoo] staging_path to object storage, or to file:// and a folder that every worker has.",

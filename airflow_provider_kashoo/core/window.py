@@ -41,6 +41,7 @@ class RunFacts:
     :param until: DAG param, UTC.
     :param limit: DAG param: at most this many invoices, a test batch.
     :param only: read these records and nothing else: a replay.
+    :param dag_id: the DAG that runs; None for what a person started on the command line.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class RunFacts:
     until: datetime | None = None
     limit: int | None = None
     only: frozenset[str] | None = None
+    dag_id: str | None = None
 
     @property
     def bounded_by_hand(self) -> bool:

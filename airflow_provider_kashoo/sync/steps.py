@@ -30,12 +30,17 @@ from airflow_provider_kashoo.sync.write.look_up import look_up
 
 def preflight(sync: Sync) -> None:
     """Check everything (see :mod:`.preflight`), then note that the run began."""
+    _note_work(sync)
     check_everything(sync)
     sync.store.start_run(sync.name, sync.run.run_id)
 
 
 def extract(sync: Sync, source: str) -> Delta:
-    """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``."""
+    """Stage one delta: a Salesforce object, or Kashoo's ``invoices`` or ``payments``.
+
+    :raises ConfigurationError: when the staged files of the run were removed; so does each step after this one.
+    """
+    _go_on(sync)
     if sync.name == TO_KASHOO:
         return salesforce.extract(sync, source)
     with waiting(sync, source):
@@ -48,6 +53,7 @@ def plan(sync: Sync) -> PlanSummary:
     :raises ConfigurationError: when a delta is missing, or an extract ran again meanwhile.
     :raises BudgetSpent: when the request budget needs a longer wait; what was read of single records is kept.
     """
+    _go_on(sync)
     sync.recall_describes()
     # Kept with the plan: an extract that is cleared alone afterwards stages a window that this plan does not cover.
     windows = _windows(sync)
@@ -76,6 +82,7 @@ def approve(sync: Sync) -> str:
     :returns: the digest that is approved; nothing asks for a person yet.
     :raises ConfigurationError: when plan and summary do not match, because the step plan died between the two.
     """
+    _go_on(sync)
     summary = _summary(sync)
     if summary.digest != digest_of(sync.files.read_plan(), summary):
         raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
@@ -90,6 +97,7 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
     :returns: outcome -> records.
     :raises ConfigurationError: when the plan is not the approved one, or is for another org or business.
     """
+    _go_on(sync)
     approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
     _check_scope(sync, summary)
     intents = sync.files.read_plan()
@@ -111,6 +119,7 @@ def commit(sync: Sync) -> dict[str, str]:
     :returns: source -> new watermark, for those that moved.
     :raises ConfigurationError: when the plan was not applied.
     """
+    _go_on(sync)
     applied, summary = sync.files.read_json("applied") or {}, _summary(sync)
     if applied.get("digest") != summary.digest:
         raise ConfigurationError("The plan of this run was not applied.", remedy=clear("apply"))
@@ -123,6 +132,25 @@ def commit(sync: Sync) -> dict[str, str]:
                 moved[source] = report["upper"]
     sync.store.finish_run(sync.name, sync.run.run_id)
     return moved
+
+
+def _go_on(sync: Sync) -> None:
+    """Begin a step of a run that began before; one whose files are gone can only begin again.
+
+    :raises ConfigurationError: when the store knows the run, but nothing of it is staged.
+    """
+    if sync.files.is_empty and sync.store.run(sync.name, sync.run.run_id):
+        days = sync.settings.retention.days
+        raise ConfigurationError(
+            f"The staged files of this run are gone: files are removed {days} days after a run was last worked on.",
+            remedy=f"{clear('preflight')} If the run is younger, let every worker reach the staging folder "
+            f"{sync.files.root}.",
+        )
+    _note_work(sync)
+
+
+def _note_work(sync: Sync) -> None:
+    sync.files.mark_worked_on(sync.run, sync.store.now())
 
 
 def _windows(sync: Sync) -> dict[str, Any]:

@@ -42,7 +42,7 @@ INTERVAL = (datetime(2026, 3, 1, 2, tzinfo=UTC), datetime(2026, 3, 2, 2, tzinfo=
 def context(run_type: Any = "manual", run_id: str = "r1", **params: Any) -> Any:
     """Give what Airflow hands to execute, as far as the operators read it."""
     run = SimpleNamespace(
-        run_id=run_id, run_type=run_type, data_interval_start=INTERVAL[0], data_interval_end=INTERVAL[1]
+        dag_id="syncs", run_id=run_id, run_type=run_type, data_interval_start=INTERVAL[0], data_interval_end=INTERVAL[1]
     )
     return {"dag_run": run, "params": params, "dag": SimpleNamespace(start_date=START)}
 
@@ -56,12 +56,12 @@ def requests_seen(sandbox: Sandbox) -> int:
 
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
 def test_a_run_with_an_interval_of_its_own_reads_it(run_type: str) -> None:
-    assert run_facts(context(run_type)) == RunFacts("r1", run_type, *INTERVAL, START)
+    assert run_facts(context(run_type)) == RunFacts("r1", run_type, *INTERVAL, START, dag_id="syncs")
 
 
 @pytest.mark.parametrize("run_type", ["manual", "asset_triggered", "operator_triggered", "asset_materialization"])
 def test_the_interval_of_any_other_run_is_not_its_window(run_type: str) -> None:
-    assert run_facts(context(run_type)) == RunFacts("r1", run_type, first=START)
+    assert run_facts(context(run_type)) == RunFacts("r1", run_type, first=START, dag_id="syncs")
 
 
 def test_a_run_type_may_be_airflows_enum() -> None:

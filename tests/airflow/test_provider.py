@@ -84,6 +84,7 @@ def test_every_setting_has_its_default_without_any_configuration() -> None:
         "store_conn_id": "kashoo_store",
         "mappings_dir": None,
         "staging_path": None,
+        "staging_retention_days": "7",
         "time_zone": "UTC",
         "delta_overlap_seconds": "600",
         "delta_margin_seconds": "300",

@@ -60,7 +60,9 @@ def test_what_is_on_this_host_is_refused_when_tasks_may_run_on_others(
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", json.dumps(postgres))
     assert open_database().url.host == "db"
     monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", "file:///mnt/shared/kashoo")
-    assert staging_root().path == "/mnt/shared/kashoo"
+    assert staging_root() == Path("/mnt/shared/kashoo")
+    monkeypatch.setenv("AIRFLOW__KASHOO__STAGING_PATH", "s3://bucket/kashoo")
+    assert not isinstance(staging_root(), Path)
 
 
 def test_only_what_postgresql_knows_is_taken_from_the_extras_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +102,7 @@ def test_only_what_postgresql_knows_is_taken_from_the_extras_of_the_store(monkey
         ("settle_seconds", "-1"),
         ("send_deadline_seconds", "0"),
         ("delta_overlap_seconds", "-5"),
+        ("staging_retention_days", "0"),
         ("time_zone", "Mars/X"),
     ],
 )

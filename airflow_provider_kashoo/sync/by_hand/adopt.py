@@ -126,6 +126,7 @@ class Adoption:
             )
         if run.since and run.until and run.since >= run.until:
             raise ConfigurationError("--from is in the future.", remedy="Give the date of your first deal.")
+        self.sync.files.mark_worked_on(self.sync.run, self.sync.store.now())
         for source in self._sources:
             salesforce.extract(self.sync, source)
         frames = [staged.load_records(self.sync, name) for name in self.sync.sources]

@@ -1,28 +1,42 @@
 """The files between the steps: Parquet and JSON under one folder per run.
 
-They hold real data. Each file is written under another name and moved into place, so that a step that dies leaves
-nothing half-written. The folder belongs to one org and one business: DAGs of two companies with the same schedule have
-the same run ids.
+They hold real data: on a local disk only their owner may read them, and :mod:`.maintenance` removes them. Each file
+is written under another name and moved into place, so that a step that dies leaves nothing half-written. The folder
+belongs to one org and one business: DAGs of two companies with the same schedule have the same run ids.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Intent
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.core.window import RunFacts
+from airflow_provider_kashoo.store.private import OWNER_FILE, OWNER_FOLDER, make_folder, tighten
+
+PART = ".part"
+"""How the name of a file ends while it is written."""
+
+WORKED_ON = "worked_on"
+"""Staged by every step: which run this is, and when it was last worked on."""
+
+RUN_KEY = b"kashoo.run"
+"""In the metadata of a Parquet file: the folder of the run that staged it; earlier versions wrote none."""
 
 
 def clear(task: str) -> str:
@@ -40,28 +54,56 @@ class Staging:
     """
 
     def __init__(self, root: Any, sync: str, scope: str, run_id: str) -> None:
-        self._root, self._scope = root, scope
+        self.root, self._scope = root, scope
         readable = re.sub(r"[^A-Za-z0-9.-]+", "_", run_id)[:80]
-        self.folder = root / sync / scope / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+        self._above = (root / sync, root / sync / scope)
+        self.folder = self._above[-1] / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+        self._tightened = False
 
     def of_run(self, sync: str, run_id: str) -> Staging:
         """Give the folder of another run of the same scope."""
-        return Staging(self._root, sync, self._scope, run_id)
+        return Staging(self.root, sync, self._scope, run_id)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is staged: no step of the run began, or its files were removed."""
+        return not self.folder.exists() or not any(True for _ in self.folder.iterdir())
+
+    def mark_worked_on(self, run: RunFacts, now: float) -> None:
+        """Note that a step works with these files, so that maintenance leaves them alone for the retention time.
+
+        :param now: epoch seconds of the store's clock.
+        """
+        at = datetime.fromtimestamp(now, UTC).isoformat()
+        self.write_json(WORKED_ON, {"at": at, "run_id": run.run_id, "dag_id": run.dag_id})
 
     def write_table(self, name: str, table: pa.Table) -> None:
-        """Write a table as Parquet, replacing an earlier one."""
+        """Write a table as Parquet, replacing an earlier one.
+
+        :raises UnreachableError: when the disk is full; an earlier one stays as it was. So for JSON.
+        :raises ConfigurationError: when the folder cannot be written.
+        """
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
+        marked = table.replace_schema_metadata({**(table.schema.metadata or {}), RUN_KEY: self.folder.name})
+        pq.write_table(marked, buffer, compression="zstd")
         self._write(f"{name}.parquet", buffer.getvalue())
 
     def read_table(self, name: str) -> pa.Table | None:
         """Read a table; None when it was not staged.
 
-        :raises ConfigurationError: when the file is damaged.
+        :raises ConfigurationError: when the file is damaged, or another run staged it.
         """
         content = self._read(f"{name}.parquet")
+        if content is None:
+            return None
         with _undamaged(name):
-            return None if content is None else pq.read_table(io.BytesIO(content))
+            table = pq.read_table(io.BytesIO(content))
+        metadata = dict(table.schema.metadata or {})
+        run = metadata.pop(RUN_KEY, self.folder.name.encode()).decode()
+        if run != self.folder.name:
+            said = f"The staged file {name} is of another run, {run}."
+            raise ConfigurationError(said, remedy=clear("that wrote it"))
+        return table.replace_schema_metadata(metadata or None)
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON object, replacing an earlier one."""
@@ -81,7 +123,7 @@ class Staging:
         if not self.folder.exists():
             return []
         found = (path.name for path in self.folder.iterdir())
-        return sorted({name.rsplit(".", 1)[0] for name in found if name.startswith(prefix) and ".part" not in name})
+        return sorted({name.rsplit(".", 1)[0] for name in found if name.startswith(prefix) and PART not in name})
 
     def remove(self, prefix: str) -> None:
         """Remove what is staged under a prefix."""
@@ -110,14 +152,69 @@ class Staging:
             raise ConfigurationError(said, remedy=clear("plan")) from error
 
     def _write(self, name: str, content: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{name}.{uuid.uuid4().hex}.part"  # two tries of a task may write at once
-        part.write_bytes(content)
-        part.rename(self.folder / name)
+        with _explained(self.root):
+            try:
+                self._make_folder()
+                write_whole(self.folder, name, content)
+            except FileNotFoundError:  # maintenance removed the folder, as it was empty
+                self._make_folder()
+                write_whole(self.folder, name, content)
+
+    def _make_folder(self) -> None:
+        if not isinstance(self.folder, Path):  # object storage has rights of its own
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return
+        # The root stays as an administrator made it: others may have to pass through it.
+        self.root.mkdir(OWNER_FOLDER, parents=True, exist_ok=True)
+        for folder in (*self._above, self.folder):
+            make_folder(folder)
+        if not self._tightened:
+            for path in self.folder.iterdir():
+                tighten(path)
+            self._tightened = True
 
     def _read(self, name: str) -> bytes | None:
         path = self.folder / name
         return path.read_bytes() if path.exists() else None
+
+
+def write_whole(folder: Any, name: str, content: bytes) -> None:
+    """Write a file under another name and move it into place; on a local disk only its owner may read it.
+
+    :raises OSError: when it cannot be written; an earlier one stays as it was.
+    """
+    part = folder / f"{name}.{uuid.uuid4().hex}{PART}"  # two tries of a task may write at once
+    try:
+        if isinstance(part, Path):
+            part.touch(OWNER_FILE, exist_ok=False)
+        part.write_bytes(content)
+        part.rename(folder / name)
+    except OSError:
+        with suppress(OSError):  # a full disk needs the room
+            part.unlink()
+        raise
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@contextmanager
+def _explained(root: Any) -> Iterator[None]:
+    """Say what a person has to do when a file cannot be written."""
+    written = "The file was not staged; what was staged and written before stays."
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            remedy = "Free disk space, or raise the limit; the task tries again by itself."
+            what = f"The staging folder {root} has no space left ({error.strerror})."
+            raise UnreachableError(what, remedy=remedy, written=written) from error
+        if error.errno in DENIED:
+            remedy = "Let the user of the Airflow workers own that folder, or correct [kashoo] staging_path."
+            what = f"The staging folder {root} cannot be written ({error.strerror})."
+            raise ConfigurationError(what, remedy=remedy, written=written) from error
+        raise
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class Settings:
     :param zone: business time zone in which a DateTime becomes a date.
     :param send_deadline: seconds a write may take from its journal entry to its answer.
     :param settle: seconds after that before an unanswered write is looked up.
+    :param retention: how long staged files stay after a step last began to work with them.
     """
 
     overlap: timedelta = timedelta(seconds=600)
@@ -38,6 +39,7 @@ class Settings:
     send_deadline: float = 60
     settle: float = 600
     zone: str = "UTC"
+    retention: timedelta = timedelta(days=7)
 
 
 class Org:
