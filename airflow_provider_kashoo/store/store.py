@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.store.kept_codes import KeptCodes
 from airflow_provider_kashoo.store.links import Links
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
@@ -35,6 +36,7 @@ class Tables:
         self.reviews = Reviews(scope)
         self.written_back = WrittenBack(scope)
         self.watermarks = Watermarks(scope)
+        self.codes = KeptCodes(scope)
 
 
 class SyncStore(Tables):

@@ -1,7 +1,8 @@
 """The tables of the sync store.
 
 They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no
-names, no addresses, no lines. What a person is asked names the amounts and dates that differ. Times are
+names but those of the books' own accounts and taxes, no addresses, no lines. What a person is asked names the
+amounts and dates that differ. Times are
 epoch seconds UTC, amounts are minor units. Every row about a record belongs to one Salesforce org and
 Kashoo business, so that a test business never makes production look synced.
 """
@@ -92,6 +93,15 @@ watermarks = Table(
     Column("run_id", String(250), nullable=False),
     Column("moved_at", Float, nullable=False),
     UniqueConstraint("scope_id", "source"),
+)
+
+kept_codes = Table(
+    "kept_codes",
+    metadata,
+    Column("scope_id", ForeignKey("scopes.id"), primary_key=True, autoincrement=False),
+    # Numbers, names and ids of accounts, codes and rates of taxes: the one place with names of the books.
+    Column("codes", JSON, nullable=False),
+    Column("read_at", Float, nullable=False),
 )
 
 links = Table(

@@ -33,24 +33,36 @@ def check_pools(recorded: Mapping[str, int]) -> None:
 
 def preflight(sync: Sync) -> None:
     """Check both sides and every mapping, and stage the reference data for the plan."""
-    check_both_sides(sync).stage(sync)
+    if codes := check_both_sides(sync, Codes.known):
+        codes.stage(sync)
     sync.files.write_json("described", sync.salesforce.described())
 
 
-def check_both_sides(sync: Sync) -> Codes:
+def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Codes | None:
     """Check both sides and every mapping.
 
+    :param find: finds the codes of the books; unless given, Kashoo is asked, because a person may have changed them
+        just now.
+    :returns: the codes; None for the sync that does not need them.
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
     sync.salesforce.check_version()
     _check_business(sync)
-    codes = Codes.read(sync)
-    faults = list(_mapping_faults(sync)) if sync.name == TO_KASHOO else list(_write_back_faults(sync))
-    if sync.name == TO_KASHOO:
-        faults += [fault for each in sync.mappings.values() if each.into_books for fault in codes.unknown(each)]
+    codes = find(sync) if sync.name == TO_KASHOO else None
+    faults = list(_write_back_faults(sync)) if codes is None else [*_mapping_faults(sync), *_code_faults(sync, codes)]
     if faults:
         raise ConfigurationError("\n  ".join(["The mappings do not match Kashoo or Salesforce:", *faults]))
     return codes
+
+
+def _code_faults(sync: Sync, codes: Codes) -> list[str]:
+    """List the constants of mappings that name nothing in the books; kept codes are read again before that is said."""
+
+    def found() -> list[str]:
+        return [fault for each in sync.mappings.values() if each.into_books for fault in codes.unknown(each)]
+
+    faults = found()
+    return found() if faults and codes.renew() else faults
 
 
 def _check_business(sync: Sync) -> None:

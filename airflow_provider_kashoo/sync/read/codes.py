@@ -1,15 +1,20 @@
-"""The accounts and taxes of the books, and the codes by which mappings name them."""
+"""The accounts and taxes of the books, and the codes by which mappings name them.
+
+They are kept in the store for a day, and read again when one is named that is not known: see :class:`.KeptCodes`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_kashoo.clients.entries import Account, Tax
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping, nearest
+from airflow_provider_kashoo.core.mapping.model import Field, nearest
+from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -29,18 +34,20 @@ Why = tuple[str, str]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Codes:
-    """The codes that preflight read and the plan uses.
+    """The codes that preflight found and the plan uses.
 
     :param accounts: code (number, name, or ``type:INCOME``) -> account id.
     :param rates: tax code -> percent.
     :param shared: ``account`` and ``taxCode`` -> code that several of them have, so that it names none -> why.
+    :param again: reads them from Kashoo; None when this run did so already.
     """
 
     accounts: dict[str, int]
     rates: dict[str, Decimal]
     shared: dict[str, dict[str, Why]]
+    again: Callable[[], Codes] | None = None
 
     @classmethod
     def read(cls, sync: Sync) -> Codes:
@@ -57,20 +64,60 @@ class Codes:
         }
         return cls(ids, {code: found[0].rate for code, found in rates.items() if len(found) == 1}, shared)
 
+    @classmethod
+    def read_and_kept(cls, sync: Sync) -> Codes:
+        """Read them, and keep them for a day."""
+        codes = cls.read(sync)
+        sync.store.codes.keep(codes.values)
+        return codes
+
+    @classmethod
+    def known(cls, sync: Sync) -> Codes:
+        """Give what the store kept; read them if that is a day old."""
+        kept = sync.store.codes.get()
+        return cls.read_and_kept(sync) if kept is None else cls._of(kept, partial(cls.read_and_kept, sync))
+
     def stage(self, sync: Sync) -> None:
-        """Keep them for the plan."""
-        sync.files.write_json("books", {"accounts": self.accounts, "rates": self.rates, "shared": self.shared})
+        """Hand them to the plan."""
+        sync.files.write_json("books", {**self.values, "kept": self.again is not None})
 
     @classmethod
     def staged(cls, sync: Sync) -> Codes:
         """Give what preflight staged."""
-        kept = sync.files.read_json("books")
-        if kept is None:
-            raise ConfigurationError("The task preflight of this run left no result.", remedy=clear("preflight"))
-        rates = {code: Decimal(rate) for code, rate in kept["rates"].items()}
-        return cls(kept["accounts"], rates, kept.get("shared", {}))
 
-    def unknown(self, mapping: Mapping) -> Iterator[str]:
+        def again() -> Codes:
+            codes = cls.read_and_kept(sync)
+            codes.stage(sync)  # should this try of the plan die, the next one need not read them
+            return codes
+
+        staged = sync.files.read_json("books")
+        if staged is None:
+            raise ConfigurationError("The task preflight of this run left no result.", remedy=clear("preflight"))
+        return cls._of(staged, again if staged.get("kept") else None)
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Any], again: Callable[[], Codes] | None) -> Codes:
+        rates = {code: Decimal(rate) for code, rate in values["rates"].items()}
+        return cls(values["accounts"], rates, values.get("shared", {}), again)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is kept of them, as JSON."""
+        rates = {code: str(rate) for code, rate in self.rates.items()}
+        return {"accounts": self.accounts, "rates": rates, "shared": self.shared}
+
+    def renew(self) -> bool:
+        """Read them again, once in a run; say whether that was done.
+
+        :raises SyncError: as the client does.
+        """
+        if self.again is None:
+            return False
+        new, self.again = self.again(), None
+        self.accounts, self.rates, self.shared = new.accounts, new.rates, new.shared
+        return True
+
+    def unknown(self, mapping: FieldMapping) -> Iterator[str]:
         """Say, with file and line, which constants of a mapping name nothing in the books, or more than one thing."""
         for section in ("fields", "lines", "single_line"):
             for name, value in getattr(mapping, section).items():
@@ -81,19 +128,30 @@ class Codes:
                         yield f"{mapping.place(section, name)}: {cause}. {fix}"
 
     def resolve(self, document: dict[str, Any]) -> dict[str, Any] | Problem:
-        """Replace account codes by ids, in a copy.
+        """Replace account codes by ids, in a copy; the first code that is not known lets them be read again.
 
         :returns: a problem when a code that comes from the data names nothing in the books, or more than one thing.
+        :raises SyncError: as :meth:`renew`.
         """
+        problem = self._problem(document)
+        if problem and self.renew():
+            problem = self._problem(document)
+        if problem:
+            return problem
         lines = []
         for line in [document, *document.get("lines", [])]:
-            for name, noun in NOUNS.items():
-                for each in self._strange(name, line.get(name)):
-                    return Problem(noun, *self._why(name, each, ADD_CODE))
             code = line.get(ACCOUNT)
             lines.append(line if code is None else line | {ACCOUNT: self.accounts[code]})
         resolved: dict[str, Any] = lines[0]
         return resolved | {"lines": lines[1:]} if "lines" in document else resolved
+
+    def _problem(self, document: dict[str, Any]) -> Problem | None:
+        """Say which code of a document is strange, if one is."""
+        for line in [document, *document.get("lines", [])]:
+            for name, noun in NOUNS.items():
+                for each in self._strange(name, line.get(name)):
+                    return Problem(noun, *self._why(name, each, ADD_CODE))
+        return None
 
     def _strange(self, name: str, code: str | None) -> Iterator[str]:
         """List the codes in a field that do not name exactly one account or tax."""

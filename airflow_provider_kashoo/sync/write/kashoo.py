@@ -214,6 +214,8 @@ class KashooWriter(Writer):
         last = outcome.event is Event.TURNED_AWAY and attempt == TRIES and not outcome.stop
         event = Event.REFUSED if last else outcome.event
         state = self._sync.store.journal.failed(sent, event, outcome.problem)
+        if outcome.event is Event.REFUSED:
+            self._sync.store.codes.forget()  # perhaps for a code: an account may be gone since the codes were read
         record = str(sent.intent.record)
         log.warning("%s: %s, now %s", record, outcome.problem.unquoted, state.value)
         if outcome.stop:
@@ -281,6 +283,8 @@ class KashooWriter(Writer):
         except LostLease:
             return self._late(sent, replace(change, fields=base_hashes(intent.document, entry.fields, hashes)))
         self._linked[record.named] = written.id
+        if any(each.error_class == TOTAL_DIFFERS.error_class for each in asked):
+            self._sync.store.codes.forget()  # a tax may have another rate since the codes were read
         mended = {TOTAL_DIFFERS.error_class, MARK_MISSING.error_class} - {each.error_class for each in asked}
         self._engine.close_questions(intent, CLOSED_BY_WRITTEN | mended)
         log.info("%s: %s %s in Kashoo as %d", record, record.kind, _PAST[type(intent)], written.id)
