@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,19 @@ def sandbox(environment: pytest.MonkeyPatch) -> Iterator[Sandbox]:
             environment.setenv(name, value)
         set_connection(environment, "kashoo_default", budget=[{"requests": 1_000_000, "seconds": 1}])
         yield box
+
+
+@pytest.fixture
+def new_run(sandbox: Sandbox, new_store: Path) -> Iterator[Callable[[str], Any]]:
+    """Give runs over a store that knows nothing; both sides are afterwards what they were."""
+    from tasks import Run
+
+    from airflow_provider_kashoo.runtime.setup import create_pools_and_store
+
+    create_pools_and_store()
+    before = sandbox.snapshot()
+    yield lambda sync: Run(sandbox, sync, "scheduled__1")
+    sandbox.restore(before)
 
 
 @pytest.fixture

@@ -3,82 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from records import writes
+from tasks import Run
 
-from airflow_provider_kashoo.operators.sync import (
-    KashooDeltaOperator,
-    KashooSyncApplyOperator,
-    KashooSyncApproveOperator,
-    KashooSyncCommitOperator,
-    KashooSyncPlanOperator,
-    KashooSyncPreflightOperator,
-    SalesforceDeltaOperator,
-)
-from airflow_provider_kashoo.runtime.setup import create_pools_and_store
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.settings import open_database
 from airflow_provider_kashoo.store.store import SyncStore, org_of_run
 from tests.airflow.environment import set_connection
-from tests.airflow.test_operators import START
 
 TO_KASHOO, TO_SALESFORCE = "salesforce_to_kashoo", "kashoo_to_salesforce"
 AWAY = {
     "salesforce": lambda patch: set_connection(patch, "salesforce_default", domain="localhost:1/acme.my"),
     "kashoo": lambda patch: set_connection(patch, "kashoo_default", host="http://127.0.0.1:1/api"),
 }
-STEPS: dict[str, Any] = {
-    "preflight": KashooSyncPreflightOperator,
-    "plan": KashooSyncPlanOperator,
-    "approve": KashooSyncApproveOperator,
-    "apply": KashooSyncApplyOperator,
-    "commit": KashooSyncCommitOperator,
-}
-
-
-class Run:
-    """One run of a sync, a step at a time."""
-
-    def __init__(self, sandbox: Sandbox, sync: str, run_id: str) -> None:
-        self.sandbox, self.sync, self.run_id = sandbox, sync, run_id
-
-    def __call__(self, step: str) -> Any:
-        run = SimpleNamespace(
-            dag_id=TO_KASHOO, run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None
-        )
-        context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=START)}
-        if step in STEPS:
-            return STEPS[step](task_id=step, sync=self.sync).execute(context)
-        if self.sync == TO_KASHOO:
-            return SalesforceDeltaOperator(task_id=step, sobject=step).execute(context)
-        return KashooDeltaOperator(task_id=step, resource=step).execute(context)
-
-    def up_to(self, last: str) -> Run:
-        deltas = ("Account", "Product2", "Opportunity", "Order") if self.sync == TO_KASHOO else ("invoices", "payments")
-        steps = ["preflight", *deltas, "plan", "approve", "apply", "commit"]
-        for step in steps[: steps.index(last) + 1]:
-            self(step)
-        return self
-
-    def asked(self, step: str) -> set[str]:
-        """Do a step and name the sides that got a request."""
-        before = {side: log.total for side, log in self.sandbox.logs.items()}
-        self(step)
-        return {side for side, log in self.sandbox.logs.items() if log.total > before[side]}
-
-
-@pytest.fixture
-def new_run(sandbox: Sandbox, new_store: Path) -> Iterator[Callable[[str], Run]]:
-    """Give runs over a store that knows nothing; both sides are afterwards what they were."""
-    create_pools_and_store()
-    before = sandbox.snapshot()
-    yield lambda sync: Run(sandbox, sync, "scheduled__1")
-    sandbox.restore(before)
 
 
 @pytest.fixture

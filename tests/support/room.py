@@ -121,7 +121,7 @@ class Room:
         self.sync = Sync(
             name=TO_KASHOO,
             run=RunFacts("run1"),
-            org=SimpleNamespace(opened=opened, id=store.org_id),  # type: ignore[arg-type]
+            org=SimpleNamespace(opened=opened, id=store.org_id, recall=self.salesforce.recall),  # type: ignore[arg-type]
             kashoo=self.books,  # type: ignore[arg-type]
             store=store,
             budget=SimpleNamespace(seconds_for=float),  # type: ignore[arg-type]

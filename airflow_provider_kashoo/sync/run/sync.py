@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES
 from airflow_provider_kashoo.clients.kashoo import KashooClient
@@ -51,6 +52,7 @@ class Org:
 
     def __init__(self, log_in: Callable[[], SalesforceClient], begun_with: str | None = None) -> None:
         self._log_in, self._begun_with = log_in, begun_with
+        self._described: dict[str, Any] = {}
 
     @property
     def id(self) -> str:
@@ -72,7 +74,14 @@ class Org:
                 f"{organization.id} now.",
                 remedy=f"Correct the connection, or begin again. {clear('preflight')}",
             )
+        client.recall(self._described)
         return client, organization
+
+    def recall(self, described: dict[str, Any]) -> None:
+        """Give the client describes that were read before, now or when it is opened."""
+        self._described = described
+        if "opened" in vars(self):
+            self.opened[0].recall(described)
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Sync:
 
     def recall_describes(self) -> None:
         """Give the client the describes that preflight staged, so that this step need not read them again."""
-        self.salesforce.recall(self.files.read_json("described") or {})
+        self.org.recall(self.files.read_json("described") or {})
 
     def object_of(self, record_id: str) -> str | None:
         """Say of which object a record is, by its key prefix; None for one that is neither mapped nor standard."""
