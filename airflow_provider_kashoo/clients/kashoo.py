@@ -134,12 +134,13 @@ class KashooClient(KashooHttp):
     ) -> Iterator[Json]:
         """List a collection, page by page.
 
-        Pages are read until one contains nothing new, because the server's own page limit is not known, and
-        they overlap, because removing a record in the meantime moves later ones to an earlier page. A row without a
-        usable id is left out, see :meth:`nameless`.
+        Pages are read until one contains nothing new, because the server's own page limit is not known: a short
+        page ends a list only if the profile names that limit. Pages overlap, because removing a record in the meantime
+        moves later ones to an earlier page. A row without a usable id is left out, see :meth:`nameless`.
         """
         path = self.profile.collection(resource, self.business_id)
         query: dict[str, Any] = {"limit": self.profile.page_size}
+        full = min(self.profile.page_size, self.profile.largest_page)
         if start:
             query["startDate"] = start
         if end:
@@ -159,6 +160,8 @@ class KashooClient(KashooHttp):
                     nameless.append(row)
                 elif removed or row.get("removed") is not True:
                     yield row
+            if len(page) < full:
+                return
             seen |= new.keys()
         raise UnreachableError(f"Kashoo lists more than {MAX_PAGES} pages of {resource}.")
 

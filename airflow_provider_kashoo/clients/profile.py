@@ -36,6 +36,7 @@ class Profile:
     remove_verb: str = "DELETE"  # G: voids an invoice; it then answers with removed: true, or not at all
     only_listed: tuple[str, ...] = ("item",)  # G: collections without a GET of one record
     page_size: int = 100  # C: used by every client seen; the server's own maximum is unknown
+    largest_page: int = 0  # rows that Kashoo is known to give in one page: fewer end a list; 0: not known
     token_duration_ms: int = 90_000_000  # C as a number, G that it is in milliseconds
     invoice_reference: str = "memo"  # C as a field, G that it can be written
     customer_reference: str = "notes"  # G
@@ -109,6 +110,11 @@ class Profile:
                     f"The Kashoo connection's profile has locked_until {day!r}.", remedy="Write a day as YYYY-MM-DD."
                 ) from None
         changed = replace(self, **values)
+        if type(changed.largest_page) is not int or changed.largest_page < 0:
+            raise ConfigurationError(
+                f"The Kashoo connection's profile has largest_page {changed.largest_page!r}.",
+                remedy="Write how many rows Kashoo gives in one page, such as 100, or leave it out.",
+            )
         for resource, kind in KINDS.items():
             _check_reference(changed, resource, kind.fields)
         for name, limit in changed.text_limits.items():

@@ -97,6 +97,24 @@ def test_a_listing_is_read_to_the_empty_page_and_leaves_removed_rows_out(make, s
     assert len(seen()) == 3  # two full pages and the empty one: a short page proves nothing
 
 
+@pytest.mark.parametrize(("rows", "pages"), [(0, 1), (1, 1), (2, 2), (5, 3)])
+def test_where_the_largest_page_is_known_a_short_one_ends_a_listing(make, seen, rows, pages) -> None:
+    kashoo = make(profile=Profile(page_size=2, largest_page=100))
+    made = [create(kashoo, "customer", customer(f"Firm {n}")).id for n in range(rows)]
+    kashoo.businesses()
+    seen()
+    assert [each.id for each in kashoo.listing("customer")] == made
+    assert len(seen()) == pages
+
+
+def test_a_page_that_is_as_large_as_kashoo_makes_them_is_not_short(make, sandbox, monkeypatch, seen) -> None:
+    page = sandbox.books.page
+    monkeypatch.setattr(sandbox.books, "page", lambda *a, limit, **more: page(*a, limit=min(limit, 2), **more))
+    kashoo = make(profile=Profile(page_size=100, largest_page=2))
+    made = [create(kashoo, "customer", customer(f"Firm {n}")).id for n in range(5)]
+    assert [each.id for each in kashoo.listing("customer")] == made
+
+
 def test_a_row_shown_as_removed_or_twice_is_given_out_once_or_not_at_all(make, monkeypatch, sandbox) -> None:
     pages = {0: [{"id": 1}, {"id": 2, "removed": True}], 2: [{"id": 2}, {"id": 3, "removed": False}], 4: [{"id": 3}]}
     monkeypatch.setattr(sandbox.books, "page", lambda *_, offset, **__: pages.get(offset, []))
