@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -19,6 +20,30 @@ from airflow_provider_kashoo.clients.transport import T, TryAgain, adapter_of, r
 from airflow_provider_kashoo.core.errors import AuthenticationError, ConfigurationError
 
 RENEW_BEFORE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a login gave.
+
+    :param account: base URL and login that it is for; nobody else may get to see it.
+    :param authorization: value of the header.
+    :param expires: epoch seconds.
+    """
+
+    account: str
+    authorization: str
+    expires: float
+
+
+class Tokens(Protocol):
+    """Where clients leave a token for each other."""
+
+    def take(self) -> Token | None:
+        """Give the token that was left last."""
+
+    def leave(self, token: Token) -> None:
+        """Leave a token."""
 
 
 class KashooHttp:
@@ -50,6 +75,17 @@ class KashooHttp:
         self.business_id, self.profile = business_id, profile or Profile()
         self._clock, self._sleep = clock, sleep
         self._authorization, self._expires = "", 0.0
+        self._tokens: Tokens | None = None
+        self._may_take = False  # whether another client may have left a token
+        self._is_taken = False  # whether another client logged in for the token in use
+
+    def share(self, tokens: Tokens) -> None:
+        """Begin with a token that another client left, if it is good still, and leave each new one there.
+
+        A taken token serves reads only: should Kashoo have ended it, a read is repeated, but a write answered 401 would
+        be in doubt. The first write logs in.
+        """
+        self._tokens, self._may_take = tokens, True
 
     @property
     def requests_sent(self) -> int:
@@ -64,10 +100,10 @@ class KashooHttp:
         :param prepare: makes the request, and reads what it depends on, see :meth:`.transport.MeteredAdapter.ready`.
         :param reads: how many requests it needs for that.
         """
-        self._ensure_token()
+        self._ensure_token(for_writing=True)
 
         def with_token() -> T:
-            self._ensure_token()
+            self._ensure_token(for_writing=True)
             return prepare()
 
         return adapter_of(self._session).ready(with_token, reads)
@@ -91,7 +127,7 @@ class KashooHttp:
         self, method: str, path: str, data: Any, headers: Mapping[str, str] | None, options: Mapping[str, Any]
     ) -> requests.Response:
         if not adapter_of(self._session).is_ready:  # otherwise the token is fresh, and must not take the slot
-            self._ensure_token()
+            self._ensure_token(for_writing=method != "GET")
         sent: dict[str, Any] = {}
         if method == "GET":
             sent = {"params": data}
@@ -119,10 +155,25 @@ class KashooHttp:
     def _headers(self) -> dict[str, str]:
         return {"Accept": "application/json", "Authorization": self._authorization}
 
-    def _ensure_token(self) -> None:
+    @property
+    def _account(self) -> str:
+        return f"{self._login} at {self._base}"
+
+    def _ensure_token(self, *, for_writing: bool = False) -> None:
         needed = max(RENEW_BEFORE_SECONDS, adapter_of(self._session).deadline_seconds)
-        if not self._authorization or self._clock() > self._expires - needed:
+        if self._may_take and not for_writing:
+            self._take_token()
+        is_fresh = bool(self._authorization) and self._clock() <= self._expires - needed
+        if not is_fresh or (for_writing and self._is_taken):
             read_with_retries(self._log_in, "Kashoo", self._sleep)
+            self._may_take = self._is_taken = False
+            if self._tokens:
+                self._tokens.leave(Token(self._account, self._authorization, self._expires))
+
+    def _take_token(self) -> None:
+        self._may_take, token = False, self._tokens and self._tokens.take()
+        if token and token.account == self._account:
+            self._authorization, self._expires, self._is_taken = token.authorization, token.expires, True
 
     def _log_in(self) -> None:
         """Get a token by HTTP Basic; the answer is an object or plain text (both evidenced)."""

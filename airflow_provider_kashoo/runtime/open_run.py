@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook
+from airflow_provider_kashoo.runtime.handed_token import handed_token
 from airflow_provider_kashoo.settings import mappings_dir, open_database, settings, staging_root
 from airflow_provider_kashoo.store.store import SyncStore, org_of_run, recorded_pools
 from airflow_provider_kashoo.sync.preflight import check_pools
@@ -24,12 +25,15 @@ def open_sync(
     salesforce_conn_id: str = KashooSalesforceHook.default_conn_name,
     *,
     begins: bool = False,
+    hands_token: bool = False,
 ) -> Iterator[Sync]:
     """Open the store for one run; each side is contacted when a step first uses it.
 
     :param name: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param begins: take the org from the Salesforce connection. Otherwise it is taken from the store, and Salesforce is
         asked only when the store has no run of this id, or several.
+    :param hands_token: take over the Kashoo token of the task before, and leave it for the next, if Airflow can encrypt
+        it.
     :raises ConfigurationError: for a missing pool, store, connection or mapping, and for a store or staging folder that
         workers on other hosts cannot reach; neither side is contacted before.
     :raises SyncError: as the clients do.
@@ -44,6 +48,9 @@ def open_sync(
         kashoo = hook.client()
         begun_with = None if begins else org_of_run(database, kashoo.business_id, name, run.run_id)
         org = Org(lambda: KashooSalesforceHook(salesforce_conn_id).client, begun_with)
+        files = Staging(root, name, f"{org.id}-{kashoo.business_id}", run.run_id)
+        if hands_token and (token := handed_token(files)):
+            kashoo.share(token)
         yield Sync(
             name=name,
             run=run,
@@ -52,7 +59,7 @@ def open_sync(
             store=SyncStore(database, org.id, kashoo.business_id),
             budget=hook.budget(),
             mappings=mappings,
-            files=Staging(root, name, f"{org.id}-{kashoo.business_id}", run.run_id),
+            files=files,
             settings=settings(),
         )
     finally:

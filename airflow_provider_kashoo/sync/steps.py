@@ -17,7 +17,7 @@ from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.read import books, salesforce
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
-from airflow_provider_kashoo.sync.run.staging import clear
+from airflow_provider_kashoo.sync.run.staging import TOKEN_FILE, clear
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads, waiting
 from airflow_provider_kashoo.sync.tell import plan as tell
@@ -131,6 +131,7 @@ def commit(sync: Sync) -> dict[str, str]:
             if sync.store.watermarks.move(source, lower=lower, upper=upper, run_id=sync.run.run_id):
                 moved[source] = report["upper"]
     sync.store.finish_run(sync.name, sync.run.run_id)
+    sync.files.remove(f"{TOKEN_FILE}.")
     return moved
 
 

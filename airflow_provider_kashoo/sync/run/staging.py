@@ -38,6 +38,9 @@ WORKED_ON = "worked_on"
 RUN_KEY = b"kashoo.run"
 """In the metadata of a Parquet file: the folder of the run that staged it; earlier versions wrote none."""
 
+TOKEN_FILE = "token"  # noqa: S105  a name
+"""Kashoo's token, encrypted; it is removed when the run is committed."""
+
 
 def clear(task: str) -> str:
     """Say which task of the run to clear, so that it and all that depends on it is done again."""
