@@ -126,7 +126,9 @@ def test_what_is_staged_of_a_token_is_opened_by_the_key_alone_and_goes_with_the_
     assert token_files() == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"token": 1}', b"[1]", b'{"encrypted": 1}', b'{"encrypted": "Z0FBQUFBQm"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'{"token": 1}', b"[1]", b'{"encrypted": 1}', b'{"encrypted": "Z0FBQUFBQm"}']
+)
 def test_a_token_file_that_is_damaged_is_as_good_as_none(
     run: Callable[[str], Run], staged: Staged, content: bytes
 ) -> None:
