@@ -36,7 +36,9 @@ class Run:
         self.sandbox, self.sync, self.run_id = sandbox, sync, run_id
 
     def __call__(self, step: str) -> Any:
-        run = SimpleNamespace(run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None)
+        run = SimpleNamespace(
+            dag_id=self.sync, run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None
+        )
         context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=BEGINNING)}
         if step in STEPS:
             return STEPS[step](task_id=step, sync=self.sync).execute(context)
