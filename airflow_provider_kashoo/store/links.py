@@ -65,18 +65,16 @@ CHUNK = 500
 """Values in one IN list; SQLite's older limit on variables is 999."""
 
 
-@dataclass(frozen=True)
-class Link:
-    """One row of the table ``links``.
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One row of the table ``links``, without the hashes from which a change of the deal is found.
 
     :param version: rises with every confirmed write of the sale, across all its links; an intent planned from an
         older version is stale.
-    :param fields: field -> (hash as sent, hash as read back).
-    :param sources: from what each field was made; None if that is not known.
-    :param written_back: Salesforce field -> hash of what we last wrote there.
-    :param settlement: last known status, see :mod:`airflow_provider_kashoo.core.rules.settlement`.
     :param expected_total: minor units.
     :param journal_date: ``YYYY-MM-DD`` under which the invoice was written.
+    :param settlement: last known status, see :mod:`airflow_provider_kashoo.core.rules.settlement`.
+    :param written_back: Salesforce field -> hash of what we last wrote there.
     """
 
     id: int
@@ -92,16 +90,7 @@ class Link:
     expected_total: int | None
     journal_date: str | None
     settlement: str | None
-    fields: Mapping[str, tuple[str, str]]
-    sources: Sources | None
     written_back: Mapping[str, str]
-
-    def followed(self, source_id: str, sale_id: str, ended: int) -> Link:
-        """Return this link moved to another record or sale.
-
-        :param ended: version at which the last link of that sale ended, 0 for none; its versions continue from there.
-        """
-        return replace(self, source_id=source_id, sale_id=sale_id, version=max(self.version, ended) + 1)
 
     @property
     def record(self) -> Record:
@@ -128,6 +117,25 @@ class Link:
             "link_version": self.version,
         }
         return Intent(**{"sync": sync} | own | more)
+
+
+@dataclass(frozen=True)
+class Link(Linked):
+    """One whole row of the table ``links``.
+
+    :param fields: field -> (hash as sent, hash as read back).
+    :param sources: from what each field was made; None if that is not known.
+    """
+
+    fields: Mapping[str, tuple[str, str]]
+    sources: Sources | None
+
+    def followed(self, source_id: str, sale_id: str, ended: int) -> Link:
+        """Return this link moved to another record or sale.
+
+        :param ended: version at which the last link of that sale ended, 0 for none; its versions continue from there.
+        """
+        return replace(self, source_id=source_id, sale_id=sale_id, version=max(self.version, ended) + 1)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, update
 
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
-from airflow_provider_kashoo.store.links import LIVE
+from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.store.links import CHUNK, LIVE, VOIDED, Linked
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
+_IN_SCOPE = links.c.scope_id == bindparam("this_scope")
+_IN_STATE = (links.c.target == INVOICE.name, links.c.state == bindparam("this_state"))
+_ROWS = select(*(links.c[name] for name in Linked.__dataclass_fields__)).where(*_IN_STATE).order_by(links.c.id)
+_BEARERS = select(links.c.id, links.c.kashoo_id, links.c.source_id, links.c.part, links.c.generation).where(*_IN_STATE)
+_IDS = select(links.c.id).where(_IN_SCOPE, *_IN_STATE).order_by(links.c.id)
 _OF_RECORD = (
     links.c.scope_id == bindparam("this_scope"),
     links.c.target == INVOICE.name,
@@ -36,6 +42,50 @@ class WrittenBack:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+
+    def all_ids(self) -> list[int]:
+        """List the row ids of the live links of invoices, oldest first."""
+        return list(self._ids())
+
+    def ids(self, but: Collection[str], kashoo_ids: Iterable[int], source_ids: Iterable[str]) -> list[int]:
+        """List the row ids of live links that may be due, oldest first.
+
+        :param but: settlements of an invoice that is not due by itself.
+        :param kashoo_ids: invoices that are due anyway.
+        :param source_ids: Salesforce records whose invoices are due anyway.
+        """
+        found = set(self._ids(or_(links.c.settlement.is_(None), links.c.settlement.not_in(but))))
+        for some in _chunks(kashoo_ids):
+            found.update(self._ids(links.c.kashoo_id.in_(some)))
+        for some in _chunks(source_ids):
+            found.update(self._ids(_of_records(some)))
+        return sorted(found)
+
+    def of_ids(self, ids: Iterable[int]) -> list[Linked]:
+        """Load live links by their row ids, oldest first."""
+        return [link for some in _chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
+
+    def bearers(self, source_ids: Iterable[str]) -> Iterator[tuple[int, Reference, int]]:
+        """Give the row id, the reference and the Kashoo id of each live link of some Salesforce records."""
+        for some in _chunks(source_ids):
+            with self._scope.reading() as connection:
+                names = {"this_scope": self._scope.id, "this_state": LIVE}
+                found = connection.execute(_BEARERS.where(_of_records(some)), names).all()
+            yield from ((row, Reference(*reference), kashoo_id) for row, kashoo_id, *reference in found)
+
+    def voided(self) -> list[Linked]:
+        """List the links that ended because we voided their invoice, oldest first."""
+        return self._rows(VOIDED, _IN_SCOPE)
+
+    def _ids(self, *where: Any) -> Iterable[int]:
+        with self._scope.reading() as connection:
+            names = {"this_scope": self._scope.id, "this_state": LIVE}
+            return connection.execute(_IDS.where(*where), names).scalars().all()
+
+    def _rows(self, state: str, where: Any) -> list[Linked]:
+        with self._scope.reading() as connection:
+            names = {"this_scope": self._scope.id, "this_state": state}
+            return [Linked(*row) for row in connection.execute(_ROWS.where(where), names)]
 
     def is_outdated(self, intent: Intent) -> bool:
         """Return whether an intent must not be sent any more.
@@ -75,3 +125,18 @@ class WrittenBack:
 
     def _names(self, intent: Intent) -> dict[str, Any]:
         return {"this_scope": self._scope.id, "this_invoice": intent.kashoo_id, "this_source": intent.record.id}
+
+
+def _of_records(source_ids: Iterable[str]) -> Any:
+    """Find links by the ids of their Salesforce records.
+
+    In a query of its own: otherwise SQLite, which does not know how many links there are, prefers an index of all
+    links of invoices.
+    """
+    return links.c.id.in_(select(links.c.id).where(_IN_SCOPE, links.c.source_id.in_(source_ids)))
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Divide values into IN lists, in order."""
+    wanted = sorted(set(values))
+    return (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,11 +15,12 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Keep, Update, Void
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.summary import Counts, summarise
+from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store import links
+from airflow_provider_kashoo.store import links, written_back
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Sent, StaleIntent
-from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.links import LinkChange, Linked
 from airflow_provider_kashoo.store.store import SyncStore, record_pools, recorded_pools
 
 ORG, OTHER_ORG, BUSINESS, TEST_BUSINESS = "00D000000000001EAA", "00D000000000002EAA", "9990000001", "9990000002"
@@ -233,3 +235,53 @@ def test_pool_sizes_are_those_last_recorded(database) -> None:
     assert recorded_pools(database) == {"kashoo": 4, "default_pool": 128}
     with database.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM pools")).scalar_one() == 2
+
+
+# -- links that may have to be written back
+
+
+def linked(store: SyncStore, number: int, settlement: str | None = None, **more: Any) -> int:
+    """Let a deal have an invoice with the same number; gives the row id of the link."""
+    record = Record("invoice", "Opportunity", f"006{number:012d}AAA")
+    intent = replace(NEW, record=record, sale=record.id, **more)
+    store.links.put(intent, replace(CHANGE, kashoo_id=number))
+    store.written_back.confirm(replace(intent, kashoo_id=number), {"Paid": f"h{number}"}, settlement)
+    return store.links.of_sources("invoice", [record.id])[record.id].id
+
+
+def test_links_that_are_open_listed_or_named_are_due_each_once(store) -> None:
+    rows = {
+        number: linked(store, number, settlement) for number, settlement in enumerate(["Paid", None, "Open", "Void"])
+    }
+    ids = store.written_back.ids
+    assert ids(["Paid", "Void"], [], []) == [rows[1], rows[2]]
+    assert ids(["Paid", "Void"], [0, 1, 77], []) == [rows[0], rows[1], rows[2]]
+    assert ids(["Paid", "Void"], [3], ["006000000000000AAA", "006000000000099AAA"]) == [*rows.values()]
+    assert store.written_back.all_ids() == [*rows.values()]
+
+
+def test_due_links_are_those_of_this_scope_that_are_live(store, database) -> None:
+    linked(SyncStore(database, OTHER_ORG, BUSINESS), 1)
+    own, ended = linked(store, 1), linked(store, 2)
+    store.links.end(
+        replace(NEW, record=Record("invoice", "Opportunity", "006000000000002AAA"), sale="006000000000002AAA")
+    )
+    assert store.written_back.ids([], [1, 2], ["006000000000001AAA", "006000000000002AAA"]) == [own]
+    assert [link.id for link in store.written_back.voided()] == [ended]
+
+
+def test_a_link_without_its_base_says_all_else_that_the_whole_link_says(store) -> None:
+    row = linked(store, 7, "Open")
+    [found] = store.written_back.of_ids([row, 99])
+    whole = store.links.of_kashoo("invoice", [7])[7]
+    assert all(getattr(found, name) == getattr(whole, name) for name in Linked.__dataclass_fields__)
+    assert found.written_back == {"Paid": "h7"}
+    [bearer] = store.written_back.bearers([whole.source_id])
+    assert bearer == (row, Reference(whole.source_id, 1, 1), 7)
+
+
+def test_more_links_than_one_query_takes_are_found_in_order(store, monkeypatch) -> None:
+    monkeypatch.setattr(written_back, "CHUNK", 2)
+    rows = [linked(store, number, "Paid") for number in range(5)]
+    assert store.written_back.ids(["Paid"], range(5), []) == rows
+    assert [link.id for link in store.written_back.of_ids(reversed(rows))] == rows
