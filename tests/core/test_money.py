@@ -4,12 +4,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.values.money import (
     NotMoney,
     add_up,
+    as_decimal,
     check_currency,
     format_exact,
     format_minor,
@@ -32,6 +33,16 @@ QUANTITIES = st.decimals("0.01", "100000", places=4)
 )
 def test_an_amount_becomes_whole_cents(amount, minor):
     assert to_minor(Decimal(amount)) == minor
+
+
+@given(CENTS)
+@example(0)
+@example(-5)
+@example(10**40 + 1)
+def test_minor_units_are_written_as_an_exact_decimal_without_idle_zeros(amount):
+    written = as_decimal(amount)
+    assert to_minor(Decimal(written)) == amount
+    assert written == (written.rstrip("0").rstrip(".") if "." in written else written)
 
 
 def test_a_whole_number_is_in_major_units():

@@ -9,14 +9,13 @@ import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.mapping.model import Mapping, load_mapping
-from airflow_provider_kashoo.core.mapping.write_back import documents
+from airflow_provider_kashoo.core.mapping.write_back import columns
 from airflow_provider_kashoo.core.mapping.write_back_check import misfits
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 
-AROUND = Surroundings("America/Toronto", "USD", {})
+ZONE = "America/Toronto"
 
 
 def field(kind: str, **more: Any) -> FieldInfo:
@@ -65,12 +64,12 @@ def mapping(expression: str) -> Mapping:
 
 
 def faults(expression: str, into: FieldInfo) -> list[str]:
-    return list(misfits(mapping(expression), "F__c", into, AROUND.zone))
+    return list(misfits(mapping(expression), "F__c", into, ZONE))
 
 
 def problems(expression: str, into: FieldInfo) -> list[Problem]:
-    found = documents(mapping(expression), SETTLEMENTS, {"F__c": into}, AROUND)
-    return [value for each in found for value in each.values() if isinstance(value, Problem)]
+    found = columns(mapping(expression), SETTLEMENTS, {"F__c": into}, ZONE)
+    return [value for value in found["F__c"] if isinstance(value, Problem)]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from intents import like
-from room import DEAL, DEAL_2, DOCUMENT, ORDER, Room
+from room import DEAL, DEAL_2, DOCUMENT, ORDER, READ, Room
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent, Keep, Park, Tell
@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.rules.settlement import (
     Allocation,
     Invoice,
     Payment,
+    settlement_of,
 )
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Link
@@ -86,6 +87,12 @@ def told_of(found: Found) -> list[int]:
     return [invoice.id for _, invoice in found.known]
 
 
+def changed(affected: Affected, paid_lately: set[int]) -> Found:
+    """Put the parts together."""
+    parts = list(affected.changed(paid_lately))
+    return Found([each for part in parts for each in part.known], [each for part in parts for each in part.intents])
+
+
 def asked(found: Found | list[Intent]) -> list[tuple[Any, ...]]:
     intents = found.intents if isinstance(found, Found) else found
     return [(type(each), each.record.kind, each.error_class) for each in intents if isinstance(each, Ask | Park)]
@@ -102,10 +109,10 @@ def test_a_balance_that_the_payments_seen_explain_needs_no_other(tell: Room) -> 
     link = tell.linked()
     paid(tell, Allocation(9, 501, "2026-03-02", 10_000), Allocation(8, 501, "2026-03-01", 5_000))
     payments = Payments(tell.sync)
-    payments.complete([(link, owing(10_000))], set())
+    payments.complete([[(link, owing(10_000))]], set())
     assert tell.books.listed_from == []
     assert payments.paid_lately == {501}
-    [settlement] = payments.settlements([(link, owing(10_000))])
+    settlement = settlement_of(owing(10_000), payments.of([(link, owing(10_000))])[501])
     assert (settlement["paid"], settlement["status"]) == (15_000, PARTLY_PAID)
     assert settlement["last_payment_date"] == "2026-03-02"
 
@@ -114,9 +121,9 @@ def test_a_balance_that_they_do_not_explain_is_looked_for_400_days_before_its_da
     link = tell.linked()
     tell.books.paid = [Payment(7, "2025-02-01", ((501, 25_000),))]
     payments = Payments(tell.sync)
-    payments.complete([(link, owing(0))], set())
+    payments.complete([[(link, owing(0))]], set())
     assert tell.books.listed_from == ["2025-01-25"]
-    [settlement] = payments.settlements([(link, owing(0))])
+    settlement = settlement_of(owing(0), payments.of([(link, owing(0))])[501])
     assert (settlement["status"], settlement["last_payment_date"]) == (PAID, "2025-02-01")
     assert payments.paid_lately == set()
 
@@ -124,31 +131,31 @@ def test_a_balance_that_they_do_not_explain_is_looked_for_400_days_before_its_da
 def test_what_was_staged_is_not_lost_when_older_payments_are_read(tell: Room) -> None:
     tell.delta("payments", start="2024-01-01")
     payments = Payments(tell.sync)
-    payments.complete([(tell.linked(), owing(0))], set())
+    payments.complete([[(tell.linked(), owing(0))]], set())
     assert tell.books.listed_from == ["2024-01-01"]
 
 
 @pytest.mark.parametrize(("status", "reads"), [(None, 0), (OPEN, 0), (PARTLY_PAID, 1), (PAID, 1), (REFUNDED, 1)])
 def test_a_whole_balance_is_explained_unless_more_was_told_before(tell: Room, status: str | None, reads: int) -> None:
     link = replace(tell.linked(), settlement=status)
-    Payments(tell.sync).complete([(link, owing(25_000))], set())
+    Payments(tell.sync).complete([[(link, owing(25_000))]], set())
     assert len(tell.books.listed_from) == reads
 
 
 def test_a_whole_balance_is_not_explained_while_it_is_not_known_what_was_told(tell: Room) -> None:
-    Payments(tell.sync).complete([(tell.linked(), owing(25_000))], {("Opportunity", DEAL)})
+    Payments(tell.sync).complete([[(tell.linked(), owing(25_000))]], {("Opportunity", DEAL)})
     assert len(tell.books.listed_from) == 1
 
 
 def test_what_a_removed_invoice_says_of_its_balance_is_not_to_be_explained(tell: Room) -> None:
     link = tell.linked()
-    Payments(tell.sync).complete([(link, owing(0, removed=True))], set())
+    Payments(tell.sync).complete([[(link, owing(0, removed=True))]], set())
     assert tell.books.listed_from == []
 
 
 def test_payments_of_another_invoice_explain_nothing(tell: Room) -> None:
     paid(tell, Allocation(9, 502, "2026-03-02", 25_000))
-    Payments(tell.sync).complete([(tell.linked(), owing(0))], set())
+    Payments(tell.sync).complete([[(tell.linked(), owing(0))]], set())
     assert len(tell.books.listed_from) == 1
 
 
@@ -159,23 +166,23 @@ def test_a_listed_invoice_is_taken_from_the_list_and_one_that_moved_is_read(tell
     tell.linked()
     tell.linked(DEAL_2, 502)
     lists(tell, 501)
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == [501, 502]
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == [501, 502]
     assert tell.books.read_ids == [502]
 
 
 @pytest.mark.parametrize("status", [PAID, REFUNDED, VOID, OUT_OF_REACH])
 def test_a_settled_invoice_that_is_not_listed_is_not_read(tell: Room, status: str) -> None:
     settled(tell, tell.linked(), status)
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == []
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == []
     assert tell.books.read_ids == []
 
 
 def test_a_settled_invoice_is_read_when_money_moved_or_its_last_write_is_not_settled(tell: Room) -> None:
     link = settled(tell, tell.linked(), PAID)
-    assert told_of(Affected(tell.sync, tell.reads()).changed({501})) == [501]
+    assert told_of(changed(Affected(tell.sync, tell.reads()), {501})) == [501]
     record = Record("Opportunity", "Opportunity", DEAL)
     tell.store.waiting.park(replace(link.intent(TO_SALESFORCE), record=record), REFUSED, "run0")
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == [501]
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == [501]
 
 
 @pytest.mark.parametrize("error_class", ["does_not_fit", "not_a_number"])  # the second from an older store
@@ -184,9 +191,9 @@ def test_a_write_back_that_no_payment_can_change_is_not_tried_again(tell: Room, 
     record = Record("Opportunity", "Opportunity", DEAL)
     refused = Problem(error_class, "it takes numbers", "Map it.")
     tell.store.waiting.park(replace(link.intent(TO_SALESFORCE), record=record), refused, "run0")
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == []
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == []
     tell.run(TO_SALESFORCE, run_type="replay")
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == [501], "a person says that it is mended"
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == [501], "a person says that it is mended"
 
 
 def test_the_weeks_first_run_looks_at_all_that_is_settled_but_told_voids(tell: Room) -> None:
@@ -195,14 +202,14 @@ def test_the_weeks_first_run_looks_at_all_that_is_settled_but_told_voids(tell: R
     tell.delta("invoices", sweep=True)
     affected = Affected(tell.sync, tell.reads())
     assert affected.weekly
-    assert told_of(affected.changed(set())) == [501]
+    assert told_of(changed(affected, set())) == [501]
 
 
 def test_a_void_that_a_person_is_asked_about_is_looked_at_weekly(tell: Room) -> None:
     link = settled(tell, tell.linked(), VOID)
     tell.store.reviews.open(link.intent(TO_SALESFORCE), REMOVED_IN_BOOKS, "run0")
     tell.delta("invoices", sweep=True)
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == [501]
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == [501]
 
 
 @pytest.mark.parametrize(("balance", "known"), [(25_000, []), (20_000, [501])])
@@ -210,13 +217,13 @@ def test_a_refund_that_was_told_is_told_again_only_when_money_came(tell: Room, b
     settled(tell, tell.linked(), REFUNDED)
     tell.books.edit("invoice", 501, balanceDue=balance)
     lists(tell, 501)
-    assert told_of(Affected(tell.sync, tell.reads()).changed(set())) == known
+    assert told_of(changed(Affected(tell.sync, tell.reads()), set())) == known
 
 
 def test_an_invoice_that_cannot_be_read_parks_the_record_it_is_told_to(tell: Room) -> None:
     tell.linked()
     tell.books.unreadable.add(501)
-    found = Affected(tell.sync, tell.reads()).changed(set())
+    found = changed(Affected(tell.sync, tell.reads()), set())
     assert asked(found) == [(Park, "Opportunity", "unreadable")]
     assert (found.known, found.intents[0].generation) == ([], 1)
 
@@ -224,7 +231,7 @@ def test_an_invoice_that_cannot_be_read_parks_the_record_it_is_told_to(tell: Roo
 def test_an_invoice_of_which_the_books_do_not_say_what_is_owed_is_parked(tell: Room) -> None:
     tell.linked()
     tell.books.edit("invoice", 501, balanceDue=None)
-    found = Affected(tell.sync, tell.reads()).changed(set())
+    found = changed(Affected(tell.sync, tell.reads()), set())
     assert asked(found) == [(Park, "Opportunity", "unreadable")]
 
 
@@ -232,7 +239,7 @@ def test_what_nobody_is_told_of_is_not_parked(tell: Room) -> None:
     tell.sync = replace(tell.sync, mappings={n: m for n, m in tell.sync.mappings.items() if n != TOLD})
     tell.linked()
     tell.books.unreadable.add(501)
-    assert asked(Affected(tell.sync, tell.reads()).changed(set())) == []
+    assert asked(changed(Affected(tell.sync, tell.reads()), set())) == []
 
 
 @pytest.mark.parametrize("how", ["removed", "not there"])
@@ -242,7 +249,7 @@ def test_an_invoice_that_a_person_removed_is_told_as_void_and_asked_about(tell: 
         tell.books.edit("invoice", 501, removed=True)
     else:
         del tell.books.rows["invoice", 501]
-    found = Affected(tell.sync, tell.reads()).changed(set())
+    found = changed(Affected(tell.sync, tell.reads()), set())
     assert asked(found) == [(Ask, "invoice", "removed_in_books")]
     [(_, invoice)] = found.known
     assert (invoice.removed, invoice.balance, invoice.currency) == (True, 0, "USD")
@@ -314,7 +321,7 @@ def test_every_other_invoice_with_a_linked_reference_is_a_possible_duplicate(tel
 
 def test_what_salesforce_holds_is_not_known_while_an_answer_is_missing(tell: Room) -> None:
     link = tell.linked()
-    begun = _begin(tell.sync, tell.sync.mappings[TOLD], link)
+    begun = _begin(tell.sync, tell.sync.mappings[TOLD], link, READ)
     assert Affected(tell.sync, tell.reads()).is_known(begun)
     tell.send(like(begun, Tell))
     affected = Affected(tell.sync, tell.reads())
@@ -326,8 +333,9 @@ def test_what_salesforce_holds_is_not_known_while_an_answer_is_missing(tell: Roo
 
 
 def decision(room: Room, document: dict[str, Any], held: dict[str, Any]) -> Intent:
-    begun = _begin(room.sync, room.sync.mappings[TOLD], room.linked())
-    return _decide(room.sync, begun, document, PAID, room.store.hashes.fields(held))
+    begun = _begin(room.sync, room.sync.mappings[TOLD], room.linked(), READ)
+    hashed = room.store.hashes.fields
+    return _decide(begun, document, hashed(document), PAID, hashed(held))
 
 
 def test_only_the_fields_that_salesforce_does_not_hold_are_written(tell: Room) -> None:
@@ -380,7 +388,7 @@ def test_an_invoice_is_looked_at_whole_when_anything_speaks_for_it(tell: Room, w
     if why == "weekly":
         tell.delta("invoices", sweep=True)
     if why == "refused":
-        begun = _begin(tell.sync, tell.sync.mappings[TOLD], link)
+        begun = _begin(tell.sync, tell.sync.mappings[TOLD], link, READ)
         tell.store.waiting.park(begun, REFUSED, "run0")
     assert at_rest(tell, link, balance=20_000 if why == "other balance" else 25_000) == []
 

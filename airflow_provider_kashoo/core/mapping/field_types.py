@@ -31,6 +31,8 @@ DOES_NOT_FIT = "does_not_fit"
 MAX_DIGITS = 15
 """Most digits of a decimal that a JSON number represents exactly."""
 
+_DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
+
 FIRST_YEAR, LAST_YEAR = 1700, 4000
 """First and last year of a Salesforce date field (evidenced)."""
 
@@ -108,17 +110,19 @@ def _check_empty(field: FieldInfo) -> None:
 
 def _number(field: FieldInfo, value: str, _: str) -> str:
     fix = f"Map {field.name} to a value that fits, or change the field in Salesforce."
-    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value):
+    found = _DECIMAL.fullmatch(value)
+    if found is None:
         raise _Misfit("a number", fix)
-    number = Decimal(value).normalize()
-    digits, exponent = number.as_tuple().digits, int(number.as_tuple().exponent)
-    if -exponent > field.scale:
+    whole, fraction = found[2].lstrip("0"), (found[3] or "").rstrip("0")
+    digits = (whole + fraction).strip("0")
+    if len(fraction) > field.scale:
         raise _Misfit(f"a number with at most {field.scale} decimals", fix)
-    if number and field.precision and len(digits) + exponent > (most := field.precision - field.scale):
+    if whole and field.precision and len(whole) > (most := field.precision - field.scale):
         raise _Misfit(f"a number with at most {most} digits before the decimal point", fix)
     if len(digits) > MAX_DIGITS:
         raise _Misfit(f"a number of at most {MAX_DIGITS} digits", fix)
-    return format(number, "f") if number else "0"
+    sign = "-" if digits and found[1] == "-" else ""
+    return f"{sign}{whole or '0'}.{fraction}" if fraction else f"{sign}{whole or '0'}"
 
 
 def _text(field: FieldInfo, value: str, _: str) -> str:
@@ -187,20 +191,19 @@ def _listed(values: Iterable[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-_BY_TYPE: dict[frozenset[str], Callable[[FieldInfo, str, str], str]] = {
-    NUMBERS: _number,
-    TEXTS: _text,
-    IDS: _record_id,
-    frozenset({CHECKBOX}): _checkbox,
-    frozenset({"date"}): _date,
-    frozenset({"datetime"}): _instant,
-    frozenset({"picklist"}): _choice,
-    frozenset({"multipicklist"}): _choices,
+_BY_TYPE: dict[str, Callable[[FieldInfo, str, str], str]] = {
+    **dict.fromkeys(NUMBERS, _number),
+    **dict.fromkeys(TEXTS, _text),
+    **dict.fromkeys(IDS, _record_id),
+    CHECKBOX: _checkbox,
+    "date": _date,
+    "datetime": _instant,
+    "picklist": _choice,
+    "multipicklist": _choices,
 }
 
 
 def _of_type(field: FieldInfo) -> Callable[[FieldInfo, str, str], str]:
-    for types, check in _BY_TYPE.items():
-        if field.type in types:
-            return check
+    if check := _BY_TYPE.get(field.type):
+        return check
     raise _Misfit(f"values of type {field.type}", "Write back to a field of another type.", "what a mapping can give")

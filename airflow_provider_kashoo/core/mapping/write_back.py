@@ -1,23 +1,26 @@
-"""What is written back to Salesforce about an invoice: a write-back mapping applied to settlements."""
+"""What is written back to Salesforce about an invoice: a write-back mapping applied to settlements.
+
+Amounts stay whole minor units until a field takes them. A value is made once for all invoices that say the same.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
+from typing import Any, TypeVar
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE, FieldType
+from airflow_provider_kashoo.core.mapping.convert import convert, filled, looked_up, moved, pieces_of
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.values.money import CENTS
+from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.values.money import as_decimal
 
-NUMBER = pa.decimal128(38, 2)
+Value = str | Problem | None
+Settlements = Sequence[MappingType[str, Any]]
+"""Results of :func:`~.settlement.settlement_of`; amounts in minor units."""
+
 NOT_KEPT = frozenset({"number", "due_date"})
 """Unknown for an invoice that the books no longer show."""
 
@@ -26,34 +29,63 @@ OF_PAYMENTS = frozenset({"status", "last_payment_date"})
 
 OWED = frozenset({"paid", "balance"})
 
+T = TypeVar("T")
 
-def documents(
-    mapping: Mapping, settlements: Sequence[dict[str, Any]], types: MappingType[str, FieldInfo], around: Surroundings
-) -> list[dict[str, str | Problem | None]]:
+
+def columns(
+    mapping: Mapping,
+    settlements: Settlements,
+    types: MappingType[str, FieldInfo],
+    zone: str,
+    names: Collection[str] | None = None,
+) -> dict[str, list[Value]]:
     """Apply a mapping.
 
-    :param settlements: results of :func:`~.settlement.settlement_of`; amounts in minor units.
     :param types: the fields of the Salesforce object; a value that one of them does not take is a problem.
-    :returns: Salesforce field -> text, for each invoice; amounts in major units, never converted to float.
+    :param zone: business time zone, see :func:`~.field_types.fitted`.
+    :param names: only these fields; all of the mapping, if not given.
+    :returns: Salesforce field -> the text of each invoice; amounts in major units, never converted to float.
     """
-    kinds = {name: NUMBER if kind == "money" else pa.string() for name, kind in SETTLEMENT_SOURCE.items()}
-    rows = [
-        {name: _major(value) if kinds[name] == NUMBER else value for name, value in each.items()}
-        for each in settlements
-    ]
-    frame = pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items()))).to_pandas(types_mapper=pd.ArrowDtype)
-    columns = {
-        name: [
-            value if isinstance(value, Problem) else fitted(types[name], value, around.zone)
-            for value in evaluate(field, frame, "text", around)
-        ]
-        for name, field in mapping.fields.items()
-    }
-    unknown = {name for name, field in mapping.fields.items() if NOT_KEPT & _paths(field)}
-    return [
-        {name: values[row] for name, values in columns.items() if "number" in each or name not in unknown}
-        for row, each in enumerate(settlements)
-    ]
+    specs = {name: spec for name, spec in mapping.fields.items() if names is None or name in names}
+    texts = {path: _texts(path, settlements) for path in {path for spec in specs.values() for path in _paths(spec)}}
+    return {name: _column(spec, types[name], texts, len(settlements), zone) for name, spec in specs.items()}
+
+
+def _texts(path: str, settlements: Settlements) -> list[str | None]:
+    """Give what each invoice says of one thing, empty texts as None; the only place that formats amounts."""
+    said = [each.get(path) for each in settlements]
+    if SETTLEMENT_SOURCE[path] == "money":
+        return [None if amount is None else as_decimal(amount) for amount in said]
+    return [(text.strip() or None) if text else None for text in said]
+
+
+def _column(
+    spec: Field, into: FieldInfo, texts: MappingType[str, list[str | None]], count: int, zone: str
+) -> list[Value]:
+    """Fill one field, once for all invoices that say the same."""
+    paths = sorted(_paths(spec))
+    if len(paths) == 1:
+        (path,), said = paths, texts[paths[0]]
+        alone = {text: _made(spec, into, {path: text}, zone) for text in set(said)}
+        return [alone[text] for text in said]
+    together = list(zip(*(texts[path] for path in paths), strict=True)) if paths else [()] * count
+    made = {each: _made(spec, into, dict(zip(paths, each, strict=True)), zone) for each in set(together)}
+    return [made[each] for each in together]
+
+
+def rows(mapping: Mapping, settlements: Settlements, found: MappingType[str, Sequence[T]]) -> list[dict[str, T]]:
+    """Turn columns into a document for each invoice, without the fields that are unknown for it.
+
+    :param found: Salesforce field -> something of each invoice.
+    """
+    names = tuple(found)
+    documents = [dict(zip(names, each, strict=True)) for each in zip(*found.values(), strict=True)]
+    unknown = [name for name in names if NOT_KEPT & _paths(mapping.fields[name])]
+    for each, document in zip(settlements, documents, strict=True) if unknown else ():
+        if "number" not in each:
+            for name in unknown:
+                del document[name]
+    return documents
 
 
 def told_by_the_invoice(mapping: Mapping) -> set[str]:
@@ -71,9 +103,30 @@ def as_told(value: Any) -> str | None:
     return value or None
 
 
-def _paths(field: Any) -> set[str]:
+def _made(spec: Field, into: FieldInfo, given: MappingType[str, str | None], zone: str) -> Value:
+    """Make the value of one field from what an invoice says."""
+    value = _evaluated(spec, given, "text", zone)
+    return value if isinstance(value, Problem) else fitted(into, value, zone)
+
+
+def _evaluated(spec: Field, given: MappingType[str, str | None], kind: FieldType, zone: str) -> Any:
+    """Give the value of an expression in the type that is wanted; the steps are those of every mapping."""
+    value: Any = spec.value
+    if spec.text is not None:
+        value = filled(pieces_of(spec.text), given)
+    elif spec.from_ is not None:
+        value = given[spec.from_]
+    if spec.map is not None:
+        value = looked_up(value, spec)
+    value = convert(value, kind, zone)
+    if value is None and spec.default is not None:
+        value = _evaluated(spec.default, given, kind, zone)
+    if spec.max_length is not None and isinstance(value, str):
+        value = value[: spec.max_length].rstrip()
+    if spec.add_days is not None:
+        value = moved(value, _evaluated(spec.add_days, given, "number", zone))
+    return value
+
+
+def _paths(field: Field) -> set[str]:
     return {path for path, _ in field.paths()}
-
-
-def _major(cents: int | None) -> Decimal | None:
-    return None if cents is None else Decimal(cents) / CENTS

@@ -6,7 +6,7 @@ Skipped and unchanged records are only counted, unless the store has to be updat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -105,7 +105,7 @@ class Intent:
 
     def become(self, kind: type[T], **more: Any) -> T:
         """Return this as another kind of intent, with that kind's own fields."""
-        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(kind) if hasattr(self, each.name)}
+        own = {name: value for name, value in vars(self).items() if name in kind.__dataclass_fields__}
         return kind(**own | more)
 
     def parked(self, problem: Problem) -> Park:

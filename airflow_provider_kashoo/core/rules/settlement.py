@@ -17,7 +17,7 @@ OUT_OF_REACH = "Unreachable"
 """Settlement of a voided invoice whose Salesforce record is deleted; written back weekly, in case it was restored."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Invoice:
     """An invoice and its balance, as the books hold them.
 

@@ -146,6 +146,13 @@ def format_minor(amount: int, currency: str = "") -> str:
     return f"{_fixed(amount, MINOR_DIGITS)} {currency}".rstrip()
 
 
+def as_decimal(amount: int) -> str:
+    """Write minor units as a decimal in major units without idle zeros, such as ``1234.5``, exactly."""
+    whole, rest = divmod(abs(amount), 10**MINOR_DIGITS)
+    fraction = f".{rest:0{MINOR_DIGITS}d}".rstrip("0") if rest else ""
+    return f"{'-' if amount < 0 else ''}{whole}{fraction}"
+
+
 def format_exact(amount: Decimal) -> str:
     """Format an exact amount in minor units for people, such as ``33.335``: with cents at least."""
     major = _EXACT.normalize(_EXACT.scaleb(amount, -MINOR_DIGITS))

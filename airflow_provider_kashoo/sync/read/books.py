@@ -7,11 +7,13 @@ window proves nothing: its date may have been moved.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError
@@ -19,6 +21,7 @@ from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, Invoice, allocations
 from airflow_provider_kashoo.core.values.dates import business_date, first_of_week
 from airflow_provider_kashoo.sync.read import weekly_look
+from airflow_provider_kashoo.sync.read.by_id import ById
 from airflow_provider_kashoo.sync.run.deltas import Delta, staged
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -79,8 +82,8 @@ def extract(sync: Sync, resource: str) -> Delta:
     else:
         sweep = False
         start = business_date(watermark, sync.settings.zone) - PAYMENT_OVERLAP if watermark else _oldest_linked(sync)
-        rows = [vars(part) for part in read_allocations(sync, start, today)] if start else []
-        sync.files.write_table("allocations", pa.Table.from_pylist(rows, schema=ALLOCATION_COLUMNS))
+        rows = _as_table(read_allocations(sync, start, today) if start else ())
+        sync.files.write_table("allocations", rows)
     lower = watermark or datetime.combine(start or today, time.min, UTC)
     delta = Delta(
         source=source,
@@ -109,13 +112,56 @@ def staged_as(entry: Entry) -> dict[str, Any]:
     return columns | ({"totalDue": None} if entry.odd else {})
 
 
-def staged_invoices(sync: Sync) -> dict[int, Invoice]:
-    """Invoice id -> the staged invoice, without those that the books showed without total or balance."""
-    rows = [
-        {RENAMED.get(column, column): value for column, value in row.items()}
-        for row in _rows(sync, "invoices", "invoices")
-    ]
-    return {row["id"]: Invoice(**row) for row in rows if None not in {row["total"], row["balance"]}}
+class StagedInvoices:
+    """The staged invoices, without those that the books showed without total or balance."""
+
+    def __init__(self, sync: Sync) -> None:
+        table = _staged(sync, "invoices", "invoices")
+        if table is not None:
+            table = table.filter(pc.and_(pc.is_valid(table["totalDue"]), pc.is_valid(table["balanceDue"])))
+        self._rows = ById(table, "id")
+
+    @property
+    def ids(self) -> list[int]:
+        """The id of each."""
+        return self._rows.ids
+
+    def of(self, ids: Iterable[int]) -> dict[int, Invoice]:
+        """Id -> the invoice, of those that were staged."""
+        rows = self._rows.rows(ids)
+        return {row["id"]: Invoice(**{RENAMED.get(name, name): value for name, value in row.items()}) for row in rows}
+
+
+class Allocations:
+    """Allocations of payments to invoices.
+
+    :param rows: with the columns of an allocation.
+    """
+
+    def __init__(self, rows: pa.Table | None) -> None:
+        self._rows = ById(rows, "invoice_id")
+
+    @classmethod
+    def staged(cls, sync: Sync) -> Allocations:
+        """Give those that the extract staged."""
+        return cls(_staged(sync, "allocations", "payments"))
+
+    @classmethod
+    def read(cls, sync: Sync, start: date, today: date) -> Allocations:
+        """Read those of the payments dated ``start`` or later."""
+        return cls(_as_table(read_allocations(sync, start, today)))
+
+    @property
+    def invoice_ids(self) -> list[int]:
+        """The invoices to which payments are allocated."""
+        return self._rows.ids
+
+    def of(self, invoice_ids: Iterable[int]) -> dict[int, list[Allocation]]:
+        """Invoice -> its allocations, of those that have any."""
+        found: dict[int, list[Allocation]] = defaultdict(list)
+        for row in self._rows.rows(invoice_ids):
+            found[row["invoice_id"]].append(Allocation(**row))
+        return found
 
 
 def _references(entries: Iterable[Entry]) -> dict[str, list[int]]:
@@ -150,19 +196,18 @@ def payments_since(sync: Sync) -> date | None:
     return date.fromisoformat(delta.start) if delta and delta.start else None
 
 
-def staged_allocations(sync: Sync) -> list[Allocation]:
-    """List the staged allocations."""
-    return [Allocation(**row) for row in _rows(sync, "allocations", "payments")]
+def _as_table(found: Iterable[Allocation]) -> pa.Table:
+    return pa.Table.from_pylist([vars(part) for part in found], schema=ALLOCATION_COLUMNS)
 
 
-def _rows(sync: Sync, name: str, resource: str) -> Iterable[dict[str, Any]]:
+def _staged(sync: Sync, name: str, resource: str) -> pa.Table | None:
     """Give the rows that an extract staged; what is missing is not taken for nothing listed."""
     table, delta = sync.files.read_table(name), staged(sync.files, resource)
-    rows = [] if table is None else table.to_pylist()
-    if delta and len(rows) != delta.records:
-        said = f"The extract of {resource} staged {delta.records} rows, but {len(rows)} are there."
+    rows = 0 if table is None else table.num_rows
+    if delta and rows != delta.records:
+        said = f"The extract of {resource} staged {delta.records} rows, but {rows} are there."
         raise ConfigurationError(said, remedy=clear(f"that extracts {resource}"))
-    return rows
+    return table
 
 
 def _end(today: date) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.clients.entries import Entry
@@ -17,9 +17,8 @@ from airflow_provider_kashoo.core.rules.questions import (
     STANDS_AGAIN,
 )
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, REFUNDED, VOID, Invoice
-from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.read import books
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -28,7 +27,13 @@ from airflow_provider_kashoo.sync.run.waits import Reads
 ONLY_BY_HAND = frozenset({DOES_NOT_FIT, "not_a_number"})
 """Error classes of write-backs that no payment can mend; the second is that of older stores."""
 
-Known = tuple[Link, Invoice]
+PART = 5_000
+"""Links that are looked at together; a multiple of the ids in one query of Salesforce."""
+
+AT_REST = frozenset({*books.SETTLED, OUT_OF_REACH})
+"""Settlements of an invoice that changes only if it is listed, or paid."""
+
+Known = tuple[Linked, Invoice]
 """A link, and what the books say of its invoice."""
 
 
@@ -44,16 +49,17 @@ class Affected:
     """The linked invoices of one plan.
 
     :param reads: reads single invoices, each once.
+    :param read: when the books were listed, ISO 8601 UTC.
     :ivar mappings: Salesforce object -> the mapping that writes back to it.
     :ivar weekly: whether all that is linked was listed.
     :ivar unsettled: (object, source id) of records whose last write-back was refused or has no known outcome.
     """
 
-    def __init__(self, sync: Sync, reads: Reads) -> None:
-        self._sync, self._reads = sync, reads
-        self._links = sync.store.links.of_target(INVOICE.name)
-        self._voided = sync.store.links.ended(INVOICE.name)
-        self._invoices = books.staged_invoices(sync)
+    def __init__(self, sync: Sync, reads: Reads, read: str = "") -> None:
+        self._sync, self._reads, self.read = sync, reads, read
+        self._store = sync.store.written_back
+        self._voided = self._store.voided()
+        self._invoices = books.StagedInvoices(sync)
         self._removed = Removed(sync)
         self.weekly = books.lists_all(sync)
         self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
@@ -67,19 +73,31 @@ class Affected:
         """Say whether it is known what Salesforce has on a record: no write-back is unanswered."""
         return intent.record.named not in self._unanswered
 
-    def changed(self, paid_lately: Collection[int]) -> Found:
+    def changed(self, paid_lately: Collection[int]) -> Iterator[Found]:
         """Pair each link whose invoice may have changed, or was not safely written back, with its invoice now.
 
         :param paid_lately: ids of the invoices to which payments were listed.
+        :returns: part by part, oldest first.
         """
         removed = self._sync.store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
-        found = Found()
-        for link in self._links:
-            invoice = self._invoices.get(link.kashoo_id)
+        ids = self._store.all_ids() if self.weekly else self._due(paid_lately)
+        for start in range(0, len(ids), PART):
+            links = self._store.of_ids(ids[start : start + PART])
+            yield self._paired(links, paid_lately, removed)
+
+    def _due(self, paid_lately: Collection[int]) -> list[int]:
+        """List the row ids of the links that are open, listed, paid or not safely written back."""
+        unsettled = (source_id for _, source_id in self.unsettled)
+        return self._store.ids(AT_REST, [*self._invoices.ids, *paid_lately], unsettled)
+
+    def _paired(self, links: list[Linked], paid_lately: Collection[int], removed: Collection[str]) -> Found:
+        staged, found = self._invoices.of(link.kashoo_id for link in links), Found()
+        for link in links:
+            invoice = staged.get(link.kashoo_id)
             due = link.settlement != VOID or link.source_id in removed  # its question closes if it is restored
             missed = (self.weekly and due) or (link.source_object, link.source_id) in self.unsettled
             paid = missed or link.kashoo_id in paid_lately
-            if invoice is None and (paid or link.settlement not in {*books.SETTLED, OUT_OF_REACH}):
+            if invoice is None and (paid or link.settlement not in AT_REST):
                 invoice = self._read(link, found)
             if invoice is not None and (paid or not _is_refunded_still(link, invoice)):
                 found.known.append((link, invoice))
@@ -91,12 +109,15 @@ class Affected:
         Each is read once more: about an invoice that is there again, although we voided it, a person is asked.
         """
         latest = {link.source_id: link for link in self._voided}
-        replaced = {link.source_id for link in self._links}
+        pending = {
+            source_id: link
+            for source_id, link in latest.items()
+            if link.settlement != VOID and (self.weekly or link.settlement != OUT_OF_REACH)
+            if link.source_object in self.mappings
+        }
+        replaced = {reference.source_id for _, reference, _ in self._store.bearers(pending)}
         found = Found()
-        for link in latest.values():
-            pending = link.settlement != VOID and (self.weekly or link.settlement != OUT_OF_REACH)
-            if link.source_object not in self.mappings or link.source_id in replaced or not pending:
-                continue
+        for link in (link for source_id, link in pending.items() if source_id not in replaced):
             try:
                 entry = self._reads.read(link.target, link.kashoo_id, link.version)
             except UnreadableError:
@@ -109,20 +130,24 @@ class Affected:
 
     def standing_again(self) -> list[Intent]:
         """Ask a person about invoices that we voided and that the books still list."""
-        standing = [link for link in self._voided if link.kashoo_id in self._invoices]
-        return [link.intent(self._sync.name).asked(STANDS_AGAIN) for link in standing]
+        standing = self._invoices.of(link.kashoo_id for link in self._voided)
+        return [link.intent(self._sync.name).asked(STANDS_AGAIN) for link in self._voided if link.kashoo_id in standing]
 
     def copies(self) -> list[Intent]:
         """Ask a person about each linked invoice whose reference another invoice carries too."""
-        bearers, copies = books.staged_bearers(self._sync), list[Intent]()
-        for link in self._links:
-            found = bearers.get(str(Reference(link.source_id, link.part, link.generation)), [])
-            if others := [ident for ident in found if ident != link.kashoo_id]:
-                problem = replace(POSSIBLE_DUPLICATE, cause=f"{len(others)} more invoices carry its reference")
-                copies.append(link.intent(self._sync.name, kashoo_id=others[0]).asked(problem))
+        bearers, copied = books.staged_bearers(self._sync), dict[int, list[int]]()
+        named = (text.split(":")[1] for text in bearers)
+        for row, reference, linked in self._store.bearers(named):
+            if others := [ident for ident in bearers.get(str(reference), ()) if ident != linked]:
+                copied[row] = others
+        copies = list[Intent]()
+        for link in self._store.of_ids(copied):
+            others = copied[link.id]
+            problem = replace(POSSIBLE_DUPLICATE, cause=f"{len(others)} more invoices carry its reference")
+            copies.append(link.intent(self._sync.name, kashoo_id=others[0]).asked(problem))
         return copies
 
-    def _read(self, link: Link, found: Found) -> Invoice | None:
+    def _read(self, link: Linked, found: Found) -> Invoice | None:
         """Read an invoice that was not listed; park one that cannot be read, if a mapping writes it back."""
         begun = link.intent(self._sync.name)
         try:
@@ -137,12 +162,12 @@ class Affected:
         return invoice
 
 
-def _is_refunded_still(link: Link, invoice: Invoice) -> bool:
+def _is_refunded_still(link: Linked, invoice: Invoice) -> bool:
     """Say whether an invoice that was written back as refunded still is: nothing is paid on it."""
     return link.settlement == REFUNDED and not invoice.paid
 
 
-def _invoice(link: Link, entry: Entry | None) -> Invoice:
+def _invoice(link: Linked, entry: Entry | None) -> Invoice:
     """Give an invoice that was read; a voided one owes nothing, and the books may not show it any more.
 
     :raises UnreadableError: when it exists and the books show it with odd values.

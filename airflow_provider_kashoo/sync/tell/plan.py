@@ -5,50 +5,51 @@ The status is computed from what the books hold now, never added up from events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back import as_told, documents, told_by_the_invoice
-from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Tell, in_order
-from airflow_provider_kashoo.core.rules.settlement import VOID
+from airflow_provider_kashoo.core.mapping.write_back import Value, as_told, columns, rows, told_by_the_invoice
+from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell, in_order
+from airflow_provider_kashoo.core.rules.settlement import VOID, settlement_of
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store.links import Link
+from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.read import weekly_look
+from airflow_provider_kashoo.sync.run import collecting
 from airflow_provider_kashoo.sync.run.deltas import all_staged, earliest_read
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
-from airflow_provider_kashoo.sync.tell.payments import Payments
+from airflow_provider_kashoo.sync.tell.payments import Payments, problem
 
 WRITTEN_BACK_ALREADY = "Salesforce already has these values"
 
 HashedFields = MappingType[str, str]
 
 
+@collecting.rarely()
 def plan(sync: Sync, reads: Reads) -> PlanSummary:
     """Plan what is to be written back, stage it, and summarise.
 
     :param reads: reads single invoices, each once.
     """
-    affected, payments = Affected(sync, reads), Payments(sync)
-    changed = affected.changed(payments.paid_lately)
-    at_rest = _at_rest(sync, affected, payments, changed.known)
-    moving = [(link, invoice) for link, invoice in changed.known if link.id not in at_rest]
+    deltas = all_staged(sync.files).values()
+    affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
+    planned, moving = _changed(sync, affected, payments)
     payments.complete(moving, affected.unsettled)
     voids = affected.voids_to_write_back()
-    updates = _tell(sync, affected, payments, [*moving, *voids.known])
-    questions = [*changed.intents, *voids.intents, *affected.copies(), *affected.standing_again()]
+    moving.append(voids.known)
+    while moving:  # a part that is planned is let go, so that memory holds each invoice once
+        planned += _tell(sync, affected, payments, moving.pop(0))
     contacts = weekly_look.look(sync)
-    deltas = all_staged(sync.files).values()
-    read = earliest_read(deltas)
-    planned = [*questions, *at_rest.values(), *updates, *contacts.intents]
-    intents = in_order(replace(each, source_read=read) for each in planned)
+    questions = [*voids.intents, *affected.copies(), *affected.standing_again(), *contacts.intents]
+    planned += (replace(each, source_read=affected.read) for each in questions)
+    intents = in_order(planned)
     contacts.stage(sync.files)
     sync.files.write_plan(intents)
     return summarise(
@@ -61,7 +62,22 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     )
 
 
-def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: list[Known]) -> dict[int, Intent]:
+def _changed(sync: Sync, affected: Affected, payments: Payments) -> tuple[list[Intent], list[list[Known]]]:
+    """Find the invoices that may have changed.
+
+    :returns: what is decided already, and the other invoices in parts.
+    """
+    decided: list[Intent] = []
+    moving: list[list[Known]] = []
+    for found in affected.changed(payments.paid_lately):
+        at_rest = _at_rest(sync, affected, payments, found.known)
+        decided += (replace(each, source_read=affected.read) for each in found.intents)
+        decided += at_rest.values()
+        moving.append([(link, invoice) for link, invoice in found.known if link.id not in at_rest])
+    return decided, moving
+
+
+def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence[Known]) -> dict[int, Intent]:
     """Find links whose invoice and payments are unchanged since Salesforce was updated.
 
     Their old payments need not be listed again; only the week's first run does that.
@@ -76,72 +92,97 @@ def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: list[Kno
     ]
     found: dict[int, Intent] = {}
     for mapping, own in _by_mapping(affected, quiet):
-        names = told_by_the_invoice(mapping)
-        for (link, _), document in zip(own, _documents(sync, payments, mapping, own), strict=True):
-            now = sync.store.hashes.fields({name: document.get(name) for name in names})
-            if names and all(link.written_back.get(name) == value for name, value in now.items()):
-                found[link.id] = _begin(sync, mapping, link).become(Keep, reason=WRITTEN_BACK_ALREADY)
+        if names := told_by_the_invoice(mapping):
+            made = _made(sync, mapping, [settlement_of(invoice, ()) for _, invoice in own], names)
+            for (link, _), now in zip(own, made.hashes, strict=True):
+                if all(link.written_back.get(name) == value for name, value in now.items()):
+                    intent = _begin(sync, mapping, link, affected.read)
+                    found[link.id] = intent.become(Keep, reason=WRITTEN_BACK_ALREADY)
     return found
 
 
-def _tell(sync: Sync, affected: Affected, payments: Payments, known: list[Known]) -> Iterator[Intent]:
+def _tell(sync: Sync, affected: Affected, payments: Payments, known: Sequence[Known]) -> Iterator[Intent]:
     """Decide for each invoice what is to be written back, if anything."""
     for mapping, own in _by_mapping(affected, known):
+        paid = payments.of(own)
         held = _held(sync, mapping, own) if affected.weekly else {}
-        settlements = payments.settlements(own)
-        for (link, _), settlement, document in zip(
-            own, settlements, _documents(sync, payments, mapping, own), strict=True
-        ):
-            begun = _begin(sync, mapping, link)
-            intent = replace(begun, reason=f"its invoice is {settlement['status']}")
+        made = _made(sync, mapping, [settlement_of(invoice, paid.get(invoice.id, ())) for _, invoice in own])
+        for row, (link, invoice) in enumerate(own):
+            intent = _begin(sync, mapping, link, affected.read)
+            if odd := problem(paid.get(invoice.id, ())):
+                yield intent.parked(odd)
+                continue
             last = held.get(link.source_id, link.written_back)
             # While a write-back is unanswered, it is not known what Salesforce has: write all fields.
-            if problem := payments.problem(link.kashoo_id):
-                yield intent.parked(problem)
-                continue
-            yield _decide(sync, intent, document, settlement["status"], last if affected.is_known(intent) else {})
+            last = last if affected.is_known(intent) else {}
+            yield _decide(intent, made.documents[row], made.hashes[row], made.statuses[row], last)
 
 
-def _decide(sync: Sync, intent: Intent, document: dict[str, Any], settlement: str, last: HashedFields) -> Intent:
-    if problem := next((value for value in document.values() if isinstance(value, Problem)), None):
-        return intent.parked(problem)
-    now = sync.store.hashes.fields(document)
-    changes = {name: value for name, value in document.items() if now[name] != last.get(name)}
+def _decide(intent: Intent, document: Document, now: HashedFields, settlement: str, last: HashedFields) -> Intent:
+    """Compare what an invoice says with what Salesforce has.
+
+    :param intent: about the invoice; nothing is decided yet.
+    :param now: the hashes of the document.
+    :param last: the hashes of what Salesforce has.
+    """
+    if odd := next((value for value in document.values() if isinstance(value, Problem)), None):
+        return intent.parked(odd)
     said = {"document": document, "settlement": settlement}
+    changes = {name: value for name, value in document.items() if now[name] != last.get(name)}
     if not changes:
         return intent.become(Keep, reason=WRITTEN_BACK_ALREADY, **said)
-    return intent.become(Tell, changes=changes, **said)
+    return intent.become(Tell, reason=f"its invoice is {settlement}", changes=changes, **said)
 
 
-def _documents(sync: Sync, payments: Payments, mapping: Mapping, known: list[Known]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Made:
+    """What a mapping makes of invoices, one entry for each.
+
+    :param hashes: Salesforce field -> hash of its value in the document.
+    """
+
+    documents: list[dict[str, Value]]
+    hashes: list[dict[str, str]]
+    statuses: list[str]
+
+
+def _made(
+    sync: Sync, mapping: Mapping, settlements: Sequence[dict[str, Any]], names: Collection[str] | None = None
+) -> _Made:
     types = sync.salesforce.describe(mapping.to).fields
-    return documents(mapping, payments.settlements(known), types, sync.surroundings)
+    values = columns(mapping, settlements, types, sync.settings.zone, names)
+    hashed = {name: sync.store.hashes.column(column) for name, column in values.items()}
+    return _Made(
+        rows(mapping, settlements, values), rows(mapping, settlements, hashed), [each["status"] for each in settlements]
+    )
 
 
-def _held(sync: Sync, mapping: Mapping, known: list[Known]) -> dict[str, dict[str, str]]:
+def _held(sync: Sync, mapping: Mapping, known: Sequence[Known]) -> dict[str, dict[str, str]]:
     """Read the fields in Salesforce: a person may have edited them, or this store may not know the last write.
 
     :returns: Salesforce id -> field -> hash.
     """
     ids, fields = sorted({link.source_id for link, _ in known}), list(mapping.fields)
-    found = {}
-    for text in soql.by_ids(mapping.to, ["Id", *fields], ids):
-        for record in sync.salesforce.query(text):
-            values = {name: as_told(record.get(name)) for name in fields}
-            found[record["Id"]] = sync.store.hashes.fields(values)
-    return found
+    queries = soql.by_ids(mapping.to, ["Id", *fields], ids)
+    records = [record for text in queries for record in sync.salesforce.query(text)]
+    hashed = [sync.store.hashes.column(as_told(each.get(name)) for each in records) for name in fields]
+    return {
+        record["Id"]: dict(zip(fields, values, strict=True)) for record, *values in zip(records, *hashed, strict=True)
+    }
 
 
-def _by_mapping(affected: Affected, known: list[Known]) -> Iterator[tuple[Mapping, list[Known]]]:
+def _by_mapping(affected: Affected, known: Sequence[Known]) -> Iterator[tuple[Mapping, list[Known]]]:
     for sobject, mapping in affected.mappings.items():
         if own := [(link, invoice) for link, invoice in known if link.source_object == sobject]:
             yield mapping, own
 
 
-def _begin(sync: Sync, mapping: Mapping, link: Link) -> Intent:
+def _begin(sync: Sync, mapping: Mapping, link: Linked, read: str) -> Intent:
     """Begin the intent that writes an invoice back to its record.
 
     All invoices of a record share one key, generation 1, so that two of them are never written back at once.
+
+    :param read: when the books were read.
     """
     record = Record(mapping.to, link.source_object, link.source_id, link.part)
-    return link.intent(sync.name, record=record, mapping=mapping.name, generation=1)
+    return link.intent(sync.name, record=record, mapping=mapping.name, generation=1, source_read=read)

@@ -57,7 +57,7 @@ class _Answers:
     def __init__(self, sync: Sync, source_ids: set[str]) -> None:
         self._sync = sync
         self._links = sync.store.links.of_sources(INVOICE.name, source_ids)
-        self._invoices = books.staged_invoices(sync)
+        self._invoices = books.StagedInvoices(sync).of(link.kashoo_id for link in self._links.values())
         self._read_at, self._whole = books.read_at(sync), books.lists_all(sync)
         self._standing = weekly_look.standing(sync)
         self._marked: dict[str, set[tuple[int, str]]] = {}
