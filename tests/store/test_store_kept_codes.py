@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import ManualClock
+from typing import Any
 
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
@@ -12,7 +12,7 @@ CODES = {"accounts": {"4000": 9_990_000_123_456, "type:INCOME": 1}, "rates": {"S
 DAY = 86_400
 
 
-def test_they_are_kept_for_a_day(store: SyncStore, clock: ManualClock) -> None:
+def test_they_are_kept_for_a_day(store: SyncStore, clock: Any) -> None:
     assert store.codes.get() is None
     store.codes.keep(CODES)
     assert store.codes.get() == CODES
@@ -22,7 +22,7 @@ def test_they_are_kept_for_a_day(store: SyncStore, clock: ManualClock) -> None:
     assert store.codes.get() is None
 
 
-def test_what_is_read_again_takes_the_place_of_what_was_kept(store: SyncStore, clock: ManualClock) -> None:
+def test_what_is_read_again_takes_the_place_of_what_was_kept(store: SyncStore, clock: Any) -> None:
     store.codes.keep(CODES)
     clock.now += DAY - 1
     store.codes.keep({**CODES, "rates": {}})
@@ -30,7 +30,7 @@ def test_what_is_read_again_takes_the_place_of_what_was_kept(store: SyncStore, c
     assert store.codes.get() == {**CODES, "rates": {}}
 
 
-def test_codes_that_a_clock_dates_to_the_future_are_of_no_known_age(store: SyncStore, clock: ManualClock) -> None:
+def test_codes_that_a_clock_dates_to_the_future_are_of_no_known_age(store: SyncStore, clock: Any) -> None:
     store.codes.keep(CODES)
     clock.now -= 1
     assert store.codes.get() is None
