@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE, FieldType
 from airflow_provider_kashoo.core.mapping.convert import convert, filled, looked_up, moved, pieces_of
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import as_decimal
 
 Value = str | Problem | None
@@ -100,6 +101,8 @@ def as_told(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, Decimal | int):
         return format(Decimal(value).normalize(), "f")
+    if isinstance(value, dict | list):  # no field of such a type is written back: it is like nothing that would be
+        return canonical(value)
     return value or None
 
 
