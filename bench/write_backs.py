@@ -151,10 +151,10 @@ def _begun(folder: Path, case: str) -> Sync:
     return Sync(
         name=TO_SALESFORCE,
         run=RunFacts("run1"),
-        org=SimpleNamespace(opened=opened, id=store.org_id),  # type: ignore[arg-type]
-        kashoo=SimpleNamespace(profile=Profile(), read=_not_listed),  # type: ignore[arg-type]
+        org=SimpleNamespace(opened=opened, id=store.org_id),
+        kashoo=SimpleNamespace(profile=Profile(), read=_not_listed),
         store=store,
-        budget=SimpleNamespace(seconds_for=float),  # type: ignore[arg-type]
+        budget=SimpleNamespace(seconds_for=float),
         mappings={"back": load_mapping(MAPPING, "back.yaml")},
         files=files,
         settings=Settings(),

@@ -66,10 +66,10 @@ class _StepOperator(BaseOperator):
     def _run(self, context: Context, step: Callable[[Sync], T]) -> T:
         from airflow_provider_kashoo.runtime.open_run import open_sync
 
-        connections, begins = (self.kashoo_conn_id, self.salesforce_conn_id), self.begins_the_run
+        connections = self.kashoo_conn_id, self.salesforce_conn_id
         with (
             in_airflow_words(),
-            open_sync(self.sync, run_facts(context), *connections, begins=begins, hands_token=True) as sync,
+            open_sync(self.sync, run_facts(context), *connections, begins=self.begins_the_run) as sync,
         ):
             return step(sync)
 

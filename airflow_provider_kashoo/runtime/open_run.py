@@ -25,15 +25,12 @@ def open_sync(
     salesforce_conn_id: str = KashooSalesforceHook.default_conn_name,
     *,
     begins: bool = False,
-    hands_token: bool = False,
 ) -> Iterator[Sync]:
     """Open the store for one run; each side is contacted when a step first uses it.
 
     :param name: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param begins: take the org from the Salesforce connection. Otherwise it is taken from the store, and Salesforce is
         asked only when the store has no run of this id, or several.
-    :param hands_token: take over the Kashoo token of the task before, and leave it for the next, if Airflow can encrypt
-        it.
     :raises ConfigurationError: for a missing pool, store, connection or mapping, and for a store or staging folder that
         workers on other hosts cannot reach; neither side is contacted before.
     :raises SyncError: as the clients do.
@@ -49,7 +46,7 @@ def open_sync(
         begun_with = None if begins else org_of_run(database, kashoo.business_id, name, run.run_id)
         org = Org(lambda: KashooSalesforceHook(salesforce_conn_id).client, begun_with)
         files = Staging(root, name, f"{org.id}-{kashoo.business_id}", run.run_id)
-        if hands_token and (token := handed_token(files)):
+        if run.dag_id and (token := handed_token(files)):  # other tasks of the DAG's run need one too
             kashoo.share(token)
         yield Sync(
             name=name,

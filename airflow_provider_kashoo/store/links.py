@@ -306,15 +306,20 @@ class Links:
             scope.connection.execute(_INSERT, {**was, "state": FOLLOWED, "version": now.version})
 
     def _in(self, kind: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
-        wanted = sorted(set(values))
-        for start in range(0, len(wanted), CHUNK):
-            yield from self._select(links.c.target == kind, column.in_(wanted[start : start + CHUNK]))
+        for some in in_chunks(values):
+            yield from self._select(links.c.target == kind, column.in_(some))
 
     def _select(self, *where: Any, state: str = LIVE) -> list[Link]:
         with self._scope.reading() as connection:
             names = {"this_scope": self._scope.id, "this_state": state}
             found = connection.execute(_IN_STATE.where(*where), names)
             return [_link(row) for row in found.mappings()]
+
+
+def in_chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Divide values into IN lists, in order."""
+    wanted = sorted(set(values))
+    return (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
 
 
 def _latest(scope: Scope, intent: Intent) -> Any:

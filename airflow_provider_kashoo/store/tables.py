@@ -1,10 +1,9 @@
 """The tables of the sync store.
 
-They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no
-names but those of the books' own accounts and taxes, no addresses, no lines. What a person is asked names the
-amounts and dates that differ. Times are
-epoch seconds UTC, amounts are minor units. Every row about a record belongs to one Salesforce org and
-Kashoo business, so that a test business never makes production look synced.
+They hold ids, states, counts, times, keyed hashes and one expected total per link and operation: no names but
+those of the books' own accounts and taxes, no addresses, no lines. What a person is asked names the amounts and
+dates that differ. Times are epoch seconds UTC, amounts are minor units. Every row about a record belongs to one
+Salesforce org and Kashoo business, so that a test business never makes production look synced.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.store.links import CHUNK, LIVE, VOIDED, Linked
+from airflow_provider_kashoo.store.links import LIVE, VOIDED, Linked, in_chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
@@ -20,7 +20,7 @@ _ROWS = select(*(links.c[name] for name in Linked.__dataclass_fields__)).where(*
 _BEARERS = select(links.c.id, links.c.kashoo_id, links.c.source_id, links.c.part, links.c.generation).where(*_IN_STATE)
 _IDS = select(links.c.id).where(_IN_SCOPE, *_IN_STATE).order_by(links.c.id)
 _OF_RECORD = (
-    links.c.scope_id == bindparam("this_scope"),
+    _IN_SCOPE,
     links.c.target == INVOICE.name,
     links.c.source_id == bindparam("this_source"),
 )
@@ -55,19 +55,19 @@ class WrittenBack:
         :param source_ids: Salesforce records whose invoices are due anyway.
         """
         found = set(self._ids(or_(links.c.settlement.is_(None), links.c.settlement.not_in(but))))
-        for some in _chunks(kashoo_ids):
+        for some in in_chunks(kashoo_ids):
             found.update(self._ids(links.c.kashoo_id.in_(some)))
-        for some in _chunks(source_ids):
+        for some in in_chunks(source_ids):
             found.update(self._ids(_of_records(some)))
         return sorted(found)
 
     def of_ids(self, ids: Iterable[int]) -> list[Linked]:
         """Load live links by their row ids, oldest first."""
-        return [link for some in _chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
+        return [link for some in in_chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
 
     def bearers(self, source_ids: Iterable[str]) -> Iterator[tuple[int, Reference, int]]:
         """Give the row id, the reference and the Kashoo id of each live link of some Salesforce records."""
-        for some in _chunks(source_ids):
+        for some in in_chunks(source_ids):
             with self._scope.reading() as connection:
                 names = {"this_scope": self._scope.id, "this_state": LIVE}
                 found = connection.execute(_BEARERS.where(_of_records(some)), names).all()
@@ -134,9 +134,3 @@ def _of_records(source_ids: Iterable[str]) -> Any:
     links of invoices.
     """
     return links.c.id.in_(select(links.c.id).where(_IN_SCOPE, links.c.source_id.in_(source_ids)))
-
-
-def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Divide values into IN lists, in order."""
-    wanted = sorted(set(values))
-    return (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))

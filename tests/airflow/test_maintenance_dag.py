@@ -93,7 +93,7 @@ def test_the_shipped_dag_removes_what_airflow_calls_over(runs: dict[str, str], n
 
 def execute(**more: Any) -> dict[str, Any]:
     task = SimpleNamespace(get_dr_count=lambda **_: 0)
-    return KashooMaintenanceOperator(task_id="remove_old_files").execute({"ti": task, **more})  # type: ignore[arg-type]
+    return KashooMaintenanceOperator(task_id="remove_old_files").execute({"ti": task, **more})
 
 
 def test_what_goes_to_xcom_is_counts_and_ids(new_store: Path) -> None:

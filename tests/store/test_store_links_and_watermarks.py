@@ -17,7 +17,7 @@ from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.summary import Counts, summarise
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store import links, written_back
+from airflow_provider_kashoo.store import links
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange, Linked
@@ -281,7 +281,7 @@ def test_a_link_without_its_base_says_all_else_that_the_whole_link_says(store) -
 
 
 def test_more_links_than_one_query_takes_are_found_in_order(store, monkeypatch) -> None:
-    monkeypatch.setattr(written_back, "CHUNK", 2)
+    monkeypatch.setattr(links, "CHUNK", 2)
     rows = [linked(store, number, "Paid") for number in range(5)]
     assert store.written_back.ids(["Paid"], range(5), []) == rows
     assert [link.id for link in store.written_back.of_ids(reversed(rows))] == rows

@@ -57,11 +57,11 @@ def words(value: Any) -> str:
 def convert(value: Any, kind: FieldType, zone: str) -> Any:
     """Convert a value to the type of its field.
 
-    :param value: None, a problem and a symbolic link stay as they are.
+    :param value: None and a problem stay as they are.
     :param zone: business time zone in which an instant becomes a date.
     :returns: a problem, with the value, where that cannot be done.
     """
-    if value is None or isinstance(value, Problem | dict):
+    if value is None or isinstance(value, Problem):
         return value
     try:
         return _CONVERTERS[kind](value, zone)

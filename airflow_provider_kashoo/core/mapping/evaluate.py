@@ -1,4 +1,4 @@
-"""One field of a mapping evaluated: columns in, a value for every row out."""
+"""One field of a mapping evaluated: columns in, a value for every row out; the same for both directions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
 from airflow_provider_kashoo.core.mapping.convert import convert, filled, looked_up, moved, pieces_of
 from airflow_provider_kashoo.core.mapping.model import Field
+from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
 from airflow_provider_kashoo.core.values.parents import symbolic
 
@@ -42,16 +43,23 @@ class Surroundings:
 
 
 def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:
+    """Return a field's value for every record of a frame; see :func:`values_of`."""
+    return values_of(spec, partial(column, frame), len(frame), kind, around)
+
+
+def values_of(spec: Field, given: Callable[[str], Column], rows: int, kind: FieldType, around: Surroundings) -> Column:
     """Return a field's value for every row, None where empty.
 
     A value that cannot be converted is replaced by its :class:`Problem`.
+
+    :param given: gives the values of a path, one for each row.
     """
     if spec.value is not None:
-        values: Column = [spec.value] * len(frame)
+        values: Column = [spec.value] * rows
     elif spec.text is not None:
-        values = _texts(spec.text, frame)
+        values = _texts(spec.text, given, rows)
     else:
-        values = column(frame, str(spec.link or spec.from_))
+        values = given(str(spec.link or spec.from_))
     if spec.map is not None:
         values = each_once(partial(looked_up, spec=spec), values)
     if spec.link is not None:
@@ -59,12 +67,12 @@ def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surround
     else:
         values = each_once(partial(convert, kind=kind, zone=around.zone), values)
     if spec.default is not None:
-        fallback = evaluate(spec.default, frame, kind, around)
+        fallback = values_of(spec.default, given, rows, kind, around)
         values = [other if value is None else value for value, other in zip(values, fallback, strict=True)]
     if spec.max_length is not None:
         values = [value[: spec.max_length].rstrip() if isinstance(value, str) else value for value in values]
     if spec.add_days is not None:
-        days = evaluate(spec.add_days, frame, "number", around)
+        days = values_of(spec.add_days, given, rows, "number", around)
         values = [moved(value, count) for value, count in zip(values, days, strict=True)]
     return values
 
@@ -82,16 +90,11 @@ def column(frame: pd.DataFrame, path: str) -> Column:
     return given
 
 
-def each_once(function: Callable[[Any], Any], values: Column) -> Column:
-    """Apply a function to each distinct value, and give its result wherever the value stands."""
-    results = {value: function(value) for value in set(values)}
-    return [results[value] for value in values]
-
-
-def _texts(template: str, frame: pd.DataFrame) -> Column:
+def _texts(template: str, given: Callable[[str], Column], rows: int) -> Column:
     pieces = pieces_of(template)
-    columns = {path: column(frame, path) for _, path in pieces if path}
-    return [filled(pieces, {path: each[row] for path, each in columns.items()}) for row in range(len(frame))]
+    paths = sorted({path for _, path in pieces if path})
+    values = zip(*map(given, paths), strict=True) if paths else [()] * rows
+    return each_once(lambda row: filled(pieces, dict(zip(paths, row, strict=True))), values)
 
 
 def _linked(target: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ import pandas as pd
 from airflow_provider_kashoo.core.mapping.evaluate import column
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.values.distinct import each_once
 
 LINES = "lines"
 
@@ -75,7 +76,7 @@ def _line_hashes(
 
 
 def _hashes(frame: pd.DataFrame, path: str, hash_of: Hash) -> list[str]:
-    return [hash_of(value) for value in _values(frame, path)]
+    return each_once(hash_of, _values(frame, path))
 
 
 def _values(frame: pd.DataFrame, path: str) -> list[str | None]:

@@ -20,11 +20,12 @@ import pandas as pd
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.amounts import charge, do_not_add_up
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, each_once, evaluate, record_id
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate, record_id
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingType
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE, FieldType
-from airflow_provider_kashoo.core.mapping.convert import convert, filled, looked_up, moved, pieces_of
+from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, values_of
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import as_decimal
 
@@ -49,7 +51,13 @@ def columns(
     """
     specs = {name: spec for name, spec in mapping.fields.items() if names is None or name in names}
     texts = {path: _texts(path, settlements) for path in {path for spec in specs.values() for path in _paths(spec)}}
-    return {name: _column(spec, types[name], texts, len(settlements), zone) for name, spec in specs.items()}
+    around = Surroundings(zone, org_currency=None, targets={})
+    return {
+        name: each_once(
+            partial(_fitted, types[name], zone), values_of(spec, texts.__getitem__, len(settlements), "text", around)
+        )
+        for name, spec in specs.items()
+    }
 
 
 def _texts(path: str, settlements: Settlements) -> list[str | None]:
@@ -60,18 +68,8 @@ def _texts(path: str, settlements: Settlements) -> list[str | None]:
     return [(text.strip() or None) if text else None for text in said]
 
 
-def _column(
-    spec: Field, into: FieldInfo, texts: MappingType[str, list[str | None]], count: int, zone: str
-) -> list[Value]:
-    """Fill one field, once for all invoices that say the same."""
-    paths = sorted(_paths(spec))
-    if len(paths) == 1:
-        (path,), said = paths, texts[paths[0]]
-        alone = {text: _made(spec, into, {path: text}, zone) for text in set(said)}
-        return [alone[text] for text in said]
-    together = list(zip(*(texts[path] for path in paths), strict=True)) if paths else [()] * count
-    made = {each: _made(spec, into, dict(zip(paths, each, strict=True)), zone) for each in set(together)}
-    return [made[each] for each in together]
+def _fitted(into: FieldInfo, zone: str, value: Value) -> Value:
+    return value if isinstance(value, Problem) else fitted(into, value, zone)
 
 
 def rows(mapping: Mapping, settlements: Settlements, found: MappingType[str, Sequence[T]]) -> list[dict[str, T]]:
@@ -104,31 +102,6 @@ def as_told(value: Any) -> str | None:
     if isinstance(value, dict | list):  # no field of such a type is written back: it is like nothing that would be
         return canonical(value)
     return value or None
-
-
-def _made(spec: Field, into: FieldInfo, given: MappingType[str, str | None], zone: str) -> Value:
-    """Make the value of one field from what an invoice says."""
-    value = _evaluated(spec, given, "text", zone)
-    return value if isinstance(value, Problem) else fitted(into, value, zone)
-
-
-def _evaluated(spec: Field, given: MappingType[str, str | None], kind: FieldType, zone: str) -> Any:
-    """Give the value of an expression in the type that is wanted; the steps are those of every mapping."""
-    value: Any = spec.value
-    if spec.text is not None:
-        value = filled(pieces_of(spec.text), given)
-    elif spec.from_ is not None:
-        value = given[spec.from_]
-    if spec.map is not None:
-        value = looked_up(value, spec)
-    value = convert(value, kind, zone)
-    if value is None and spec.default is not None:
-        value = _evaluated(spec.default, given, kind, zone)
-    if spec.max_length is not None and isinstance(value, str):
-        value = value[: spec.max_length].rstrip()
-    if spec.add_days is not None:
-        value = moved(value, _evaluated(spec.add_days, given, "number", zone))
-    return value
 
 
 def _paths(field: Field) -> set[str]:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,11 +113,6 @@ class KeyedHash:
         mac = self._keyed.copy()  # half the time of a new one, which has to prepare its key
         mac.update(canonical(value).encode())
         return mac.hexdigest()[:32]
-
-    def column(self, values: Iterable[Hashable]) -> list[str]:
-        """Hash each value of a column as :meth:`of` does; equal ones only once."""
-        known: dict[Hashable, str] = {}
-        return [known.get(value) or known.setdefault(value, self.of(value)) for value in values]
 
     def fields(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Hash each field of a document separately, for a three-way comparison without the values."""

@@ -21,7 +21,7 @@ from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, Invoice, allocations
 from airflow_provider_kashoo.core.values.dates import business_date, first_of_week
 from airflow_provider_kashoo.sync.read import weekly_look
-from airflow_provider_kashoo.sync.read.by_id import ById
+from airflow_provider_kashoo.sync.read.table_index import TableIndex
 from airflow_provider_kashoo.sync.run.deltas import Delta, staged
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -119,7 +119,7 @@ class StagedInvoices:
         table = _staged(sync, "invoices", "invoices")
         if table is not None:
             table = table.filter(pc.and_(pc.is_valid(table["totalDue"]), pc.is_valid(table["balanceDue"])))
-        self._rows = ById(table, "id")
+        self._rows = TableIndex(table, "id")
 
     @property
     def ids(self) -> list[int]:
@@ -139,7 +139,7 @@ class Allocations:
     """
 
     def __init__(self, rows: pa.Table | None) -> None:
-        self._rows = ById(rows, "invoice_id")
+        self._rows = TableIndex(rows, "invoice_id")
 
     @classmethod
     def staged(cls, sync: Sync) -> Allocations:

@@ -17,6 +17,7 @@ from airflow_provider_kashoo.core.mapping.write_back import Value, as_told, colu
 from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell, in_order
 from airflow_provider_kashoo.core.rules.settlement import VOID, settlement_of
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
+from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.read import weekly_look
@@ -151,7 +152,7 @@ def _made(
 ) -> _Made:
     types = sync.salesforce.describe(mapping.to).fields
     values = columns(mapping, settlements, types, sync.settings.zone, names)
-    hashed = {name: sync.store.hashes.column(column) for name, column in values.items()}
+    hashed = {name: each_once(sync.store.hashes.of, column) for name, column in values.items()}
     return _Made(
         rows(mapping, settlements, values), rows(mapping, settlements, hashed), [each["status"] for each in settlements]
     )
@@ -165,7 +166,7 @@ def _held(sync: Sync, mapping: Mapping, known: Sequence[Known]) -> dict[str, dic
     ids, fields = sorted({link.source_id for link, _ in known}), list(mapping.fields)
     queries = soql.by_ids(mapping.to, ["Id", *fields], ids)
     records = [record for text in queries for record in sync.salesforce.query(text)]
-    hashed = [sync.store.hashes.column(as_told(each.get(name)) for each in records) for name in fields]
+    hashed = [each_once(sync.store.hashes.of, (as_told(each.get(name)) for each in records)) for name in fields]
     return {
         record["Id"]: dict(zip(fields, values, strict=True)) for record, *values in zip(records, *hashed, strict=True)
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 
-class ById:
+class TableIndex:
     """A table in the order of a column of whole numbers; rows with the same number keep their order.
 
     :param table: None for one that was not staged: it has no rows.
