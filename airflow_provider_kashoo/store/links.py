@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent
 from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links, scopes
@@ -23,32 +24,33 @@ A link is voided when we voided its invoice; the sale may get a next one. A foll
 another record or sale, so that an older plan does not take the old record for a new one.
 """
 
+IS_LIVE = links.c.state == literal_column(f"'{LIVE}'")
+"""As the partial indexes say it: of a parameter, a database cannot tell that such an index holds every row with it."""
+
 _SCOPE = links.c.scope_id == bindparam("this_scope")
-_OF_SALE = (
-    _SCOPE,
-    links.c.target == bindparam("this_target"),
+OF_KIND = (_SCOPE, links.c.target == bindparam("this_target"))
+OF_SALE = (
+    *OF_KIND,
     links.c.sale_id == bindparam("this_sale"),
     links.c.part == bindparam("this_part"),
 )
 _LATEST = (
     select(links.c.kashoo_id, links.c.version, links.c.state, links.c.generation, links.c.fields, links.c.source_read)
-    .where(*_OF_SALE)
+    .where(*OF_SALE)
     .order_by(links.c.version.desc())
     .limit(1)
 )
-_IN_STATE = select(links).where(_SCOPE, links.c.state == bindparam("this_state")).order_by(links.c.id)
+_LIVE = select(links).where(*OF_KIND, IS_LIVE).order_by(links.c.id)
+_VOIDED = (*OF_KIND, links.c.state == VOIDED)
 _INSERT = insert(links)
-_UPDATE = update(links).where(*_OF_SALE, links.c.state == LIVE)
-_MARK_READ = _UPDATE.where(
-    links.c.version == bindparam("this_version"),
-    or_(links.c.source_read.is_(None), links.c.source_read <= bindparam("this_read")),
-)
+_UPDATE = update(links).where(*OF_SALE, IS_LIVE)
 _ENDED_VERSIONS = (
     select(links.c.sale_id, links.c.part, func.max(links.c.version))
-    .where(_SCOPE, links.c.target == bindparam("this_target"), links.c.state != LIVE)
+    .where(*OF_KIND, links.c.state.in_([VOIDED, FOLLOWED]))
     .group_by(links.c.sale_id, links.c.part)
 )
-_LIVE_ROW = select(links).where(*_OF_SALE, links.c.state == LIVE)
+_ENDED_REFERENCES = select(links.c.source_id, links.c.part, links.c.generation).where(*_VOIDED).order_by(links.c.id)
+_LIVE_ROW = select(links).where(*OF_SALE, IS_LIVE)
 _OWN = scopes.alias("own")
 _SAME_BOOKS = (
     select(scopes.c.id)
@@ -57,7 +59,7 @@ _SAME_BOOKS = (
 )
 _LINKED_IDS = select(links.c.kashoo_id).where(
     links.c.scope_id.in_(_SAME_BOOKS),
-    links.c.state == LIVE,
+    IS_LIVE,
     links.c.target == bindparam("this_target"),
 )
 
@@ -169,31 +171,46 @@ class Links:
         return {link.sale_id: link for link in self._in(INVOICE.name, links.c.sale_id, sale_ids)}
 
     def of_target(self, kind: str) -> list[Link]:
-        """List every live link of one kind."""
-        return self._select(links.c.target == kind)
+        """List every live link of one kind; there may be a million, see :mod:`.linked_records` for less."""
+        return self._select(_LIVE, kind)
 
     def ended(self, kind: str) -> list[Link]:
         """List every link of one kind that ended because we voided its invoice."""
-        return self._select(links.c.target == kind, state=VOIDED)
+        return self._select(select(links).where(*_VOIDED).order_by(links.c.id), kind)
 
     def of_kashoo(self, kind: str, kashoo_ids: Iterable[int]) -> dict[int, Link]:
         """Kashoo id -> its link."""
         return {link.kashoo_id: link for link in self._in(kind, links.c.kashoo_id, kashoo_ids)}
+
+    def sharing(self, kind: str, kashoo_ids: Iterable[int]) -> list[Link]:
+        """List the links to records of the books, oldest first; several Salesforce records may share one."""
+        return sorted(self._in(kind, links.c.kashoo_id, kashoo_ids), key=lambda link: link.id)
 
     def linked_ids(self, kind: str, only: Iterable[int] | None = None) -> set[int]:
         """List the Kashoo ids that are linked, by this org or by another one with the same books.
 
         :param only: of these Kashoo ids; of all, if not given.
         """
-        query = _LINKED_IDS if only is None else _LINKED_IDS.where(links.c.kashoo_id.in_(list(only)))
-        with self._scope.reading() as connection:
-            return set(connection.execute(query, {"this_scope": self._scope.id, "this_target": kind}).scalars())
+        parts = [_LINKED_IDS] if only is None else [_LINKED_IDS.where(links.c.kashoo_id.in_(x)) for x in chunks(only)]
+        return {ident for query in parts for (ident,) in self._rows(query, kind)}
 
-    def ended_versions(self, kind: str) -> dict[tuple[str, int], int]:
-        """Return the version at which the last link of each sale and part ended; new links continue from there."""
-        with self._scope.reading() as connection:
-            found = connection.execute(_ENDED_VERSIONS, {"this_scope": self._scope.id, "this_target": kind})
-            return {(sale_id, part): version for sale_id, part, version in found}
+    def ended_versions(self, kind: str, sale_ids: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
+        """Return the version at which the last link of each sale and part ended; new links continue from there.
+
+        :param sale_ids: of these sales; of all, if not given.
+        """
+        every = _ENDED_VERSIONS
+        parts = [every] if sale_ids is None else [every.where(links.c.sale_id.in_(x)) for x in chunks(sale_ids)]
+        return {(sale_id, part): version for query in parts for sale_id, part, version in self._rows(query, kind)}
+
+    def ended_references(self, kind: str, source_ids: Iterable[str] | None = None) -> list[Reference]:
+        """List the references of the links that ended because we voided their invoice.
+
+        :param source_ids: of these records; of all, if not given.
+        """
+        every = _ENDED_REFERENCES
+        parts = [every] if source_ids is None else [every.where(links.c.source_id.in_(x)) for x in chunks(source_ids)]
+        return [Reference(*row) for query in parts for row in self._rows(query, kind)]
 
     def holds(self, intent: Intent) -> bool:
         """Return whether the last link of an intent's sale, live or ended, is unchanged since the plan.
@@ -208,29 +225,13 @@ class Links:
         """Return whether the last link of an intent's sale was compared with a later reading than the intent's."""
         return _is_newer(_latest(self._scope, intent), intent)
 
-    def mark_read(self, intents: Iterable[Intent]) -> list[Intent]:
-        """Record when records were read that equal their links, and from what those are made now, if that is given.
-
-        :returns: the intents whose link was written, or compared with a later reading, since the plan was made.
-        """
-        overtaken = []
-        with self._scope.writing() as scope:
-            for intent in intents:
-                reading: dict[str, Any] = {"this_read": intent.source_read, "source_read": intent.source_read}
-                if intent.sources is not None:
-                    reading["sources"] = intent.sources
-                names = {**_names(scope, intent), "this_version": intent.link_version, **reading}
-                if not scope.connection.execute(_MARK_READ, names).rowcount:
-                    overtaken.append(intent)
-        return overtaken
-
     def end(self, intent: Intent) -> bool:
         """End the live link of an intent, because its invoice is voided.
 
         :returns: whether it was compared with a later reading of its source than the intent's.
         """
         with self._scope.writing() as scope:
-            names = _names(scope, intent)
+            names = sale_names(scope, intent)
             known = scope.connection.execute(_LATEST, names).one()
             values = {"state": VOIDED, "version": known.version + 1, "updated_at": scope.now}
             scope.connection.execute(_UPDATE, {**names, **values})
@@ -263,7 +264,7 @@ class Links:
                 if not same:  # another invoice of the record: nothing of it was written back yet
                     forgotten: dict[str, Any] = {"written_back": {}, "settlement": None, "told_read": None}
                     values |= {"generation": intent.generation, "sources": change.sources, **forgotten}
-                scope.connection.execute(_UPDATE, {**_names(scope, intent), **values})
+                scope.connection.execute(_UPDATE, {**sale_names(scope, intent), **values})
             else:
                 scope.connection.execute(_INSERT, {**_new(scope, intent), **values})
             return _is_newer(last, intent)
@@ -287,7 +288,7 @@ class Links:
     def followed_since(self, intent: Intent, kashoo_id: int) -> Intent:
         """Return an intent with the record and sale to which its link moved since it was sent."""
         kind = intent.record.kind
-        found = self._select(links.c.target == kind, links.c.kashoo_id == kashoo_id)
+        found = self._select(_LIVE.where(links.c.kashoo_id == kashoo_id), kind)
         if not found or any(each.sale_id == (intent.sale or intent.record.id) for each in found):
             return intent
         now = found[0]
@@ -296,7 +297,7 @@ class Links:
     def follow(self, intent: Follow) -> None:
         """Move a link to another record, into which its own was merged, or to another sale."""
         with self._scope.writing() as scope:
-            names = _names(scope, intent)
+            names = sale_names(scope, intent)
             was = dict(scope.connection.execute(_LIVE_ROW, names).mappings().one())
             ended = scope.connection.execute(_LATEST, {**names, "this_sale": intent.into_sale}).one_or_none()
             now = _link(was).followed(intent.into, intent.into_sale, ended.version if ended else 0)
@@ -306,18 +307,21 @@ class Links:
             scope.connection.execute(_INSERT, {**was, "state": FOLLOWED, "version": now.version})
 
     def _in(self, kind: str, column: Any, values: Iterable[Any]) -> Iterator[Link]:
-        for some in in_chunks(values):
-            yield from self._select(links.c.target == kind, column.in_(some))
+        for some in chunks(values):
+            yield from self._select(_LIVE.where(column.in_(some)), kind)
 
-    def _select(self, *where: Any, state: str = LIVE) -> list[Link]:
+    def _select(self, query: Any, kind: str) -> list[Link]:
         with self._scope.reading() as connection:
-            names = {"this_scope": self._scope.id, "this_state": state}
-            found = connection.execute(_IN_STATE.where(*where), names)
+            found = connection.execute(query, {"this_scope": self._scope.id, "this_target": kind})
             return [_link(row) for row in found.mappings()]
 
+    def _rows(self, query: Any, kind: str) -> Sequence[Any]:
+        with self._scope.reading() as connection:
+            return connection.execute(query, {"this_scope": self._scope.id, "this_target": kind}).all()
 
-def in_chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Divide values into IN lists, in order."""
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Divide values into IN lists, sorted; each value comes once."""
     wanted = sorted(set(values))
     return (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
 
@@ -325,14 +329,15 @@ def in_chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
 def _latest(scope: Scope, intent: Intent) -> Any:
     """Return the last link of an intent's sale, live or ended; None when it never had one."""
     with scope.reading() as connection:
-        return connection.execute(_LATEST, _names(scope, intent)).one_or_none()
+        return connection.execute(_LATEST, sale_names(scope, intent)).one_or_none()
 
 
 def _is_newer(found: Any, intent: Intent) -> bool:
     return bool(found and intent.source_read and found.source_read and found.source_read > intent.source_read)
 
 
-def _names(scope: Scope, intent: Intent) -> dict[str, Any]:
+def sale_names(scope: Scope, intent: Intent) -> dict[str, Any]:
+    """Return the SQL parameters that identify an intent's sale."""
     record = intent.record
     return {
         "this_scope": scope.id,

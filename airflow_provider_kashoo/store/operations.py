@@ -57,6 +57,7 @@ REFUSED = (
         _EARLIER,
         and_(
             _EARLIER.c.scope_id == operations.c.scope_id,
+            _EARLIER.c.source_id == operations.c.source_id,  # part of the key, and has an index
             _EARLIER.c.key == operations.c.key,
             _EARLIER.c.payload_hash == operations.c.payload_hash,
         ),

@@ -16,7 +16,9 @@ from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.kept_codes import KeptCodes
+from airflow_provider_kashoo.store.linked_records import LinkedRecords
 from airflow_provider_kashoo.store.links import Links
+from airflow_provider_kashoo.store.readings import Readings
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.waiting import Waiting
@@ -31,6 +33,8 @@ class Tables:
 
     def __init__(self, scope: Scope) -> None:
         self.links = Links(scope)
+        self.linked_records = LinkedRecords(scope)
+        self.readings = Readings(scope)
         self.journal = Journal(scope)
         self.waiting = Waiting(scope)
         self.reviews = Reviews(scope)

@@ -155,6 +155,17 @@ links = Table(
     Index("ix_links_source_id", "scope_id", "source_id"),
     # To find the last link of a sale among the ended ones too.
     Index("ix_links_sale_id", "scope_id", "sale_id"),
+    # To walk through the linked records of an object, in order.
+    Index(
+        "ix_links_source_object",
+        "scope_id",
+        "source_object",
+        "source_id",
+        sqlite_where=text("state = 'live'"),
+        postgresql_where=text("state = 'live'"),
+    ),
+    # To find links that ended, invoices that are open, and the oldest of these, without reading all links.
+    Index("ix_links_state", "scope_id", "target", "state", "settlement", "journal_date"),
 )
 
 operations = Table(
@@ -204,6 +215,7 @@ operations = Table(
     ),
     Index("ix_operations_state", "scope_id", "state"),
     Index("ix_operations_source_id", "scope_id", "source_id"),
+    Index("ix_operations_run_id", "scope_id", "run_id"),
 )
 
 review_items = Table(

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.store.links import LIVE, VOIDED, Linked, in_chunks
+from airflow_provider_kashoo.store.links import LIVE, VOIDED, Linked, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
@@ -47,27 +47,31 @@ class WrittenBack:
         """List the row ids of the live links of invoices, oldest first."""
         return list(self._ids())
 
-    def ids(self, but: Collection[str], kashoo_ids: Iterable[int], source_ids: Iterable[str]) -> list[int]:
+    def ids(
+        self, settlements: Collection[str | None], kashoo_ids: Iterable[int], source_ids: Iterable[str]
+    ) -> list[int]:
         """List the row ids of live links that may be due, oldest first.
 
-        :param but: settlements of an invoice that is not due by itself.
+        :param settlements: of invoices that are due by themselves.
         :param kashoo_ids: invoices that are due anyway.
         :param source_ids: Salesforce records whose invoices are due anyway.
         """
-        found = set(self._ids(or_(links.c.settlement.is_(None), links.c.settlement.not_in(but))))
-        for some in in_chunks(kashoo_ids):
+        found = set(self._ids(links.c.settlement.in_(each for each in settlements if each)))
+        if None in settlements:  # in a query of its own, which an index answers
+            found.update(self._ids(links.c.settlement.is_(None)))
+        for some in chunks(kashoo_ids):
             found.update(self._ids(links.c.kashoo_id.in_(some)))
-        for some in in_chunks(source_ids):
+        for some in chunks(source_ids):
             found.update(self._ids(_of_records(some)))
         return sorted(found)
 
     def of_ids(self, ids: Iterable[int]) -> list[Linked]:
         """Load live links by their row ids, oldest first."""
-        return [link for some in in_chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
+        return [link for some in chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
 
     def bearers(self, source_ids: Iterable[str]) -> Iterator[tuple[int, Reference, int]]:
         """Give the row id, the reference and the Kashoo id of each live link of some Salesforce records."""
-        for some in in_chunks(source_ids):
+        for some in chunks(source_ids):
             with self._scope.reading() as connection:
                 names = {"this_scope": self._scope.id, "this_state": LIVE}
                 found = connection.execute(_BEARERS.where(_of_records(some)), names).all()

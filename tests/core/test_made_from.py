@@ -79,6 +79,10 @@ def test_a_deal_without_lines_is_made_of_its_own_values(field, value, touches):
     assert changed(made(), made(RECORD | {field: value})) == touches
 
 
+def test_an_empty_value_is_not_the_word_none():
+    assert changed(*(made(RECORD | {"Name": name}) for name in (None, "None"))) == {"memo", "lines"}
+
+
 def test_of_other_records_only_what_the_mapping_follows_counts():
     one, other = (made(RECORD | {"Account.Payment_Terms__c": Decimal(days)}, more=FOLLOWS) for days in (30, 10))
     assert changed(one, other) == {"dueDate"}

@@ -23,7 +23,10 @@ from rounds import (
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.sandbox.faults import Fault
+from airflow_provider_kashoo.store import linked_records
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.read.salesforce import in_pages
+from airflow_provider_kashoo.sync.read.staged import load_records
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 7 * 86_400.0
@@ -172,6 +175,35 @@ def test_the_weeks_sweep_finds_what_no_window_showed(drive: Rounds, start: Start
     assert invoice_of(drive.sandbox, deal)["totalDue"] == 27500
     billed_once(drive, lost, 40000)
     assert "sweep" not in drive.run().report("Opportunity")["note"]
+
+
+def test_the_weeks_sweep_reads_page_by_page_what_it_would_read_at_once(
+    drive: Rounds, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deals = sorted([start.deal, *(win(drive) for _ in range(5))])
+    drive.run()
+    moved_on(drive)
+    drive.sandbox.org.delete("Opportunity", deals[2])
+    drive.sandbox.org.purge("Opportunity", deals[4])
+    change(drive, deals[1], Description="changed this week")
+    new = add_deal(drive.sandbox, start.account, "400.00")
+    drive.sandbox.clock.advance(A_WEEK)
+    monkeypatch.setattr(linked_records, "PAGE", 2)
+    sync = drive.prepare()
+    report = sync.files.read_json("delta.Opportunity") or {}
+    assert "sweep" in report["note"]
+    assert load_records(sync, "Opportunity")["Id"].tolist() == [*deals[:2], deals[3], deals[5], new]  # type: ignore[index]
+    assert (report["deleted"], report["missing"]) == ([deals[2], deals[4]], [])
+    assert len(report["parts"]) > 3
+    drive.finish(sync)
+    assert invoice_of(drive.sandbox, new)["totalDue"] == 40000
+
+
+def test_pages_of_ids_hold_each_once_whatever_order_the_store_has() -> None:
+    pages = [["b", "d"], ["C", "f"], ["h", "e"]]  # as a database may sort that tells no case
+    found = [sorted(page) for page in in_pages({"a", "d", "e", "z"}, pages, {"f"})]
+    assert found == [["a", "b", "d"], ["C", "e"], ["h"], ["z"]]
+    assert [sorted(page) for page in in_pages({"b", "a"}, (), set())] == [["a", "b"]]
 
 
 def test_a_delta_without_changes_costs_two_requests_an_object(drive: Rounds) -> None:

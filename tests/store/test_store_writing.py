@@ -99,7 +99,7 @@ CALLS: dict[str, Callable[[Tables], object]] = {
     "open review": lambda store: store.reviews.open(OTHER, REFUSED, "r1"),
     "close review": lambda store: store.reviews.close("invoice", DEAL, [REFUSED.error_class]),
     "close all reviews": lambda store: store.reviews.close_all(NEW, but=[]),
-    "mark read": lambda store: store.links.mark_read([KNOWN]),
+    "mark read": lambda store: store.readings.mark([KNOWN]),
     "end link": lambda store: store.links.end(NEW),
     "put link": lambda store: store.links.put(NEW, CHANGE),
     "note": lambda store: store.written_back.note(like(BACK, source_read=LATER), {"Paid__c": "h"}, "Paid"),

@@ -10,7 +10,11 @@ import pytest
 from records import add_account, add_deal, add_line, books_rows, edit, invoice_of
 from rounds import Rounds, Start, bearing, links, moved_by, open_items, quiet, reviews, win
 
+from airflow_provider_kashoo.store import linked_records
+from airflow_provider_kashoo.store import links as store_links
 from airflow_provider_kashoo.sync.by_hand.relink import relink
+from airflow_provider_kashoo.sync.read import weekly_look
+from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 
 WEEK = 7 * 86400
 Variant = Callable[[Rounds, pytest.MonkeyPatch], None]
@@ -53,7 +57,18 @@ def removed_shown(drive: Rounds, patch: pytest.MonkeyPatch) -> None:
     relisted(drive, patch, lambda rows, gone: gone + rows)
 
 
-VARIANTS: list[Variant] = [as_it_is, small_pages, newest_first, removed_shown]
+def small_parts(drive: Rounds, patch: pytest.MonkeyPatch) -> None:
+    in_parts(patch, 1, 1)
+
+
+def in_parts(patch: pytest.MonkeyPatch, listed: int, linked: int) -> None:
+    """Let the week's look hold so many records against the links at once, and walk through pages of so many links."""
+    patch.setattr(weekly_look, "PART", listed)
+    patch.setattr(linked_records, "PAGE", linked)
+    patch.setattr(store_links, "CHUNK", linked)
+
+
+VARIANTS: list[Variant] = [as_it_is, small_pages, newest_first, removed_shown, small_parts]
 variants = pytest.mark.parametrize("variant", VARIANTS, ids=lambda each: each.__name__)
 
 
@@ -138,6 +153,29 @@ def test_a_customer_that_is_not_there_at_all_is_named(drive: Rounds) -> None:
     next_week(drive)
     drive.run_back()
     assert reviews(drive) == [(account, "removed_in_books")]
+
+
+@pytest.mark.parametrize(("listed", "linked"), [(1, 1), (2, 3), (5_000, 1_000)])
+def test_the_look_is_the_same_in_parts_of_any_size(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch, listed: int, linked: int
+) -> None:
+    ids = [links(drive, "customer")[account] for account in sold(drive, 6)]
+    table = drive.sandbox.books.business(drive.sandbox.books.main()).tables["customers"]
+    remove(drive, "customers", ids[2])
+    next_week(drive)
+    drive.run_back()  # asks about it
+    restore(drive, "customers", ids[2])
+    remove(drive, "customers", ids[4])
+    remove(drive, "customers", ids[5])
+    del table.rows[ids[5]]
+    in_parts(monkeypatch, listed, linked)
+    removed_shown(drive, monkeypatch)
+    sync = drive.sync(TO_SALESFORCE)
+    weekly_look.stage(sync)
+    assert sync.files.read_json("contacts") == {
+        "customer": {"standing": [ids[2]], "removed": [ids[4]], "absent": [ids[5]]},
+        "item": {"standing": [], "removed": [], "absent": []},
+    }
 
 
 def test_two_accounts_of_one_customer_ask_a_person_once(drive: Rounds) -> None:

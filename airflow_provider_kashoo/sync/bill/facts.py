@@ -66,7 +66,7 @@ class Facts:
             read_at=earliest_read(deltas.values()),
             open=journal.open_records(),
             parked=parked,
-            new={(kind, link.source_id) for kind in PARENTS for link in sync.store.links.ended(kind)},
+            new={(kind, each.source_id) for kind in PARENTS for each in sync.store.links.ended_references(kind)},
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
             removed=Removed(sync),

@@ -14,10 +14,10 @@ from airflow_provider_kashoo.store.links import Link
 class Generations:
     """The generations of each record's invoices: voided by this store, removed from the books, or still there.
 
-    :param ended: links that ended by a void.
+    :param ended: references of links that ended by a void.
     """
 
-    def __init__(self, ended: Iterable[Link]) -> None:
+    def __init__(self, ended: Iterable[Reference]) -> None:
         self._voided: Counter[tuple[str, int]] = Counter()
         self._removed: Counter[tuple[str, int]] = Counter()
         self._standing: Counter[tuple[str, int]] = Counter()
@@ -49,6 +49,6 @@ class Generations:
         return 0 < self._standing[intent.record.id, intent.record.part] < intent.generation
 
 
-def _raise(highest: Counter[tuple[str, int]], found: Iterable[Link | Reference]) -> None:
+def _raise(highest: Counter[tuple[str, int]], found: Iterable[Reference]) -> None:
     for each in found:
         highest[each.source_id, each.part] = max(highest[each.source_id, each.part], each.generation)

@@ -51,8 +51,8 @@ class Holdings:
 
     def __init__(self, facts: Facts, dates: Sequence[date]) -> None:
         self._facts, self._sync, self._dates = facts, facts.sync, dates
-        ended = {kind: self._sync.store.links.ended(kind) for kind in KINDS}
-        self._generations = Generations(link for links in ended.values() for link in links)
+        links = self._sync.store.links
+        self._generations = Generations(each for kind in KINDS for each in links.ended_references(kind))
         self._listings: dict[str, _Listing] = {}
         self._nameless: set[tuple[str, Reference]] = set()
 
@@ -126,7 +126,7 @@ class Holdings:
         self._generations.stand(bearers)
         for entry in self._sync.kashoo.nameless(kind):
             self._nameless |= {(kind, reference) for reference in entry.references}
-        linked = self._sync.store.links.linked_ids(kind)
+        linked = self._sync.store.links.linked_ids(kind, fields)
         return _Listing(Ladder(rows, KINDS[kind], linked), fields, dict(bearers))
 
     def _copies(self, kind: str) -> Iterator[Intent]:

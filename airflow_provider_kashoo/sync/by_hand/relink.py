@@ -43,9 +43,10 @@ def relink(sync: Sync, source_id: str, kashoo_id: int | None, *, by: str) -> str
             return f"{record} is linked to {record.kind} {kashoo_id} already."
         if link:
             tx.journal.unlinked(link.intent(sync.name), f"no longer {record.kind} {link.kashoo_id}, by {by}", BY_HAND)
-        ended = [each.generation for each in tx.links.ended(record.kind) if each.source_id == record.id]
+        ended = [each.generation for each in tx.links.ended_references(record.kind, [record.id])]
         generation = max(ended, default=0) + 1  # the mark of before may still stand on another one
-        version = max(link.version + 1 if link else 0, tx.links.ended_versions(record.kind).get((record.id, 1), 0))
+        last = tx.links.ended_versions(record.kind, [record.id]).get((record.id, 1), 0)
+        version = max(link.version + 1 if link else 0, last)
         begun = Intent(record=record, sale=record.id, generation=generation, link_version=version, sync=sync.name)
         if kashoo_id is not None:
             said = begun.become(Link, kashoo_id=kashoo_id, reason=f"linked by {by}")

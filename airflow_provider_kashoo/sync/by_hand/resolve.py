@@ -80,7 +80,7 @@ def _owner(sync: Sync, operation: Operation, found: Entry) -> str:
         link = sync.store.links.of_kashoo(target, [ident]).get(ident)
         if link and link.sale_id != operation["sale_id"]:
             return f"{link.source_object} {link.source_id}"
-        if not link and ident in sync.store.links.linked_ids(target):
+        if not link and sync.store.links.linked_ids(target, [ident]):
             return "a sale of another Salesforce org"
     marks = found.references
     if operation["action"] == Action.CREATE and marks and reference_of(operation) not in marks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -18,7 +18,16 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.rules.settlement import PAID, REFUNDED, VOID, Allocation, Invoice, allocations
+from airflow_provider_kashoo.core.rules.settlement import (
+    OUT_OF_REACH,
+    PAID,
+    REFUNDED,
+    STATUSES,
+    VOID,
+    Allocation,
+    Invoice,
+    allocations,
+)
 from airflow_provider_kashoo.core.values.dates import business_date, first_of_week
 from airflow_provider_kashoo.sync.read import weekly_look
 from airflow_provider_kashoo.sync.read.table_index import TableIndex
@@ -33,6 +42,10 @@ PAYMENT_OVERLAP = timedelta(days=7)
 
 FUTURE = timedelta(days=400)
 SETTLED = frozenset({PAID, REFUNDED, VOID})
+EVERY_SETTLEMENT = frozenset({None, *STATUSES, OUT_OF_REACH})
+
+UNDATED = "2000-01-01"
+"""The date of a linked invoice whose date the store does not know: it may be old."""
 
 INVOICE_COLUMNS = pa.schema(
     [
@@ -223,13 +236,14 @@ def _sweeps(sync: Sync, watermark: datetime | None, now: datetime) -> bool:
 
 
 def _oldest_open(sync: Sync) -> date | None:
-    links = sync.store.links.of_target(INVOICE.name)
-    return min((_day(link.journal_date) for link in links if link.settlement not in SETTLED), default=None)
+    return _oldest(sync, EVERY_SETTLEMENT - SETTLED)
 
 
 def _oldest_linked(sync: Sync) -> date | None:
-    return min((_day(link.journal_date) for link in sync.store.links.of_target(INVOICE.name)), default=None)
+    return _oldest(sync, EVERY_SETTLEMENT)
 
 
-def _day(text: str | None) -> date:
-    return date.fromisoformat(text) if text else date(2000, 1, 1)
+def _oldest(sync: Sync, settlements: Collection[str | None]) -> date | None:
+    """Give the earliest date of the linked invoices with some settlements."""
+    found = sync.store.linked_records.oldest_date(INVOICE.name, settlements)
+    return None if found is None else date.fromisoformat(found or UNDATED)

@@ -6,7 +6,7 @@ of merges, everything that is parked, in doubt or waiting, and credits that are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -24,6 +24,9 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 
 BULK_FROM = 2_000
 """A query that finds more is read in bulk; Salesforce counts it in its first page, the largest REST has."""
+
+BATCH = 2_000
+"""Records that are held against the store together."""
 
 MERGED_INTO = "MasterRecordId"
 
@@ -62,11 +65,32 @@ class Dirty:
         return found
 
 
-def linked_ids(sync: Sync, sobject: str) -> set[str]:
-    """Give the ids of an object that are linked to a record of the books."""
-    targets = {mapping.to for mapping in sync.mappings_from(sobject)}
-    links = (link for target in targets for link in sync.store.links.of_target(target))
-    return {link.source_id for link in links if link.source_object == sobject}
+class Matters:
+    """Which records of an object matter when they change, asked of the store for a few at a time.
+
+    A record that is sold always does. Customers and items are written only when a deal needs them: of these, the
+    linked and the waiting ones matter.
+
+    :param unsettled: ids of the records that wait.
+    """
+
+    def __init__(self, sync: Sync, sobject: str, unsettled: Collection[str] = ()) -> None:
+        mappings = sync.mappings_from(sobject)
+        self._store, self._sobject, self._unsettled = sync.store.linked_records, sobject, frozenset(unsettled)
+        self._kinds = {mapping.to for mapping in mappings}
+        self.all = any(mapping.bills for mapping in mappings)
+
+    def among(self, ids: Collection[str]) -> set[str]:
+        """List those of some records that matter."""
+        return {*ids} if self.all else self.linked(ids) | self._unsettled.intersection(ids)
+
+    def linked(self, ids: Iterable[str]) -> set[str]:
+        """List those of some records that are linked to a record of the books."""
+        return self._store.sources(self._kinds, self._sobject, ids)
+
+    def pages_of_linked(self) -> Iterator[list[str]]:
+        """Give the ids of all that are linked, a page at a time."""
+        return self._store.pages_of_sources(self._kinds, self._sobject)
 
 
 def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
@@ -77,9 +101,7 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     dirty = Dirty(ids=unsettled)
     if window.empty:
         return dirty
-    sold = any(mapping.bills for mapping in sync.mappings_from(sobject))
-    # Customers and items are written only when a deal needs them: of the others, the linked and waiting ones matter.
-    matters = None if sold else unsettled | linked_ids(sync, sobject)
+    matters = Matters(sync, sobject, unsettled)
     merges = [MERGED_INTO] if MERGED_INTO in sync.salesforce.describe(sobject).fields else []
     own = soql.changed(sobject, window, merges)
     others = list(_others(sobject, shape, window))
@@ -87,7 +109,7 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     waiting = list(soql.by_ids(sobject, ["Id", "IsDeleted", *merges], sorted(unsettled))) if merges else []
     answers = sync.salesforce.queries([own, *(text for text, _ in others), *waiting], deleted=True)
     changed = next(answers)
-    dirty.mass = changed.total > BULK_FROM and sold and not shape.picks
+    dirty.mass = changed.total > BULK_FROM and matters.all and not shape.picks
     if changed.total > BULK_FROM and not dirty.mass:
         types = {"Id": pa.string(), "IsDeleted": pa.bool_()} | dict.fromkeys(merges, pa.string())
         query = Query("records.changed", own, types, deleted=True)
@@ -96,12 +118,11 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     elif not dirty.mass:
         _note(dirty, changed.records, matters)
     for (_, key), found in zip(others, islice(answers, len(others)), strict=True):
-        ids = {row[key] for row in found.records if is_record_id(row.get(key))}
-        dirty.ids |= ids if matters is None else ids & matters
+        dirty.ids |= matters.among({row[key] for row in found.records if is_record_id(row.get(key))})
     for found in answers:
         _note(dirty, found.records, matters)
     # A merge need not move the survivor's stamp, and the survivor may have no customer yet.
-    dirty.ids |= {dirty.survivor(loser) for loser in dirty.merged if matters is None or loser in matters}
+    dirty.ids |= {dirty.survivor(loser) for loser in matters.among(dirty.merged)}
     return dirty
 
 
@@ -118,10 +139,13 @@ def _credits_due(sync: Sync, sobject: str) -> set[str]:
     }
 
 
-def _note(dirty: Dirty, rows: Iterable[dict[str, Any]], matters: set[str] | None) -> None:
-    for row in rows:
-        if matters is None or row["Id"] in matters or row.get(MERGED_INTO):
-            dirty.note(row)
+def _note(dirty: Dirty, rows: Iterable[dict[str, Any]], matters: Matters) -> None:
+    found = iter(rows)
+    while some := list(islice(found, BATCH)):
+        here = matters.among({row["Id"] for row in some})
+        for row in some:
+            if row["Id"] in here or row.get(MERGED_INTO):
+                dirty.note(row)
 
 
 def _others(sobject: str, shape: Shape, window: Window) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ Once a week every linked record is read again, and the window reaches back furth
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 from airflow_provider_kashoo.core.window import Window, delta_window
 from airflow_provider_kashoo.sync.read.bulk import in_window
 from airflow_provider_kashoo.sync.read.columns import Part
-from airflow_provider_kashoo.sync.read.dirty import find_dirty, linked_ids
+from airflow_provider_kashoo.sync.read.dirty import Matters, find_dirty
 from airflow_provider_kashoo.sync.read.records import by_id, whole
 from airflow_provider_kashoo.sync.read.shapes import Shape, shape_of
 from airflow_provider_kashoo.sync.read.staged import Parts
@@ -58,19 +59,18 @@ def extract(sync: Sync, sobject: str) -> Delta:
     shape = shape_of(sync, sobject)
     begun = _begun(sync, sobject)
     window = begun.window
-    dirty = find_dirty(sync, sobject, shape, window)
+    dirty, matters = find_dirty(sync, sobject, shape, window), Matters(sync, sobject)
     if sync.run.only is None:
-        linked = linked_ids(sync, sobject)
         # Salesforce may list a record as deleted that was restored: linked ones are read by id to be sure.
-        dirty.ids |= linked if begun.sweeps else linked & begun.gone
+        dirty.ids |= matters.linked(begun.gone)
     reading = _Reading(sync, sobject, shape)
     if dirty.mass:
         reading.in_bulk(begun)
     deleted = dirty.deleted | reading.deleted
-    wanted = dirty.ids - deleted
-    reading.by_id(wanted - reading.read)
+    known = deleted | reading.read
+    sweeps = begun.sweeps and sync.run.only is None
+    missing = reading.by_id(in_pages(dirty.ids - known, matters.pages_of_linked() if sweeps else (), known))
     reading.parents()
-    missing = wanted - reading.read
     delta = Delta(
         source=_source(sobject),
         lower=window.lower.isoformat(),
@@ -98,8 +98,8 @@ def extract(sync: Sync, sobject: str) -> Delta:
 class _Reading:
     """What one extract has read and staged so far.
 
-    :ivar read: ids of the records.
-    :ivar deleted: in the recycle bin.
+    :ivar read: ids of the records that were read in bulk.
+    :ivar deleted: those of them that are in the recycle bin.
     :ivar later: ids of records that changed during a bulk read, perhaps between record and lines.
     """
 
@@ -115,18 +115,31 @@ class _Reading:
     def in_bulk(self, begun: Begun) -> None:
         """Read every record of the window, with lines; none of them need be read by id."""
         for query in in_window(self._client, self._sobject, self._shape, begun.window):
-            for part in self.parts.keep_job(self._client, query):
-                self._note(part)
+            for name, table in self.parts.keep_job(self._client, query):
+                self._note((name, table))
+                if name.startswith("records."):
+                    self.read.update(table["Id"].to_pylist())
+                    self.deleted.update(table.filter(table["IsDeleted"])["Id"].to_pylist())
         if self._shape.lines:
             # A backfill's window ended long ago; only what changed lately can have changed during this read.
             since = max(begun.window.upper, datetime.fromisoformat(begun.read) - COVERED_AGE)
             found = self._client.query(soql.changed_since(self._sobject, since), deleted=True)
             self.later = {row["Id"] for row in found}
 
-    def by_id(self, ids: set[str]) -> None:
-        """Read records and their lines."""
-        for part in self.parts.keep(whole(self._client, self._sobject, self._shape, ids)):
-            self._note(part)
+    def by_id(self, pages: Iterable[set[str]]) -> set[str]:
+        """Read records and their lines, a page of ids after the other; return the ids that are not found."""
+        missing: set[str] = set()
+
+        def read() -> Iterator[Part]:
+            for ids in pages:
+                missing.update(ids)
+                yield from whole(self._client, self._sobject, self._shape, ids)
+
+        for name, table in self.parts.keep(read()):
+            self._note((name, table))
+            if name.startswith("records."):
+                missing.difference_update(table["Id"].to_pylist())
+        return missing
 
     def parents(self) -> None:
         """Read the customers and items that were linked to: they may be needed without having changed."""
@@ -135,18 +148,28 @@ class _Reading:
                 pass
 
     def _note(self, part: Part) -> None:
-        kind, table = part[0].partition(".")[0], part[1]
-        self.count[kind] += table.num_rows
-        if kind == "records":
-            self.read.update(table["Id"].to_pylist())
-            if "IsDeleted" in table.column_names:
-                self.deleted.update(table.filter(table["IsDeleted"])["Id"].to_pylist())
+        name, table = part
+        self.count[name.partition(".")[0]] += table.num_rows
         for mapping in self._sync.mappings_from(self._sobject):
             for link in mapping.links():
                 if link.link in table.column_names:
                     parent = self._sync.mappings[str(link.mapping)].from_.object
                     named = table[link.link].unique()
                     self._parents[parent].update(named.filter(are_record_ids(named)).to_pylist())
+
+
+def in_pages(wanted: set[str], pages: Iterable[list[str]], known: set[str]) -> Iterator[set[str]]:
+    """Divide ids into pages, in their order: what is wanted, and the pages of what is linked, without what is known.
+
+    No id comes twice, whatever the order of the store: each part of a plan holds a record once.
+    """
+    left = deque(sorted(wanted))
+    for page in pages:
+        here = {*page} - wanted - known
+        while left and left[0] <= page[-1]:
+            here.add(left.popleft())
+        yield here
+    yield set(left)
 
 
 def _source(sobject: str) -> str:

@@ -1,26 +1,38 @@
 """Once a week: whether the linked customers and items are still in the books.
 
-Each kind is listed once. A record that the list does not show may still exist (pages shift, lists lag), so it is read
-by its id; a person is asked only when it is removed or answered with 404. Changed contents do not matter here: the
-three-way comparison finds them when the record changes in Salesforce.
+Each kind is listed once, and held against the links a part at a time. A record that the list does not show may still
+exist (pages shift, lists lag), so it is read by its id; a person is asked only when it is removed or answered with 404.
+Changed contents do not matter here: the three-way comparison finds them when the record changes in Salesforce.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 
+import numpy as np
+
+from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import Sync
 
+PART = 5_000
+"""Records of the books that are held against the links together."""
+
 
 @dataclass(frozen=True)
 class _Listed:
-    """Kashoo ids of linked records, by what the books list of them; as it is staged."""
+    """Kashoo ids of linked records, by what the books list of them; as it is staged.
+
+    :param standing: only those about which a person is asked.
+    """
 
     standing: list[int]
     removed: list[int]
@@ -28,17 +40,47 @@ class _Listed:
 
 
 def stage(sync: Sync) -> None:
-    """List the linked customers and items that the books show as removed, do not list, or list."""
-    found = {}
-    for target in PARENTS:
-        linked = {link.kashoo_id for link in sync.store.links.of_target(target)}
-        listed: dict[int, bool] = {}
-        if linked:
-            listed = {each.id: each.removed for each in sync.kashoo.listing(target, removed=True)}
-        standing = sorted(ident for ident in linked if listed.get(ident) is False)
-        removed = sorted(ident for ident in linked if listed.get(ident) is True)
-        found[target] = asdict(_Listed(standing, removed, sorted(linked - listed.keys())))
-    sync.files.write_json("contacts", found)
+    """List the linked customers and items that the books show as removed, or do not list; and what ends a question."""
+    sync.files.write_json("contacts", {kind: asdict(_listed(sync, kind)) for kind in PARENTS})
+
+
+def _listed(sync: Sync, kind: str) -> _Listed:
+    linked = sync.store.linked_records
+    if next(linked.pages_of_kashoo_ids(kind), None) is None:
+        return _Listed([], [], [])
+    asked = {ident for _, ident in _asked(sync, kind)}
+    standing, removed, parts = list[int](), list[int](), [np.empty(0, np.int64)]
+    for some in _parts(sync.kashoo.listing(kind, removed=True)):
+        listed = {each.id: each.removed for each in some}
+        here = linked.kashoo_ids(kind, listed)
+        parts.append(np.fromiter(here, np.int64, len(here)))
+        removed += (ident for ident in here if listed[ident])
+        standing += (ident for ident in here & asked if not listed[ident])
+    shown = np.append(np.unique(np.concatenate(parts)), -1)  # eight bytes an id; a set takes ten times that
+    absent = [ident for page in linked.pages_of_kashoo_ids(kind) for ident in _absent(page, shown)]
+    return _Listed(sorted(standing), sorted(removed), absent)
+
+
+def _absent(page: list[int], shown: np.ndarray) -> list[int]:
+    """List the ids of a page that are not among those that were shown.
+
+    :param shown: sorted, and after them a number that is no id.
+    """
+    ids = np.array(page, np.int64)
+    there = shown[np.searchsorted(shown[:-1], ids)] == ids
+    return [int(ident) for ident in ids[~there]]
+
+
+def _parts(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    left = iter(entries)
+    while some := list(islice(left, PART)):
+        yield some
+
+
+def _asked(sync: Sync, kind: str) -> set[tuple[str, int]]:
+    """List (source id, Kashoo id) of linked records of which a person is asked whether they were removed."""
+    sources = sync.store.reviews.sources(kind, REMOVED_IN_BOOKS)
+    return {(ident, link.kashoo_id) for ident, link in sync.store.links.of_sources(kind, sources).items()}
 
 
 @dataclass
@@ -71,11 +113,10 @@ def look(sync: Sync) -> Look:
         for ident in found.absent if sync.kashoo.gives_single(kind) else []:
             with suppress(UnreadableError):
                 (here if sync.kashoo.stands(kind, ident) else gone).add(ident)
+        result.standing += sorted((kind, source_id) for source_id, ident in _asked(sync, kind) if ident in here)
         named: set[int] = set()
-        for link in sync.store.links.of_target(kind):
-            if link.kashoo_id in here:
-                result.standing.append((kind, link.source_id))
-            elif link.kashoo_id in gone - named:
+        for link in sync.store.links.sharing(kind, gone):
+            if link.kashoo_id not in named:
                 named.add(link.kashoo_id)  # two records may share a customer; a person is asked once
                 with suppress(UnreadableError):
                     entry = sync.kashoo.read(kind, link.kashoo_id)

@@ -88,7 +88,7 @@ class Affected:
     def _due(self, paid_lately: Collection[int]) -> list[int]:
         """List the row ids of the links that are open, listed, paid or not safely written back."""
         unsettled = (source_id for _, source_id in self.unsettled)
-        return self._store.ids(AT_REST, [*self._invoices.ids, *paid_lately], unsettled)
+        return self._store.ids(books.EVERY_SETTLEMENT - AT_REST, [*self._invoices.ids, *paid_lately], unsettled)
 
     def _paired(self, links: list[Linked], paid_lately: Collection[int], removed: Collection[str]) -> Found:
         staged, found = self._invoices.of(link.kashoo_id for link in links), Found()

@@ -93,8 +93,8 @@ class KashooWriter(Writer):
     def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:
         """Note on each link when its record was read."""
         store, run_id = self._sync.store, self._sync.run.run_id
-        overtaken = store.links.mark_read(kept)
-        store.links.mark_read([replace(each, sources=None) for each in asked])  # it is compared with these again
+        overtaken = store.readings.mark(kept)
+        store.readings.mark([replace(each, sources=None) for each in asked])  # it is compared with these again
         return {each.write for each in overtaken if store.waiting.park_if_overtaken(each, run_id)}
 
     def is_overtaken(self, asked: Ask) -> bool:

@@ -1,0 +1,92 @@
+"""Which records are linked, without the links themselves: narrow rows, by id or in pages, through an index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, func, select
+
+from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, chunks
+from airflow_provider_kashoo.store.scope import Scope
+from airflow_provider_kashoo.store.tables import links
+
+PAGE = 2 * CHUNK
+"""Ids in one page of all that is linked."""
+
+_SCOPE = links.c.scope_id == bindparam("this_scope")
+_OF_KIND = (_SCOPE, links.c.target == bindparam("this_target"), IS_LIVE)
+_OF_OBJECT = (
+    _SCOPE,
+    links.c.target.in_(bindparam("these_targets", expanding=True)),
+    links.c.source_object == bindparam("this_object"),
+    IS_LIVE,
+)
+_SOURCES = select(links.c.source_id).where(*_OF_OBJECT)
+_KASHOO_IDS = select(links.c.kashoo_id).where(*_OF_KIND)
+_SETTLED_AS = and_(*_OF_KIND, links.c.settlement == bindparam("this_settlement"))
+_NOT_SETTLED = and_(*_OF_KIND, links.c.settlement.is_(None))
+
+
+def _oldest(where: Any) -> Select[Any]:
+    """Build the query for the first date, and for a link without one: each is one place in an index."""
+    undated = select(links.c.id).where(where, links.c.journal_date.is_(None)).exists()
+    return select(select(func.min(links.c.journal_date)).where(where).scalar_subquery(), undated)
+
+
+_OLDEST, _OLDEST_NOT_SETTLED = _oldest(_SETTLED_AS), _oldest(_NOT_SETTLED)
+
+
+class LinkedRecords:
+    """The records of one scope that have a live link."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def sources(self, kinds: Collection[str], source_object: str, among: Iterable[str]) -> set[str]:
+        """List which of some Salesforce records are linked.
+
+        :param kinds: linked to a record of one of these kinds.
+        """
+        named = {"these_targets": sorted(kinds), "this_object": source_object}
+        queries = (_SOURCES.where(links.c.source_id.in_(some)) for some in chunks(among))
+        return {ident for query in queries for ident in self._column(query, named)}
+
+    def pages_of_sources(self, kinds: Collection[str], source_object: str) -> Iterator[list[str]]:
+        """Give the ids of all linked records of an object, in order, a page at a time."""
+        named = {"these_targets": sorted(kinds), "this_object": source_object}
+        return self._pages(_SOURCES, links.c.source_id, "", named)
+
+    def kashoo_ids(self, kind: str, among: Iterable[int]) -> set[int]:
+        """List which of some records of the books are linked."""
+        queries = (_KASHOO_IDS.where(links.c.kashoo_id.in_(some)) for some in chunks(among))
+        return {ident for query in queries for ident in self._column(query, {"this_target": kind})}
+
+    def pages_of_kashoo_ids(self, kind: str) -> Iterator[list[int]]:
+        """Give the Kashoo ids of all linked records of a kind, in order, a page at a time."""
+        return self._pages(_KASHOO_IDS, links.c.kashoo_id, -1, {"this_target": kind})
+
+    def oldest_date(self, kind: str, settlements: Iterable[str | None]) -> str | None:
+        """Return the earliest date under which a linked record was written, ``YYYY-MM-DD``.
+
+        :param settlements: only of records with one of these.
+        :returns: empty if one of them has no date; None if there is none of them.
+        """
+        found: set[str] = set()
+        with self._scope.reading() as connection:
+            for each in settlements:
+                named = {"this_scope": self._scope.id, "this_target": kind}
+                named |= {} if each is None else {"this_settlement": each}
+                day, undated = connection.execute(_OLDEST_NOT_SETTLED if each is None else _OLDEST, named).one()
+                found |= {""} if undated else {day} - {None}
+        return min(found, default=None)
+
+    def _pages(self, query: Select[Any], column: Any, before: Any, named: dict[str, Any]) -> Iterator[list[Any]]:
+        page = query.where(column > bindparam("after")).order_by(column).limit(PAGE)
+        found: list[Any] = [before]
+        while found := self._column(page, named | {"after": found[-1]}):
+            yield list(dict.fromkeys(found))  # a record with two links comes once; DISTINCT would sort all of them
+
+    def _column(self, query: Select[Any], named: dict[str, Any]) -> list[Any]:
+        with self._scope.reading() as connection:
+            return list(connection.execute(query, {"this_scope": self._scope.id, **named}).scalars())
