@@ -23,6 +23,7 @@ _OF_OBJECT = (
     IS_LIVE,
 )
 _SOURCES = select(links.c.source_id).where(*_OF_OBJECT)
+_SALES = select(links.c.source_id, links.c.sale_id).where(*_OF_KIND)
 _KASHOO_IDS = select(links.c.kashoo_id).where(*_OF_KIND)
 _SETTLED_AS = and_(*_OF_KIND, links.c.settlement == bindparam("this_settlement"))
 _NOT_SETTLED = and_(*_OF_KIND, links.c.settlement.is_(None))
@@ -51,6 +52,14 @@ class LinkedRecords:
         named = {"these_targets": sorted(kinds), "this_object": source_object}
         queries = (_SOURCES.where(links.c.source_id.in_(some)) for some in chunks(among))
         return {ident for query in queries for ident in self._column(query, named)}
+
+    def sales_of(self, kind: str, sources: Iterable[str]) -> dict[str, str]:
+        """Give the sale of each of some Salesforce records that is linked."""
+        return dict(self._pairs(_SALES, kind, links.c.source_id, sources))
+
+    def sold_through(self, kind: str, sales: Iterable[str]) -> dict[str, str]:
+        """Give the Salesforce record through which each of some sales is linked, of those that are."""
+        return {sale: source for source, sale in self._pairs(_SALES, kind, links.c.sale_id, sales)}
 
     def pages_of_sources(self, kinds: Collection[str], source_object: str) -> Iterator[list[str]]:
         """Give the ids of all linked records of an object, in order, a page at a time."""
@@ -86,6 +95,12 @@ class LinkedRecords:
         found: list[Any] = [before]
         while found := self._column(page, named | {"after": found[-1]}):
             yield list(dict.fromkeys(found))  # a record with two links comes once; DISTINCT would sort all of them
+
+    def _pairs(self, query: Select[Any], kind: str, column: Any, among: Iterable[str]) -> Iterator[Any]:
+        named = {"this_scope": self._scope.id, "this_target": kind}
+        with self._scope.reading() as connection:
+            for some in chunks(among):
+                yield from connection.execute(query.where(column.in_(some)), named).all()
 
     def _column(self, query: Select[Any], named: dict[str, Any]) -> list[Any]:
         with self._scope.reading() as connection:

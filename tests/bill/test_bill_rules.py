@@ -11,7 +11,7 @@ from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room, shipped
 
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.transform import Credit, Transformed
+from airflow_provider_kashoo.core.mapping.select import Credit
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,
@@ -33,15 +33,17 @@ from airflow_provider_kashoo.core.rules.questions import (
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.sync.bill.candidates import Considered, Made, _bill_once, _consider_credits
+from airflow_provider_kashoo.sync.bill.candidates import Considered, _consider_credits
 from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.credits import ask_for
 from airflow_provider_kashoo.sync.bill.generations import Generations
 from airflow_provider_kashoo.sync.bill.leaving import MANY, LeftOut, plan_leaving
+from airflow_provider_kashoo.sync.bill.made import Ids, bill_once
 from airflow_provider_kashoo.sync.bill.plan import _counted
 from airflow_provider_kashoo.sync.bill.sales import Sales
 
 FROM_DEAL, FROM_ORDER = "invoice_from_opportunity", "invoice_from_order"
+ANOTHER = "another"
 VOIDING = "\non_leave: void_unpaid\n"
 REFUSED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 DEARER = [LINE | {"rate": 30_000}]
@@ -263,7 +265,7 @@ def leave(room: Room, source_id: str = DEAL, kashoo_id: int = 501, *, mapping: s
 
 def decided(room: Room, *left: LeftOut, billable: set[str] | None = None, **more: Any) -> list[Intent]:
     given = {"billed_elsewhere": [], "planned": []} | more
-    return plan_leaving(room.facts(), billable or set(), left, **given)
+    return plan_leaving(room.facts(), Ids([], billable or set()), left, **given)
 
 
 @pytest.fixture
@@ -385,16 +387,16 @@ def test_the_other_records_wait_for_a_void_whose_outcome_is_not_known_too(room: 
 
 
 def test_what_two_mappings_would_bill_is_billed_by_none(room: Room) -> None:
-    other = shipped(FROM_ORDER)
+    room.sync.mappings[ANOTHER] = shipped(FROM_DEAL).model_copy(update={"name": ANOTHER})  # type: ignore[index]
     made = [
-        Made(shipped(FROM_DEAL), Transformed(documents={DEAL: dict(DOCUMENT), DEAL_2: dict(DOCUMENT)})),
-        Made(other, Transformed(documents={DEAL: dict(DOCUMENT)}, problems={DEAL_2: REFUSED})),
+        room.made(FROM_DEAL, {DEAL: DEAL, DEAL_2: DEAL_2}),
+        room.made(ANOTHER, {DEAL: ORDER}, problems={DEAL_2: REFUSED}, unfit_sales={DEAL_2: DEAL_2}),
     ]
-    _bill_once(made)
-    assert [sorted(each.of.documents) for each in made] == [[DEAL_2], []]
-    causes = {each.of.problems[DEAL].cause for each in made}
-    assert causes == {f"the mappings {FROM_DEAL} and {FROM_ORDER} would both bill this record"}
-    assert made[1].of.problems[DEAL_2] is REFUSED
+    bill_once(made)
+    assert [each.ids.to_pylist() for each in made] == [[DEAL_2], []]
+    causes = {each.problems[DEAL].cause for each in made}
+    assert causes == {f"the mappings {FROM_DEAL} and {ANOTHER} would both bill this record"}
+    assert (made[1].problems[DEAL_2], made[1].unfit_sales[DEAL]) == (REFUSED, ORDER)
 
 
 # -- what is only counted
@@ -447,12 +449,12 @@ def test_a_link_counts_on_from_the_last_one_of_its_sale(room: Room) -> None:
 
 def test_two_mappings_ask_for_one_credit_once_and_a_third_bills_it(room: Room) -> None:
     facts = room.facts()
-    made = [Made(shipped(FROM_ORDER), Transformed(excluded={DEAL: "IsWon", DEAL_2: "IsWon"}))]
+    made = [room.made(FROM_ORDER, {DEAL_2: DEAL_2})]
     for amount in (100, 200):
-        share = Credit(amount, "USD", DEAL, None)
-        made.append(Made(shipped(FROM_DEAL), Transformed(credits={DEAL: share, DEAL_2: share})))
+        share = Credit(amount, "USD", DEAL, None, "IsWon")
+        made.append(room.made(FROM_DEAL, credits={DEAL: share, DEAL_2: share}))
     result = Considered()
-    assert list(_consider_credits(facts, made, Sales(facts, {}, {}, {DEAL}), {DEAL_2}, result)) == [DEAL]
+    assert _consider_credits(facts, made, Sales(facts, made), result) == {DEAL}
     assert [each.reason for each in result.intents] == ["a credit of 1.00 USD is to be given; there is no invoice yet"]
 
 
@@ -471,7 +473,7 @@ def test_a_credit_names_the_invoice_as_the_books_show_it(room: Room, invoice: di
         room.books.edit("invoice", 501, **invoice)
     else:
         room.books.unreadable.add(501)
-    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL), None)
+    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL, "total >= 0"), None)
     assert (asked.reason, asked.kashoo_id) == (
         f"a credit of 400.00 is to be given{named}",
         501 if "on invoice" in named else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from intents import like, said
 from room import DEAL, DEAL_2, LINE, ORDER, Room
@@ -34,7 +35,11 @@ WORN_OUT = Reference(DEAL, 1, 1)
 def sales(
     room: Room, billable: dict[str, str], unfit: dict[str, str] | None = None, left_out: set[str] | None = None
 ) -> Sales:
-    return Sales(room.facts(), billable, unfit or {}, left_out or set())
+    """Settle the sales of records in this order: id -> sale."""
+    excluded = {"IsWon": pa.array(sorted(left_out or ()), pa.string())}
+    problems = dict.fromkeys(unfit or {}, REFUSED)
+    made = room.made(FROM_ORDER, billable, problems=problems, unfit_sales=unfit or {}, excluded=excluded)
+    return Sales(room.facts(), [made])
 
 
 def test_the_first_record_in_hand_bills_a_sale_and_its_order_is_left_out(room: Room) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +32,8 @@ FOLLOWS = "follow: [Account.Payment_Terms__c, Product2.Name]\n"
 
 
 def made(record=RECORD, lines=(), more="", name="invoice_from_opportunity"):
-    frame = pd.DataFrame([record], dtype=object)
-    of_lines = pd.DataFrame(list(lines), dtype=object) if lines else None
-    return sources_of(shipped(name, more), frame, of_lines, [record["Id"]], repr)[record["Id"]]
+    of_lines = pa.Table.from_pylist(list(lines)) if lines else None
+    return sources_of(shipped(name, more), pa.Table.from_pylist([record]), of_lines, [record["Id"]], repr)[record["Id"]]
 
 
 def changed(before, now):

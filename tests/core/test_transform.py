@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import load_mapping
-from airflow_provider_kashoo.core.mapping.transform import Credit, Transformed, transform
+from airflow_provider_kashoo.core.mapping.select import Credit
+from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values.texts import length
 
@@ -61,7 +61,7 @@ single_line:
 """
 
 
-def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def table(rows: list[dict[str, Any]]) -> pa.Table:
     """Build columns as the extract stages them; whole numbers stand for decimals."""
     arrays = {}
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -69,7 +69,7 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
         cells = [row.get(name) for row in rows]
         number = pa.types.is_decimal(kind)
         arrays[name] = pa.array([Decimal(c) if number and c is not None else c for c in cells], type=kind)
-    return pa.table(arrays).to_pandas(types_mapper=pd.ArrowDtype)
+    return pa.table(arrays)
 
 
 def deal(ident: str = DEAL, **changes: Any) -> dict[str, Any]:
@@ -86,22 +86,34 @@ def run(*records: dict[str, Any], lines: list[dict[str, Any]] | None = None, fie
     mapping = load_mapping(MAPPING % (field or "poNumber: none", tail), "m.yaml")
     given_lines = [line(record["Id"]) for record in records] if lines is None else lines
     surroundings = Surroundings(**(AROUND.__dict__ | around))
-    return transform(mapping, frame(list(records)), frame(given_lines) if given_lines else None, surroundings)
+    return transform(mapping, table(list(records)), table(given_lines) if given_lines else None, surroundings)
 
 
 def value_of(field: str, **changes: Any) -> Any:
     """Give what one more header field becomes: a value, None when left out, or the problem it makes."""
     result = run(deal(**changes), field=field)
-    return result.problems.get(DEAL) or result.documents[DEAL].get(field.partition(":")[0])
+    return result.problems.get(DEAL) or documents(result.made)[DEAL].get(field.partition(":")[0])
+
+
+def excluded(result: Transformed) -> dict[str, str]:
+    return {
+        **{ident: why for why, ids in result.excluded.items() for ident in ids.to_pylist()},
+        **{ident: credit.unmet for ident, credit in result.credits.items()},
+    }
+
+
+def sales(result: Transformed) -> dict[str, str]:
+    made = zip(result.made["Id"].to_pylist(), result.made["sale"].to_pylist(), strict=True)
+    return {**dict(made), **result.unfit_sales}
 
 
 def only_problem(result: Transformed) -> Problem:
-    assert (result.documents, list(result.problems)) == ({}, [DEAL])
+    assert (documents(result.made), list(result.problems)) == ({}, [DEAL])
     return result.problems[DEAL]
 
 
 def test_a_deal_becomes_a_document_in_the_words_of_the_books():
-    assert run(deal()).documents == {
+    assert documents(run(deal()).made) == {
         DEAL: {
             "contact": {"link": ["customer", ACCOUNT]},
             "date": "2026-03-01",
@@ -127,7 +139,7 @@ def test_the_rate_follows_from_the_total_after_discount():
         line(TotalPrice="199.99", Quantity="0.5"),
         line(TotalPrice="0.01", Quantity=None),
     ]
-    kept = [(each["quantity"], each["rate"]) for each in run(deal(), lines=lines).documents[DEAL]["lines"]]
+    kept = [(each["quantity"], each["rate"]) for each in documents(run(deal(), lines=lines).made)[DEAL]["lines"]]
     assert kept == [("1", 10000), ("0.5", 39998), ("1", 1)]
 
 
@@ -141,7 +153,7 @@ def test_what_cents_cannot_hold_goes_out_as_one_and_says_what_was_sold():
         line(TotalPrice="5.00", Quantity="0"),
         line(TotalPrice="30.00"),
     ]
-    document = run(deal(Amount="1485.10"), lines=lines).documents[DEAL]
+    document = documents(run(deal(Amount="1485.10"), lines=lines).made)[DEAL]
     assert [(each["description"], each["quantity"], each["rate"]) for each in document["lines"]] == [
         ("Widget (7,000 x 0.1648)", "1", 115360),
         ("3 x ~33.33", "1", 10000),
@@ -157,7 +169,8 @@ def test_what_was_sold_fits_into_the_longest_description():
     short = MAPPING.replace("{from: Product2.Name}}", "{from: Product2.Name}, max_length: 20}")
     mapping = load_mapping(short % ("poNumber: none", ""), "m.yaml")
     lines = [line(TotalPrice="100.00", Description="Desks for the new office"), line(Description="x" * 30)]
-    found = transform(mapping, frame([deal(Amount="400.00")]), frame(lines), AROUND).documents[DEAL]["lines"]
+    made = transform(mapping, table([deal(Amount="400.00")]), table(lines), AROUND).made
+    found = documents(made)[DEAL]["lines"]
     assert [each["description"] for each in found] == ["Desks f (3 x ~33.33)", "x" * 20]
 
 
@@ -174,15 +187,15 @@ def test_what_was_sold_fits_into_what_the_books_keep(more, kept, told):
     text = MAPPING.replace("{from: Product2.Name}}", f"{{from: Product2.Name}}{more}}}")
     mapping = load_mapping(text % ("poNumber: none", ""), "m.yaml")
     lines = [line(TotalPrice="100.00", Description="x" * 400)]
-    found = transform(mapping, frame([deal(Amount="100.00")]), frame(lines), replace(AROUND, line_text=kept))
-    assert found.documents[DEAL]["lines"][0]["description"] == told
+    found = transform(mapping, table([deal(Amount="100.00")]), table(lines), replace(AROUND, line_text=kept))
+    assert documents(found.made)[DEAL]["lines"][0]["description"] == told
 
 
 def test_a_letter_outside_of_the_first_plane_is_not_halved_before_what_was_sold():
     lines = [line(TotalPrice="100.00", Description="\N{GRINNING FACE}" * 400)]
     mapping = load_mapping(MAPPING % ("poNumber: none", ""), "m.yaml")
-    found = transform(mapping, frame([deal(Amount="100.00")]), frame(lines), replace(AROUND, line_text=255))
-    assert length(found.documents[DEAL]["lines"][0]["description"]) in {254, 255}
+    found = transform(mapping, table([deal(Amount="100.00")]), table(lines), replace(AROUND, line_text=255))
+    assert length(documents(found.made)[DEAL]["lines"][0]["description"]) in {254, 255}
 
 
 def test_a_deal_whose_lines_do_not_add_up_is_a_problem():
@@ -210,25 +223,25 @@ def test_cents_that_nobody_can_correct_are_rounded_once_and_named(amount, prices
     if rates is None:
         assert only_problem(result).error_class == rounded
         return
-    assert [each["rate"] for each in result.documents[DEAL]["lines"]] == rates
+    assert [each["rate"] for each in documents(result.made)[DEAL]["lines"]] == rates
     assert result.rounded.get(DEAL, "") == rounded
 
 
 def test_without_a_total_the_sum_of_the_lines_is_rounded_once():
     mapping = load_mapping(MAPPING.replace("total: {from: Amount}\n", "") % ("poNumber: none", ""), "m.yaml")
     lines = [line(TotalPrice="33.335", Quantity="1") for _ in range(3)]
-    result = transform(mapping, frame([deal(Amount="999.00")]), frame(lines), AROUND)
-    assert net_total(result.documents[DEAL]) == 10001
+    result = transform(mapping, table([deal(Amount="999.00")]), table(lines), AROUND)
+    assert net_total(documents(result.made)[DEAL]) == 10001
 
 
 def test_a_negative_total_is_a_credit_of_its_sale_and_of_what_it_reduces():
     more = {"Amount": "-400.005", "SaleId": OTHER, "Original": THIRD, "AccountId": None}
     tail = "sale: {from: SaleId, optional: true}\nreduces: {from: Original, optional: true}\n"
     result = run(deal(**more), lines=[], tail=tail)
-    assert result.credits == {DEAL: Credit(40001, "CAD", OTHER, THIRD)}
-    assert (result.documents, result.problems, result.excluded) == ({}, {}, {DEAL: "Amount >= 100"})
+    assert result.credits == {DEAL: Credit(40001, "CAD", OTHER, THIRD, "Amount >= 100")}
+    assert (documents(result.made), result.problems, excluded(result)) == ({}, {}, {DEAL: "Amount >= 100"})
     unknown = run(deal(**more | {"CurrencyIsoCode": None, "SaleId": "x", "Original": "x"}), lines=[], tail=tail)
-    assert unknown.credits == {DEAL: Credit(40001, "CAD", DEAL, None)}
+    assert unknown.credits == {DEAL: Credit(40001, "CAD", DEAL, None, "Amount >= 100")}
 
 
 @pytest.mark.parametrize(
@@ -250,49 +263,49 @@ def test_a_negative_total_is_a_credit_of_its_sale_and_of_what_it_reduces():
 )
 def test_a_credit_meets_every_condition_but_those_on_the_total_alone(when, changes, credit):
     mapping = load_mapping(MAPPING.replace("[IsWon, Amount >= 100]", when) % ("poNumber: none", ""), "m.yaml")
-    result = transform(mapping, frame([deal(**changes), deal(OTHER)]), frame([line(), line(OTHER)]), AROUND)
+    result = transform(mapping, table([deal(**changes), deal(OTHER)]), table([line(), line(OTHER)]), AROUND)
     assert list(result.credits) == ([DEAL] if credit else [])
-    assert list(result.documents) == [OTHER]
-    assert (DEAL in result.excluded) != (DEAL in result.problems)
+    assert list(documents(result.made)) == [OTHER]
+    assert (DEAL in excluded(result)) != (DEAL in result.problems)
 
 
 def test_without_a_total_the_sum_of_the_lines_tells_a_credit():
     mapping = load_mapping(MAPPING.replace("total: {from: Amount}\n", "") % ("poNumber: none", ""), "m.yaml")
     lines = [line(TotalPrice="-400.00"), line(TotalPrice="100.00"), line(OTHER, TotalPrice="-1.00"), line(OTHER)]
-    result = transform(mapping, frame([deal(), deal(OTHER)]), frame(lines), AROUND)
-    assert result.credits == {DEAL: Credit(30000, "CAD", DEAL, None)}
-    assert result.excluded == {DEAL: "total >= 0"}
-    assert list(result.documents) == [OTHER]
+    result = transform(mapping, table([deal(), deal(OTHER)]), table(lines), AROUND)
+    assert result.credits == {DEAL: Credit(30000, "CAD", DEAL, None, "total >= 0")}
+    assert excluded(result) == {DEAL: "total >= 0"}
+    assert list(documents(result.made)) == [OTHER]
 
 
 def test_a_problem_of_a_line_is_a_problem_of_its_deal_and_the_others_go_on():
     result = run(deal(), deal(OTHER), lines=[line(), line(TotalPrice=None), line(OTHER)])
-    assert list(result.documents) == [OTHER]
+    assert list(documents(result.made)) == [OTHER]
     assert result.problems[DEAL].error_class == "missing_value"
     assert result.problems[DEAL].cause == "amount: it is empty"
 
 
 def test_lines_of_deals_that_are_left_out_go_nowhere():
     result = run(deal(IsWon=False), deal(OTHER), lines=[line(), line(OTHER)])
-    assert len(result.documents[OTHER]["lines"]) == 1
-    assert (result.problems, result.excluded) == ({}, {DEAL: "IsWon"})
+    assert len(documents(result.made)[OTHER]["lines"]) == 1
+    assert (result.problems, excluded(result)) == ({}, {DEAL: "IsWon"})
 
 
 def test_every_deal_left_out_names_the_first_condition_that_did_it():
     result = run(deal(IsWon=False, Amount="1"), deal(OTHER, Amount="99.99"), deal(THIRD, IsWon=None))
-    assert result.excluded == {DEAL: "IsWon", OTHER: "Amount >= 100", THIRD: "IsWon"}
-    assert (result.documents, result.problems, result.sales) == ({}, {}, {})
+    assert excluded(result) == {DEAL: "IsWon", OTHER: "Amount >= 100", THIRD: "IsWon"}
+    assert (documents(result.made), result.problems, sales(result)) == ({}, {}, {})
 
 
 def test_a_deal_without_lines_is_a_problem_unless_the_mapping_has_a_single_line():
     assert only_problem(run(deal(), lines=[])).error_class == "no_lines"
     one = {"description": "Spring order", "account": "4000", "taxCode": "none", "quantity": "1", "rate": 30000}
-    assert run(deal(), lines=[], tail=SINGLE).documents[DEAL]["lines"] == [one]
+    assert documents(run(deal(), lines=[], tail=SINGLE).made)[DEAL]["lines"] == [one]
 
 
 def test_a_single_line_is_for_deals_without_lines_only():
-    documents = run(deal(), deal(OTHER), lines=[line(OTHER)], tail=SINGLE).documents
-    assert [documents[key]["lines"][0]["description"] for key in (DEAL, OTHER)] == ["Spring order", "Widget"]
+    made = documents(run(deal(), deal(OTHER), lines=[line(OTHER)], tail=SINGLE).made)
+    assert [made[key]["lines"][0]["description"] for key in (DEAL, OTHER)] == ["Spring order", "Widget"]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +320,7 @@ def test_a_single_line_is_for_deals_without_lines_only():
 def test_the_currency_is_the_deals_or_the_orgs_and_never_guessed(changes, around, outcome):
     result = run(deal(**changes), **around)
     assert outcome in [
-        result.documents.get(DEAL, {}).get("currency"),
+        documents(result.made).get(DEAL, {}).get("currency"),
         getattr(result.problems.get(DEAL), "error_class", ""),
     ]
 
@@ -409,7 +422,7 @@ def test_the_value_at_fault_is_shown(changes, around, cause):
 
 def test_an_amount_that_is_none_parks_its_deal_and_is_shown():
     mapping = MAPPING.replace("{from: TotalPrice}", "{from: Description}") % ("poNumber: none", "")
-    made = transform(load_mapping(mapping, "m"), frame([deal()]), frame([line(Description="tba")]), AROUND)
+    made = transform(load_mapping(mapping, "m"), table([deal()]), table([line(Description="tba")]), AROUND)
     assert only_problem(made).cause == "amount: 'tba' is not an amount"
 
 
@@ -423,13 +436,13 @@ def test_the_first_problem_of_a_deal_is_the_one_told():
 def test_one_sale_is_named_by_the_same_id_whichever_record_it_comes_from():
     sale = "sale: {from: SaleId, optional: true}\n"
     result = run(deal(SaleId="0060000000000AB"), deal(OTHER, SaleId=None), tail=sale)
-    assert result.sales == {DEAL: "0060000000000ABAAY", OTHER: OTHER}
-    assert run(deal(), tail=sale).sales == run(deal()).sales == {DEAL: DEAL}
+    assert sales(result) == {DEAL: "0060000000000ABAAY", OTHER: OTHER}
+    assert sales(run(deal(), tail=sale)) == sales(run(deal())) == {DEAL: DEAL}
 
 
 def test_a_sale_that_is_no_id_parks_the_deal_and_bills_nothing():
     result = run(deal(SaleId="see mail"), deal(OTHER, SaleId=THIRD), tail="sale: {from: SaleId}\n")
-    assert list(result.documents) == [OTHER]
+    assert list(documents(result.made)) == [OTHER]
     assert result.problems[DEAL].cause.startswith("sale: ")
 
 
@@ -437,8 +450,8 @@ def test_a_customer_has_no_lines_and_no_total():
     text = (
         "version: 1\nname: c\nfrom: {object: Account}\nto: customer\nfields: {name: {from: Name}, city: {from: City}}"
     )
-    result = transform(load_mapping(text, "m"), frame([{"Id": ACCOUNT, "Name": "Acme", "City": None}]), None, AROUND)
-    assert result.documents == {ACCOUNT: {"name": "Acme"}}
+    result = transform(load_mapping(text, "m"), table([{"Id": ACCOUNT, "Name": "Acme", "City": None}]), None, AROUND)
+    assert documents(result.made) == {ACCOUNT: {"name": "Acme"}}
 
 
 CENTS = st.integers(-100, 50_000)
@@ -459,9 +472,13 @@ def test_every_deal_ends_in_one_place_in_any_order_and_bills_exactly_its_amount(
         records.append(deal(ident, IsWon=won, Amount=Decimal(amounts[ident]) / 100))
         lines += [line(ident, TotalPrice=Decimal(c) / 100, Quantity=str(q)) for c, q in own]
     result = run(*records, lines=lines)
-    places = [*result.documents, *result.problems, *result.excluded]
+    places = [*documents(result.made), *result.problems, *excluded(result)]
     assert sorted(places) == sorted(amounts)
-    assert {key: net_total(document) for key, document in result.documents.items()}.items() <= amounts.items()
+    assert {key: net_total(document) for key, document in documents(result.made).items()}.items() <= amounts.items()
     shuffled = random.sample(records, len(records))
     again = run(*shuffled, lines=lines)
-    assert (again.documents, again.problems, again.excluded) == (result.documents, result.problems, result.excluded)
+    assert (documents(again.made), again.problems, excluded(again)) == (
+        documents(result.made),
+        result.problems,
+        excluded(result),
+    )

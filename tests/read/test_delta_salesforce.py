@@ -192,7 +192,7 @@ def test_the_weeks_sweep_reads_page_by_page_what_it_would_read_at_once(
     sync = drive.prepare()
     report = sync.files.read_json("delta.Opportunity") or {}
     assert "sweep" in report["note"]
-    assert load_records(sync, "Opportunity")["Id"].tolist() == [*deals[:2], deals[3], deals[5], new]  # type: ignore[index]
+    assert load_records(sync, "Opportunity")["Id"].to_pylist() == [*deals[:2], deals[3], deals[5], new]  # type: ignore[index]
     assert (report["deleted"], report["missing"]) == ([deals[2], deals[4]], [])
     assert len(report["parts"]) > 3
     drive.finish(sync)

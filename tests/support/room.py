@@ -10,12 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+
 from airflow_provider_kashoo.clients.describe import ObjectInfo
 from airflow_provider_kashoo.clients.entries import Entry, to_json
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.mapping.model import Mapping, load_mapping
+from airflow_provider_kashoo.core.mapping.transform import Transformed
 from airflow_provider_kashoo.core.rules.diff import base_hashes
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.intents import Link as LinkIntent
@@ -27,6 +30,8 @@ from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.links import Link, LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync.bill.facts import Facts
+from airflow_provider_kashoo.sync.bill.made import Made
+from airflow_provider_kashoo.sync.read.parts import Part
 from airflow_provider_kashoo.sync.run.deltas import Delta
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Settings, Sync
@@ -140,6 +145,14 @@ class Room:
         """Let these mappings take the place of shipped ones of the same name."""
         changed = {each.name: each for each in mappings}
         self.sync = replace(self.sync, mappings={**self.sync.mappings, **changed})
+
+    def made(self, mapping: str, billable: dict[str, str] | None = None, **of: Any) -> Made:
+        """Let a mapping have made something of records: id -> sale, and further results of the transform."""
+        sales = billable or {}
+        columns = {"Id": list(sales), "sale": list(sales.values()), "currency": ["USD"] * len(sales)}
+        table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+        given = self.sync.mappings[mapping]
+        return Made(self.sync, given, Part(self.sync, given.from_.object), 0, Transformed(table, **of))
 
     def facts(self) -> Facts:
         return Facts.of(self.sync, self.reads())

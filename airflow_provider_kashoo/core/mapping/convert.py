@@ -6,7 +6,7 @@ A value that cannot be converted becomes its :class:`Problem`, and passes throug
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -27,14 +27,6 @@ Pieces = Sequence[tuple[str, str | None]]
 def pieces_of(template: str) -> Pieces:
     """Take a template such as ``Invoice {number}`` apart."""
     return [(literal, path) for literal, path, _, _ in string.Formatter().parse(template)]
-
-
-def filled(pieces: Pieces, values: Mapping[str, Any]) -> str | None:
-    """Fill a template; None when nothing is left.
-
-    :param values: path -> value, of every path in it; an empty one leaves a gap.
-    """
-    return "".join(literal + (words(values[path]) if path else "") for literal, path in pieces).strip() or None
 
 
 def looked_up(value: Any, spec: Field) -> Any:

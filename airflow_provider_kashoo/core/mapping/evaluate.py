@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
-from airflow_provider_kashoo.core.mapping.convert import convert, filled, looked_up, moved, pieces_of
+from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells
+from airflow_provider_kashoo.core.mapping.convert import convert, looked_up, moved, pieces_of, words
 from airflow_provider_kashoo.core.mapping.model import Field
-from airflow_provider_kashoo.core.values.distinct import each_once
-from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
-from airflow_provider_kashoo.core.values.parents import symbolic
-
-Column = list[Any]
+from airflow_provider_kashoo.core.values.id_columns import are_record_ids
+from airflow_provider_kashoo.core.values.ids import OPENING, is_record_id, to_18
+from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
 
 
 @dataclass(frozen=True)
@@ -42,64 +41,59 @@ class Surroundings:
     line_text: int | None = None
 
 
-def evaluate(spec: Field, frame: pd.DataFrame, kind: FieldType, around: Surroundings) -> Column:
-    """Return a field's value for every record of a frame; see :func:`values_of`."""
-    return values_of(spec, partial(column, frame), len(frame), kind, around)
+def evaluate(spec: Field, table: pa.Table, kind: FieldType, around: Surroundings) -> Cells:
+    """Return a field's value for every record of a table; see :func:`values_of`."""
+    return values_of(spec, partial(column, table), table.num_rows, kind, around.zone)
 
 
-def values_of(spec: Field, given: Callable[[str], Column], rows: int, kind: FieldType, around: Surroundings) -> Column:
-    """Return a field's value for every row, None where empty.
-
-    A value that cannot be converted is replaced by its :class:`Problem`.
+def values_of(spec: Field, given: Callable[[str], pa.Array], rows: int, kind: FieldType, zone: str) -> Cells:
+    """Return a field's value for every row; a link is the id of the record that it leads to.
 
     :param given: gives the values of a path, one for each row.
+    :param zone: business time zone in which an instant becomes a date.
     """
     if spec.value is not None:
-        values: Column = [spec.value] * rows
-    elif spec.text is not None:
-        values = _texts(spec.text, given, rows)
+        value = looked_up(spec.value, spec) if spec.map is not None else spec.value
+        cells = Cells.repeated(convert(value, kind, zone), _stored_as(kind), rows)
     else:
-        values = given(str(spec.link or spec.from_))
-    if spec.map is not None:
-        values = each_once(partial(looked_up, spec=spec), values)
-    if spec.link is not None:
-        values = each_once(partial(_linked, around.targets[str(spec.mapping)]), values)
-    else:
-        values = each_once(partial(convert, kind=kind, zone=around.zone), values)
+        cells = Cells(_filled(spec.text, given, rows) if spec.text is not None else given(str(spec.link or spec.from_)))
+        if spec.map is not None:
+            then = record_id if spec.link is not None else partial(convert, kind=kind, zone=zone)
+            cells = cells.each(lambda value: then(looked_up(value, spec)), _stored_as(kind))
+        else:
+            cells = record_ids(cells) if spec.link is not None else _converted(cells, kind, zone)
     if spec.default is not None:
-        fallback = values_of(spec.default, given, rows, kind, around)
-        values = [other if value is None else value for value, other in zip(values, fallback, strict=True)]
-    if spec.max_length is not None:
-        values = [value[: spec.max_length].rstrip() if isinstance(value, str) else value for value in values]
+        cells = cells.where_empty(values_of(spec.default, given, rows, kind, zone))
+    if spec.max_length is not None and pa.types.is_string(cells.values.type):
+        cut = pc.utf8_slice_codeunits(cells.values, 0, spec.max_length)
+        cells = cells.with_values(pc.utf8_rtrim_whitespace(cut))
     if spec.add_days is not None:
-        days = values_of(spec.add_days, given, rows, "number", around)
-        values = [moved(value, count) for value, count in zip(values, days, strict=True)]
-    return values
+        cells = _moved(cells, values_of(spec.add_days, given, rows, "number", zone))
+    return cells
 
 
-def column(frame: pd.DataFrame, path: str) -> Column:
-    """Give the values of a path, texts trimmed, None where empty or where no record has it."""
-    if path not in frame.columns:
-        return [None] * len(frame)
-    cells: Any = pa.array(frame[path], from_pandas=True)
-    if pa.types.is_decimal(cells.type):  # by way of texts, because Arrow makes its decimals ten times as slowly
-        return each_once(lambda text: text and Decimal(text), cells.cast(pa.string()).to_pylist())
-    if pa.types.is_string(cells.type):
-        return [text or None for text in pc.utf8_trim_whitespace(cells).to_pylist()]
-    given: Column = cells.to_pylist()
-    return given
+def column(table: pa.Table, path: str) -> pa.Array:
+    """Give the values of a path, texts trimmed; empty where a record says nothing, or if none has it."""
+    if path not in table.column_names:
+        return pa.nulls(table.num_rows, TEXT)
+    cells = table[path].combine_chunks()
+    return trimmed(cells) if pa.types.is_string(cells.type) else cells
 
 
-def _texts(template: str, given: Callable[[str], Column], rows: int) -> Column:
-    pieces = pieces_of(template)
-    paths = sorted({path for _, path in pieces if path})
-    values = zip(*map(given, paths), strict=True) if paths else [()] * rows
-    return each_once(lambda row: filled(pieces, dict(zip(paths, row, strict=True))), values)
+def trimmed(texts: pa.Array) -> pa.Array:
+    """Remove blanks around texts; one without anything else is empty."""
+    texts = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, TEXT), texts)
 
 
-def _linked(target: str, value: Any) -> Any:
-    ident = record_id(value)
-    return symbolic((target, ident)) if isinstance(ident, str) else ident
+def record_ids(cells: Cells) -> Cells:
+    """Normalise record ids to 18 characters; what is none is a problem."""
+    texts = cells.values
+    if pa.types.is_string(texts.type):
+        whole = pc.and_(pc.equal(pc.binary_length(texts), 18), are_record_ids(texts))
+        if pc.all(whole, min_count=0).as_py():  # what is empty does not count
+            return cells
+    return cells.each(record_id)
 
 
 def record_id(value: Any) -> str | Problem | None:
@@ -116,3 +110,70 @@ def record_id(value: Any) -> str | Problem | None:
         pass
     said = shown(value)
     return Problem("wrong_type", f"{said} {why}", "Correct the field in Salesforce or the mapping.", said)
+
+
+def _filled(template: str, given: Callable[[str], pa.Array], rows: int) -> pa.Array:
+    """Fill a template; an empty value leaves a gap."""
+    parts: list[Any] = []
+    for literal, path in pieces_of(template):
+        parts.append(literal)
+        if path:
+            said = given(path)
+            parts.append(said if pa.types.is_string(said.type) else Cells(said).each(words).values)
+    if not any(isinstance(part, pa.Array) for part in parts):
+        return pa.array(["".join(parts).strip() or None] * rows, TEXT)
+    return trimmed(pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=""))
+
+
+def _converted(cells: Cells, kind: FieldType, zone: str) -> Cells:
+    """Convert by the column what a column can; each distinct value of the rest is converted once."""
+    values = cells.values
+    if kind == "money" and pa.types.is_decimal(values.type):
+        return _minor(values)
+    if pa.types.is_string(values.type):
+        if kind == "code" or (kind == "text" and not pc.any(pc.match_substring(values, OPENING)).as_py()):
+            return cells
+    elif kind == "date" and pa.types.is_timestamp(values.type):
+        cells = Cells(_days(values, zone))
+    return cells.each(partial(convert, kind=kind, zone=zone), _stored_as(kind))
+
+
+def _minor(amounts: pa.Array) -> Cells:
+    """Count amounts in minor units: whole ones in the column, the others one by one."""
+    try:
+        exact = amounts.cast(pa.decimal128(38, 18))
+        whole = exact.cast(pa.decimal128(38, MINOR_DIGITS), safe=False)
+    except pa.ArrowInvalid:  # more digits than that
+        return Cells(amounts).each(partial(convert, kind="money", zone=""), MONEY)
+    low, high = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[whole.offset :][: len(whole)].T
+    plain = (high == low >> 63) & (np.abs(low) < LARGE)
+    plain &= pc.fill_null(pc.equal(whole.cast(exact.type), exact), fill_value=True).to_numpy(zero_copy_only=False)
+    empty = amounts.is_null().to_numpy(zero_copy_only=False)
+    rest = np.flatnonzero(~plain & ~empty)
+    found = {int(row): convert(amounts[row].as_py(), "money", "") for row in rest}
+    return Cells(
+        pa.array(low, mask=empty | ~plain),
+        {row: value for row, value in found.items() if isinstance(value, Problem)},
+        {row: value for row, value in found.items() if not isinstance(value, Problem)},
+    )
+
+
+def _days(instants: pa.Array, zone: str) -> pa.Array:
+    local = pd.DatetimeIndex(instants.to_pandas()).tz_convert(zone).tz_localize(None)
+    return pa.array(local.to_numpy().astype("datetime64[D]"), pa.date32(), from_pandas=True)
+
+
+def _moved(cells: Cells, days: Cells) -> Cells:
+    """Add days to dates, once for each distinct pair of the two."""
+    pairs = pc.binary_join_element_wise(cells.values, days.values, "|")
+    made = Cells(pairs).each(lambda pair: moved(*pair.split("|")))
+    wrong = {
+        row: replace(problem, cause=f"add_days: {problem.cause}")
+        for row, problem in days.problems.items()
+        if cells.values[row].is_valid
+    }
+    return replace(made, problems={**made.problems, **wrong}).where_empty(cells)
+
+
+def _stored_as(kind: FieldType) -> pa.DataType:
+    return MONEY if kind == "money" else TEXT

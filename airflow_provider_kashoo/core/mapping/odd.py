@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import pandas as pd
+import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 
@@ -15,15 +15,15 @@ ODD = "odd values"
 """Column with the paths of a row's odd values, parted by commas; tables without such values do not have it."""
 
 
-def odd_paths(frame: pd.DataFrame | None, owner: str = "Id") -> dict[str, set[str]]:
+def odd_paths(table: pa.Table | None, owner: str = "Id") -> dict[str, set[str]]:
     """Return the paths with odd values, by the id of the record that a row belongs to.
 
     :param owner: column with that id.
     """
     found: dict[str, set[str]] = {}
-    if frame is not None and ODD in frame.columns:
-        rows = frame.loc[frame[ODD].notna(), [owner, ODD]]
-        for ident, paths in zip(rows[owner], rows[ODD], strict=True):
+    if table is not None and ODD in table.column_names:
+        rows = table.select([owner, ODD]).filter(table[ODD].is_valid())
+        for ident, paths in zip(rows[owner].to_pylist(), rows[ODD].to_pylist(), strict=True):
             found.setdefault(ident, set()).update(paths.split(","))
     return found
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _TERM = re.compile(
     r"([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)(?:\s+(ASC|DESC))?(?:\s+NULLS\s+(FIRST|LAST))?", re.IGNORECASE | re.ASCII
@@ -46,20 +47,20 @@ AS_SOLD = parse("SortOrder, CreatedDate")
 """How Salesforce shows the products of a deal; an object may lack the first of the two."""
 
 
-def sort(frame: pd.DataFrame, terms: Sequence[Term]) -> pd.DataFrame:
-    """Sort records; of equal ones the lower Id comes first. A field that the frame lacks is passed over."""
-    frame = frame.sort_values("Id", kind="stable")
-    for term in reversed(terms):
-        if term.path in frame.columns:
-            frame = frame.sort_values(
-                term.path,
-                ascending=not term.descending,
-                na_position="last" if term.nulls_last else "first",
-                kind="stable",
-                key=_without_case,
-            )
-    return frame.reset_index(drop=True)
+def sort(table: pa.Table, terms: Sequence[Term], *groups: str) -> pa.Table:
+    """Sort records; of equal ones the lower Id comes first. A field that the table lacks is passed over.
 
-
-def _without_case(column: pd.Series[Any]) -> pd.Series[Any]:
-    return column.str.lower() if pd.api.types.is_string_dtype(column.dtype) else column
+    :param groups: columns that come before all terms, so that the records of a group stay together.
+    """
+    keys: dict[str, Any] = {name: table[name] for name in groups}
+    directions = dict.fromkeys(groups, "ascending")
+    for number, term in enumerate(terms):
+        if term.path in table.column_names:
+            values = table[term.path]
+            keys[f"full {number}"] = pc.if_else(values.is_valid(), *((0, 1) if term.nulls_last else (1, 0)))
+            directions[f"full {number}"] = "ascending"
+            keys[f"value {number}"] = pc.utf8_lower(values) if pa.types.is_string(values.type) else values
+            directions[f"value {number}"] = "descending" if term.descending else "ascending"
+    if "Id" in table.column_names:
+        keys["Id"], directions["Id"] = table["Id"], "ascending"
+    return table.take(pc.sort_indices(pa.table(keys), sort_keys=list(directions.items())))

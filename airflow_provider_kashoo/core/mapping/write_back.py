@@ -11,9 +11,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, values_of
+from airflow_provider_kashoo.core.mapping.evaluate import values_of
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.values.distinct import each_once
@@ -51,21 +53,19 @@ def columns(
     """
     specs = {name: spec for name, spec in mapping.fields.items() if names is None or name in names}
     texts = {path: _texts(path, settlements) for path in {path for spec in specs.values() for path in _paths(spec)}}
-    around = Surroundings(zone, org_currency=None, targets={})
-    return {
-        name: each_once(
-            partial(_fitted, types[name], zone), values_of(spec, texts.__getitem__, len(settlements), "text", around)
-        )
+    made = {
+        name: values_of(spec, texts.__getitem__, len(settlements), "text", zone).to_list()
         for name, spec in specs.items()
     }
+    return {name: each_once(partial(_fitted, types[name], zone), values) for name, values in made.items()}
 
 
-def _texts(path: str, settlements: Settlements) -> list[str | None]:
+def _texts(path: str, settlements: Settlements) -> pa.Array:
     """Give what each invoice says of one thing, empty texts as None; the only place that formats amounts."""
     said = [each.get(path) for each in settlements]
     if SETTLEMENT_SOURCE[path] == "money":
-        return [None if amount is None else as_decimal(amount) for amount in said]
-    return [(text.strip() or None) if text else None for text in said]
+        return pa.array([None if amount is None else as_decimal(amount) for amount in said], pa.string())
+    return pa.array([(text.strip() or None) if text else None for text in said], pa.string())
 
 
 def _fitted(into: FieldInfo, zone: str, value: Value) -> Value:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+OPENING = "[sf:"
+"""How every reference of ours begins."""
+
 _REFERENCE = re.compile(r"\[sf:([A-Za-z0-9]{18}):(\d{1,9}):(\d{1,9})\]")
 LONGEST_REFERENCE = len("[sf:") + 18 + len(":") + 9 + len(":") + 9 + len("]")
 """Most characters of one reference."""
@@ -65,7 +68,7 @@ class Reference:
     @staticmethod
     def without(text: str) -> str:
         """Remove every reference from a text, also one that only appears when another is removed from its middle."""
-        while "[sf:" in text and _REFERENCE.search(text):
+        while OPENING in text and _REFERENCE.search(text):
             text = _REFERENCE.sub("", text)
         return text.strip()
 

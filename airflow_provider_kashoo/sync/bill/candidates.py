@@ -5,27 +5,35 @@ One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.mapping.cells import Rows
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.select import among
 from airflow_provider_kashoo.core.mapping.sources import sources_of
-from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
+from airflow_provider_kashoo.core.mapping.transform import Document, documents
 from airflow_provider_kashoo.core.rules import diff
-from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
-from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Park, Release
+from airflow_provider_kashoo.core.rules.made_from import touched
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync.bill.compare import movable
+from airflow_provider_kashoo.sync.bill.compare import movable, unchanged
 from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
+from airflow_provider_kashoo.sync.bill.made import Ids, Made, make_invoices
 from airflow_provider_kashoo.sync.bill.sales import Sales
-from airflow_provider_kashoo.sync.read.staged import load_lines, load_records
 from airflow_provider_kashoo.sync.run.deltas import gone
+
+AT_ONCE = 5_000
+"""Records that are compared with their links at a time."""
 
 NOT_READABLE = Problem(
     "not_readable",
@@ -35,15 +43,15 @@ NOT_READABLE = Problem(
 
 
 @dataclass(frozen=True)
-class Made:
-    """What one mapping made of the staged records.
+class Released:
+    """Records that are not to be billed, and of which the store knows nothing: only counted.
 
-    :param sources: record id -> from what its document was made.
+    :param ids: theirs.
     """
 
     mapping: Mapping
-    of: Transformed
-    sources: dict[str, Sources] = field(default_factory=dict)
+    reason: str
+    ids: pa.Array
 
 
 @dataclass
@@ -69,6 +77,10 @@ class Considered:
     :param intents: what is already decided about other records.
     :param left_out: linked records that are no longer to be billed.
     :param billed_elsewhere: (intent, sale) of each record whose sale another record bills.
+    :param unchanged: linked records that say the same in Salesforce as before.
+    :param billed: how many records are to be billed, the unchanged ones among them.
+    :param all_linked: unchanged linked records are candidates, too.
+    :param released: records that are not to be billed, and of which the store knows nothing: only counted.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -76,6 +88,18 @@ class Considered:
     intents: list[Intent] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     billed_elsewhere: list[tuple[Intent, str]] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    unchanged: list[Keep] = field(default_factory=list)
+    billed: int = 0
+    all_linked: bool = False
+
+    def release(self, facts: Facts, mapping: Mapping, ids: pa.Array, reason: str) -> None:
+        """Note records that are not to be billed; one that waits, or that a person was asked about, is let go."""
+        own = ids.filter(pa.array(among(ids, facts.waiting_of(mapping.to))))
+        for ident in own.to_pylist():
+            self.intents.append(facts.intent(mapping, ident).become(Release, reason=reason))
+        rest = Ids([own]).without(ids)
+        self.released.append(Released(mapping, reason, rest))
 
     def leave_out(
         self, facts: Facts, intent: Intent, link: Link | None, unmet: str = "", *, vanished: bool = False
@@ -93,81 +117,131 @@ class Considered:
             self.intents.append(intent.become(Release, reason=reason))
 
 
-def consider(facts: Facts) -> Considered:
-    """Sort everything that is staged."""
-    result = Considered()
-    made: list[Made] = []
+def consider(facts: Facts, *, all_linked: bool = False) -> Considered:
+    """Sort everything that is staged.
+
+    :param all_linked: give unchanged linked records as candidates, too.
+    """
+    result = Considered(all_linked=all_linked)
+    made = make_invoices(facts.sync)
     for mapping in facts.sync.mappings_to(INVOICE.name):
-        frame = load_records(facts.sync, mapping.from_.object)
-        if frame is not None:
-            lines = load_lines(facts.sync, mapping)
-            of = transform(mapping, frame, lines, facts.sync.surroundings)
-            sources = sources_of(mapping, frame, lines, of.documents, facts.sync.store.hashes.of)
-            made.append(Made(mapping, of, sources))
         _consider_deleted(facts, mapping, result)
-    _bill_once(made)
-    sold = {ident: each.of.sales[ident] for each in made for ident in each.of.documents}
-    unfit = {ident: each.of.sales[ident] for each in made for ident in each.of.problems}
-    excluded = {ident for each in made for ident in each.of.excluded}
-    sales = Sales(facts, sold, unfit, excluded)
-    credited = _consider_credits(facts, made, sales, {*sold, *unfit}, result)
+    sales = Sales(facts, made)
+    credited = _consider_credits(facts, made, sales, result)
+    to_bill = sales.records.with_more(credited)
     for each in made:
-        _consider_mapping(facts, each, sales, {*sold, *unfit, *credited}, result)
+        _consider_excluded(facts, each, sales, to_bill, result)
+        result.unfit += [facts.intent(each.mapping, ident).parked(problem) for ident, problem in each.problems.items()]
+        _consider_made(facts, each, sales, result)
     planned = [*sales.moves, *result.unfit, *result.intents]
-    leaving = plan_leaving(facts, {*sold, *unfit}, result.left_out, result.billed_elsewhere, planned)
+    leaving = plan_leaving(facts, sales.records, result.left_out, result.billed_elsewhere, planned)
     result.intents = [*sales.moves, *result.intents, *leaving]
-    _keep_within_limit(facts, result)
     return result
 
 
-def _consider_mapping(facts: Facts, made: Made, sales: Sales, to_bill: set[str], result: Considered) -> None:
-    """Sort the records of one mapping.
+def _consider_excluded(facts: Facts, made: Made, sales: Sales, to_bill: Ids, result: Considered) -> None:
+    """Leave out what a mapping excludes, unless some mapping bills or credits it."""
+    for why, excluded in made.excluded.items():
+        ids = to_bill.without(excluded)
+        known = among(ids, {*sales.left_out, *facts.open_of(INVOICE.name)})
+        for ident in ids.filter(pa.array(known)).to_pylist():
+            result.leave_out(facts, facts.intent(made.mapping, ident), sales.link(ident), why)
+        result.release(facts, made.mapping, ids.filter(pa.array(~known)), f"not {why}")
 
-    :param to_bill: ids of records that some mapping bills or credits: it does not matter that another excludes them.
-    """
-    mapping = made.mapping
-    for source_id, why in made.of.excluded.items():
-        if source_id not in to_bill:
-            result.leave_out(facts, facts.intent(mapping, source_id), sales.link(source_id), why)
-    result.unfit += [facts.intent(mapping, ident).parked(problem) for ident, problem in made.of.problems.items()]
-    for source_id, document in made.of.documents.items():
-        begun = replace(facts.intent(mapping, source_id), sources=made.sources[source_id])
-        intent = replace(begun, sale=made.of.sales[source_id], currency=document["currency"])
-        if other := sales.claim(intent):
-            result.billed_elsewhere.append((other, made.of.sales[source_id]))
-            continue
-        link = sales.link(source_id)
-        intent = replace(intent, sale=link.sale_id) if link else intent
-        resolved = facts.codes.resolve(document)
+
+def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -> None:
+    """Sort the records of which a mapping made something that can be billed."""
+    records, billed = _Records(facts, made), ~made.concerned
+    for rows in _some(np.flatnonzero(made.concerned)):
+        for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
+            other = sales.claim(intent)
+            billed[row] = other is None
+            if other:
+                result.billed_elsewhere.append((other, intent.sale))
+    rows = np.flatnonzero(billed)
+    if (limit := facts.sync.run.limit) is not None:
+        inside, rows = rows, rows[: limit - result.billed]
+        outside = pa.concat_arrays([made.ids.take(pa.array(inside[len(rows) :])), made.outside])
+        result.release(facts, made.mapping, outside, f"outside the test batch of {limit}")
+    result.billed += len(rows)
+    for some in _some(rows):
+        _compare(facts, records, some, sales, result)
+
+
+def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> None:
+    """Leave linked records alone that say the same in Salesforce as before; the others are candidates."""
+    made, hashes = records.made, facts.sync.store.hashes
+    own = facts.sync.store.links.of_sources(INVOICE.name, made.ids.take(pa.array(rows[made.linked[rows]])).to_pylist())
+    moving: list[tuple[int, Intent, Link | None]] = []
+    for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
+        concerned, ident = made.concerned[row], intent.record.id
+        link = sales.link(ident) if concerned else own.get(ident)
+        begun = replace(intent, sale=link.sale_id) if link else intent
+        looked_at = concerned or result.all_linked
+        if link and not looked_at and not touched(intent.sources or {}, link.sources, link.fields):
+            result.unchanged.append(unchanged(begun, link))
+        else:
+            moving.append((row, begun, link))
+    documents = records.documents([row for row, _, _ in moving])
+    for _, intent, link in moving:
+        ident = intent.record.id
+        resolved = facts.codes.resolve(documents[ident])
         if isinstance(resolved, Problem):
             result.unfit.append(intent.parked(resolved))
             continue
-        at_rest = link is not None and not diff.changed_fields(
-            *movable(intent, resolved, link), facts.sync.store.hashes
-        )
-        intent = replace(intent, total=expected_total(resolved, facts.codes.rates))
-        result.candidates.append(Candidate(intent, resolved, link, at_rest, made.of.rounded.get(source_id, "")))
+        at_rest = link is not None and not diff.changed_fields(*movable(intent, resolved, link), hashes)
+        total = expected_total(resolved, facts.codes.rates)
+        rounded = made.rounded.get(ident, "")
+        result.candidates.append(Candidate(replace(intent, total=total), resolved, link, at_rest, rounded))
 
 
-def _consider_credits(
-    facts: Facts, made: Sequence[Made], sales: Sales, to_bill: set[str], result: Considered
-) -> set[str]:
+class _Records:
+    """The records of one part, while they are sorted."""
+
+    def __init__(self, facts: Facts, made: Made) -> None:
+        self._facts, self.made = facts, made
+        self._made, self._records, self._lines = made.table(), made.part.records(), made.part.lines()
+
+    def begin(self, rows: Rows) -> list[Intent]:
+        """Begin the intents of some records; nothing is decided yet."""
+        mapping, hashes = self.made.mapping, self._facts.sync.store.hashes
+        chosen = self._made.select(["Id", "sale", "currency"]).take(pa.array(rows)).to_pylist()
+        sources = sources_of(mapping, self._records, self._lines, [each["Id"] for each in chosen], hashes.of)
+        return [
+            replace(
+                self._facts.intent(mapping, each["Id"]),
+                sale=each["sale"],
+                currency=each["currency"],
+                sources=sources[each["Id"]],
+            )
+            for each in chosen
+        ]
+
+    def documents(self, rows: Sequence[int]) -> dict[str, Document]:
+        """Give the documents of some records, by their ids."""
+        return documents(self._made.take(pa.array(rows, pa.int64())))
+
+
+def _some(rows: Rows) -> Iterator[Rows]:
+    """Divide rows, so that few objects are made at a time."""
+    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+
+
+def _consider_credits(facts: Facts, made: Sequence[Made], sales: Sales, result: Considered) -> set[str]:
     """Ask for the credits that are due. A record that has an invoice itself is no longer to be billed instead.
 
     :returns: the source ids of the credits; if several mappings find one, the first asks.
     """
-    credited: set[str] = set()
-    before = asked_before(facts) if any(each.of.credits for each in made) else {}
-    for each in made:
-        for source_id, credit in each.of.credits.items():
-            if source_id in to_bill | credited:
-                continue
-            credited.add(source_id)
-            intent, link = facts.intent(each.mapping, source_id), sales.link(source_id)
-            if link or facts.is_open(intent):
-                result.leave_out(facts, intent, link, each.of.excluded[source_id])
-            else:
-                result.intents.append(ask_for(facts, intent, credit, before.get(source_id)))
+    found = {ident: (each.mapping, credit) for each in reversed(made) for ident, credit in each.credits.items()}
+    credited = found.keys() - sales.records.among(found)
+    before = asked_before(facts) if credited else {}
+    for ident in sorted(credited):
+        mapping, credit = found[ident]
+        intent, link = facts.intent(mapping, ident), sales.link(ident)
+        if link or facts.is_open(intent):
+            result.leave_out(facts, intent, link, credit.unmet)
+        else:
+            result.intents.append(ask_for(facts, intent, credit, before.get(ident)))
     return credited
 
 
@@ -184,28 +258,3 @@ def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> Non
             result.unfit.append(intent.parked(NOT_READABLE))
         else:
             result.leave_out(facts, intent, own.get(ident), vanished=vanished[ident])
-
-
-def _keep_within_limit(facts: Facts, result: Considered) -> None:
-    """Leave out what exceeds a test batch."""
-    limit = facts.sync.run.limit
-    if limit is None:
-        return
-    reason = f"outside the test batch of {limit}"
-    result.intents += [each.intent.become(Release, reason=reason) for each in result.candidates[limit:]]
-    del result.candidates[limit:]
-
-
-def _bill_once(made: Iterable[Made]) -> None:
-    """Park what several mappings would bill: each would overwrite the invoice of the other."""
-    billing: dict[str, list[str]] = {}
-    for each in made:
-        for ident in each.of.documents:
-            billing.setdefault(ident, []).append(each.mapping.name)
-    for ident, names in billing.items():
-        if len(names) > 1:
-            cause = f"the mappings {' and '.join(names)} would both bill this record"
-            problem = Problem("billed_by_two_mappings", cause, "Change their `when` so that only one of them meets it.")
-            for each in made:
-                if each.of.documents.pop(ident, None) is not None:
-                    each.of.problems[ident] = problem

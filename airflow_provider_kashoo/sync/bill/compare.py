@@ -53,9 +53,7 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     if not diff.changed_fields(ours, base, hashes):
         if is_billed(kind) and facts.removed.is_asked(intent):
             return [removed_in_books(intent)]  # the deal is to be billed, and its invoice is gone
-        same = not diff.changed_fields(document, link.fields, hashes)
-        reason = "nothing that is mapped changed" if same else "only its mapping or another record changed"
-        return [_settled(intent, link, Decision()).become(Keep, reason=reason)]
+        return [unchanged(intent, link)]
     if resting := resting_update(facts, intent, ours):
         return [resting]
     try:
@@ -78,6 +76,15 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     if LINES not in decision.write:
         intent = replace(intent, total=link.expected_total)
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base})
+
+
+def unchanged(intent: Intent, link: StoredLink) -> Keep:
+    """Leave a linked record alone, because what it is made from is the same in Salesforce as before.
+
+    Another mapping, or another record that it takes a value from, does not change what was billed.
+    """
+    settled = _settled(link.applied_to(intent), link, Decision())
+    return settled.become(Keep, reason="nothing that is mapped changed", total=link.expected_total)
 
 
 def _total(facts: Facts, document: Document) -> int | None:

@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.values.ids import Reference, is_record_id
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
 from airflow_provider_kashoo.sync.bill.generations import Generations
+from airflow_provider_kashoo.sync.bill.made import Ids
 
 GUARD = timedelta(days=31)
 """How far before and after the dates of new invoices the books are searched for our reference."""
@@ -88,16 +89,17 @@ class Holdings:
         """Say whether the books hold an invoice with the reference of one that was voided."""
         return self._generations.stands_again(intent)
 
-    def reconcile(self, planned: Collection[Intent], *, whole: bool) -> list[Intent]:
+    def reconcile(self, planned: Collection[Intent], left_out: Ids, *, whole: bool) -> list[Intent]:
         """Ask a person about duplicates, and link records that carry our reference but are unknown to this store.
 
         :param planned: a record that one of these writes or asks about is left alone.
+        :param left_out: further records that are not to be billed.
         :param whole: read all that the books hold, and link; otherwise only report duplicates in what was read.
         """
         for kind in KINDS if whole else ():
             self._listing(kind)
         copies = [each for kind in self._listings for each in self._copies(kind)]
-        return [*copies, *(self._unknown([*planned, *copies]) if whole else ())]
+        return [*copies, *(self._unknown([*planned, *copies], left_out) if whole else ())]
 
     def _listing(self, kind: str) -> _Listing:
         if kind not in self._listings:
@@ -148,12 +150,13 @@ class Holdings:
                 problem = replace(copied(len(own)), error_class=POSSIBLE_DUPLICATE.error_class)
                 yield replace(intent, kashoo_id=other[1]).asked(problem)
 
-    def _unknown(self, planned: Collection[Intent]) -> Iterator[Intent]:
+    def _unknown(self, planned: Collection[Intent], not_billed: Ids) -> Iterator[Intent]:
         """Link what carries our reference and is unknown to this store: it is new, or was restored."""
         seen = {each.record.named for each in planned if not _leaves_alone(each)} | {*self._facts.open}
         left_out = {each.record.named for each in planned if each.action in {Action.SKIP, Action.REVIEW}}
         for kind, listing in self._listings.items():
             sources = {reference.source_id for reference in listing.bearers}
+            left_out |= {(kind, ident) for ident in not_billed.among(sources)} if is_billed(kind) else set()
             linked, sales = self._sync.store.links.of_sources(kind, sources), self._sales(sources)
             followed = self._followed(kind, listing.bearers)
             billed = self._billed(kind, {*sources, *sales.values()}, planned)

@@ -6,7 +6,7 @@ A void is planned only under ``on_leave: void_unpaid``, and only for what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.rules.questions import (
 )
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
+from airflow_provider_kashoo.sync.bill.made import Ids
 from airflow_provider_kashoo.sync.bill.sales import records_of
 
 MANY = 10
@@ -57,32 +58,34 @@ class LeftOut:
 
 def plan_leaving(
     facts: Facts,
-    billable: Collection[str],
+    billable: Ids,
     left_out: Iterable[LeftOut],
     billed_elsewhere: Iterable[tuple[Intent, str]],
     planned: Iterable[Intent],
 ) -> list[Intent]:
     """Decide what to do about the invoices of deals that are no longer to be billed.
 
-    :param billable: ids of records that some mapping bills: it does not matter that another one excludes them.
+    :param billable: records that some mapping bills: it does not matter that another one excludes them.
     :param billed_elsewhere: (intent, sale) of each record whose sale another one bills; the intent is used as it is,
         unless that invoice is voided.
     :param planned: what was planned so far.
     """
     leaving = _by_record(facts, left_out, billable)
     intents = _decide(facts, leaving)
-    seen = {*billable, *leaving, *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
-    return [*intents, *_others(facts, [each for each in intents if isinstance(each, Void)], billed_elsewhere, seen)]
+    seen = {*leaving, *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
+    voids = [each for each in intents if isinstance(each, Void)]
+    return [*intents, *_others(facts, voids, billed_elsewhere, billable.with_more(seen))]
 
 
-def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Collection[str]) -> dict[str, LeftOut]:
+def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Ids) -> dict[str, LeftOut]:
     """Keep one per record: where mappings differ, the one that asks a person."""
     found: dict[str, LeftOut] = {}
     for each in left_out:
         known = found.get(each.intent.record.id)
         if known is None or (_voids(facts, known) and not _voids(facts, each)):
             found[each.intent.record.id] = each
-    return {ident: each for ident, each in sorted(found.items()) if ident not in billable}
+    billed = billable.among(found)
+    return {ident: each for ident, each in sorted(found.items()) if ident not in billed}
 
 
 def _decide(facts: Facts, leaving: dict[str, LeftOut]) -> list[Intent]:
@@ -142,7 +145,7 @@ def _void(facts: Facts, each: LeftOut) -> Intent:
 
 
 def _others(
-    facts: Facts, voids: list[Void], billed_elsewhere: Iterable[tuple[Intent, str]], seen: set[str]
+    facts: Facts, voids: list[Void], billed_elsewhere: Iterable[tuple[Intent, str]], seen: Ids
 ) -> Iterator[Intent]:
     """Park the other records of a sale while its invoice is voided: one of them may be billed afterwards."""
     unsettled = facts.sync.store.journal.unsettled(*UNSETTLED)
@@ -150,9 +153,10 @@ def _others(
     waiting = voided | {operation["sale_id"] for operation in unsettled if operation["action"] == Action.VOID}
     yield from (intent.parked(WAITING) if sale in waiting else intent for intent, sale in billed_elsewhere)
     for mapping in facts.sync.mappings_to(INVOICE.name) if voids else []:
-        for ident, sale in records_of(facts.sync, mapping, voided):
-            if ident not in seen:
-                seen.add(ident)
+        others = dict(records_of(facts.sync, mapping, voided))
+        known, seen = seen.among(others), seen.with_more(others)
+        for ident, sale in others.items():
+            if ident not in known:
                 yield replace(facts.intent(mapping, ident), sale=sale).parked(WAITING)
 
 

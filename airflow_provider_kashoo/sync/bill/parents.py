@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.sources import sources_of
-from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, transform
+from airflow_provider_kashoo.core.mapping.transform import Document, documents, transform
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
-from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.compare import compare, look_again
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
-from airflow_provider_kashoo.sync.bill.merges import plan_merges
+from airflow_provider_kashoo.sync.bill.merges import Merge, plan_merges
 from airflow_provider_kashoo.sync.bill.resting import resting_create
-from airflow_provider_kashoo.sync.read.staged import load_records
+from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.deltas import gone
 
 NOT_FOR_BOOKS = "parent_left_out"
+
+AT_ONCE = 20_000
+"""Records that are compared with their links at a time."""
 
 Decide = Callable[[Intent, Document, StoredLink | None], list[Intent]]
 """Decides what to do about one parent, from its intent so far, its document, and its link."""
@@ -56,48 +61,68 @@ def _plan_mapping(
 
     :param made: source ids of what earlier mappings made; this one's are added.
     """
-    kind, before = mapping.to, set(made)
-    frame = load_records(facts.sync, mapping.from_.object)
-    read = set() if frame is None else set(frame["Id"])
-    links = facts.sync.store.links.of_sources(kind, read | needed)
-    merged = _follow_merges(facts, mapping, read | needed, links, result)
+    kind, before, refused, left = mapping.to, {*made}, list[Park](), {*needed}
+    merges = list(plan_merges(facts, mapping))
+    result.intents += [each.intent for each in merges]
+    result.unfit |= {(kind, each.survivor): each.blocked for each in merges if each.blocked}
+    idle = facts.parked[kind] & gone(facts.deltas.get(mapping.from_.object)).keys()
+    for records in _staged(facts, mapping):
+        here = set(records["Id"].to_pylist())
+        links = _links(facts, kind, here, merges)
+        result.linked |= {(kind, ident): links[ident].kashoo_id for ident in needed & links.keys()}
+        left -= here
+        idle |= facts.parked[kind] & here - links.keys()
+        for intent, found in _made(facts, mapping, records, {*links, *(needed & here)} - before):
+            ident = intent.record.id
+            if (kind, ident) in result.unfit:
+                continue
+            if isinstance(found, Problem):
+                refused += [intent.parked(found)] if ident in needed and ident not in links else []
+            else:
+                made.add(ident)
+                result.add(decide(intent, found, links.get(ident)))
+    links = _links(facts, kind, left, merges)
     result.linked |= {(kind, ident): link.kashoo_id for ident, link in links.items()}
-    made_of, sources = Transformed(), dict[str, Sources]()
-    if frame is not None:
-        wanted = frame[frame["Id"].isin({*links, *needed})]
-        made_of = transform(mapping, wanted, None, facts.sync.surroundings)
-        sources = sources_of(mapping, wanted, None, made_of.documents, facts.sync.store.hashes.of)
-    refused = []
-    for ident in sorted({*needed, *links} & (read | needed)):
-        if (kind, ident) in result.unfit or ident in before:
-            continue
-        intent = replace(facts.intent(mapping, ident), link_version=facts.ended_version(kind, ident))
-        document = made_of.documents.get(ident)
-        if document is not None:
-            made.add(ident)
-            intent = replace(intent, sources=sources[ident])
-            result.add(decide(intent, document, links.get(ident)))
-        elif ident in needed and ident not in links:
-            refused.append(intent.parked(made_of.problems.get(ident) or _not_for_books(mapping)))
-    seen = read | gone(facts.deltas.get(mapping.from_.object)).keys()
-    for ident in sorted(seen & facts.parked[kind] - {*needed, *links, *merged, *before}):
+    for ident in sorted(left - links.keys() - before):
+        if (kind, ident) not in result.unfit:
+            refused.append(_begin(facts, mapping, ident).parked(_not_for_books(mapping)))
+    losers = {each.intent.record.id for each in merges}
+    for ident in sorted(idle - needed - losers - before):
         result.intents.append(facts.intent(mapping, ident).become(Release, reason="no deal to be billed needs it"))
     return refused
 
 
-def _follow_merges(
-    facts: Facts, mapping: Mapping, wanted: set[str], links: dict[str, StoredLink], result: Parents
-) -> set[str]:
-    """Plan the merges of one object, and add the survivors' new links to ``links``; return the ids that are gone."""
-    losers = set()
-    for each in plan_merges(facts, mapping):
-        result.intents.append(each.intent)
-        losers.add(each.intent.record.id)
-        if each.link and each.survivor in wanted:
-            links[each.survivor] = each.link
-        elif each.blocked:
-            result.unfit[mapping.to, each.survivor] = each.blocked
-    return losers
+def _staged(facts: Facts, mapping: Mapping) -> Iterator[pa.Table]:
+    """Give the staged records of a mapping's object in the order of their ids, few at a time."""
+    for part in parts_of(facts.sync, mapping.from_.object):
+        records = part.records()
+        yield from (records.slice(start, AT_ONCE) for start in range(0, records.num_rows, AT_ONCE))
+
+
+def _links(facts: Facts, kind: str, ids: set[str], merges: Sequence[Merge]) -> dict[str, StoredLink]:
+    """Give the links of some records, as they will be after the merges."""
+    moved = {each.survivor: each.link for each in merges if each.link and each.survivor in ids}
+    return facts.sync.store.links.of_sources(kind, ids) | moved
+
+
+def _made(
+    facts: Facts, mapping: Mapping, records: pa.Table, wanted: set[str]
+) -> Iterator[tuple[Intent, Document | Problem]]:
+    """Make the document of each wanted record, in the order of their ids, or say why that cannot be done."""
+    chosen = records.filter(pc.is_in(records["Id"], pa.array(list(wanted), pa.string())))
+    of = transform(mapping, chosen, None, facts.sync.surroundings)
+    made = documents(of.made)
+    sources = sources_of(mapping, chosen, None, made, facts.sync.store.hashes.of)
+    for ident in sorted(wanted):
+        intent = _begin(facts, mapping, ident)
+        if ident in made:
+            yield replace(intent, sources=sources[ident]), made[ident]
+        else:
+            yield intent, of.problems.get(ident) or _not_for_books(mapping)
+
+
+def _begin(facts: Facts, mapping: Mapping, ident: str) -> Intent:
+    return replace(facts.intent(mapping, ident), link_version=facts.ended_version(mapping.to, ident))
 
 
 def decide_parent(

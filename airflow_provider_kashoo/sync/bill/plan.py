@@ -12,12 +12,22 @@ from datetime import date
 from functools import partial
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
+from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import copied
-from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, Update, in_order
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.intents import (
+    Action,
+    Ask,
+    Create,
+    Intent,
+    Keep,
+    Link,
+    Release,
+    Update,
+    in_order,
+)
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
@@ -25,6 +35,7 @@ from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
+from airflow_provider_kashoo.sync.bill.made import Ids
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.resting import resting_create
 
@@ -39,7 +50,7 @@ def plan(facts: Facts) -> PlanSummary:
     considered = consider(facts)
     candidates = considered.candidates
     holdings = Holdings(facts, [date.fromisoformat(each.document["date"]) for each in candidates if not each.link])
-    total = Pass([*considered.unfit, *considered.intents])
+    total = Pass([*considered.unfit, *considered.intents, *considered.unchanged])
     for kind in PARENTS:
         parents = plan_parents(facts, kind, needed_by(candidates, kind), partial(decide_parent, facts, holdings))
         total.intents += [*parents.intents, *parents.refused]
@@ -49,8 +60,11 @@ def plan(facts: Facts) -> PlanSummary:
     for each in candidates:
         total.intents += [_explained(intent, each) for intent in _plan_invoice(facts, holdings, each, total)]
     searched = not sync.store.knows_books
-    total.intents += holdings.reconcile(total.intents, whole=searched)
+    left_out = Ids(left.ids for left in considered.released)
+    total.intents += holdings.reconcile(total.intents, left_out, whole=searched)
     intents, counts = _counted(facts, total.intents)
+    for left in considered.released:
+        counts.of[left.mapping.to, Action.SKIP, left.reason] += len(left.ids)
     sync.files.write_plan(intents)
     deltas = facts.deltas.values()
     return summarise(
@@ -145,14 +159,8 @@ def _counted(facts: Facts, intents: Iterable[Intent]) -> tuple[list[Intent], Cou
     A test batch closes nothing that is parked: what it leaves out may have to be written.
     """
     counts, kept = Counts(), list[Intent]()
-    asked = {
-        (item["target"], item["source_id"])
-        for item in facts.sync.store.reviews.all_open()
-        if item["error_class"] in CLOSED_BY_SKIPPED
-    }
-    waiting = {(kind, ident) for kind in KINDS for ident in facts.parked[kind]}
     for each in intents:
-        if isinstance(each, Release) and each.record.named not in waiting | asked:
+        if isinstance(each, Release) and each.record.named not in facts.waiting:
             counts.note(each.record.kind, each.action, each.reason)
         elif isinstance(each, Ask | Keep | Release):
             kept.append(replace(each, ends_waiting=facts.sync.run.limit is None))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.select import Mask, among
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent, Park, Release
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS, SALE_BILLED_TWICE, SECOND_OF_SALE
 from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.facts import PLANNED_AGAIN, Facts
+from airflow_provider_kashoo.sync.bill.made import Ids, Made
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 BEING_BILLED = Problem(
@@ -29,35 +35,70 @@ JOINED = replace(BEING_BILLED, cause="a record that already has an invoice joine
 class Sales:
     """Which record bills each sale: by a link of before, or by this plan.
 
-    :param billable: source id -> sale, of the records of this run that become invoices.
-    :param unfit: the same of records that cannot be billed now; their invoices may still move to another sale.
-    :param left_out: source ids of records of this run that a mapping excludes.
+    Only records that concern another one, or a sale that is not billed by themselves, are looked at one by one.
+
+    :param made: what the mappings made of the records of this run; which of them are concerned and linked is noted.
+    :ivar records: the ids of all records of this run that become invoices, or would if they could.
+    :ivar left_out: ids of records that a mapping excludes and none bills: those that are linked, and credits.
     :ivar moves: moves of the links of records that belong to another sale now.
     """
 
-    def __init__(
-        self, facts: Facts, billable: Mapping[str, str], unfit: Mapping[str, str], left_out: Collection[str]
-    ) -> None:
+    def __init__(self, facts: Facts, made: Sequence[Made]) -> None:
         store = facts.sync.store
-        self._facts, self._billable, self._records = facts, billable, {**billable, **unfit}
+        self._facts, self._made = facts, made
+        unfit = {ident: sale for each in made for ident, sale in each.unfit_sales.items()}
+        self.records = Ids([ids for each in made for ids in (each.ids, each.outside)], unfit)
         self._doubtful = facts.open_of(INVOICE.name)
-        self._left_out = set(left_out) - self._records.keys()
-        self._own = store.links.of_sources(INVOICE.name, {*self._records, *self._left_out})
-        self._links = store.links.of_sales(self._records.values())
+        self._removed = store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
+        self._fixed = self._doubtful | self._removed
         self._being_billed = {
             operation["sale_id"]: operation["source_id"]
             for operation in store.journal.unsettled(State.SENT, State.IN_DOUBT)
             if operation["target"] == INVOICE.name
         }
-        for ident in sorted(self._doubtful & self._records.keys()):  # whichever sale it was sent for
-            self._being_billed.setdefault(self._records[ident], ident)
-        self._removed = store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
-        self._fixed = self._doubtful | self._removed
+        self._billable = self._concerned(unfit)
+        self._concern = {**self._billable, **unfit}
+        for ident in sorted(self._doubtful & self._concern.keys()):  # whichever sale it was sent for
+            self._being_billed.setdefault(self._concern[ident], ident)
+        left_out = {ident for each in made for ids in each.excluded.values() for ident in self._linked(ids)}
+        left_out |= {ident for each in made for ident in each.credits}
+        self.left_out = left_out - self.records.among(left_out)
+        self._own = store.links.of_sources(INVOICE.name, {*self._concern, *left_out})
+        self._links = store.links.of_sales(self._concern.values())
         self._claimed: dict[str, Intent] = {}
         self._instead: dict[str, Intent] = {}  # where the invoice that is linked to the sale was removed
         self._left: set[str] = set()
         self._joined: set[str] = set()
         self.moves = self._move_all()
+        for each in made:  # a sale that a link left, or that a billed record joined, is looked at, too
+            each.concerned |= _are(each.sales, self._left | self._joined)
+
+    def _linked(self, ids: pa.Array) -> list[str]:
+        return list(self._facts.sync.store.linked_records.sales_of(INVOICE.name, ids.to_pylist()))
+
+    def _concerned(self, unfit: Mapping[str, str]) -> dict[str, str]:
+        """Find records whose sale is linked to another record, being billed, or shared; note which are linked.
+
+        :param unfit: records that cannot be billed now; their invoices may still move to another sale.
+        :returns: their ids -> their sales.
+        """
+        known = self._facts.sync.store.linked_records
+        moved, open_sales = {*self._fixed}, set[str]()
+        for each in self._made:
+            ids, sales = each.ids.to_pylist(), each.sales.to_pylist()
+            linked = known.sales_of(INVOICE.name, ids)
+            each.linked = np.fromiter((ident in linked for ident in ids), np.bool_, len(ids))
+            moved.update(ident for ident, sale in zip(ids, sales, strict=True) if linked.get(ident, sale) != sale)
+            apart = [sale for ident, sale in zip(ids, sales, strict=True) if linked.get(ident) != sale]
+            open_sales.update(known.sold_through(INVOICE.name, apart))
+        every = [*(each.sales for each in self._made), pa.array(list(unfit.values()), pa.string())]
+        open_sales.update(self._being_billed, _shared(every))
+        found: dict[str, str] = {}
+        for each in self._made:
+            each.concerned = _are(each.ids, moved) | _are(each.sales, open_sales)
+            mask = pa.array(each.concerned)
+            found |= zip(each.ids.filter(mask).to_pylist(), each.sales.filter(mask).to_pylist(), strict=True)
+        return found
 
     def _move_all(self) -> list[Intent]:
         """Move the link of each record that belongs to another sale now, if that sale is not being billed.
@@ -72,7 +113,7 @@ class Sales:
 
     def _movable(self) -> Iterator[tuple[Link, str]]:
         """Find links of records that belong to another sale now, each with the sale that it can move to."""
-        for ident, sale in sorted(self._records.items()):
+        for ident, sale in sorted(self._concern.items()):
             own = self._own.get(ident)
             if own and own.sale_id != sale and sale not in self._being_billed and ident not in self._fixed:
                 # If that sale has an invoice already, this one moves to a sale of its own, and the old sale can be
@@ -93,8 +134,10 @@ class Sales:
     def _left_behind(self) -> Iterator[Park]:
         """Park the other records of each sale that a link leaves: the next run reads them, and may bill one."""
         for mapping in self._facts.sync.mappings_to(INVOICE.name) if self._left else []:
-            for ident, sale in records_of(self._facts.sync, mapping, self._left):
-                if ident not in self._records:
+            others = dict(records_of(self._facts.sync, mapping, self._left))
+            read = self.records.among(others)
+            for ident, sale in others.items():
+                if ident not in read:
                     yield replace(self._facts.intent(mapping, ident), sale=sale).parked(LEFT)
 
     def _joining(self) -> Iterator[Intent]:
@@ -104,24 +147,33 @@ class Sales:
         link; until then the sale is not billed.
         """
         sync = self._facts.sync
-        new = {sale for ident, sale in self._billable.items() if ident not in self._own and sale not in self._links}
-        for mapping in sync.mappings_to(INVOICE.name) if new else []:
-            if mapping.sale is None:
-                continue  # without this section, each record is a sale of its own
-            others = {i: sale for i, sale in records_of(sync, mapping, new) if i not in self._records}
+        # Without this section, each record is a sale of its own.
+        shared = [mapping for mapping in sync.mappings_to(INVOICE.name) if mapping.sale]
+        new = self._new_sales() if shared else set()
+        for mapping in shared if new else []:
+            others = dict(records_of(sync, mapping, new))
+            for ident in self.records.among(others):
+                del others[ident]
             self._joined.update(sale for ident, sale in others.items() if ident in self._doubtful)
             for ident, own in sync.store.links.of_sources(INVOICE.name, others).items():
                 sale = others[ident]
                 if ident in self._removed:
                     continue  # its invoice was removed, and a person was asked
-                if ident in self._left_out and ident not in self._doubtful and sale not in self._links:
+                if ident in self.left_out and ident not in self._doubtful and sale not in self._links:
                     yield self._move(own, sale)  # its invoice exists until it is voided
                     continue
                 self._joined.add(sale)
                 yield replace(self._facts.intent(mapping, ident), sale=sale).parked(JOINED)
 
+    def _new_sales(self) -> set[str]:
+        """List the sales that are to get their first invoice."""
+        found = {sale for ident, sale in self._billable.items() if ident not in self._own and sale not in self._links}
+        for each in self._made:
+            found.update(each.sales.filter(pa.array(~each.concerned & ~each.linked)).to_pylist())
+        return found
+
     def link(self, source_id: str) -> Link | None:
-        """Give the link of a record, as this plan leaves it."""
+        """Give the link of a record that is concerned or left out, as this plan leaves it."""
         return self._own.get(source_id)
 
     def claim(self, intent: Intent) -> Intent | None:
@@ -162,3 +214,14 @@ def records_of(sync: Sync, mapping: FieldMapping, sales: Iterable[str]) -> Itera
             for found in sync.salesforce.query(text):
                 if is_record_id(found.get(path)):
                     yield found["Id"], found[path]
+
+
+def _are(ids: pa.Array, some: Collection[str]) -> Mask:
+    return among(ids, some) if some else np.zeros(len(ids), np.bool_)
+
+
+def _shared(sales: Sequence[pa.Array]) -> list[str]:
+    """List the sales that several records belong to."""
+    counts = pa.chunked_array(sales, pa.string()).value_counts()
+    found: list[str] = counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist()
+    return found

@@ -32,7 +32,8 @@ from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.parents import plan_parents
 from airflow_provider_kashoo.sync.preflight import preflight
-from airflow_provider_kashoo.sync.read import salesforce, staged
+from airflow_provider_kashoo.sync.read import salesforce
+from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 
@@ -129,8 +130,7 @@ class Adoption:
         self.sync.files.mark_worked_on(self.sync.run, self.sync.store.now())
         for source in self._sources:
             salesforce.extract(self.sync, source)
-        frames = [staged.load_records(self.sync, name) for name in self.sync.sources]
-        lists = [0 if frame is None else len(frame) for frame in frames]
+        lists = [sum(part.records().num_rows for part in parts_of(self.sync, name)) for name in self.sync.sources]
         return PREFLIGHT_REQUESTS + sum(self.sync.kashoo.requests_to_list(count) for count in lists)
 
     def compare(self) -> Report:
@@ -195,14 +195,14 @@ class _Comparison:
 
     def report(self) -> Report:
         """Compare everything that is staged."""
-        considered = consider(self._facts)
+        considered = consider(self._facts, all_linked=True)  # their customers and items may not be linked
         linked = self._sync.store.links.of_sources(INVOICE.name, [each.record.id for each in considered.unfit])
         for each in considered.unfit:
             if each.record.id not in linked:
                 self._note(Result.UNFIT, each, each.reason)
         candidates = considered.candidates
         self._report.known[INVOICE.name] = len(linked) + sum(each.link is not None for each in candidates)
-        self._report.left_out = sum(
+        self._report.left_out = sum(len(each.ids) for each in considered.released) + sum(
             isinstance(each, Release) and is_billed(each.record.kind) for each in considered.intents
         )
         for kind in PARENTS:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
@@ -23,8 +23,10 @@ from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 
 log = logging.getLogger(__name__)
 
-NUMBER = pa.decimal256(76, 38)
-"""Numbers are JSON doubles (evidenced), and may have more decimals than their field shows."""
+NUMBER = pa.decimal128(38, 18)
+WIDE = pa.decimal256(76, 38)
+"""For a column with a number that needs it: numbers are JSON doubles (evidenced), and may have more decimals than their
+field shows."""
 
 STAMP = pa.timestamp("us", "UTC")
 
@@ -108,10 +110,23 @@ def with_parent(table: pa.Table, key: str | None) -> pa.Table:
 
 def _typed(column: pa.ChunkedArray, path: str, kind: pa.DataType, odd: dict[int, list[str]]) -> pa.ChunkedArray:
     """Convert a whole column at once; one by one only if a value in it does not fit."""
-    try:
-        return column.cast(kind)
-    except pa.ArrowInvalid:
-        return pa.chunked_array([_cells(column.to_pylist(), path, kind, odd)])
+    if kind == NUMBER:
+        kind = _wide_enough(column)
+    with suppress(pa.ArrowInvalid):
+        if kind is not None:
+            return column.cast(kind)
+    return pa.chunked_array([_cells(column.to_pylist(), path, kind or NUMBER, odd)])
+
+
+def _wide_enough(numbers: pa.ChunkedArray) -> pa.DataType | None:
+    """Choose the type that holds every number of a column; None if that cannot be told by their length.
+
+    Arrow converts some texts with more digits than a type has to other numbers, without an error (seen in version 26).
+    """
+    if pc.any(pc.match_substring(numbers, "e", ignore_case=True)).as_py():
+        return None
+    longest = pc.max(pc.binary_length(numbers)).as_py() or 0
+    return next((each for each in (NUMBER, WIDE) if longest <= each.precision - each.scale), None)
 
 
 def _with_odd(table: pa.Table, odd: Mapping[int, Sequence[str]]) -> pa.Table:
@@ -121,14 +136,16 @@ def _with_odd(table: pa.Table, odd: Mapping[int, Sequence[str]]) -> pa.Table:
     return table.append_column(ODD, pa.array(paths, pa.string()))
 
 
-def to_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Join tables of one object into a frame with exact types; of a record that is there twice, the newest stays."""
-    table = pa.concat_tables(tables, promote_options="default")
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    if "SystemModstamp" in frame.columns:
-        frame = frame.sort_values("SystemModstamp", kind="stable").drop_duplicates("Id", keep="last")
-        frame = frame.sort_values("Id", kind="stable")
-    return frame.reset_index(drop=True)
+def join(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join tables of one object, in the order of their ids; of a record that is there twice, the newest stays."""
+    table = pa.concat_tables(tables, promote_options="permissive")  # numbers of two widths
+    if "SystemModstamp" not in table.column_names:
+        return table.combine_chunks()
+    keys = table.select(["Id", "SystemModstamp"])
+    table = table.take(pc.sort_indices(keys, sort_keys=[("Id", "ascending"), ("SystemModstamp", "ascending")]))
+    ids = table["Id"].combine_chunks()
+    is_last = pa.concat_arrays([pc.not_equal(ids[:-1], ids[1:]), pa.array([True][: len(ids)])])
+    return table.filter(is_last).combine_chunks()
 
 
 def _value(row: Mapping[str, Any], path: str) -> Any:
@@ -149,6 +166,10 @@ def _cells(values: Iterable[Any], path: str, kind: pa.DataType, odd: dict[int, l
         except (TypeError, ValueError, ArithmeticError, LookupError):
             cells.append(None)
             odd.setdefault(row, []).append(path)
+    if kind == NUMBER:
+        with suppress(pa.ArrowInvalid):
+            return pa.array(cells, NUMBER)
+        return pa.array(cells, WIDE)
     return pa.array(cells, kind)
 
 
@@ -174,8 +195,8 @@ def _number(value: Any) -> Decimal:
     if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
         raise TypeError
     number = Decimal(value)
-    if not number.is_finite() or number.adjusted() >= NUMBER.precision - NUMBER.scale:
+    if not number.is_finite() or number.adjusted() >= WIDE.precision - WIDE.scale:
         raise ValueError
-    if int(number.as_tuple().exponent) < -NUMBER.scale:
+    if int(number.as_tuple().exponent) < -WIDE.scale:
         raise ValueError
     return number

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.order import sort
 from airflow_provider_kashoo.sync.read import columns
 from airflow_provider_kashoo.sync.read.bulk import Job, Query, in_bulk, start
 from airflow_provider_kashoo.sync.read.columns import Part
@@ -99,26 +96,39 @@ def _numbered(prefix: str, parts: int) -> list[str]:
     return [f"{prefix}.bulk{number:05d}" for number in range(1, parts + 1)]
 
 
-def load_records(sync: Sync, sobject: str) -> pd.DataFrame | None:
-    """Load every staged record of an object, whichever extract read it, without deleted ones."""
-    tables = [_living(table) for table in _staged(sync, "records.", sobject, "Id")]
-    return columns.to_frame(tables) if tables else None
+def load_records(sync: Sync, sobject: str) -> pa.Table | None:
+    """Load every staged record of an object at once, whichever extract read it, without deleted ones."""
+    tables = list(staged_records(sync, sobject))
+    return columns.join(tables) if tables else None
 
 
-def load_lines(sync: Sync, mapping: Mapping) -> pd.DataFrame | None:
-    """Load the staged lines of a mapping's object in the mapping's order, each with the id of its ``parent``."""
-    sobject = mapping.from_.object
-    tables = list(_staged(sync, f"lines.{sobject}.", sobject, "parent"))
-    # Sorted here, because a bulk job gives lines in any order (evidenced), and mappings may differ in theirs.
-    return sort(columns.to_frame(tables), mapping.line_order) if tables else None
+def staged_records(sync: Sync, sobject: str, only: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Give the staged records of an object, a staged part at a time; one that was read twice comes twice.
+
+    :param only: columns to read; all, if not given.
+    """
+    for table in _staged(sync, "records.", sobject, "Id", only):
+        yield _living(table)
 
 
-def _staged(sync: Sync, prefix: str, sobject: str, column: str) -> Iterator[pa.Table]:
+def staged_lines(sync: Sync, sobject: str) -> Iterator[pa.Table]:
+    """Give the staged lines of an object, a staged part at a time, each with the id of its ``parent``."""
+    return _staged(sync, f"lines.{sobject}.", sobject, "parent")
+
+
+def staged_rows(sync: Sync, sobject: str) -> int:
+    """Count the staged records and lines of an object."""
+    return sum(count for prefix in ("records.", f"lines.{sobject}.") for _, count in _listed(sync, prefix, sobject))
+
+
+def _staged(
+    sync: Sync, prefix: str, sobject: str, column: str, only: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
     """Load staged parts without records that changed during a bulk read: a later window shows those whole."""
     delta = staged(sync.files, sobject)
     later = delta.later if delta else []
     for name, count in sorted(_listed(sync, prefix, sobject)):
-        table = sync.files.read_table(name)
+        table = sync.files.read_table(name, only)
         if table is None or table.num_rows != count:
             raise ConfigurationError(
                 f"Files that the extract of {name.split('.')[1]} staged are missing.", remedy=clear("that extracts it")

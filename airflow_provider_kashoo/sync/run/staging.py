@@ -91,8 +91,10 @@ class Staging:
         pq.write_table(marked, buffer, compression="zstd")
         self._write(f"{name}.parquet", buffer.getvalue())
 
-    def read_table(self, name: str) -> pa.Table | None:
+    def read_table(self, name: str, only: Sequence[str] | None = None) -> pa.Table | None:
         """Read a table; None when it was not staged.
+
+        :param only: of these columns those that it has; all, if not given.
 
         :raises ConfigurationError: when the file is damaged, or another run staged it.
         """
@@ -100,7 +102,8 @@ class Staging:
         if content is None:
             return None
         with _undamaged(name):
-            table = pq.read_table(io.BytesIO(content))
+            file = pq.ParquetFile(io.BytesIO(content))
+            table = file.read([name for name in file.schema_arrow.names if only is None or name in only])
         metadata = dict(table.schema.metadata or {})
         run = metadata.pop(RUN_KEY, self.folder.name.encode()).decode()
         if run != self.folder.name:

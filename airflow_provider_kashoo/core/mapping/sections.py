@@ -1,0 +1,61 @@
+"""One section of a mapping applied: a column for each target field, and why a row cannot have one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import TargetField
+from airflow_provider_kashoo.core.mapping.cells import Cells, Rows
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.mapping.model import Field
+from airflow_provider_kashoo.core.mapping.select import origin
+
+
+@dataclass
+class Faults:
+    """Why records cannot be written: the first reason of each, by its row."""
+
+    of: dict[int, Problem] = field(default_factory=dict)
+
+    def note(self, problems: MappingType[int, Problem], owners: Rows | None = None, name: str = "") -> None:
+        """Note problems, unless a record has one.
+
+        :param owners: the record of each row; if not given, the rows are records.
+        :param name: the field that has them.
+        """
+        for row in sorted(problems):
+            owner = row if owners is None else int(owners[row])
+            problem = problems[row]
+            self.of.setdefault(owner, replace(problem, cause=f"{name}: {problem.cause}") if name else problem)
+
+
+def apply_section(
+    fields: MappingType[str, Field],
+    target: MappingType[str, TargetField],
+    table: pa.Table,
+    around: Surroundings,
+    faults: Faults,
+    owners: Rows | None = None,
+) -> dict[str, Cells]:
+    """Make a column for each field.
+
+    :param owners: the record of each row; if not given, the rows are records.
+    """
+    made: dict[str, Cells] = {}
+    for name, spec in fields.items():
+        cells = evaluate(spec, table, target[name].type, around)
+        if name == "currency" and around.org_currency is not None:
+            cells = cells.where_empty(Cells.repeated(around.org_currency, cells.values.type, table.num_rows))
+        problems = dict(cells.problems)
+        if target[name].required:
+            fix = f"Fill {origin(spec)} in Salesforce, or add a default to the mapping."
+            missing = Problem("missing_value", "it is empty", fix)
+            problems |= dict.fromkeys(np.flatnonzero(cells.empty()).tolist(), missing)
+        faults.note(problems, owners, name)
+        made[name] = cells
+    return made
