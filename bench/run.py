@@ -12,7 +12,17 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "crash")]
 
-STEPS = ("dag_import", "bookkeeping", "transform", "write_backs", "store_size", "extract", "quiet_runs", "crashes")
+STEPS = (
+    "dag_import",
+    "bookkeeping",
+    "transform",
+    "million",
+    "write_backs",
+    "store_size",
+    "extract",
+    "quiet_runs",
+    "crashes",
+)
 """Modules beside this one; each fills in its results."""
 
 Results = dict[str, dict[str, Any]]

@@ -1,53 +1,122 @@
-"""How fast records become documents."""
+"""How fast a million lines become invoices, beside a loop over rows and beside polars.
+
+Each reads the same deals from staged Parquet and gives the same invoices, in a process of its own. As a program it runs
+one of them, such as ``bench/transform.py ours FOLDER``, and prints seconds and memory as JSON; ``--profile`` also says
+where the time goes.
+"""
 
 from __future__ import annotations
 
+import cProfile
+import importlib
+import json
+import pstats
+import subprocess
+import sys
+import tempfile
 import time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+DEALS = 112_000
+LINES_EACH = tuple(7 * number % 11 + 4 for number in range(11))
+"""How many lines a deal has: nine on average."""
+
+PART = 100_000
+"""Rows of a staged part."""
+
+PARTIES = {"ours": "our_transform", "row loop": "row_loop", "polars": "in_polars"}
+"""Party -> the module with its ``documents`` and ``counted``."""
+
+ROUNDS = 3
+"""What else the machine does makes one round slower, never faster."""
+
+Results = dict[str, dict[str, Any]]
 
 
-def measure(results: dict[str, dict[str, Any]]) -> None:
-    """Deals with two lines each, from Arrow columns to documents."""
-    import pandas as pd
+def measure(results: Results) -> None:
+    """Let each party do it in turns; of each, the best of three rounds.
+
+    :raises SystemExit: when they do not give the same invoices.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _stage(Path(folder))
+        rounds = [{name: _in_a_process(name, folder) for name in PARTIES} for _ in range(ROUNDS)]
+    made = {(each["invoices"], each["cents"]) for one in rounds for each in one.values()}
+    if len(made) > 1:
+        raise SystemExit(f"the parties made different invoices: {rounds[0]}")
+    seconds = {name: min(each[name]["seconds"] for each in rounds) for name in PARTIES}
+    peaks = {name: max(each[name]["peak"] for each in rounds) for name in PARTIES}
+    ((invoices, _),) = made
+    results["transform"] = {
+        "value": round(invoices / seconds["ours"]),
+        "unit": f"deals a second, with 9 lines each; {seconds['ours']:.1f} s in all",
+        "goal": "",
+    }
+    for name, goal in (("row loop", "<= 0.2"), ("polars", "")):
+        article = "a " if name == "row loop" else ""
+        results[f"transform beside {article}{name}"] = {
+            "value": round(seconds["ours"] / seconds[name], 2),
+            "unit": f"times the {seconds[name]:.1f} s of it, with {peaks[name]} MiB",
+            "goal": goal,
+        }
+    results["transform memory"] = {
+        "value": peaks["ours"],
+        "unit": "MiB at the peak, all of Python",
+        "goal": "<= 400",
+    }
+
+
+def _stage(folder: Path) -> None:
+    """Stage deals and lines in parts; for polars once more, because it reads no decimals of 256 bits."""
     import pyarrow as pa
+    from sold import deals_and_lines
 
-    from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-    from airflow_provider_kashoo.core.mapping.transform import transform
-    from airflow_provider_kashoo.sync.read.columns import NUMBER
-    from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
+    from airflow_provider_kashoo.sync.read.columns import NUMBER, with_parent
 
-    mappings = load_mappings(ROOT / "include" / "mappings")
-    deals = 20_000
-    ids = [f"006{number:012d}AAA" for number in range(deals)]
-    day = pa.array([20_000] * deals, pa.int32()).cast(pa.date32())
-    records = pa.table(
-        {
-            "Id": ids,
-            "IsWon": [True] * deals,
-            "Amount": pa.array([Decimal("200.00")] * deals, NUMBER),
-            "AccountId": ["001000000000001AAA"] * deals,
-            "CloseDate": day,
-            "CurrencyIsoCode": ["USD"] * deals,
-            "Name": ["A deal"] * deals,
-        }
-    ).to_pandas(types_mapper=pd.ArrowDtype)
-    lines = pa.table(
-        {
-            "parent": [ident for ident in ids for _ in range(2)],
-            "Quantity": pa.array([Decimal(4)] * deals * 2, NUMBER),
-            "TotalPrice": pa.array([Decimal("100.00")] * deals * 2, NUMBER),
-            "Description": ["as agreed"] * deals * 2,
-            "Product2Id": ["01t000000000001AAA"] * deals * 2,
-        }
-    ).to_pandas(types_mapper=pd.ArrowDtype)
-    around = Surroundings("UTC", "USD", {name: each.to for name, each in mappings.items()})
-    begun = time.perf_counter()
-    done = transform(mappings["invoice_from_opportunity"], records, lines, around)
-    seconds = time.perf_counter() - begun
-    if len(done.documents) != deals:
-        raise SystemExit(f"only {len(done.documents)} of {deals} deals became documents")
-    results["transform"] = {"value": round(deals / seconds), "unit": "deals a second", "goal": ">= 10000"}
+    deals, lines = deals_and_lines(DEALS, LINES_EACH)
+    tables = {"records": pa.table(deals), "lines": with_parent(pa.table(lines), "OpportunityId")}
+    narrow = {NUMBER: pa.decimal128(38, 10)}
+    for name, table in tables.items():
+        schema = pa.schema([(each.name, narrow.get(each.type, each.type)) for each in table.schema])
+        for number, start in enumerate(range(0, table.num_rows, PART)):
+            part = table.slice(start, PART)
+            _staging(folder).write_table(f"{name}.{number:05}", part)
+            _staging(folder / "narrow").write_table(f"{name}.{number:05}", part.cast(schema))
+
+
+def _staging(folder: Path) -> Any:
+    from airflow_provider_kashoo.sync.run.staging import Staging
+
+    return Staging(folder, "salesforce_to_kashoo", "scope", "run")
+
+
+def _in_a_process(name: str, folder: str, *more: str) -> dict[str, Any]:
+    command = [sys.executable, __file__, name, folder, *more]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return found
+
+
+def run(name: str, folder: Path, *, profiled: bool = False) -> dict[str, Any]:
+    """Let one party do it; gives seconds, MiB at the peak, and what was made."""
+    from memory import peak
+
+    party: Any = importlib.import_module(PARTIES[name])
+    place = _staging(folder / "narrow" if name == "polars" else folder)
+    profile = cProfile.Profile()
+    if profiled:
+        profile.enable()
+    begun, used = time.perf_counter(), time.process_time()
+    made = party.documents(place.folder)
+    seconds, used = time.perf_counter() - begun, time.process_time() - used
+    profile.disable()
+    most = peak()
+    if profiled:
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("cumulative").print_stats(45)
+    invoices, cents = party.counted(made)
+    return {"seconds": seconds, "processor": used, "peak": most, "invoices": invoices, "cents": cents}
+
+
+if __name__ == "__main__":
+    _, party, folder, *more = sys.argv
+    print(json.dumps(run(party, Path(folder), profiled="--profile" in more)))
