@@ -26,6 +26,7 @@ from airflow_provider_kashoo.core.rules.intents import (
     Wait,
 )
 from airflow_provider_kashoo.core.rules.questions import (
+    CHANGED_ON_BOTH_SIDES,
     POSSIBLE_DUPLICATE,
     REMOVED_IN_BOOKS,
     SECOND_OF_SALE,
@@ -404,15 +405,14 @@ def test_a_record_that_is_left_out_and_that_nobody_waits_for_is_only_counted(roo
     room.store.waiting.park(room.begun(DEAL_2), REFUSED, "run0")
     room.store.reviews.open(room.begun(ORDER), SECOND_OF_SALE.of(other="Order"), "run0")
     left_out = [room.begun(each).become(Release, reason="not IsWon") for each in (DEAL, DEAL_2, ORDER)]
-    kept, counts = _counted(room.facts(), left_out)
-    assert {each.record.id for each in kept} == {DEAL_2, ORDER}
-    assert list(counts.of.items()) == [(("invoice", "skip", "not IsWon"), 1)]
+    draft = _counted(room.facts(), left_out)
+    assert {each.record.id for each in draft.rows} == {DEAL_2, ORDER}
+    assert list(draft.skipped.of.items()) == [(("invoice", "skip", "not IsWon"), 1)]
 
 
 def test_a_question_that_leaving_out_does_not_close_keeps_nothing(room: Room) -> None:
     room.store.reviews.open(room.begun(), REMOVED_IN_BOOKS, "run0")
-    kept, _ = _counted(room.facts(), [room.begun().become(Release, reason="not IsWon")])
-    assert kept == []
+    assert _counted(room.facts(), [room.begun().become(Release, reason="not IsWon")]).rows == []
 
 
 @pytest.mark.parametrize(("limit", "ends"), [(None, True), (1, False)])
@@ -421,15 +421,33 @@ def test_a_test_batch_ends_no_waiting(room: Room, limit: int | None, ends: bool)
     room.run(limit=limit)
     begun = room.begun()
     intents = [begun.become(Release), begun.become(Keep), begun.asked(REFUSED)]
-    kept, _ = _counted(room.facts(), intents)
+    kept = _counted(room.facts(), intents).rows
     assert [each.ends_waiting for each in kept if isinstance(each, Ask | Keep | Release)] == [ends] * 3
 
 
-def test_the_rest_of_a_plan_is_kept_as_it_is_and_put_in_order(room: Room) -> None:
+def test_an_unchanged_record_is_a_row_only_if_it_closes_something(room: Room) -> None:
+    room.store.waiting.park(room.begun(DEAL_2), REFUSED, "run0")
+    room.store.reviews.open(room.begun(ORDER), CHANGED_ON_BOTH_SIDES.of(fields="memo"), "run0")
+    room.store.reviews.open(room.begun(DEAL), REMOVED_IN_BOOKS, "run0")
+    draft = _counted(room.facts(), [room.begun(each).become(Keep) for each in (DEAL, DEAL_2, ORDER)])
+    assert {each.record.id for each in draft.rows} == {DEAL_2, ORDER}
+    assert draft.kept.table()["id"].to_pylist() == [DEAL]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_unchanged_record_says_nothing_of_sources_that_its_link_has(room: Room, known: bool) -> None:
+    sources = {"memo": {"Name": "h"}}
+    link = replace(room.linked(), sources=sources if known else None)
+    intent = replace(room.begun(), sources=sources)
+    [kept] = compare(room.facts(), intent, DOCUMENT, link)
+    assert (type(kept), kept.sources) == (Keep, None if known else sources)
+
+
+def test_all_that_acts_is_a_row_as_it_is(room: Room) -> None:
     intents = [room.begun().become(kind) for kind in (Void, Park, Create, Link, Follow)]
-    kept, counts = _counted(room.facts(), intents)
-    assert kept == [intents[each] for each in (4, 3, 2, 1, 0)]
-    assert not counts.of
+    draft = _counted(room.facts(), intents)
+    assert draft.rows == intents
+    assert (draft.skipped.of, draft.kept.table().num_rows) == ({}, 0)
 
 
 def test_a_link_counts_on_from_the_last_one_of_its_sale(room: Room) -> None:

@@ -55,7 +55,7 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
             return [removed_in_books(intent)]  # the deal is to be billed, and its invoice is gone
         same = not diff.changed_fields(document, link.fields, hashes)
         reason = "nothing that is mapped changed" if same else "only its mapping or another record changed"
-        return [_settled(intent, link, Decision()).become(Keep, reason=reason)]
+        return [_without_known_sources(_settled(intent, link, Decision()), link).become(Keep, reason=reason)]
     if resting := resting_update(facts, intent, ours):
         return [resting]
     try:
@@ -147,6 +147,11 @@ def _settled(intent: Intent, link: StoredLink, decision: Decision) -> Intent:
     if intent.sources is None:
         return intent
     return replace(intent, sources=made_of(intent.sources, link.sources, decision.pending))
+
+
+def _without_known_sources(intent: Intent, link: StoredLink) -> Intent:
+    """Leave the sources out if they are those of the link: a plan may have a million unchanged records."""
+    return replace(intent, sources=None) if intent.sources == link.sources else intent
 
 
 def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry: Entry, decision: Decision) -> Decision:

@@ -12,13 +12,13 @@ from datetime import date
 from functools import partial
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
+from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import copied
-from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, Update, in_order
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
-from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
+from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Keep, Link, Release, Update
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.compare import compare
@@ -27,6 +27,8 @@ from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.resting import resting_create
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 
 DIFFERS_FROM_BOOKS = Problem(
     "differs_from_books", "Kashoo has its invoice with other contents", "Nothing to do: the next run compares the two."
@@ -50,12 +52,9 @@ def plan(facts: Facts) -> PlanSummary:
         total.intents += [_explained(intent, each) for intent in _plan_invoice(facts, holdings, each, total)]
     searched = not sync.store.knows_books
     total.intents += holdings.reconcile(total.intents, whole=searched)
-    intents, counts = _counted(facts, total.intents)
-    sync.files.write_plan(intents)
     deltas = facts.deltas.values()
-    return summarise(
-        intents,
-        counts,
+    return _counted(facts, total.intents).stage(
+        sync.files,
         seconds_for=sync.budget.seconds_for,
         notes=[f"{d.source}: {d.records} records in [{d.lower}, {d.upper}), {d.note}" for d in deltas],
         org_id=sync.store.org_id,
@@ -139,23 +138,12 @@ def _take_over(
     return [link, intent.parked(DIFFERS_FROM_BOOKS)] if differing else [link]
 
 
-def _counted(facts: Facts, intents: Iterable[Intent]) -> tuple[list[Intent], Counts]:
-    """Sort intents, and only count those that change nothing in the store.
+def _counted(facts: Facts, intents: Iterable[Intent]) -> Draft:
+    """Sort intents by whether they act.
 
     A test batch closes nothing that is parked: what it leaves out may have to be written.
     """
-    counts, kept = Counts(), list[Intent]()
-    asked = {
-        (item["target"], item["source_id"])
-        for item in facts.sync.store.reviews.all_open()
-        if item["error_class"] in CLOSED_BY_SKIPPED
-    }
-    waiting = {(kind, ident) for kind in KINDS for ident in facts.parked[kind]}
-    for each in intents:
-        if isinstance(each, Release) and each.record.named not in waiting | asked:
-            counts.note(each.record.kind, each.action, each.reason)
-        elif isinstance(each, Ask | Keep | Release):
-            kept.append(replace(each, ends_waiting=facts.sync.run.limit is None))
-        else:
-            kept.append(each)
-    return in_order(kept), counts
+    draft, ends = Draft(Pending.of(facts.sync.store)), facts.sync.run.limit is None
+    resting = Ask | Keep | Release
+    draft.add(replace(each, ends_waiting=ends) if isinstance(each, resting) else each for each in intents)
+    return draft
