@@ -146,6 +146,9 @@ def test_a_record_whose_sources_are_not_said_keeps_those_of_its_link(filled) -> 
     ] * 3
     for each in kept:
         assert filled.links.is_newer(each)
+    twice = replace(later[0], sources={"memo": None}), later[0]  # in one statement
+    assert filled.readings.mark(columns_of(twice)) == []
+    assert filled.links.of_sources("invoice", LIVE)[LIVE[0]].sources == {"memo": None}
 
 
 def test_what_salesforce_has_is_noted_of_many_invoices_unless_the_books_were_read_later(filled) -> None:
