@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, select, update
 
-from airflow_provider_kashoo.core.rules.intents import Intent
-from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, OF_KIND, OF_SALE, chunks, sale_names
+from airflow_provider_kashoo.core.rules.kept import Columns
+from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, OF_KIND, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
-_KNOWN = select(links.c.sale_id, links.c.part, links.c.version, links.c.source_read).where(*OF_KIND, IS_LIVE)
-_MARK = update(links).where(
-    *OF_SALE,
-    IS_LIVE,
-    links.c.version == bindparam("this_version"),
-    or_(links.c.source_read.is_(None), links.c.source_read <= bindparam("this_read")),
+_NAMED = ("kind", "sale", "id", "part", "link_version", "source_read", "sources")
+_KNOWN = select(links.c.sale_id, links.c.part, links.c.id, links.c.version, links.c.source_read).where(
+    *OF_KIND, IS_LIVE
 )
+_ONE = update(links).where(links.c.id == bindparam("this_id"))
+_SEVERAL = update(links).where(links.c.id.in_(bindparam("these_ids", expanding=True)))
+
+Sale = tuple[str, str, int]
+"""Kind, sale and part."""
+
+
+@dataclass
+class _Link:
+    """A live link.
+
+    :ivar read: when its source was last read, ISO 8601 UTC; empty if that is not known.
+    :ivar sources: JSON that is to be written; None for a link that keeps what it has.
+    """
+
+    id: int
+    version: int
+    read: str
+    sources: str | None = None
 
 
 class Readings:
@@ -28,50 +45,63 @@ class Readings:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def mark(self, intents: Iterable[Intent]) -> list[Intent]:
+    def mark(self, kept: Columns) -> list[int]:
         """Record when records were read that equal their links, and from what those are made now, if that is given.
 
-        :returns: the intents whose link was written, or compared with a later reading, since the plan was made.
+        :returns: the rows whose link was written, or compared with a later reading, since the plan was made.
         """
-        wanted, overtaken = list(intents), list[Intent]()
-        for start in range(0, len(wanted), CHUNK):
+        overtaken: list[int] = []
+        for start in range(0, kept.num_rows, CHUNK):
             with self._scope.writing() as scope:  # a transaction for each part: others get their turn between them
-                overtaken += _mark(scope, wanted[start : start + CHUNK])
+                overtaken += (start + row for row in _mark(scope, kept.slice(start, CHUNK)))
         return overtaken
 
 
-def _mark(scope: Scope, intents: Sequence[Intent]) -> list[Intent]:
-    """Mark the links of some intents, in few statements; return the intents that were overtaken.
+def _mark(scope: Scope, kept: Columns) -> list[int]:
+    """Mark the links of some records, in few statements; return the rows that were overtaken.
 
     What is compared here cannot change before it is written: the transaction holds the lock of the scope.
     """
-    known, overtaken = _known(scope, intents), list[Intent]()
-    marks: dict[bool, list[dict[str, Any]]] = {True: [], False: []}  # with sources, and without
-    for intent in intents:
-        sale = intent.record.kind, intent.sale or intent.record.id, intent.record.part
-        version, read = known.get(sale, (None, ""))
-        if version != intent.link_version or read > intent.source_read:
-            overtaken.append(intent)
+    rows = list(zip(*(kept[name].to_pylist() for name in _NAMED), strict=True))
+    sales = [(kind, sale or ident, part) for kind, sale, ident, part, *_ in rows]
+    known, marked, overtaken = _known(scope, sales), dict[int, _Link](), list[int]()
+    for row, (sale, (*_, version, read, sources)) in enumerate(zip(sales, rows, strict=True)):
+        link = known.get(sale)
+        if link is None or link.version != version or link.read > read:
+            overtaken.append(row)
             continue
-        known[sale] = version, intent.source_read
-        given = intent.sources is not None
-        values = {"source_read": intent.source_read} | ({"sources": intent.sources} if given else {})
-        these = {"this_version": version, "this_read": intent.source_read}
-        marks[given].append(sale_names(scope, intent) | these | values)
-    for some in filter(None, marks.values()):
-        scope.connection.execute(_MARK, some)
+        link.read, link.sources = read, link.sources if sources is None else sources
+        marked[link.id] = link
+    _write(scope, marked.values())
     return overtaken
 
 
-def _known(scope: Scope, intents: Sequence[Intent]) -> dict[tuple[str, str, int], tuple[int, str]]:
-    """Load (kind, sale, part) -> version and last reading of the live links of some intents."""
-    sales: dict[str, set[str]] = defaultdict(set)
-    for each in intents:
-        sales[each.record.kind].add(each.sale or each.record.id)
-    found: dict[tuple[str, str, int], tuple[int, str]] = {}
-    for kind, wanted in sales.items():
+def _write(scope: Scope, marked: Iterable[_Link]) -> None:
+    """Write what is the same for several links at once."""
+    same: dict[str, list[int]] = defaultdict(list)
+    made = []
+    for link in marked:
+        if link.sources is None:
+            same[link.read].append(link.id)
+        else:
+            made.append({"this_id": link.id, "source_read": link.read, "sources": json.loads(link.sources)})
+    for read, ids in same.items():
+        scope.connection.execute(_SEVERAL, {"these_ids": ids, "source_read": read})
+    if made:
+        scope.connection.execute(_ONE, made)
+
+
+def _known(scope: Scope, sales: Sequence[Sale]) -> dict[Sale, _Link]:
+    """Load the live links of some sales."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for kind, sale, _ in sales:
+        wanted[kind].add(sale)
+    found: dict[Sale, _Link] = {}
+    for kind, ids in wanted.items():
         names = {"this_scope": scope.id, "this_target": kind}
-        for some in chunks(wanted):
+        for some in chunks(ids):
             rows = scope.connection.execute(_KNOWN.where(links.c.sale_id.in_(some)), names)
-            found |= {(kind, sale, part): (version, read or "") for sale, part, version, read in rows}
+            found |= {
+                (kind, sale, part): _Link(ident, version, read or "") for sale, part, ident, version, read in rows
+            }
     return found

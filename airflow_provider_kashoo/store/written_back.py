@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ from sqlalchemy import and_, bindparam, or_, select, update
 
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.kept import Columns
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.store.links import LIVE, VOIDED, Linked, chunks
+from airflow_provider_kashoo.store.links import CHUNK, LIVE, VOIDED, Linked, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
@@ -34,6 +36,7 @@ _NEWER = select(links.c.id).where(
 )
 _WRITTEN = update(links).where(*_OF_INVOICE)
 _UNKNOWN = update(links).where(*_OF_RECORD)
+_NAMED = ("id", "kashoo_id", "source_read", "held", "settlement")
 _NOTE = _WRITTEN.where(or_(links.c.told_read.is_(None), links.c.told_read < bindparam("this_read")))
 
 
@@ -100,16 +103,26 @@ class WrittenBack:
             names = {**self._names(intent), "this_read": intent.source_read}
             return connection.execute(_NEWER, names).first() is not None
 
-    def note(self, intent: Intent, held: Mapping[str, str] | None = None, settlement: str = "") -> None:
-        """Record when the books were read for a write-back that is about to be sent, or not needed.
-
-        :param held: Salesforce field -> hash of its value in Salesforce; None or empty if not read.
-        :param settlement: status of the invoice by these values.
-        """
-        seen = {"written_back": dict(held), "settlement": settlement} if held else {}
+    def note(self, intent: Intent) -> None:
+        """Record when the books were read for a write-back that is about to be sent."""
         reading = {"this_read": intent.source_read, "told_read": intent.source_read}
         with self._scope.writing() as scope:
-            scope.connection.execute(_NOTE, {**self._names(intent), **reading, **seen})
+            scope.connection.execute(_NOTE, {**self._names(intent), **reading})
+
+    def note_kept(self, kept: Columns) -> None:
+        """Record when the books were read for write-backs that are not needed, and what Salesforce has, if compared."""
+        for start in range(0, kept.num_rows, CHUNK):
+            part = kept.slice(start, CHUNK)
+            notes: dict[bool, list[dict[str, Any]]] = {True: [], False: []}  # compared with Salesforce, or not
+            for row in zip(*(part[name].to_pylist() for name in _NAMED), strict=True):
+                source, invoice, read, held, settlement = row
+                note = {"this_scope": self._scope.id, "this_invoice": invoice, "this_source": source}
+                note |= {"this_read": read, "told_read": read}
+                seen = {"written_back": json.loads(held), "settlement": settlement} if held else {}
+                notes[bool(held)].append(note | seen)
+            with self._scope.writing() as scope:  # a transaction for each part: others get their turn between them
+                for some in filter(None, notes.values()):
+                    scope.connection.execute(_NOTE, some)
 
     def confirm(self, intent: Intent, written: Mapping[str, str] | None, settlement: str | None) -> None:
         """Record what Salesforce holds about an invoice.

@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.rules.summary import PlanSummary, digest_of
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.sync.bill import plan as bill
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.read import books, salesforce
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
+from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.staging import TOKEN_FILE, clear
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads, waiting
@@ -84,7 +85,7 @@ def approve(sync: Sync) -> str:
     """
     _go_on(sync)
     summary = _summary(sync)
-    if summary.digest != digest_of(sync.files.read_plan(), summary):
+    if summary.digest != PlanFile(sync.files).digest(summary):
         raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
     sync.files.write_json("approved", {"digest": summary.digest})
     return summary.digest
@@ -100,11 +101,11 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
     _go_on(sync)
     approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
     _check_scope(sync, summary)
-    intents = sync.files.read_plan()
-    if not approved.get("digest") == summary.digest == digest_of(intents, summary):
+    plan = PlanFile(sync.files)
+    if not approved.get("digest") == summary.digest == plan.digest(summary):
         raise ConfigurationError("The plan of this run is not the one that was approved.", remedy=clear("approve"))
     writer = KashooWriter if sync.name == TO_KASHOO else FieldsWriter
-    outcome = Engine(sync, writer, stopping).run(intents)
+    outcome = Engine(sync, writer, stopping).run(plan.rows(), plan.kept())
     if sync.name == TO_SALESFORCE:
         close_questions(sync)
     if summary.searched_books:

@@ -26,6 +26,7 @@ from airflow_provider_kashoo.core.rules.intents import (
     Wait,
 )
 from airflow_provider_kashoo.core.rules.questions import (
+    CHANGED_ON_BOTH_SIDES,
     POSSIBLE_DUPLICATE,
     REMOVED_IN_BOOKS,
     SECOND_OF_SALE,
@@ -39,8 +40,9 @@ from airflow_provider_kashoo.sync.bill.credits import ask_for
 from airflow_provider_kashoo.sync.bill.generations import Generations
 from airflow_provider_kashoo.sync.bill.leaving import MANY, LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.made import Ids, bill_once
-from airflow_provider_kashoo.sync.bill.plan import _counted
 from airflow_provider_kashoo.sync.bill.sales import Sales
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 
 FROM_DEAL, FROM_ORDER = "invoice_from_opportunity", "invoice_from_order"
 ANOTHER = "another"
@@ -402,19 +404,24 @@ def test_what_two_mappings_would_bill_is_billed_by_none(room: Room) -> None:
 # -- what is only counted
 
 
+def drafted(room: Room, intents: list[Intent]) -> Draft:
+    draft = Draft(Pending.of(room.store), ends_waiting=room.sync.run.limit is None)
+    draft.add(intents)
+    return draft
+
+
 def test_a_record_that_is_left_out_and_that_nobody_waits_for_is_only_counted(room: Room) -> None:
     room.store.waiting.park(room.begun(DEAL_2), REFUSED, "run0")
     room.store.reviews.open(room.begun(ORDER), SECOND_OF_SALE.of(other="Order"), "run0")
     left_out = [room.begun(each).become(Release, reason="not IsWon") for each in (DEAL, DEAL_2, ORDER)]
-    kept, counts = _counted(room.facts(), left_out)
-    assert {each.record.id for each in kept} == {DEAL_2, ORDER}
-    assert list(counts.of.items()) == [(("invoice", "skip", "not IsWon"), 1)]
+    draft = drafted(room, left_out)
+    assert {each.record.id for each in draft.rows} == {DEAL_2, ORDER}
+    assert list(draft.skipped.of.items()) == [(("invoice", "skip", "not IsWon"), 1)]
 
 
 def test_a_question_that_leaving_out_does_not_close_keeps_nothing(room: Room) -> None:
     room.store.reviews.open(room.begun(), REMOVED_IN_BOOKS, "run0")
-    kept, _ = _counted(room.facts(), [room.begun().become(Release, reason="not IsWon")])
-    assert kept == []
+    assert drafted(room, [room.begun().become(Release, reason="not IsWon")]).rows == []
 
 
 @pytest.mark.parametrize(("limit", "ends"), [(None, True), (1, False)])
@@ -423,15 +430,33 @@ def test_a_test_batch_ends_no_waiting(room: Room, limit: int | None, ends: bool)
     room.run(limit=limit)
     begun = room.begun()
     intents = [begun.become(Release), begun.become(Keep), begun.asked(REFUSED)]
-    kept, _ = _counted(room.facts(), intents)
+    kept = drafted(room, intents).rows
     assert [each.ends_waiting for each in kept if isinstance(each, Ask | Keep | Release)] == [ends] * 3
 
 
-def test_the_rest_of_a_plan_is_kept_as_it_is_and_put_in_order(room: Room) -> None:
+def test_an_unchanged_record_is_a_row_only_if_it_closes_something(room: Room) -> None:
+    room.store.waiting.park(room.begun(DEAL_2), REFUSED, "run0")
+    room.store.reviews.open(room.begun(ORDER), CHANGED_ON_BOTH_SIDES.of(fields="memo"), "run0")
+    room.store.reviews.open(room.begun(DEAL), REMOVED_IN_BOOKS, "run0")
+    draft = drafted(room, [room.begun(each).become(Keep) for each in (DEAL, DEAL_2, ORDER)])
+    assert {each.record.id for each in draft.rows} == {DEAL_2, ORDER}
+    assert draft.kept.table()["id"].to_pylist() == [DEAL]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_unchanged_record_says_nothing_of_sources_that_its_link_has(room: Room, known: bool) -> None:
+    sources = {"memo": {"Name": "h"}}
+    link = replace(room.linked(), sources=sources if known else None)
+    intent = replace(room.begun(), sources=sources)
+    [kept] = compare(room.facts(), intent, DOCUMENT, link)
+    assert (type(kept), kept.sources) == (Keep, None if known else sources)
+
+
+def test_all_that_acts_is_a_row_as_it_is(room: Room) -> None:
     intents = [room.begun().become(kind) for kind in (Void, Park, Create, Link, Follow)]
-    kept, counts = _counted(room.facts(), intents)
-    assert kept == [intents[each] for each in (4, 3, 2, 1, 0)]
-    assert not counts.of
+    draft = drafted(room, intents)
+    assert draft.rows == intents
+    assert (draft.skipped.of, draft.kept.table().num_rows) == ({}, 0)
 
 
 def test_a_link_counts_on_from_the_last_one_of_its_sale(room: Room) -> None:
@@ -453,7 +478,7 @@ def test_two_mappings_ask_for_one_credit_once_and_a_third_bills_it(room: Room) -
     for amount in (100, 200):
         share = Credit(amount, "USD", DEAL, None, "IsWon")
         made.append(room.made(FROM_DEAL, credits={DEAL: share, DEAL_2: share}))
-    result = Considered()
+    result = Considered(drafted(room, []))
     assert _consider_credits(facts, made, Sales(facts, made), result) == {DEAL}
     assert [each.reason for each in result.intents] == ["a credit of 1.00 USD is to be given; there is no invoice yet"]
 

@@ -116,7 +116,7 @@ DOCUMENT, CHANGED, HELD = {"date": "2026-03-01", "memo": "x"}, {"memo": "x"}, {"
         (like(ANY, Update, document=DOCUMENT, changes=CHANGED), CHANGED, "2026-03-01"),
         (like(ANY, Tell, document={"Paid__c": 1, "Due__c": 2}, changes={"Paid__c": 1}), {"Paid__c": 1}, None),
         (like(ANY, Link, document=DOCUMENT, held=HELD), HELD, "2026-03-01"),
-        (like(ANY, Keep, document={"Paid__c": 1}), {}, None),
+        (like(ANY, Keep, held={"Paid__c": "hash"}), {}, None),
         (like(ANY, Void, base="hash"), {}, None),
         (like(ANY, Park), {}, None),
     ],

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from driver import BEGINNING, LOOK_UP_AFTER, up_to_approval
 from inprocess import InProcessDriver, in_process
+from plans import rows
 from records import add_account, add_deal, books_rows, invoices_of, writes
 from sqlalchemy import URL
 from threads import at_once
@@ -111,7 +112,7 @@ def race_on_plans(worker: Callable[[], Worker], box: Sandbox, races: int) -> Non
         same = two.sync(run_id=plan.run.run_id)
         before = writes(box)["kashoo"]
         together = threading.Barrier(2, timeout=60)
-        first, second = (partial(InStep(sync, together).run, sync.files.read_plan()) for sync in (plan, same))
+        first, second = (partial(InStep(sync, together).run, rows(sync)) for sync in (plan, same))
         at_once(first, second)
         assert writes(box)["kashoo"] - before == CUSTOMERS + DEALS  # by either worker
         deals += new

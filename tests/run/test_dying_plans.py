@@ -15,7 +15,8 @@ from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 #: Where the step dies: the file, and whether it is written by then.
-DEATHS = [("plan.parquet", False), ("plan.parquet", True), ("summary.json", False), ("summary.json", True)]
+FILES = ("plan.parquet", "kept.parquet", "skipped.parquet", "summary.json")
+DEATHS = [(file, written) for file in FILES for written in (False, True)]
 
 
 def read_again(drive: Rounds, sync: Sync) -> None:

@@ -132,7 +132,7 @@ def test_an_extract_that_is_cleared_while_the_plan_is_made_ends_the_plan(
     billed_once(drive, deal)
 
 
-@pytest.mark.parametrize("name", ["plan.parquet", "summary.json"])
+@pytest.mark.parametrize("name", ["plan.parquet", "kept.parquet", "summary.json"])
 @pytest.mark.parametrize("left", [0, 40])
 def test_a_damaged_file_is_named_with_what_to_clear(drive: Rounds, name: str, left: int) -> None:
     win(drive)

@@ -9,13 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from intents import like
+from plans import planned, rows, stage_plan
 from room import DEAL, DOCUMENT, Room
 
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError
-from airflow_provider_kashoo.core.rules.intents import INTENTS, Ask, Create, Intent, Keep, Release, in_order
-from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, digest_of, summarise
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem
+from airflow_provider_kashoo.core.rules import kept
+from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Ask, Create, Intent, Keep, Release, in_order
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.run import plan_file
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft, PlanFile, decisions_about
 from airflow_provider_kashoo.sync.run.waits import MOST_WAITS, waiting
 
 BEGUN = Intent(
@@ -30,6 +36,7 @@ BEGUN = Intent(
     currency="USD",
     total=25_000,
 )
+PARKED = Problem("closed_period", "its date lies in a locked period", "Unlock the period.")
 SAID: dict[str, Any] = {
     "document": DOCUMENT | {"contact": {"link": ["customer", "001000000000001AAA"]}, "poNumber": None},
     "changes": {"memo": "Zürich", "lines": []},
@@ -58,9 +65,7 @@ def _own(kind: type[Intent]) -> dict[str, Any]:
 
 def stage(room: Room, plan: list[Intent]) -> PlanSummary:
     """Stage a plan with its summary, as the step plan does."""
-    scope = {"org_id": room.store.org_id, "business_id": room.store.business_id}
-    summary = summarise(plan, Counts(), seconds_for=float, notes=["a note"], **scope)
-    room.sync.files.write_plan(plan)
+    summary = stage_plan(room.sync, plan)
     room.sync.files.write_json("summary", {**asdict(summary), "windows": {}})
     return summary
 
@@ -75,31 +80,38 @@ def refused(room: Room, step: Any = steps.approve) -> str:
 
 
 def test_an_intent_of_every_class_survives_with_the_same_digest(room: Room) -> None:
+    room.store.waiting.park(BEGUN, PARKED, "run0")  # what is at rest closes that, so it is a row too
     plan = intents()
     summary = stage(room, plan)
-    read = room.sync.files.read_plan()
+    read = rows(room.sync)
     assert [type(each) for each in read] == [type(each) for each in plan]
     assert read == plan
     assert {type(each) for each in read} == set(INTENTS.values())
-    assert digest_of(read, summary) == summary.digest
     assert steps.approve(room.sync) == summary.digest
 
 
 def test_an_intent_with_the_least_in_it_survives_too(room: Room) -> None:
-    plan = [kind(record=BEGUN.record) for kind in INTENTS.values()]
-    room.sync.files.write_plan(plan)
-    assert room.sync.files.read_plan() == plan
+    room.store.waiting.park(BEGUN, PARKED, "run0")
+    plan = in_order([kind(record=BEGUN.record) for kind in INTENTS.values()])
+    stage(room, plan)
+    assert rows(room.sync) == plan
+
+
+def test_of_a_record_at_rest_there_is_no_row(room: Room) -> None:
+    stage(room, intents())
+    assert not any(isinstance(each, Keep | Release) for each in rows(room.sync))
+    assert {type(each) for each in planned(room.sync)} == set(INTENTS.values()) - {Release}
 
 
 def test_an_empty_plan_is_a_plan(room: Room) -> None:
     summary = stage(room, [])
-    assert room.sync.files.read_plan() == []
+    assert planned(room.sync) == []
     assert steps.approve(room.sync) == summary.digest
 
 
 def test_a_run_without_a_plan_says_what_to_clear(room: Room) -> None:
     with pytest.raises(ConfigurationError, match=r"no plan.* Clear the task plan, with"):
-        room.sync.files.read_plan()
+        PlanFile(room.sync.files)
     assert refused(room).startswith("This run has no plan.")
 
 
@@ -115,7 +127,7 @@ def test_a_run_without_a_plan_says_what_to_clear(room: Room) -> None:
 def test_a_plan_of_another_version_is_refused_with_what_to_clear(room: Room, old: dict[str, str]) -> None:
     stage(room, intents())
     room.sync.files.write_table("plan", pa.Table.from_pylist([old]))
-    said = refused(room)
+    said = refused(room, lambda sync: PlanFile(sync.files).rows())
     assert said.startswith("The plan of this run was made by another version of this package.")
     assert said.endswith("Clear the task plan, with everything downstream.")
 
@@ -129,12 +141,8 @@ def test_a_delta_of_another_version_is_refused_with_what_to_clear(room: Room) ->
 
 @pytest.mark.parametrize("lacks", ["org_id", "notes", "searched_books", "totals"])
 def test_a_summary_of_an_older_version_is_refused_with_its_plan(room: Room, lacks: str) -> None:
-    scope = {"org_id": room.store.org_id, "business_id": room.store.business_id}
-    plan = intents()
-    summary = summarise(plan, Counts(), seconds_for=float, notes=["a note"], searched_books=True, **scope)
-    kept = asdict(summary)
+    kept = asdict(stage_plan(room.sync, intents(), searched_books=True))
     del kept[lacks]
-    room.sync.files.write_plan(plan)
     room.sync.files.write_json("summary", {**kept, "windows": {}})
     assert refused(room).endswith("Clear the task plan, with everything downstream.")
 
@@ -149,8 +157,70 @@ def test_what_a_newer_version_says_beside_it_is_left_aside(room: Room) -> None:
 def test_a_plan_that_says_anything_else_is_not_the_one_that_was_summarised(room: Room, change: dict[str, Any]) -> None:
     create = BEGUN.become(Create, document=DOCUMENT)
     stage(room, [create])
-    room.sync.files.write_plan([replace(create, **change)])
+    stage_plan(room.sync, [replace(create, **change)])
     assert refused(room).startswith("The plan of this run is incomplete.")
+
+
+KEEP = BEGUN.become(Keep, reason="nothing changed", sources={"memo": {"Name": "h"}}, held={"Paid__c": "h"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kashoo_id": 502}, {"source_read": "2026-03-03"}, {"link_version": 5}, {"sources": None}, {"held": {}}, None],
+)
+def test_unchanged_records_that_say_anything_else_are_not_approved_nor_applied(
+    room: Room, change: dict[str, Any] | None
+) -> None:
+    stage(room, [KEEP])
+    steps.approve(room.sync)
+    stage_plan(room.sync, [replace(KEEP, **change)] if change else [])
+    assert refused(room, steps.apply).startswith("The plan of this run is not the one that was approved.")
+    assert refused(room).startswith("The plan of this run is incomplete.")
+
+
+def test_the_digest_depends_neither_on_the_size_of_the_parts_nor_on_the_order_of_what_is_at_rest(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [replace(BEGUN, total=each).become(Create, document=DOCUMENT) for each in range(7)]
+    unchanged = [like(KEEP, kind=kind, id=f"006{each:012}AAA") for kind in ("invoice", "customer") for each in range(9)]
+    whole = stage(room, [*asked, *unchanged])
+    for size in (1, 2, 5, 100):
+        monkeypatch.setattr(kept, "PART", size)
+        monkeypatch.setattr(plan_file, "PART", size)
+        assert stage(room, [*asked, *reversed(unchanged)]) == whole
+        assert steps.approve(room.sync) == whole.digest
+        monkeypatch.setattr(plan_file, "PART", 3)  # read in other parts than it was written in
+        assert steps.approve(room.sync) == whole.digest
+    assert len(planned(room.sync)) == 25
+
+
+def test_unchanged_records_are_never_all_read_at_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_file, "PART", 4)
+    stage(room, [like(KEEP, id=f"006{each:012}AAA") for each in range(9)])
+    assert [part.num_rows for part in PlanFile(room.sync.files).kept()] == [4, 4, 1]
+
+
+def test_why_a_record_was_not_written_can_be_looked_up(room: Room) -> None:
+    draft = Draft(Pending.of(room.store))
+    ids = [f"006{each:012}AAA" for each in range(4)]
+    kept_one, parked = like(KEEP, id=ids[0]), like(BEGUN, id=ids[1]).parked(PARKED)
+    naming = like(BEGUN, id=ids[2]).become(Create, document={"memo": ids[1], "about": [ids[3]]})
+    draft.add([kept_one, parked, naming, like(BEGUN, id=ids[1], kind="item").become(Release, reason="not needed")])
+    draft.skipped.note("invoice", Action.SKIP, "not IsWon", ids[2:], "invoices")
+    draft.stage(room.sync.files, seconds_for=float, notes=[])
+    assert decisions_about(room.sync.files, ids[0]) == [
+        ("invoice", "invoices", Action.UNCHANGED, "nothing changed"),
+    ]
+    assert decisions_about(room.sync.files, ids[1]) == [
+        ("invoice", "invoices", Action.PARK, PARKED.cause),
+        ("item", "invoices", Action.SKIP, "not needed"),
+    ]
+    assert decisions_about(room.sync.files, ids[3]) == [("invoice", "invoices", Action.SKIP, "not IsWon")]
+    assert decisions_about(room.sync.files, "006000000000999AAA") == []
+
+
+def test_of_a_run_without_a_plan_nothing_is_known(room: Room) -> None:
+    assert decisions_about(room.sync.files, DEAL) == []
 
 
 def test_only_the_approved_plan_is_applied(room: Room) -> None:
@@ -164,13 +234,13 @@ def test_only_the_approved_plan_is_applied(room: Room) -> None:
 # -- files
 
 
-@pytest.mark.parametrize(("name", "file"), [("plan", "plan.parquet"), ("summary", "summary.json")])
+@pytest.mark.parametrize("file", ["plan.parquet", "kept.parquet", "summary.json"])
 @pytest.mark.parametrize("left", [b"", b"PAR1", b"{"])
-def test_a_damaged_file_is_named_with_what_to_clear(room: Room, name: str, file: str, left: bytes) -> None:
+def test_a_damaged_file_is_named_with_what_to_clear(room: Room, file: str, left: bytes) -> None:
     stage(room, intents())
     (room.sync.files.folder / file).write_bytes(left)
     said = refused(room)
-    assert said.startswith(f"The staged file {name} of this run cannot be read.")
+    assert said.startswith(f"The staged file {file.split('.', maxsplit=1)[0]} of this run cannot be read.")
     assert "Clear the task that wrote it" in said
 
 

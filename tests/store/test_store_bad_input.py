@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, up_to_approval
 from inprocess import InProcessDriver, in_process
+from plans import rows, stage_plan
 from postgres import Postgres
 from records import add_account, add_deal, add_line, books_rows, edit, invoice_of, invoices_of, writes
 from sqlalchemy import URL
@@ -304,7 +305,7 @@ def test_a_plan_whose_step_died_between_its_rows_and_its_summary_is_not_approved
     win(box, 1)
     drive = StoreDriver(box, tmp_path / "a")
     sync = drive.run().sync
-    sync.files.write_plan(sync.files.read_plan()[:1])
+    stage_plan(sync, rows(sync)[:1])
     with pytest.raises(ConfigurationError, match=r"incomplete.*Clear the task plan"):
         steps.approve(sync)
 

@@ -6,9 +6,10 @@ import pytest
 from intents import like
 
 from airflow_provider_kashoo.core.rules.intents import Create, Keep, Update, Void
+from airflow_provider_kashoo.core.rules.kept import columns_of
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store import linked_records, links, readings
+from airflow_provider_kashoo.store import linked_records, links, readings, written_back
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.store import SyncStore
 
@@ -25,6 +26,7 @@ def _small(monkeypatch) -> None:
     """Let all that is asked for take several statements and pages."""
     monkeypatch.setattr(links, "CHUNK", 2)
     monkeypatch.setattr(readings, "CHUNK", 2)
+    monkeypatch.setattr(written_back, "CHUNK", 2)
     monkeypatch.setattr(linked_records, "PAGE", 2)
 
 
@@ -121,13 +123,42 @@ def test_records_of_the_books_are_found_with_all_their_links_however_many_are_as
 def test_of_many_links_just_those_are_overtaken_that_were_written_or_read_later(filled) -> None:
     kept = [like(NEW, Keep, id=ident, link_version=1, source_read=EARLIER, sources={"memo": {}}) for ident in IDS]
     filled.links.put(like(NEW, Update, id=IDS[1], link_version=1), replace(CHANGE, kashoo_id=501))
-    assert filled.readings.mark([replace(kept[4], source_read=LATER)]) == []
-    overtaken = filled.readings.mark([*kept, kept[0], replace(kept[2], sources=None)])
-    assert [each.record.id for each in overtaken] == [IDS[1], IDS[3], IDS[4]]  # written, ended, read later
+    assert filled.readings.mark(columns_of([replace(kept[4], source_read=LATER)])) == []
+    overtaken = filled.readings.mark(columns_of([*kept, kept[0], replace(kept[2], sources=None)]))
+    assert overtaken == [1, 3, 4]  # written, ended, read later
     for ident in (IDS[0], IDS[2], IDS[5], IDS[6]):
         assert filled.links.is_newer(like(NEW, Keep, id=ident, source_read="2026-02-28T00:00:00+00:00"))
         assert filled.links.of_sources("invoice", [ident])[ident].sources == {"memo": {}}
     assert filled.links.of_sources("invoice", [IDS[1]])[IDS[1]].sources is None
     # A later reading counts within one call too.
     older, newer = replace(kept[6], source_read=LATER), kept[6]
-    assert filled.readings.mark([older, newer]) == [newer]
+    assert filled.readings.mark(columns_of([older, newer])) == [1]
+
+
+def test_a_record_whose_sources_are_not_said_keeps_those_of_its_link(filled) -> None:
+    kept = [like(NEW, Keep, id=ident, link_version=1, source_read=EARLIER) for ident in LIVE]
+    filled.readings.mark(columns_of([replace(each, sources={"memo": {"Name": "h"}}) for each in kept]))
+    later = [replace(each, source_read=LATER) for each in kept]
+    assert filled.readings.mark(columns_of([*later[:2], replace(later[2], sources={}), *later[3:]])) == []
+    found = filled.links.of_sources("invoice", LIVE)
+    assert [found[ident].sources for ident in LIVE] == [{"memo": {"Name": "h"}}] * 2 + [{}] + [
+        {"memo": {"Name": "h"}}
+    ] * 3
+    for each in kept:
+        assert filled.links.is_newer(each)
+    twice = replace(later[0], sources={"memo": None}), later[0]  # in one statement
+    assert filled.readings.mark(columns_of(twice)) == []
+    assert filled.links.of_sources("invoice", LIVE)[LIVE[0]].sources == {"memo": None}
+
+
+def test_what_salesforce_has_is_noted_of_many_invoices_unless_the_books_were_read_later(filled) -> None:
+    told = [like(NEW, Keep, id=ident, kashoo_id=500 + IDS.index(ident), source_read=EARLIER) for ident in LIVE]
+    seen = [replace(each, held={"Paid__c": "h"}, settlement="Paid") for each in told]
+    filled.written_back.note_kept(columns_of([*seen[:3], *told[3:]]))
+    older = [replace(each, held={"Paid__c": "old"}, settlement="Open", source_read="2026-02-01") for each in told]
+    filled.written_back.note_kept(columns_of(older))
+    links = filled.links.of_sources("invoice", LIVE)
+    assert [links[ident].settlement for ident in LIVE] == ["Paid"] * 3 + [None] * 3
+    assert [links[ident].written_back for ident in LIVE] == [{"Paid__c": "h"}] * 3 + [{}] * 3
+    for each in told:
+        assert filled.written_back.is_outdated(replace(each, source_read="2026-02-01"))

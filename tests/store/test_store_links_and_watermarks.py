@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -13,8 +14,9 @@ from sqlalchemy import text
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Keep, Update, Void
+from airflow_provider_kashoo.core.rules.kept import columns_of
 from airflow_provider_kashoo.core.rules.operations import Event, State
-from airflow_provider_kashoo.core.rules.summary import Counts, summarise
+from airflow_provider_kashoo.core.rules.summary import summarise
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import links
@@ -105,9 +107,9 @@ def test_a_row_that_was_read_before_its_link_was_held_against_a_later_reading_is
     store.journal.linked(NEW if seen == "unchanged" else replace(NEW, source_read=read["new"]), CHANGE, "r1")
     update = like(NEW, Update, kashoo_id=501, link_version=1, source_read=read["old"])
     if seen == "unchanged":
-        assert store.readings.mark([like(update, Keep, source_read=read["new"])]) == []
+        assert store.readings.mark(columns_of([like(update, Keep, source_read=read["new"])])) == []
     older = like(update, Keep)
-    assert store.readings.mark([older]) == [older]
+    assert store.readings.mark(columns_of([older])) == [0]
     with pytest.raises(StaleIntent):
         send(store, update)
     assert send(store, replace(update, source_read=read["new"])).attempts == 1
@@ -119,7 +121,7 @@ def test_what_a_link_was_held_against_never_becomes_older(store, found) -> None:
     store.journal.linked(NEW, CHANGE, "r1")
     update = like(NEW, Update, kashoo_id=501, link_version=1, source_read=old)
     sent = send(store, update)
-    assert store.readings.mark([like(update, Keep, source_read=newest)]) == []
+    assert store.readings.mark(columns_of([like(update, Keep, source_read=newest)])) == []
     if found:
         [operation] = store.journal.unsettled(State.SENT)
         assert store.journal.settle(operation, Event.FOUND, "the record says what was sent", 501)
@@ -220,7 +222,7 @@ def test_a_run_keeps_its_start_its_plan_and_its_end(store, clock) -> None:
     store.start_run("s", "r1")
     began, clock.now = clock.now, clock.now + 90
     store.start_run("s", "r1")
-    summary = summarise([NEW], Counts(), seconds_for=float, notes=["a note"])
+    summary = replace(summarise([NEW], Counter(), seconds_for=float, notes=["a note"]), digest="d")
     store.record_plan("s", "r1", summary)
     store.finish_run("s", "r1")
     run = store.run("s", "r1")

@@ -25,6 +25,7 @@ from airflow_provider_kashoo.core.rules.intents import (
     Update,
     Void,
 )
+from airflow_provider_kashoo.core.rules.kept import columns_of
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import tables
@@ -99,10 +100,13 @@ CALLS: dict[str, Callable[[Tables], object]] = {
     "open review": lambda store: store.reviews.open(OTHER, REFUSED, "r1"),
     "close review": lambda store: store.reviews.close("invoice", DEAL, [REFUSED.error_class]),
     "close all reviews": lambda store: store.reviews.close_all(NEW, but=[]),
-    "mark read": lambda store: store.readings.mark([KNOWN]),
+    "mark read": lambda store: store.readings.mark(columns_of([KNOWN])),
     "end link": lambda store: store.links.end(NEW),
     "put link": lambda store: store.links.put(NEW, CHANGE),
-    "note": lambda store: store.written_back.note(like(BACK, source_read=LATER), {"Paid__c": "h"}, "Paid"),
+    "note": lambda store: store.written_back.note(like(BACK, source_read=LATER)),
+    "note kept": lambda store: store.written_back.note_kept(
+        columns_of([like(BACK, Keep, source_read=LATER, held={"Paid__c": "h"}, settlement="Paid")])
+    ),
     "confirm": lambda store: store.written_back.confirm(BACK, {"Paid__c": "h"}, "Paid"),
     "forget": lambda store: store.written_back.forget(BACK),
     "watermark": lambda store: store.watermarks.move(

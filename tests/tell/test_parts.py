@@ -6,6 +6,7 @@ import gc
 from typing import Any
 
 import pytest
+from plans import planned
 from records import invoice_of
 from rounds import Rounds, Start, win
 
@@ -38,9 +39,9 @@ def busy(drive: Rounds, start: Start) -> dict[str, str]:
     return deals
 
 
-def planned(sync: Sync, monkeypatch: pytest.MonkeyPatch, size: int) -> tuple[str, list[Intent]]:
+def plan_again(sync: Sync, monkeypatch: pytest.MonkeyPatch, size: int) -> tuple[str, list[Intent]]:
     monkeypatch.setattr(affected, "PART", size)
-    return steps.plan(sync).digest, sync.files.read_plan()
+    return steps.plan(sync).digest, planned(sync)
 
 
 @pytest.mark.parametrize("wait", [0.0, WEEK])
@@ -49,9 +50,9 @@ def test_the_plan_is_the_same_whatever_the_size_of_a_part(
 ) -> None:
     drive.sandbox.clock.advance(wait)
     sync = drive.prepare(TO_SALESFORCE)
-    whole = planned(sync, monkeypatch, 5_000)
+    whole = plan_again(sync, monkeypatch, 5_000)
     for size in (1, 2, 3):
-        assert planned(sync, monkeypatch, size) == whole
+        assert plan_again(sync, monkeypatch, size) == whole
     said: dict[str, Any] = {(each.record.id, each.action.value): each for each in whole[1]}
     assert (busy["quiet"], "unchanged") in said
     assert {ident for ident, action in said if action == "review"} == {busy["removed"], busy["copied"]}

@@ -351,7 +351,8 @@ def test_only_the_fields_that_salesforce_does_not_hold_are_written(tell: Room) -
 def test_what_salesforce_holds_already_is_only_noted(tell: Room) -> None:
     intent = decision(tell, {"Paid": "250"}, {"Paid": "250", "Other": "x"})
     assert isinstance(intent, Keep)
-    assert (intent.reason, intent.document, intent.settlement) == (WRITTEN_BACK_ALREADY, {"Paid": "250"}, PAID)
+    assert (intent.reason, intent.settlement) == (WRITTEN_BACK_ALREADY, PAID)
+    assert intent.held == tell.store.hashes.fields({"Paid": "250"})
 
 
 def test_a_value_that_cannot_be_told_parks_the_record_and_writes_nothing(tell: Room) -> None:
@@ -375,7 +376,7 @@ def test_an_invoice_that_says_what_salesforce_was_told_is_at_rest(tell: Room) ->
     [keep] = at_rest(tell, link)
     assert isinstance(keep, Keep)
     assert keep.record.named == ("Opportunity", DEAL)
-    assert keep.document == {}, "nobody looked into Salesforce"
+    assert keep.held == {}, "nobody looked into Salesforce"
 
 
 @pytest.mark.parametrize("why", ["other balance", "never told", "void", "paid lately", "weekly", "refused"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from answers import says
+from plans import rows
 from records import add_deal, add_line, books_rows, invoice_of
 from rounds import (
     CUSTOMERS,
@@ -220,7 +221,7 @@ def test_an_update_is_read_back_only_when_the_answer_was_no_entity(
     before = reads_of(drive, ONE_INVOICE)
     assert drive.finish(sync)["updated"] == 1
     assert reads_of(drive, ONE_INVOICE) - before == (1 if answer == "entity" else 2)
-    (planned,) = [row for row in sync.files.read_plan() if row.requests]
+    (planned,) = [row for row in rows(sync) if row.requests]
     assert planned.requests == 2
     quiet(drive)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from intents import like
@@ -25,6 +26,7 @@ from airflow_provider_kashoo.core.rules.intents import (
     Void,
     Wait,
 )
+from airflow_provider_kashoo.core.rules.kept import Columns, columns_of
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import (
     CHANGED_ON_BOTH_SIDES,
@@ -33,8 +35,8 @@ from airflow_provider_kashoo.core.rules.questions import (
     SALE_BILLED_TWICE,
     SECOND_OF_SALE,
 )
-from airflow_provider_kashoo.store.journal import Done
 from airflow_provider_kashoo.store.links import LinkChange
+from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
 from airflow_provider_kashoo.sync.write.engine import BACKOFF_SECONDS, Engine
 from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 
@@ -58,9 +60,13 @@ class Notes:
     def begin(self, intents: Sequence[Intent]) -> None:
         self.seen.append(("begin", *(each.record.id for each in intents)))
 
-    def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:
-        self.kept = [each.record.id for each in (*kept, *asked)]
-        return {each.write for each in kept if each.record.id in self.overtaken}
+    def mark_read(self, kept: Columns) -> list[int]:
+        ids = kept["id"].to_pylist()
+        self.kept += ids
+        return [row for row, ident in enumerate(ids) if ident in self.overtaken]
+
+    def mark_asked(self, asked: Sequence[Ask]) -> None:
+        self.kept += [each.record.id for each in asked]
 
     def is_overtaken(self, asked: Ask) -> bool:
         return asked.record.id in self.overtaken
@@ -85,6 +91,11 @@ def notes() -> Notes:
 
 def apply(room: Room, notes: Notes, *intents: Intent, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
     return Engine(room.sync, lambda _: notes, stopping).run(intents)
+
+
+def apply_kept(room: Room, notes: Notes, *parts: Sequence[Keep], rows: Sequence[Intent] = ()) -> dict[str, int]:
+    """Apply a plan with unchanged records in columns."""
+    return Engine(room.sync, lambda _: notes).run(rows, [columns_of(part) for part in parts])
 
 
 def ask(room: Room, problem: Problem, source_id: str = DEAL, **more: bool) -> Ask:
@@ -261,6 +272,69 @@ def test_what_does_not_hold_any_more_is_stale_and_ends_nothing(
     assert apply(room, notes, like(ask(room, REFUSED), kind, ends_waiting=True)) == {"stale": 1}
     assert [ident for ident, _ in room.waiting()] == [DEAL]
     assert room.questions() == [(DEAL, CHANGED_ON_BOTH_SIDES.error_class)]
+
+
+# -- unchanged records in columns
+
+
+def unchanged(room: Room, *ids: str, **more: Any) -> list[Keep]:
+    return [room.begun(each).become(Keep, **more) for each in ids]
+
+
+def test_unchanged_records_are_marked_part_by_part_and_counted(room: Room, notes: Notes) -> None:
+    assert apply_kept(room, notes, unchanged(room, DEAL, DEAL_2), unchanged(room, THIRD)) == {"unchanged": 3}
+    assert notes.kept == [DEAL, DEAL_2, THIRD]
+
+
+def test_an_unchanged_record_closes_what_was_opened_since_the_plan(room: Room, notes: Notes) -> None:
+    parked(room, DEAL, THIRD)
+    open_question(room, CHANGED_ON_BOTH_SIDES, REMOVED_IN_BOOKS, source_id=DEAL_2)
+    assert apply_kept(room, notes, unchanged(room, DEAL, DEAL_2, ORDER)) == {"unchanged": 3}
+    assert [ident for ident, _ in room.waiting()] == [THIRD]
+    assert room.questions() == [(DEAL_2, REMOVED_IN_BOOKS.error_class)]
+
+
+def test_an_unchanged_record_of_a_test_batch_goes_on_waiting(room: Room, notes: Notes) -> None:
+    parked(room)
+    assert apply_kept(room, notes, unchanged(room, DEAL, ends_waiting=False)) == {"unchanged": 1}
+    assert [ident for ident, _ in room.waiting()] == [DEAL]
+
+
+def test_an_unchanged_record_that_does_not_hold_any_more_is_stale_and_closes_nothing(room: Room, notes: Notes) -> None:
+    parked(room)
+    open_question(room, CHANGED_ON_BOTH_SIDES)
+    notes.overtaken = {DEAL, DEAL_2}
+    assert apply_kept(room, notes, unchanged(room, DEAL, DEAL_2, THIRD)) == {"stale": 2, "unchanged": 1}
+    assert [ident for ident, _ in room.waiting()] == [DEAL]
+    assert room.questions() == [(DEAL, CHANGED_ON_BOTH_SIDES.error_class)]
+
+
+def test_a_customer_is_at_rest_before_the_invoices_are_done(
+    room: Room, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = room.begun("001000000000001AAA", kind="customer").become(Keep)
+    room.store.waiting.park(replace(account, source_read="2026-03-01"), REFUSED, "run0")
+    still: list[list[tuple[str, str]]] = []
+    monkeypatch.setattr(notes, "link", lambda _: still.append(room.waiting()) or "linked")
+    assert apply_kept(room, notes, [account], rows=[room.begun().become(Link)]) == {"unchanged": 1, "linked": 1}
+    assert still == [[]]
+
+
+def test_between_two_parts_of_unchanged_records_it_stops(room: Room, notes: Notes) -> None:
+    answers = iter([False, True])
+    parts = [columns_of(unchanged(room, each)) for each in (DEAL, DEAL_2)]
+    with pytest.raises(StoppedError):
+        Engine(room.sync, lambda _: notes, lambda: next(answers)).run([], parts)
+    assert notes.kept == [DEAL]
+
+
+def test_an_invoice_that_was_written_since_the_plan_is_parked_and_read_again(room: Room) -> None:
+    links = room.linked(), room.linked(DEAL_2, kashoo_id=502)
+    begun = [link.applied_to(room.begun(link.source_id)).become(Keep) for link in links]
+    kept = [begun[0], replace(begun[1], link_version=9)]
+    assert Engine(room.sync, KashooWriter).run([], [columns_of(kept)]) == {"unchanged": 1, "stale": 1}
+    assert room.waiting() == [(DEAL_2, CHANGED_MEANWHILE.cause)]
+    assert room.store.links.is_newer(replace(begun[0], source_read="2026-03-01T12:00:00+00:00"))
 
 
 # -- what is asked

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from driver import PLENTY
+from plans import rows
 from rounds import Rounds, billed_once, fault, operations, quiet, states_of, win
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient, Write, Written
@@ -50,7 +51,7 @@ def test_what_was_turned_away_is_sent_again_after_a_pause_that_doubles(
     deal = win(drive)
     sync, pauses = drive.prepare(), []
     sent = turns_away(drive, monkeypatch, times)
-    Engine(sync, KashooWriter, sleep=pauses.append).run(sync.files.read_plan())
+    Engine(sync, KashooWriter, sleep=pauses.append).run(rows(sync))
     assert (pauses, sent()) == (slept, times + 1)
     assert states_of(drive, deal) == ["done"]
     monkeypatch.undo()
@@ -64,7 +65,7 @@ def test_what_is_turned_away_three_times_is_parked_until_the_next_run(
     deal = win(drive)
     sync, pauses = drive.prepare(), []
     sent = turns_away(drive, monkeypatch, None)
-    assert Engine(sync, KashooWriter, sleep=pauses.append).run(sync.files.read_plan())["parked"] == 1
+    assert Engine(sync, KashooWriter, sleep=pauses.append).run(rows(sync))["parked"] == 1
     assert (pauses, sent()) == ([2.0, 4.0], 3)
     (operation,) = operations(drive, State.PARKED)
     assert (operation["source_id"], operation["attempts"]) == (deal, 3)

@@ -66,7 +66,7 @@ def documents(made: pa.Table) -> dict[str, Document]:
 
 
 def _document(row: Document) -> Document:
-    document = {
+    document: Document = {
         name: symbolic((LINKED_KINDS[name], value)) if name in LINKED_KINDS else value
         for name, value in row.items()
         if value is not None

@@ -1,6 +1,6 @@
 """A plan is a list of intents: each says what to do with one record, and why.
 
-Skipped and unchanged records are only counted, unless the store has to be updated.
+Records of which there is nothing to do have none: see :mod:`.kept` and :mod:`.skipped`.
 """
 
 from __future__ import annotations
@@ -313,16 +313,19 @@ class Wait(Intent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keep(_OfDocument):
+class Keep(Intent):
     """Both sides are equal already: note when that was read, and close what was parked or asked.
 
-    :param document: for a write-back, the values read from Salesforce; empty if they were not read.
+    Its sources are None also if they are those that the link has.
+
+    :param held: for a write-back, Salesforce field -> keyed hash of its value there; empty if it was not compared.
     :param settlement: as in :class:`Tell`.
     :param ends_waiting: whether the record's parked operation is closed.
     """
 
     action = Action.UNCHANGED
 
+    held: Mapping[str, str] = field(default_factory=dict)
     settlement: str = ""
     ends_waiting: bool = True
 

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
 from typing import Any
 
 from airflow_provider_kashoo.core.kinds import ORDER, is_billed
 from airflow_provider_kashoo.core.rules.intents import Action, Intent
-from airflow_provider_kashoo.core.values.ids import canonical, digest
+from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import format_minor
 
 EXPLAINED = frozenset({Action.SKIP, Action.WAIT, Action.PARK, Action.REVIEW})
 """Actions whose reasons are shown and counted."""
 
 
-class Counts:
-    """Counts of skipped and unchanged records, by kind, action and reason."""
-
-    def __init__(self) -> None:
-        self.of: Counter[tuple[str, Action, str]] = Counter()
-
-    def note(self, kind: str, action: Action, reason: str) -> None:
-        """Count one record."""
-        self.of[kind, action, reason] += 1
-
-
 @dataclass(frozen=True)
 class PlanSummary:
     """The summary of a plan.
 
-    :param digest: SHA-256 over all intents in order and all other fields of this summary.
+    :param digest: see :class:`~.digest.Digest`; over all other fields of this summary, too.
     :param actions: kind -> action -> records.
     :param totals: ISO code -> minor units of the invoices to be created.
     :param reasons: why records are skipped, wait, are parked or need review -> how many.
@@ -55,19 +43,23 @@ class PlanSummary:
     business_id: str = ""
     searched_books: bool = False
 
-
-def digest_of(intents: Iterable[Intent], summary: PlanSummary) -> str:
-    """Compute the digest of a plan, over every intent that apply executes, in order, and all that a person is shown."""
-    rows = (canonical({"action": each.action, **each.values}) for each in intents)
-    return digest(chain(rows, [canonical(asdict(replace(summary, digest="")))]))
+    @property
+    def shown(self) -> str:
+        """All but the digest, as one text."""
+        return canonical(asdict(replace(self, digest="")))
 
 
 def summarise(
-    intents: list[Intent], counts: Counts, *, seconds_for: Callable[[int], float], notes: list[str], **more: Any
+    intents: Sequence[Intent],
+    counted: Counter[tuple[str, Action, str]],
+    *,
+    seconds_for: Callable[[int], float],
+    notes: list[str],
+    **more: Any,
 ) -> PlanSummary:
-    """Count a plan.
+    """Summarise a plan, without its digest.
 
-    :param counts: skipped and unchanged records.
+    :param counted: kind, action and reason of the records that no intent is about -> how many.
     :param seconds_for: the budget's function from a number of requests to seconds.
     :param more: further fields of the summary.
     """
@@ -75,7 +67,7 @@ def summarise(
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     # A summary goes into task logs and XCom, which may not have names of customers.
-    seen = Counter((each.record.kind, each.action, each.unquoted) for each in intents) + counts.of
+    seen = Counter((each.record.kind, each.action, each.unquoted) for each in intents) + counted
     for (kind, action, reason), count in seen.items():
         actions[kind][action.value] += count
         if action in EXPLAINED:
@@ -85,7 +77,7 @@ def summarise(
             totals[each.currency] += each.total or 0
     requests = sum(each.requests for each in intents)
     kinds = sorted(actions, key=lambda kind: ORDER.get(kind, len(ORDER)))
-    summary = PlanSummary(
+    return PlanSummary(
         actions={kind: dict(sorted(actions[kind].items())) for kind in kinds},
         totals=dict(totals),
         reasons=dict(reasons),
@@ -94,7 +86,6 @@ def summarise(
         notes=notes,
         **more,
     )
-    return replace(summary, digest=digest_of(intents, summary))
 
 
 def as_text(summary: PlanSummary) -> str:

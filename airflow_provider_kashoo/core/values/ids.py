@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,15 +91,6 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 def canonical(value: Any) -> str:
     """Serialise a JSON value so that equal values give equal text; dates and decimals as text."""
     return _ENCODER.encode(value)
-
-
-def digest(parts: Iterable[str]) -> str:
-    """Fingerprint a plan: SHA-256 over its canonical rows, in order."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(part.encode())
-        total.update(b"\n")
-    return total.hexdigest()
 
 
 class KeyedHash:

@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.mapping.select import among
 from airflow_provider_kashoo.core.mapping.sources import sources_of
 from airflow_provider_kashoo.core.mapping.transform import Document, documents
 from airflow_provider_kashoo.core.rules import diff
-from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Park, Release
+from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import touched
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
@@ -31,6 +31,7 @@ from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.made import Ids, Made, make_invoices
 from airflow_provider_kashoo.sync.bill.sales import Sales
 from airflow_provider_kashoo.sync.run.deltas import gone
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 
 AT_ONCE = 5_000
 """Records that are compared with their links at a time."""
@@ -40,18 +41,6 @@ NOT_READABLE = Problem(
     "Salesforce no longer shows this record, which was waiting to be billed",
     "Give the Salesforce user access to it. If it was deleted for good, there is nothing to do.",
 )
-
-
-@dataclass(frozen=True)
-class Released:
-    """Records that are not to be billed, and of which the store knows nothing: only counted.
-
-    :param ids: theirs.
-    """
-
-    mapping: Mapping
-    reason: str
-    ids: pa.Array
 
 
 @dataclass
@@ -73,33 +62,35 @@ class Candidate:
 class Considered:
     """The staged records, sorted by what is to be done with them.
 
+    :param draft: takes the unchanged ones and those that are skipped, of which there may be a million.
+    :param all_linked: unchanged linked records are candidates, too.
     :param unfit: those that are to be billed but cannot be.
     :param intents: what is already decided about other records.
     :param left_out: linked records that are no longer to be billed.
     :param billed_elsewhere: (intent, sale) of each record whose sale another record bills.
-    :param unchanged: linked records that say the same in Salesforce as before.
     :param billed: how many records are to be billed, the unchanged ones among them.
-    :param all_linked: unchanged linked records are candidates, too.
-    :param released: records that are not to be billed, and of which the store knows nothing: only counted.
     """
 
+    draft: Draft
+    all_linked: bool = False
     candidates: list[Candidate] = field(default_factory=list)
     unfit: list[Park] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     billed_elsewhere: list[tuple[Intent, str]] = field(default_factory=list)
-    released: list[Released] = field(default_factory=list)
-    unchanged: list[Keep] = field(default_factory=list)
     billed: int = 0
-    all_linked: bool = False
+    _skipped: list[pa.Array] = field(default_factory=list)
 
     def release(self, facts: Facts, mapping: Mapping, ids: pa.Array, reason: str) -> None:
-        """Note records that are not to be billed; one that waits, or that a person was asked about, is let go."""
-        own = ids.filter(pa.array(among(ids, facts.waiting_of(mapping.to))))
-        for ident in own.to_pylist():
+        """Note records that are not to be billed."""
+        for ident in self.draft.skip(mapping, ids, reason).to_pylist():
             self.intents.append(facts.intent(mapping, ident).become(Release, reason=reason))
-        rest = Ids([own]).without(ids)
-        self.released.append(Released(mapping, reason, rest))
+        self._skipped.append(ids)
+
+    @property
+    def skipped(self) -> Ids:
+        """The ids of those that are not to be billed."""
+        return Ids(self._skipped)
 
     def leave_out(
         self, facts: Facts, intent: Intent, link: Link | None, unmet: str = "", *, vanished: bool = False
@@ -117,12 +108,9 @@ class Considered:
             self.intents.append(intent.become(Release, reason=reason))
 
 
-def consider(facts: Facts, *, all_linked: bool = False) -> Considered:
-    """Sort everything that is staged.
-
-    :param all_linked: give unchanged linked records as candidates, too.
-    """
-    result = Considered(all_linked=all_linked)
+def consider(facts: Facts, draft: Draft, *, all_linked: bool = False) -> Considered:
+    """Sort everything that is staged; see :class:`Considered`."""
+    result = Considered(draft, all_linked)
     made = make_invoices(facts.sync)
     for mapping in facts.sync.mappings_to(INVOICE.name):
         _consider_deleted(facts, mapping, result)
@@ -179,7 +167,7 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
         begun = replace(intent, sale=link.sale_id) if link else intent
         looked_at = concerned or result.all_linked
         if link and not looked_at and not touched(intent.sources or {}, link.sources, link.fields):
-            result.unchanged.append(unchanged(begun, link))
+            result.draft.add([unchanged(begun, link)])
         else:
             moving.append((row, begun, link))
     documents = records.documents([row for row, _, _ in moving])

@@ -83,8 +83,8 @@ def unchanged(intent: Intent, link: StoredLink) -> Keep:
 
     Another mapping, or another record that it takes a value from, does not change what was billed.
     """
-    settled = _settled(link.applied_to(intent), link, Decision())
-    return settled.become(Keep, reason="nothing that is mapped changed", total=link.expected_total)
+    settled = _without_known_sources(_settled(link.applied_to(intent), link, Decision()), link)
+    return settled.become(Keep, reason="nothing that is mapped changed")
 
 
 def _total(facts: Facts, document: Document) -> int | None:
@@ -154,6 +154,11 @@ def _settled(intent: Intent, link: StoredLink, decision: Decision) -> Intent:
     if intent.sources is None:
         return intent
     return replace(intent, sources=made_of(intent.sources, link.sources, decision.pending))
+
+
+def _without_known_sources(intent: Intent, link: StoredLink) -> Intent:
+    """Leave the sources out if they are those of the link: a plan may have a million unchanged records."""
+    return replace(intent, sources=None) if intent.sources == link.sources else intent
 
 
 def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry: Entry, decision: Decision) -> Decision:

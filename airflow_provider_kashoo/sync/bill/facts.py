@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.questions import CLOSED_BY_SKIPPED, REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.core.values.parents import Parent
 from airflow_provider_kashoo.sync.read.codes import Codes
@@ -84,20 +83,6 @@ class Facts:
     def open_of(self, kind: str) -> set[str]:
         """List the source ids of one kind that are :attr:`open`."""
         return {ident for each, ident in self.open if each == kind}
-
-    @cached_property
-    def waiting(self) -> set[tuple[str, str]]:
-        """(kind, source id) of what is parked, or asked, and ends when its record need not be written any more."""
-        asked = {
-            (item["target"], item["source_id"])
-            for item in self.sync.store.reviews.all_open()
-            if item["error_class"] in CLOSED_BY_SKIPPED
-        }
-        return asked | {(kind, ident) for kind in KINDS for ident in self.parked[kind]}
-
-    def waiting_of(self, kind: str) -> set[str]:
-        """List the source ids of one kind that are :attr:`waiting`."""
-        return {ident for each, ident in self.waiting if each == kind}
 
     def wait(self, intent: Intent) -> Wait:
         """Let a record wait until the outcome of its write is known."""

@@ -16,28 +16,19 @@ from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import copied
-from airflow_provider_kashoo.core.rules.intents import (
-    Action,
-    Ask,
-    Create,
-    Intent,
-    Keep,
-    Link,
-    Release,
-    Update,
-    in_order,
-)
+from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Update
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
-from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
-from airflow_provider_kashoo.sync.bill.made import Ids
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.resting import resting_create
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 
 DIFFERS_FROM_BOOKS = Problem(
     "differs_from_books", "Kashoo has its invoice with other contents", "Nothing to do: the next run compares the two."
@@ -47,10 +38,12 @@ DIFFERS_FROM_BOOKS = Problem(
 def plan(facts: Facts) -> PlanSummary:
     """Plan one run of ``salesforce_to_kashoo``, stage the plan, and summarise it."""
     sync = facts.sync
-    considered = consider(facts)
+    # A test batch ends no waiting: what it leaves out may have to be written.
+    draft = Draft(Pending.of(sync.store), ends_waiting=sync.run.limit is None)
+    considered = consider(facts, draft)
     candidates = considered.candidates
     holdings = Holdings(facts, [date.fromisoformat(each.document["date"]) for each in candidates if not each.link])
-    total = Pass([*considered.unfit, *considered.intents, *considered.unchanged])
+    total = Pass([*considered.unfit, *considered.intents])
     for kind in PARENTS:
         parents = plan_parents(facts, kind, needed_by(candidates, kind), partial(decide_parent, facts, holdings))
         total.intents += [*parents.intents, *parents.refused]
@@ -60,16 +53,10 @@ def plan(facts: Facts) -> PlanSummary:
     for each in candidates:
         total.intents += [_explained(intent, each) for intent in _plan_invoice(facts, holdings, each, total)]
     searched = not sync.store.knows_books
-    left_out = Ids(left.ids for left in considered.released)
-    total.intents += holdings.reconcile(total.intents, left_out, whole=searched)
-    intents, counts = _counted(facts, total.intents)
-    for left in considered.released:
-        counts.of[left.mapping.to, Action.SKIP, left.reason] += len(left.ids)
-    sync.files.write_plan(intents)
+    draft.add([*total.intents, *holdings.reconcile(total.intents, considered.skipped, whole=searched)])
     deltas = facts.deltas.values()
-    return summarise(
-        intents,
-        counts,
+    return draft.stage(
+        sync.files,
         seconds_for=sync.budget.seconds_for,
         notes=[f"{d.source}: {d.records} records in [{d.lower}, {d.upper}), {d.note}" for d in deltas],
         org_id=sync.store.org_id,
@@ -151,19 +138,3 @@ def _take_over(
     begun = replace(intent, sources=made_from.unknown(intent.sources or {}, differing))
     link = begun.become(Link, reason=reason, kashoo_id=ident, document=same, held=held)
     return [link, intent.parked(DIFFERS_FROM_BOOKS)] if differing else [link]
-
-
-def _counted(facts: Facts, intents: Iterable[Intent]) -> tuple[list[Intent], Counts]:
-    """Sort intents, and only count those that change nothing in the store.
-
-    A test batch closes nothing that is parked: what it leaves out may have to be written.
-    """
-    counts, kept = Counts(), list[Intent]()
-    for each in intents:
-        if isinstance(each, Release) and each.record.named not in facts.waiting:
-            counts.note(each.record.kind, each.action, each.reason)
-        elif isinstance(each, Ask | Keep | Release):
-            kept.append(replace(each, ends_waiting=facts.sync.run.limit is None))
-        else:
-            kept.append(each)
-    return in_order(kept), counts

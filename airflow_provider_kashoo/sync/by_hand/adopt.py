@@ -34,6 +34,8 @@ from airflow_provider_kashoo.sync.bill.parents import plan_parents
 from airflow_provider_kashoo.sync.preflight import preflight
 from airflow_provider_kashoo.sync.read import salesforce
 from airflow_provider_kashoo.sync.read.parts import parts_of
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 
@@ -195,14 +197,15 @@ class _Comparison:
 
     def report(self) -> Report:
         """Compare everything that is staged."""
-        considered = consider(self._facts, all_linked=True)  # their customers and items may not be linked
+        draft = Draft(Pending.of(self._sync.store))
+        considered = consider(self._facts, draft, all_linked=True)  # their customers and items may not be linked
         linked = self._sync.store.links.of_sources(INVOICE.name, [each.record.id for each in considered.unfit])
         for each in considered.unfit:
             if each.record.id not in linked:
                 self._note(Result.UNFIT, each, each.reason)
         candidates = considered.candidates
         self._report.known[INVOICE.name] = len(linked) + sum(each.link is not None for each in candidates)
-        self._report.left_out = sum(len(each.ids) for each in considered.released) + sum(
+        self._report.left_out = draft.skipped.of.total() + sum(
             isinstance(each, Release) and is_billed(each.record.kind) for each in considered.intents
         )
         for kind in PARENTS:

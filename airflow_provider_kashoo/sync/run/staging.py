@@ -13,7 +13,7 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +23,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
-from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Intent
-from airflow_provider_kashoo.core.values.ids import canonical
-from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.private import OWNER_FILE, OWNER_FOLDER, make_folder, tighten
 
@@ -45,6 +42,40 @@ TOKEN_FILE = "token"  # noqa: S105  a name
 def clear(task: str) -> str:
     """Say which task of the run to clear, so that it and all that depends on it is done again."""
     return f"Clear the task {task}, with everything downstream."
+
+
+class Parts:
+    """A staged table that is read in parts, as often as wanted: each time it is the same content.
+
+    :param content: of the file; all of it is in memory, compressed.
+    :raises ConfigurationError: when it is damaged, also while it is read.
+    """
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._name, self._content = name, content
+        with _undamaged(name):
+            schema = self._open().schema_arrow
+        metadata = dict(schema.metadata or {})
+        self.run = metadata.pop(RUN_KEY, b"").decode()
+        self.schema = schema.with_metadata(metadata or None)
+
+    def of(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """Read it, in parts of so many rows at most."""
+        with _undamaged(self._name):
+            for part in self._open().iter_batches(batch_size=rows):
+                yield part.replace_schema_metadata(self.schema.metadata)
+
+    def whole(self, only: Sequence[str] | None = None) -> pa.Table:
+        """Read all of it.
+
+        :param only: of these columns those that it has; all, if not given.
+        """
+        names = [name for name in self.schema.names if only is None or name in only]
+        with _undamaged(self._name):
+            return self._open().read(names).replace_schema_metadata(self.schema.metadata)
+
+    def _open(self) -> pq.ParquetFile:
+        return pq.ParquetFile(io.BytesIO(self._content))
 
 
 class Staging:
@@ -86,9 +117,15 @@ class Staging:
         :raises UnreachableError: when the disk is full; an earlier one stays as it was. So for JSON.
         :raises ConfigurationError: when the folder cannot be written.
         """
+        self.write_parts(name, table.schema, [table])
+
+    def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch]) -> None:
+        """Write a table that comes in parts; see :meth:`write_table`. Only what is compressed is in memory at once."""
         buffer = io.BytesIO()
-        marked = table.replace_schema_metadata({**(table.schema.metadata or {}), RUN_KEY: self.folder.name})
-        pq.write_table(marked, buffer, compression="zstd")
+        marked = schema.with_metadata({**(schema.metadata or {}), RUN_KEY: self.folder.name})
+        with pq.ParquetWriter(buffer, marked, compression="zstd") as file:
+            for part in parts:
+                file.write(part.replace_schema_metadata(marked.metadata))
         self._write(f"{name}.parquet", buffer.getvalue())
 
     def read_table(self, name: str, only: Sequence[str] | None = None) -> pa.Table | None:
@@ -98,18 +135,22 @@ class Staging:
 
         :raises ConfigurationError: when the file is damaged, or another run staged it.
         """
+        parts = self.read_parts(name)
+        return None if parts is None else parts.whole(only)
+
+    def read_parts(self, name: str) -> Parts | None:
+        """Open a table that is read in parts; None when it was not staged.
+
+        :raises ConfigurationError: when the file is damaged, or another run staged it.
+        """
         content = self._read(f"{name}.parquet")
         if content is None:
             return None
-        with _undamaged(name):
-            file = pq.ParquetFile(io.BytesIO(content))
-            table = file.read([name for name in file.schema_arrow.names if only is None or name in only])
-        metadata = dict(table.schema.metadata or {})
-        run = metadata.pop(RUN_KEY, self.folder.name.encode()).decode()
-        if run != self.folder.name:
+        parts = Parts(name, content)
+        if (run := parts.run or self.folder.name) != self.folder.name:
             said = f"The staged file {name} is of another run, {run}."
             raise ConfigurationError(said, remedy=clear("that wrote it"))
-        return table.replace_schema_metadata(metadata or None)
+        return parts
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON object, replacing an earlier one."""
@@ -137,25 +178,6 @@ class Staging:
             for path in list(self.folder.iterdir()):
                 if path.name.startswith(prefix):
                     path.unlink()
-
-    def write_plan(self, intents: Sequence[Intent]) -> None:
-        """Write the plan, one row per intent."""
-        rows = [{"action": each.action.value, "intent": canonical(each.values)} for each in intents]
-        self.write_table("plan", pa.Table.from_pylist(rows, schema=_PLAN))
-
-    def read_plan(self) -> list[Intent]:
-        """Read the plan.
-
-        :raises ConfigurationError: when no plan was made in this run, or by another version of this package.
-        """
-        table = self.read_table("plan")
-        if table is None:
-            raise ConfigurationError("This run has no plan.", remedy=clear("plan"))
-        try:
-            return [_intent(row["action"], json.loads(row["intent"])) for row in table.to_pylist()]
-        except (KeyError, TypeError, ValueError) as error:
-            said = "The plan of this run was made by another version of this package."
-            raise ConfigurationError(said, remedy=clear("plan")) from error
 
     def _write(self, name: str, content: bytes) -> None:
         with _explained(self.root):
@@ -230,10 +252,3 @@ def _undamaged(name: str) -> Iterator[None]:
     except (pa.ArrowInvalid, ValueError) as error:
         said = f"The staged file {name} of this run cannot be read."
         raise ConfigurationError(said, remedy=clear("that wrote it")) from error
-
-
-_PLAN = pa.schema([("action", pa.string()), ("intent", pa.string())])
-
-
-def _intent(action: str, values: dict[str, Any]) -> Intent:
-    return INTENTS[Action(action)](**values | {"record": Record(**values["record"])})

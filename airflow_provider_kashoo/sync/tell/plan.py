@@ -14,15 +14,17 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.write_back import Value, as_told, columns, rows, told_by_the_invoice
-from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell, in_order
+from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, settlement_of
-from airflow_provider_kashoo.core.rules.summary import Counts, PlanSummary, summarise
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.read import weekly_look
 from airflow_provider_kashoo.sync.run import collecting
 from airflow_provider_kashoo.sync.run.deltas import all_staged, earliest_read
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
@@ -41,21 +43,19 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     """
     deltas = all_staged(sync.files).values()
     affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
-    planned, moving = _changed(sync, affected, payments)
+    draft = Draft(Pending.of(sync.store))
+    moving = _changed(sync, affected, payments, draft)
     payments.complete(moving, affected.unsettled)
     voids = affected.voids_to_write_back()
     moving.append(voids.known)
     while moving:  # a part that is planned is let go, so that memory holds each invoice once
-        planned += _tell(sync, affected, payments, moving.pop(0))
+        draft.add(_tell(sync, affected, payments, moving.pop(0)))
     contacts = weekly_look.look(sync)
     questions = [*voids.intents, *affected.copies(), *affected.standing_again(), *contacts.intents]
-    planned += (replace(each, source_read=affected.read) for each in questions)
-    intents = in_order(planned)
+    draft.add(replace(each, source_read=affected.read) for each in questions)
     contacts.stage(sync.files)
-    sync.files.write_plan(intents)
-    return summarise(
-        intents,
-        Counts(),
+    return draft.stage(
+        sync.files,
         seconds_for=lambda _: 0.0,
         notes=[*(f"{delta.source}: {delta.records} records, {delta.note}" for delta in deltas), *contacts.notes],
         org_id=sync.store.org_id,
@@ -63,19 +63,18 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     )
 
 
-def _changed(sync: Sync, affected: Affected, payments: Payments) -> tuple[list[Intent], list[list[Known]]]:
-    """Find the invoices that may have changed.
+def _changed(sync: Sync, affected: Affected, payments: Payments, draft: Draft) -> list[list[Known]]:
+    """Find the invoices that may have changed, and draft what is decided already.
 
-    :returns: what is decided already, and the other invoices in parts.
+    :returns: the other invoices, in parts.
     """
-    decided: list[Intent] = []
     moving: list[list[Known]] = []
     for found in affected.changed(payments.paid_lately):
         at_rest = _at_rest(sync, affected, payments, found.known)
-        decided += (replace(each, source_read=affected.read) for each in found.intents)
-        decided += at_rest.values()
+        draft.add(replace(each, source_read=affected.read) for each in found.intents)
+        draft.add(at_rest.values())
         moving.append([(link, invoice) for link, invoice in found.known if link.id not in at_rest])
-    return decided, moving
+    return moving
 
 
 def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence[Known]) -> dict[int, Intent]:
@@ -128,11 +127,11 @@ def _decide(intent: Intent, document: Document, now: HashedFields, settlement: s
     """
     if odd := next((value for value in document.values() if isinstance(value, Problem)), None):
         return intent.parked(odd)
-    said = {"document": document, "settlement": settlement}
     changes = {name: value for name, value in document.items() if now[name] != last.get(name)}
     if not changes:
-        return intent.become(Keep, reason=WRITTEN_BACK_ALREADY, **said)
-    return intent.become(Tell, reason=f"its invoice is {settlement}", changes=changes, **said)
+        return intent.become(Keep, reason=WRITTEN_BACK_ALREADY, held=now, settlement=settlement)
+    reason = f"its invoice is {settlement}"
+    return intent.become(Tell, reason=reason, changes=changes, document=document, settlement=settlement)
 
 
 @dataclass(frozen=True)

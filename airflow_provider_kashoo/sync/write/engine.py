@@ -25,16 +25,13 @@ from airflow_provider_kashoo.core.rules.intents import (
     Park,
     Release,
     Wait,
+    in_order,
 )
-from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.questions import (
-    CLOSED_BY_SKIPPED,
-    CLOSED_BY_UNCHANGED,
-    NO_LONGER_BILLABLE,
-    OF_BILLABLE,
-)
+from airflow_provider_kashoo.core.rules.kept import Columns, columns_of, intents_of
+from airflow_provider_kashoo.core.rules.questions import NO_LONGER_BILLABLE, OF_BILLABLE
 from airflow_provider_kashoo.store.journal import Done, Sent
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
+from airflow_provider_kashoo.sync.run.pending import Pending, closed_by
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -63,9 +60,12 @@ class Writer:
     def begin(self, intents: Sequence[Intent]) -> None:
         """Look up what the intents of a plan need."""
 
-    def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:
-        """Note when records that need no write were read; return the writes of those that changed since the plan."""
+    def mark_read(self, kept: Columns) -> list[int]:
+        """Note when unchanged records were read; return the rows of those that changed since the plan."""
         raise NotImplementedError
+
+    def mark_asked(self, asked: Sequence[Ask]) -> None:
+        """Note when records that a person is asked about were read."""
 
     def is_overtaken(self, asked: Ask) -> bool:  # noqa: ARG002
         """Say whether a question is out of date, because a link changed."""
@@ -88,7 +88,7 @@ class Engine:
     """Executes the plan of one run.
 
     :param writer: makes the writer of the channel that the plan is for.
-    :param stopping: asked before each intent; True ends the step there.
+    :param stopping: asked before each intent, and each part of the unchanged records; True ends the step there.
     :param sleep: replaced in tests.
     """
 
@@ -105,13 +105,13 @@ class Engine:
         self._writer = writer(self)
         self._done: set[Done] = set()
         self._overtaken: set[Done] = set()
-        self._parked: set[tuple[str, str]] = set()
+        self._pending = Pending(set(), {})
         self._wanted: set[tuple[str, str]] = set()
-        self._asked: dict[tuple[str, str], set[str]] = {}
 
-    def run(self, intents: Sequence[Intent]) -> dict[str, int]:
+    def run(self, intents: Sequence[Intent], kept: Iterable[Columns] = ()) -> dict[str, int]:
         """Execute every intent, in order.
 
+        :param kept: the unchanged records of the plan that are no intents, in parts; see :mod:`~.rules.kept`.
         :returns: outcome -> records.
         :raises BudgetSpent: when the budget needs a longer wait; nothing is lost, run it again after that.
         :raises UnreachableError: when the other side stopped answering.
@@ -119,8 +119,9 @@ class Engine:
         :raises StoppedError: when it was asked to stop.
         """
         self._prepare(intents)
+        more = [each for part in kept for each in self._mark_kept(part)]
         batch: list[Intent] = []
-        for intent in intents:
+        for intent in in_order([*intents, *more]) if more else intents:
             if self._stopping():
                 raise StoppedError
             if intent.action not in WRITES:
@@ -167,22 +168,33 @@ class Engine:
 
     def close_questions(self, intent: Intent, answered: frozenset[str]) -> None:
         """Close what was asked of a record, unless this plan asks it again."""
-        if found := answered & self._asked.get(intent.record.named, set()):
+        if found := self._pending.answered(intent.record.named, answered):
             self.sync.store.reviews.close(intent.record.kind, intent.record.id, found)
 
     def _prepare(self, intents: Sequence[Intent]) -> None:
         """Read from the store what was done before, what is parked, and what was asked."""
         store = self.sync.store
         self._done = store.journal.done_by(self.sync.run.run_id)
-        self._parked = store.journal.open_records(State.PARKED, State.RETRY)
+        self._pending = Pending.of(store)
         self._wanted = {each.record.named for each in intents if each.action in WRITES | {Action.PARK}}
-        for item in store.reviews.all_open():
-            self._asked.setdefault((item["target"], item["source_id"]), set()).add(item["error_class"])
         asked = [each for each in intents if isinstance(each, Ask)]
-        for each in asked:
-            self._asked.get(each.record.named, set()).discard(each.error_class)
+        self._pending.ask_again(asked)
         self._writer.begin(intents)
-        self._overtaken = self._writer.mark_read([each for each in intents if isinstance(each, Keep)], asked)
+        self._mark(columns_of([each for each in intents if isinstance(each, Keep)]))
+        self._writer.mark_asked(asked)
+
+    def _mark_kept(self, part: Columns) -> list[Keep]:
+        """Mark unchanged records; give those of which there is more to do, and those that are stale, as intents."""
+        if self._stopping():
+            raise StoppedError
+        more = sorted({*self._mark(part), *self._pending.rows_of(part)})
+        self.counts[Action.UNCHANGED.value] += part.num_rows - len(more)
+        return intents_of(part, more)
+
+    def _mark(self, part: Columns) -> list[int]:
+        stale = self._writer.mark_read(part)
+        self._overtaken |= {each.write for each in intents_of(part, stale)}
+        return stale
 
     def _send(self, batch: list[Intent]) -> None:
         for outcome in self._writer.send(batch) if batch else ():
@@ -221,9 +233,9 @@ class Engine:
         if intent.write in self._overtaken:
             return "stale"
         self._end_waiting(intent)
-        self.close_questions(intent, CLOSED_BY_UNCHANGED if isinstance(intent, Keep) else CLOSED_BY_SKIPPED)
+        self.close_questions(intent, closed_by(intent))
         return intent.action.value
 
     def _end_waiting(self, intent: Ask | Keep | Release) -> None:
-        if intent.ends_waiting and intent.record.named in self._parked:
+        if intent.ends_waiting and intent.record.named in self._pending.parked:
             self.sync.store.waiting.close(intent)

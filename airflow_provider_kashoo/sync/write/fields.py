@@ -6,7 +6,6 @@ An update by Id may be repeated, so one without an answer is simply sent again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_kashoo.clients.refusals import TRANSIENT, Refused
@@ -14,11 +13,12 @@ from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, SyncError, UnreachableError
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.field_types import as_json
-from airflow_provider_kashoo.core.rules.intents import Ask, Intent, Keep, Tell
+from airflow_provider_kashoo.core.rules.intents import Intent, Tell
+from airflow_provider_kashoo.core.rules.kept import Columns
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.questions import STANDS_AGAIN
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, VOID
-from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation, Sent, StaleIntent
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,10 @@ class FieldsWriter(Writer):
 
     most = MAX_COLLECTION
 
-    def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:  # noqa: ARG002  asked of the books
+    def mark_read(self, kept: Columns) -> list[int]:
         """Note what Salesforce has of each invoice, and when the books were read for that."""
-        hashes = self._sync.store.hashes
-        with self._sync.store.writing() as tx:
-            for each in kept:
-                tx.written_back.note(each, hashes.fields(each.document), each.settlement)
-        return set()
+        self._sync.store.written_back.note_kept(kept)
+        return []
 
     def send(self, intents: list[Intent]) -> list[str]:
         """Write a collection; send twice more, after pauses, what Salesforce turned away, such as for a row lock."""

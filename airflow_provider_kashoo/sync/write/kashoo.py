@@ -31,6 +31,7 @@ from airflow_provider_kashoo.core.errors import (
 )
 from airflow_provider_kashoo.core.rules.diff import base_hashes, written_base
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Follow, Intent, Keep, Link, Update, Void
+from airflow_provider_kashoo.core.rules.kept import Columns, columns_of, intents_of
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.questions import (
     CLOSED_BY_WRITTEN,
@@ -47,7 +48,7 @@ from airflow_provider_kashoo.core.values.parents import (
     parents_of,
     resolve_parents,
 )
-from airflow_provider_kashoo.store.journal import Done, LostLease, OpenOperation, Sent, StaleIntent
+from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
 from airflow_provider_kashoo.sync.bill.leaving import not_voided
@@ -90,12 +91,16 @@ class KashooWriter(Writer):
             found = self._sync.store.links.of_sources(kind, ids)
             self._linked |= {(kind, ident): link.kashoo_id for ident, link in found.items()}
 
-    def mark_read(self, kept: Sequence[Keep], asked: Sequence[Ask]) -> set[Done]:
+    def mark_read(self, kept: Columns) -> list[int]:
         """Note on each link when its record was read."""
         store, run_id = self._sync.store, self._sync.run.run_id
         overtaken = store.readings.mark(kept)
-        store.readings.mark([replace(each, sources=None) for each in asked])  # it is compared with these again
-        return {each.write for each in overtaken if store.waiting.park_if_overtaken(each, run_id)}
+        intents = zip(overtaken, intents_of(kept, overtaken), strict=True)
+        return [row for row, intent in intents if store.waiting.park_if_overtaken(intent, run_id)]
+
+    def mark_asked(self, asked: Sequence[Ask]) -> None:
+        """Note on each link when its record was read, and not its sources: it is compared with these again."""
+        self._sync.store.readings.mark(columns_of([each.become(Keep, sources=None) for each in asked]))
 
     def is_overtaken(self, asked: Ask) -> bool:
         """Say whether the link changed since the plan; if so, the next run reads the record again."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from inprocess import in_process
+from plans import rows
 from records import add_deal, add_line, books_rows, edit, invoice_of
 from rounds import (
     CUSTOMERS,
@@ -268,11 +269,11 @@ def test_w10_without_a_stored_reference_nothing_is_ever_taken_for_absent(tmp_pat
 def test_w11_the_look_up_of_part_2_does_not_take_the_invoice_of_part_1(drive: Rounds) -> None:
     deal = win(drive)
     sync = drive.prepare()
-    rows = sync.files.read_plan()
-    (first,) = [row for row in rows if row.record.id == deal]
+    acting = rows(sync)
+    (first,) = [row for row in acting if row.record.id == deal]
     other = replace(first.record, part=2)
     second = replace(first, record=other, document=first.document | {"memo": "part 2"})
-    approve_by_hand(sync, [*rows, second])
+    approve_by_hand(sync, [*acting, second])
     fault(drive, "drop_before", nth=2)
     drive.finish(sync)
     assert [row["memo"] for row in bearing(drive, deal)] == [f"Deal [sf:{deal}:1:1]"]
