@@ -12,6 +12,7 @@ from airflow_provider_kashoo.core.rules.intents import Create
 from airflow_provider_kashoo.core.rules.settlement import OPEN
 from airflow_provider_kashoo.core.values.parents import Parent, resolve_parents
 from airflow_provider_kashoo.store.tables import links
+from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 TOGETHER = 5_000
@@ -19,7 +20,7 @@ TOGETHER = 5_000
 
 def link_all(sync: Sync) -> int:
     """Link what the plan of a run creates, parents first as they are planned; gives the number of invoices."""
-    creates = [each for each in sync.files.read_plan() if isinstance(each, Create)]
+    creates = [each for each in PlanFile(sync.files).rows() if isinstance(each, Create)]
     rows = _rows(sync, creates)
     with sync.store.database.begin() as connection:
         while some := list(islice(rows, TOGETHER)):

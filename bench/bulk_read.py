@@ -6,7 +6,6 @@ Run by ``bench/extract.py`` in a process of its own, so that its memory is only 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import requests
+from memory import peak
 from simple_salesforce.api import Salesforce
 
 from airflow_provider_kashoo.clients import soql
@@ -71,8 +71,7 @@ def main() -> None:
         begun = time.perf_counter()
         records = sum(part.num_rows for _, part in Parts(files, "Opportunity").keep_job(client, query))
         seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "records": records, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "records": records, "peak": peak()}))
 
 
 if __name__ == "__main__":

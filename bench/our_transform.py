@@ -1,34 +1,38 @@
-"""Deals as documents by our transform and the shipped mapping, from what an extract staged."""
+"""Deals as documents by our transform and the shipped mapping, part by part, from what an extract staged."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
-from airflow_provider_kashoo.sync.read.columns import join
+from airflow_provider_kashoo.core.mapping.transform import transform
+from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
+from airflow_provider_kashoo.sync.run.staging import Staging
 
 MAPPINGS = load_mappings(Path(__file__).parents[1] / "include" / "mappings")
 
 
-def documents(folder: Path) -> Transformed:
+def documents(files: Staging) -> list[pa.Table]:
     """Read what is staged, and transform it."""
     around = Surroundings("UTC", "USD", {name: each.to for name, each in MAPPINGS.items()})
-    records, lines = (
-        join([pq.read_table(path) for path in sorted(folder.glob(f"{name}.*.parquet"))])
-        for name in ("records", "lines")
-    )
-    return transform(MAPPINGS["invoice_from_opportunity"], records, lines, around)
+    run: Any = SimpleNamespace(files=files)
+    mapping = MAPPINGS["invoice_from_opportunity"]
+    parts = parts_of(run, "Opportunity")
+    return [transform(mapping, part.records(), part.lines(), around).made for part in parts]
 
 
-def counted(made: Transformed) -> tuple[int, int]:
+def counted(made: list[pa.Table]) -> tuple[int, int]:
     """Count the invoices, and the cents of all their lines."""
-    lines = made.made["lines"].combine_chunks().flatten()
-    millionths = pc.multiply(lines.field("quantity").cast(pa.decimal128(12, 6)).cast(pa.float64()), 1e6)
-    cents = pc.divide(pc.multiply(pc.round(millionths).cast(pa.int64()), lines.field("rate")), 1_000_000)
-    return made.made.num_rows, int(pc.sum(cents).as_py())
+    lines = [table["lines"].combine_chunks().flatten() for table in made]
+    return sum(table.num_rows for table in made), sum(map(_cents, lines))
+
+
+def _cents(lines: pa.Array) -> int:
+    millionths = pc.round(pc.multiply(lines.field("quantity").cast(pa.float64()), 1e6)).cast(pa.int64())
+    return int(pc.sum(pc.divide(pc.multiply(millionths, lines.field("rate")), 1_000_000)).as_py())

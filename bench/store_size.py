@@ -60,7 +60,6 @@ def _weekly(results: dict[str, dict[str, Any]], large: _Company, name: str) -> N
 def _mark(results: dict[str, dict[str, Any]], large: _Company, name: str) -> None:
     """What the weekly run notes of links that are as they were."""
     from airflow_provider_kashoo.core.rules.intents import Keep
-    from airflow_provider_kashoo.core.rules.kept import columns_of
     from airflow_provider_kashoo.core.values.record import Record
 
     pages = islice(large.store.linked_records.pages_of_sources(["invoice"], "Opportunity"), MARKED // 1_000)
@@ -70,7 +69,7 @@ def _mark(results: dict[str, dict[str, Any]], large: _Company, name: str) -> Non
         for ident in page
     ]
     begun = time.perf_counter()
-    overtaken = large.store.readings.mark(columns_of(kept))
+    overtaken = large.store.readings.mark(kept)
     seconds = time.perf_counter() - begun
     if len(kept) - len(overtaken) < 0.9 * MARKED:
         raise SystemExit(f"{len(overtaken)} of {len(kept)} links were overtaken")

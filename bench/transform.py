@@ -1,8 +1,8 @@
 """How fast a million lines become invoices, beside a loop over rows and beside polars.
 
 Each reads the same deals from staged Parquet and gives the same invoices, in a process of its own. As a program it runs
-one of them, such as ``bench/transform.py ours FOLDER``, and prints seconds and memory as JSON; ``--profile`` also says
-where the time goes.
+one of them, such as ``bench/transform.py ours FOLDER`` after ``bench/transform.py stage FOLDER``, and prints seconds
+and memory as JSON; ``--profile`` also says where the time goes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def measure(results: Results) -> None:
     :raises SystemExit: when they do not give the same invoices.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _stage(Path(folder))
+        _in_a_process("stage", folder)  # so that this process stays small: others measure how much it grows
         rounds = [{name: _in_a_process(name, folder) for name in PARTIES} for _ in range(ROUNDS)]
     made = {(each["invoices"], each["cents"]) for one in rounds for each in one.values()}
     if len(made) > 1:
@@ -68,21 +68,22 @@ def measure(results: Results) -> None:
 
 
 def _stage(folder: Path) -> None:
-    """Stage deals and lines in parts; for polars once more, because it reads no decimals of 256 bits."""
+    """Stage deals and lines in parts, as an extract does."""
     import pyarrow as pa
     from sold import deals_and_lines
 
-    from airflow_provider_kashoo.sync.read.columns import NUMBER, with_parent
+    from airflow_provider_kashoo.sync.read.columns import with_parent
+    from airflow_provider_kashoo.sync.run.deltas import Delta
 
+    files, parts = _staging(folder), dict[str, int]()
     deals, lines = deals_and_lines(DEALS, LINES_EACH)
-    tables = {"records": pa.table(deals), "lines": with_parent(pa.table(lines), "OpportunityId")}
-    narrow = {NUMBER: pa.decimal128(38, 10)}
+    tables = {"records.{0}.{0}": pa.table(deals), "lines.{0}": with_parent(pa.table(lines), "OpportunityId")}
     for name, table in tables.items():
-        schema = pa.schema([(each.name, narrow.get(each.type, each.type)) for each in table.schema])
         for number, start in enumerate(range(0, table.num_rows, PART)):
-            part = table.slice(start, PART)
-            _staging(folder).write_table(f"{name}.{number:05}", part)
-            _staging(folder / "narrow").write_table(f"{name}.{number:05}", part.cast(schema))
+            part = f"{name.format('Opportunity')}.{number:05}"
+            files.write_table(part, table.slice(start, PART))
+            parts[part] = min(PART, table.num_rows - start)
+    Delta("salesforce.Opportunity", "", "", True, "", "", DEALS, parts=parts).stage(files, "Opportunity")
 
 
 def _staging(folder: Path) -> Any:
@@ -91,10 +92,9 @@ def _staging(folder: Path) -> Any:
     return Staging(folder, "salesforce_to_kashoo", "scope", "run")
 
 
-def _in_a_process(name: str, folder: str, *more: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, name, folder, *more]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    return found
+def _in_a_process(name: str, folder: str) -> Any:
+    command = [sys.executable, __file__, name, folder]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def run(name: str, folder: Path, *, profiled: bool = False) -> dict[str, Any]:
@@ -102,12 +102,12 @@ def run(name: str, folder: Path, *, profiled: bool = False) -> dict[str, Any]:
     from memory import peak
 
     party: Any = importlib.import_module(PARTIES[name])
-    place = _staging(folder / "narrow" if name == "polars" else folder)
+    place = _staging(folder)
     profile = cProfile.Profile()
     if profiled:
         profile.enable()
     begun, used = time.perf_counter(), time.process_time()
-    made = party.documents(place.folder)
+    made = party.documents(place if name == "ours" else place.folder)
     seconds, used = time.perf_counter() - begun, time.process_time() - used
     profile.disable()
     most = peak()
@@ -119,4 +119,5 @@ def run(name: str, folder: Path, *, profiled: bool = False) -> dict[str, Any]:
 
 if __name__ == "__main__":
     _, party, folder, *more = sys.argv
-    print(json.dumps(run(party, Path(folder), profiled="--profile" in more)))
+    stage = party == "stage"
+    print(json.dumps(_stage(Path(folder)) if stage else run(party, Path(folder), profiled="--profile" in more)))

@@ -11,7 +11,6 @@ import cProfile
 import json
 import pstats
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+from memory import peak
 from sqlalchemy import insert
 
 from airflow_provider_kashoo.clients.describe import ObjectInfo
@@ -200,7 +200,7 @@ def run(case: str, *, profiled: bool = False) -> dict[str, Any]:
     """Plan one case; gives seconds, MiB at the peak and before planning, and what was planned."""
     with tempfile.TemporaryDirectory() as folder:
         sync = _begun(Path(folder), case)
-        reads, before = Reads(sync), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        reads, before = Reads(sync), peak()
         profile = cProfile.Profile()
         if profiled:
             profile.enable()
@@ -213,8 +213,8 @@ def run(case: str, *, profiled: bool = False) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 2),
         "processor": round(used, 2),
-        "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "before": round(before / 1024),
+        "peak": peak(),
+        "before": before,
         "actions": summary.actions,
         "digest": summary.digest,
     }

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, LINKED_KINDS
-from airflow_provider_kashoo.core.mapping.amounts import Charged, add_up, charge, unequal
+from airflow_provider_kashoo.core.mapping.amounts import add_up, unequal
 from airflow_provider_kashoo.core.mapping.cells import Cells
+from airflow_provider_kashoo.core.mapping.charge import Charged, charge
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.lines import Lines, lines_of
 from airflow_provider_kashoo.core.mapping.model import Mapping

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
-from fractions import Fraction
 from functools import reduce
 
 from airflow_provider_kashoo.core.errors import shown
@@ -112,8 +111,9 @@ def rate_of(amount: int, quantity: Decimal) -> tuple[Decimal, int]:
     :returns: quantity and rate with ``line_total(quantity, rate) == amount``.
     """
     if quantity > 0:
-        rate = round_half_up(Decimal(amount) / quantity)
-        if Decimal(rate) * quantity == amount:
+        sold, by = quantity.as_integer_ratio()
+        rate, rest = divmod(amount * by, sold)
+        if not rest:
             return quantity, rate
     return Decimal(1), amount
 
@@ -126,14 +126,22 @@ def sold_as(quantity: Decimal, amount: Decimal) -> str:
     :param quantity: not 0.
     :param amount: exact total of the line, minor units.
     """
-    price = Fraction(amount) / Fraction(quantity) / int(CENTS)
+    (above, below), (sold, by) = amount.as_integer_ratio(), quantity.as_integer_ratio()
+    units, each = above * by, below * sold * int(CENTS)  # their ratio is the unit price
+    units, each = (-units, -each) if each < 0 else (units, each)
     rounded = MINOR_DIGITS
-    while price and abs(price) * 10**rounded < 1000:
+    while units and abs(units) * 10**rounded < 1000 * each:
         rounded += 1
     short = range(MINOR_DIGITS, max(6, rounded) + 1)
-    exact = next((each for each in short if (price * 10**each).denominator == 1), None)
+    exact = next((places for places in short if units * 10**places % each == 0), None)
     mark, places = ("~", rounded) if exact is None else ("", exact)
-    return f"{quantity.normalize():,f} x {mark}{_fixed(round(price * 10**places), places)}"
+    return f"{quantity.normalize():,f} x {mark}{_fixed(_rounded(units * 10**places, each), places)}"
+
+
+def _rounded(units: int, each: int) -> int:
+    """Divide, and round to the nearest whole number; of two, to the even one."""
+    found, rest = divmod(units, each)
+    return found + (2 * rest > each or (2 * rest == each and found % 2))
 
 
 def tax_of(taxable: int, percent: Decimal) -> int:

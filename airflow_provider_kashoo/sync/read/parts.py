@@ -16,7 +16,7 @@ from airflow_provider_kashoo.sync.read.columns import join
 from airflow_provider_kashoo.sync.read.staged import staged_lines, staged_records, staged_rows
 from airflow_provider_kashoo.sync.run.sync import Sync
 
-ROWS = 200_000
+ROWS = 50_000
 """Records and lines in one part."""
 
 PREFIX = "part."

@@ -1,0 +1,149 @@
+"""What the books are sent for each line: a quantity and a whole rate, and in words what was sold if that is not exact.
+
+Lines in whole cents are charged by the column. The lines of a record with fractions of a cent are rounded together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping.amounts import exact_amounts
+from airflow_provider_kashoo.core.mapping.cells import LARGE, TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.lines import Lines
+from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.distinct import each_once
+from airflow_provider_kashoo.core.values.texts import cut, length
+
+_MILLIONTHS = 10**6
+"""Quantities with up to six decimals are counted in these."""
+
+MOST = 2**63 - 1
+"""The largest rate, minor units (assumed: the books count in 64 bits)."""
+
+Sold = tuple[str | None, str, int, Decimal | None]
+"""A line: description, quantity, amount in whole minor units, and the exact amount if that is another."""
+
+
+@dataclass(frozen=True)
+class Charged:
+    """Lines as the books take them.
+
+    :param quantities: decimal text of each line.
+    :param rates: minor units; quantity times rate is the amount of the line.
+    :param descriptions: what was sold is added where the quantity of Salesforce could not be kept.
+    :param rounded: row of a record -> how its total was rounded, for people.
+    :param problems: row of a record -> why the books cannot hold its lines.
+    """
+
+    quantities: pa.Array
+    rates: pa.Array
+    descriptions: pa.Array
+    rounded: dict[int, str] = field(default_factory=dict)
+    problems: dict[int, Problem] = field(default_factory=dict)
+
+
+def charge(lines: Lines, totals: Cells, sums: Cells, chosen: Mask, longest: int | None = None) -> Charged:
+    """Turn the exact amount of each line into a quantity and a whole rate, those of a record rounded together.
+
+    A line whose rate minor units cannot hold becomes quantity 1 at its amount; its description says what was sold.
+
+    :param totals: exact total of each record, minor units.
+    :param chosen: which records to charge; their lines add up to their totals.
+    :param longest: most characters of a description; None for no limit.
+    """
+    whole = lines.of("amount").whole().copy()
+    rounded, problems = _round(lines, totals, sums, chosen, whole)
+    quantities = lines.of("quantity").values.fill_null("1")
+    sold = _in_millionths(quantities)
+    divisible = (sold > 0) & (np.abs(whole) <= MOST // _MILLIONTHS)
+    scaled, by = np.where(divisible, whole, 0) * _MILLIONTHS, np.where(divisible, sold, 1)
+    kept = divisible & (scaled % by == 0)
+    rates = np.where(kept, scaled // by, whole)
+    others = np.flatnonzero(~kept & chosen[lines.owners])
+    descriptions = lines.of("description").values
+    given = zip(
+        descriptions.take(pa.array(others)).to_pylist(),
+        quantities.take(pa.array(others)).to_pylist(),
+        whole[others].tolist(),
+        map(lines.of("amount").exact.get, others.tolist()),
+        strict=True,
+    )
+    charged = each_once(partial(_charged, longest=longest), given)
+    rates[others] = [rate for _, rate, _ in charged]
+    return Charged(
+        _replaced(quantities, others, [quantity for quantity, _, _ in charged]),
+        pa.array(rates),
+        _replaced(descriptions, others, [text for _, _, text in charged]),
+        rounded,
+        problems,
+    )
+
+
+def _round(
+    lines: Lines, totals: Cells, sums: Cells, chosen: Mask, whole: Rows
+) -> tuple[dict[int, str], dict[int, Problem]]:
+    """Round the lines of each record that the column could not count, into ``whole``."""
+    rounded, problems, starts = dict[int, str](), dict[int, Problem](), lines.starts(len(chosen))
+    for record in sorted(row for row in {*sums.exact, *totals.exact} if chosen[row]):
+        total = totals.amount(record) or Decimal(0)
+        cents = money.round_together(exact_amounts(lines, starts, record), total)
+        if any(abs(each) > MOST for each in cents):
+            cause = f"its total {money.format_exact(total)} has more digits than the books can hold"
+            problems[record] = Problem("not_money", cause, "Bill this deal by hand.")
+            continue
+        whole[starts[record] : starts[record + 1]] = cents
+        if sum(cents) != total:
+            rounded[record] = f"{money.format_exact(total)} rounded to {money.format_minor(sum(cents))}"
+    return rounded, problems
+
+
+def _in_millionths(quantities: pa.Array) -> Rows:
+    """Count quantities in millionths; -1 where that cannot be done, or where it is no more than nothing."""
+    encoded = quantities.dictionary_encode()
+    counted = [_millionths(Decimal(text)) for text in encoded.dictionary.to_pylist()]
+    found: Rows = np.array(counted, np.int64)[encoded.indices.to_numpy()] if counted else np.array([], np.int64)
+    return found
+
+
+def _millionths(quantity: Decimal) -> int:
+    count = quantity * _MILLIONTHS
+    return int(count) if 0 < count < LARGE and count == int(count) else -1
+
+
+def _charged(line: Sold, longest: int | None) -> tuple[str, int, str | None]:
+    """Charge one line for itself: its quantity, its rate, and its description."""
+    text, given, amount, exact = line
+    sold = Decimal(given)
+    quantity, rate = money.rate_of(amount, sold)
+    if abs(rate) > MOST:
+        quantity, rate = Decimal(1), amount
+    if sold and quantity != sold:
+        text = _described(text, money.sold_as(sold, Decimal(amount) if exact is None else exact), longest)
+    return format(quantity.normalize(), "f"), rate, text
+
+
+def _described(text: str | None, sold: str, longest: int | None) -> str:
+    """Add what was sold to a description that does not end with it already: if one must be shortened, the text."""
+    if not text or text == sold:
+        return sold
+    ending = f" ({sold})"
+    if text.endswith(ending):
+        return text
+    kept = text if longest is None else cut(text, max(0, longest - length(ending)))
+    return kept + ending if kept else sold
+
+
+def _replaced(texts: pa.Array, rows: Rows, others: Sequence[str | None]) -> pa.Array:
+    """Put other texts into some rows."""
+    mask = np.zeros(len(texts), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(texts, pa.array(mask), pa.array(others, TEXT))
