@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Select, Text, and_, bindparam, cast, func, select
 
+from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
@@ -24,6 +25,16 @@ _OF_OBJECT = (
 )
 _SOURCES = select(links.c.source_id).where(*_OF_OBJECT)
 _SALES = select(links.c.source_id, links.c.sale_id).where(*_OF_KIND)
+_STANDING = select(
+    links.c.source_id,
+    links.c.sale_id,
+    links.c.part,
+    links.c.generation,
+    links.c.version,
+    links.c.kashoo_id,
+    cast(links.c.sources, Text),
+    cast(links.c.fields, Text).contains(f'["{UNKNOWN}"'),
+).where(*_OF_KIND)
 _KASHOO_IDS = select(links.c.kashoo_id).where(*_OF_KIND)
 _SETTLED_AS = and_(*_OF_KIND, links.c.settlement == bindparam("this_settlement"))
 _NOT_SETTLED = and_(*_OF_KIND, links.c.settlement.is_(None))
@@ -36,6 +47,23 @@ def _oldest(where: Any) -> Select[Any]:
 
 
 _OLDEST, _OLDEST_NOT_SETTLED = _oldest(_SETTLED_AS), _oldest(_NOT_SETTLED)
+
+
+class Standing(NamedTuple):
+    """A link, as far as it says whether its record changed in Salesforce.
+
+    :ivar made_from: from what each field was made, as JSON; None if that is not known.
+    :ivar uncertain: whether it is not known of some field what was last written.
+    """
+
+    source_id: str
+    sale_id: str
+    part: int
+    generation: int
+    version: int
+    kashoo_id: int
+    made_from: str | None
+    uncertain: bool
 
 
 class LinkedRecords:
@@ -55,11 +83,15 @@ class LinkedRecords:
 
     def sales_of(self, kind: str, sources: Iterable[str]) -> dict[str, str]:
         """Give the sale of each of some Salesforce records that is linked."""
-        return dict(self._pairs(_SALES, kind, links.c.source_id, sources))
+        return dict(self._rows(_SALES, kind, links.c.source_id, sources))
+
+    def standing(self, kind: str, sources: Iterable[str]) -> dict[str, Standing]:
+        """Give the links of some Salesforce records, without what was written."""
+        return {each[0]: Standing(*each) for each in self._rows(_STANDING, kind, links.c.source_id, sources)}
 
     def sold_through(self, kind: str, sales: Iterable[str]) -> dict[str, str]:
         """Give the Salesforce record through which each of some sales is linked, of those that are."""
-        return {sale: source for source, sale in self._pairs(_SALES, kind, links.c.sale_id, sales)}
+        return {sale: source for source, sale in self._rows(_SALES, kind, links.c.sale_id, sales)}
 
     def pages_of_sources(self, kinds: Collection[str], source_object: str) -> Iterator[list[str]]:
         """Give the ids of all linked records of an object, in order, a page at a time."""
@@ -96,7 +128,7 @@ class LinkedRecords:
         while found := self._column(page, named | {"after": found[-1]}):
             yield list(dict.fromkeys(found))  # a record with two links comes once; DISTINCT would sort all of them
 
-    def _pairs(self, query: Select[Any], kind: str, column: Any, among: Iterable[str]) -> Iterator[Any]:
+    def _rows(self, query: Select[Any], kind: str, column: Any, among: Iterable[str]) -> Iterator[Any]:
         named = {"this_scope": self._scope.id, "this_target": kind}
         with self._scope.reading() as connection:
             for some in chunks(among):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from room import DEAL, shipped
 
-from airflow_provider_kashoo.core.mapping.sources import sources_of
+from airflow_provider_kashoo.core.mapping.sources import MadeFrom
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.made_from import made_of, touched, unknown
+from airflow_provider_kashoo.core.values.ids import KeyedHash
 
 NOW = {"date": {"CloseDate": "d1"}, "memo": {"Name": "n1"}, "lines": {"lines.Id": "i1", "lines.TotalPrice": "t1"}}
 RECORD = {
@@ -33,7 +35,10 @@ FOLLOWS = "follow: [Account.Payment_Terms__c, Product2.Name]\n"
 
 def made(record=RECORD, lines=(), more="", name="invoice_from_opportunity"):
     of_lines = pa.Table.from_pylist(list(lines)) if lines else None
-    return sources_of(shipped(name, more), pa.Table.from_pylist([record]), of_lines, [record["Id"]], repr)[record["Id"]]
+    others = [record | {"Id": "006000000000009AAA", "Name": "another"}, record]
+    found = MadeFrom(shipped(name, more), pa.Table.from_pylist(others), of_lines, KeyedHash(b"secret").of_json)
+    assert found.json().to_pylist() == [json.dumps(found.of(0)), json.dumps(found.of(1))]
+    return found.of(1)
 
 
 def changed(before, now):

@@ -1,4 +1,4 @@
-"""From which values of Salesforce each field of a document was made.
+"""From which values of Salesforce each field of a document was made, in columns.
 
 An invoice changes because its deal or its lines changed. So only values of the record itself and of its lines count,
 and of other records those that the mapping says to follow. A customer or an item is made of whatever its mapping reads.
@@ -6,49 +6,92 @@ and of other records those that the mapping says to follow. A customer or an ite
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable
+from collections.abc import Mapping as MappingType
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import column
 from airflow_provider_kashoo.core.mapping.model import Field, Mapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.values.ids import canonical
 
 LINES = "lines"
 
-Hash = Callable[[Any], str]
+Hash = Callable[[str], str]
+"""Hashes a value that is written as JSON; see :meth:`.KeyedHash.of_json`."""
 
-T = TypeVar("T")
+Hashes = dict[str, pa.Array]
+"""Path -> the keyed hash of its value, one for each record."""
 
 
-def sources_of(
-    mapping: Mapping, records: pa.Table, lines: pa.Table | None, ids: Collection[str], hash_of: Hash
-) -> dict[str, Sources]:
-    """Hash what each field was made from: record id -> field -> path -> keyed hash.
+class MadeFrom:
+    """The keyed hashes of what some records were made from: record -> field -> path -> hash.
 
-    :param records: as for :func:`~.transform.transform`.
-    :param lines: as there; of each line its own values count, whatever the order of the lines.
-    :param ids: of which records.
+    :param records: rows as for :func:`~.transform.transform`.
+    :param lines: as there, also of other records; of each line its own values count, whatever the order of the lines.
     """
-    table = _among(records, "Id", ids)
-    paths = {name: _counting(mapping, spec) for name, spec in mapping.fields.items()}
-    bare = {name: _counting(mapping, spec) for name, spec in mapping.single_line.items()}
-    read = {path for used in (*paths.values(), *bare.values()) for path in used}
-    columns = {path: _hashes(table, path, hash_of) for path in read}
-    of_lines = _line_hashes(mapping, lines, ids, hash_of) if mapping.bills else {}
-    chosen = {"mapping": hash_of(mapping.name)}  # a record that another mapping reads now is made anew
-    found: dict[str, Sources] = {}
-    for row, ident in enumerate(table["Id"].to_pylist()):
-        own = {name: {path: columns[path][row] for path in used} | chosen for name, used in paths.items()}
+
+    def __init__(self, mapping: Mapping, records: pa.Table, lines: pa.Table | None, hashed: Hash) -> None:
+        self._rows, self._hashed = records.num_rows, hashed
+        chosen = {"mapping": self._repeated(canonical(mapping.name))}  # what another mapping reads now is made anew
+        own: Hashes = {}
+        for spec in (*mapping.fields.values(), *mapping.single_line.values()):
+            own |= {path: self._values(records, path) for path in _counting(mapping, spec) if path not in own}
+        fields = {name: {path: own[path] for path in _counting(mapping, spec)} for name, spec in mapping.fields.items()}
+        self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()}
+        self._without = dict(self._with_lines)
+        self._has_lines = np.zeros(self._rows, np.bool_)
         if mapping.bills:
-            alone = {f"{name}.{path}": columns[path][row] for name, used in bare.items() for path in used}
-            own[LINES] = (of_lines.get(ident) or alone | {"Id": hash_of([])}) | chosen
-        found[ident] = own
-    return found
+            alone = {
+                f"{name}.{path}": own[path]
+                for name, spec in mapping.single_line.items()
+                for path in _counting(mapping, spec)
+            }
+            self._without[LINES] = alone | {"Id": self._repeated(canonical([]))} | chosen
+            self._with_lines[LINES] = self._of_lines(mapping, records, lines) | chosen
+
+    def json(self) -> pa.Array:
+        """Give them as the store keeps them: one JSON text for each record, fields and paths in order."""
+        return pc.if_else(pa.array(self._has_lines), _as_json(self._with_lines), _as_json(self._without))
+
+    def of(self, row: int) -> Sources:
+        """Give those of one record."""
+        of = self._with_lines if self._has_lines[row] else self._without
+        return {name: {path: each[row].as_py() for path, each in sorted(of[name].items())} for name in sorted(of)}
+
+    def _of_lines(self, mapping: Mapping, records: pa.Table, lines: pa.Table | None) -> Hashes:
+        paths = {"Id": "Id"} | {
+            f"{name}.{path}": path for name, spec in mapping.lines.items() for path in _counting(mapping, spec)
+        }
+        if lines is None or not mapping.lines:
+            return {key: pa.nulls(self._rows, pa.string()) for key in paths}
+        owners = pc.index_in(lines["parent"], records["Id"].combine_chunks()).combine_chunks()
+        lines = lines.append_column("owner", owners).filter(owners.is_valid())
+        lines = lines.sort_by([("owner", "ascending"), ("Id", "ascending")])
+        ends = np.searchsorted(lines["owner"].to_numpy(), np.arange(self._rows + 1)).astype(np.int32)
+        self._has_lines = np.diff(ends) > 0
+        ids = _json_of(lines, "Id")
+        return {key: self._lists(ends, ids, _json_of(lines, path)) for key, path in paths.items()}
+
+    def _lists(self, ends: Any, ids: pa.Array, values: pa.Array) -> pa.Array:
+        """Hash, for each record, the list of its lines' ids, each with a value."""
+        pairs = pc.binary_join_element_wise("[", ids, ",", values, "]", "")
+        lists = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), pairs), ",").to_pylist()
+        return pa.array([self._hashed(f"[{each}]") for each in lists], pa.string())
+
+    def _values(self, records: pa.Table, path: str) -> pa.Array:
+        hashes = Cells(column(records, path)).each(lambda value: self._hashed(canonical(_plain(value)))).values
+        return pc.fill_null(hashes, self._hashed(canonical(None)))
+
+    def _repeated(self, value: str) -> pa.Array:
+        return pa.repeat(pa.scalar(self._hashed(value)), self._rows)
 
 
 def _counting(mapping: Mapping, spec: Field) -> list[str]:
@@ -57,39 +100,18 @@ def _counting(mapping: Mapping, spec: Field) -> list[str]:
     return [path for path in read if not mapping.bills or "." not in path or path in mapping.follow]
 
 
-def _line_hashes(
-    mapping: Mapping, lines: pa.Table | None, ids: Collection[str], hash_of: Hash
-) -> dict[str, dict[str, str]]:
-    if lines is None or not mapping.lines:
-        return {}
-    table = _among(lines, "parent", ids).sort_by("Id")
-    paths = {"Id": "Id"} | {
-        f"{name}.{path}": path for name, spec in mapping.lines.items() for path in _counting(mapping, spec)
-    }
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {key: [] for key in paths})
-    columns = {path: _each(table, path, _plain) for path in paths.values()}
-    for row, parent in enumerate(table["parent"].to_pylist()):
-        for key, path in paths.items():
-            found[parent][key].append(columns[path][row])
-    return {
-        parent: {key: hash_of([*zip(own["Id"], values, strict=True)]) for key, values in own.items()}
-        for parent, own in found.items()
-    }
+def _json_of(lines: pa.Table, path: str) -> pa.Array:
+    return pc.fill_null(Cells(column(lines, path)).each(lambda value: canonical(_plain(value))).values, canonical(None))
 
 
-def _hashes(table: pa.Table, path: str, hash_of: Hash) -> list[str]:
-    return _each(table, path, lambda value: hash_of(_plain(value)))
-
-
-def _each(table: pa.Table, path: str, function: Callable[[Any], T]) -> list[T]:
-    """Apply a function once to each distinct value of a path, and to None where it is empty."""
-    encoded = column(table, path).dictionary_encode()
-    results = [*map(function, encoded.dictionary.to_pylist()), function(None)]
-    return [results[place] for place in pc.fill_null(encoded.indices, -1).to_pylist()]
-
-
-def _among(table: pa.Table, name: str, ids: Collection[str]) -> pa.Table:
-    return table.filter(pc.is_in(table[name], pa.array(list(ids), pa.string())))
+def _as_json(of: MappingType[str, Hashes]) -> pa.Array:
+    parts: list[Any] = []
+    for name, hashes in sorted(of.items()):
+        parts.append(f"{', ' if parts else '{'}{json.dumps(name)}: {{")
+        for number, (path, each) in enumerate(sorted(hashes.items())):
+            parts += [f'{", " if number else ""}{json.dumps(path)}: "', each, '"']
+        parts.append("}")
+    return pc.binary_join_element_wise(*parts, "}", "")
 
 
 def _plain(value: Any) -> str | None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.cells import Rows
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.select import among
-from airflow_provider_kashoo.core.mapping.sources import sources_of
+from airflow_provider_kashoo.core.mapping.sources import MadeFrom
 from airflow_provider_kashoo.core.mapping.transform import Document, documents
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
@@ -24,12 +25,13 @@ from airflow_provider_kashoo.core.rules.made_from import touched
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
-from airflow_provider_kashoo.sync.bill.compare import movable, unchanged
+from airflow_provider_kashoo.sync.bill.compare import leave_alone, movable
 from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.made import Ids, Made, make_invoices
 from airflow_provider_kashoo.sync.bill.sales import Sales
+from airflow_provider_kashoo.sync.bill.unchanged import unchanged
 from airflow_provider_kashoo.sync.run.deltas import gone
 from airflow_provider_kashoo.sync.run.plan_file import Draft
 
@@ -152,12 +154,18 @@ def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -
         outside = pa.concat_arrays([made.ids.take(pa.array(inside[len(rows) :])), made.outside])
         result.release(facts, made.mapping, outside, f"outside the test batch of {limit}")
     result.billed += len(rows)
-    for some in _some(rows):
+    by_itself = rows[:0] if result.all_linked else rows[made.linked[rows] & ~made.concerned[rows]]
+    moving = [np.setdiff1d(rows, by_itself)]
+    for some in _some(by_itself):
+        same, columns = unchanged(facts, made.mapping, made.ids.take(pa.array(some)), records.made_from(some).json())
+        result.draft.keep(columns)
+        moving.append(some[~same])
+    for some in _some(np.sort(np.concatenate(moving))):
         _compare(facts, records, some, sales, result)
 
 
 def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> None:
-    """Leave linked records alone that say the same in Salesforce as before; the others are candidates."""
+    """Make candidates, except of linked records for which only their mapping changed."""
     made, hashes = records.made, facts.sync.store.hashes
     own = facts.sync.store.links.of_sources(INVOICE.name, made.ids.take(pa.array(rows[made.linked[rows]])).to_pylist())
     moving: list[tuple[int, Intent, Link | None]] = []
@@ -167,7 +175,7 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
         begun = replace(intent, sale=link.sale_id) if link else intent
         looked_at = concerned or result.all_linked
         if link and not looked_at and not touched(intent.sources or {}, link.sources, link.fields):
-            result.draft.add([unchanged(begun, link)])
+            result.draft.add([leave_alone(begun, link)])
         else:
             moving.append((row, begun, link))
     documents = records.documents([row for row, _, _ in moving])
@@ -190,19 +198,24 @@ class _Records:
         self._facts, self.made = facts, made
         self._made, self._records, self._lines = made.table(), made.part.records(), made.part.lines()
 
+    def made_from(self, rows: Rows) -> MadeFrom:
+        """Hash what some records were made from."""
+        ids = self.made.ids.take(pa.array(rows))
+        records = self._records.take(pc.index_in(ids, self._records["Id"].combine_chunks()))
+        return MadeFrom(self.made.mapping, records, self._lines, self._facts.sync.store.hashes.of_json)
+
     def begin(self, rows: Rows) -> list[Intent]:
         """Begin the intents of some records; nothing is decided yet."""
-        mapping, hashes = self.made.mapping, self._facts.sync.store.hashes
         chosen = self._made.select(["Id", "sale", "currency"]).take(pa.array(rows)).to_pylist()
-        sources = sources_of(mapping, self._records, self._lines, [each["Id"] for each in chosen], hashes.of)
+        made_from = self.made_from(rows)
         return [
             replace(
-                self._facts.intent(mapping, each["Id"]),
+                self._facts.intent(self.made.mapping, each["Id"]),
                 sale=each["sale"],
                 currency=each["currency"],
-                sources=sources[each["Id"]],
+                sources=made_from.of(row),
             )
-            for each in chosen
+            for row, each in enumerate(chosen)
         ]
 
     def documents(self, rows: Sequence[int]) -> dict[str, Document]:

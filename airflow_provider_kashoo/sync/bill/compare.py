@@ -27,6 +27,7 @@ from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.lines import LINES, as_billed, differ
 from airflow_provider_kashoo.sync.bill.resting import resting_update
+from airflow_provider_kashoo.sync.bill.unchanged import UNCHANGED
 
 
 def movable(intent: Intent, document: Document, link: StoredLink) -> tuple[Document, diff.BaseHashes]:
@@ -53,7 +54,7 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     if not diff.changed_fields(ours, base, hashes):
         if is_billed(kind) and facts.removed.is_asked(intent):
             return [removed_in_books(intent)]  # the deal is to be billed, and its invoice is gone
-        return [unchanged(intent, link)]
+        return [leave_alone(intent, link)]
     if resting := resting_update(facts, intent, ours):
         return [resting]
     try:
@@ -78,13 +79,13 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base})
 
 
-def unchanged(intent: Intent, link: StoredLink) -> Keep:
+def leave_alone(intent: Intent, link: StoredLink) -> Keep:
     """Leave a linked record alone, because what it is made from is the same in Salesforce as before.
 
     Another mapping, or another record that it takes a value from, does not change what was billed.
     """
     settled = _without_known_sources(_settled(link.applied_to(intent), link, Decision()), link)
-    return settled.become(Keep, reason="nothing that is mapped changed")
+    return settled.become(Keep, reason=UNCHANGED)
 
 
 def _total(facts: Facts, document: Document) -> int | None:

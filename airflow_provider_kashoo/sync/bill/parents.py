@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.sources import sources_of
+from airflow_provider_kashoo.core.mapping.sources import MadeFrom
 from airflow_provider_kashoo.core.mapping.transform import Document, documents, transform
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
 from airflow_provider_kashoo.store.links import Link as StoredLink
@@ -112,11 +112,12 @@ def _made(
     chosen = records.filter(pc.is_in(records["Id"], pa.array(list(wanted), pa.string())))
     of = transform(mapping, chosen, None, facts.sync.surroundings)
     made = documents(of.made)
-    sources = sources_of(mapping, chosen, None, made, facts.sync.store.hashes.of)
+    made_from = MadeFrom(mapping, chosen, None, facts.sync.store.hashes.of_json)
+    rows = {ident: row for row, ident in enumerate(chosen["Id"].to_pylist())}
     for ident in sorted(wanted):
         intent = _begin(facts, mapping, ident)
         if ident in made:
-            yield replace(intent, sources=sources[ident]), made[ident]
+            yield replace(intent, sources=made_from.of(rows[ident])), made[ident]
         else:
             yield intent, of.problems.get(ident) or _not_for_books(mapping)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +19,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.digest import Digest
 from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Ask, Intent, Keep, Release, in_order
-from airflow_provider_kashoo.core.rules.kept import KEPT_COLUMNS, PART, Columns, Kept, counts_of
+from airflow_provider_kashoo.core.rules.kept import KEPT_COLUMNS, PART, Columns, Kept, counts_of, intents_of
 from airflow_provider_kashoo.core.rules.skipped import SKIPPED_COLUMNS, Skipped
 from airflow_provider_kashoo.core.rules.summary import PlanSummary, summarise
 from airflow_provider_kashoo.core.values.ids import canonical
@@ -57,6 +58,17 @@ class Draft:
                 self.kept.add(each)
             else:
                 self.skipped.note(each.record.kind, each.action, each.reason, each.record.id, each.mapping)
+
+    def keep(self, unchanged: pa.Table) -> None:
+        """Add unchanged records.
+
+        :param unchanged: with the columns of :data:`~.kept.KEPT_COLUMNS`.
+        """
+        closing = self._pending.rows_of(unchanged)
+        self.add(intents_of(unchanged, closing))
+        rest = np.ones(unchanged.num_rows, np.bool_)
+        rest[closing] = False
+        self.kept.add_columns(unchanged.filter(pa.array(rest)))
 
     def _ending(self, intent: Intent) -> Intent:
         if self._ends_waiting is None or not isinstance(intent, Ask | Keep | Release):
