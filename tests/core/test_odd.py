@@ -102,3 +102,16 @@ def test_a_page_of_a_bulk_job_is_read_but_for_its_odd_cells() -> None:
 def test_a_page_without_odd_cells_has_no_column_for_them() -> None:
     assert ODD not in from_csv(f"Id,Amount\n{A},1\n".encode(), TYPES).column_names
     assert ODD not in to_table([{"Id": A} | GOOD], TYPES).column_names
+
+
+@pytest.mark.parametrize(
+    "number", ["12345678901234567890123", "1E+21", "1.0E7", "0." + "3" * 30, "9" * 38, "-" + "9" * 20 + ".5", "7"]
+)
+def test_a_number_in_a_page_is_exact_however_long(number: str) -> None:
+    page = f"Id,Amount\n{A},{number}\n{B},250.5\n".encode()
+    assert from_csv(page, TYPES)["Amount"].to_pylist() == [Decimal(number), Decimal("250.5")]
+
+
+def test_pages_with_numbers_of_two_widths_are_joined() -> None:
+    pages = [from_csv(f"Id,Amount\n{ident},{number}\n".encode(), TYPES) for ident, number in ((A, "1.5"), (B, "1E-30"))]
+    assert join(pages)["Amount"].to_pylist() == [Decimal("1.5"), Decimal("1E-30")]

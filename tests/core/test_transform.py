@@ -482,3 +482,28 @@ def test_every_deal_ends_in_one_place_in_any_order_and_bills_exactly_its_amount(
         result.problems,
         excluded(result),
     )
+
+
+def test_thirty_decimals_are_exact_and_ten_thousand_lines_are_one_invoice():
+    tiny = Decimal("1E-30")
+    wide = pa.decimal256(76, 38)
+    rows = [line(Id=f"{number:05}", Quantity="1", TotalPrice=Decimal("0.01")) for number in range(10_000)]
+    rows[0]["TotalPrice"], rows[1]["TotalPrice"] = Decimal("0.015") - tiny, Decimal("0.005") + tiny
+    lines = table([row | {"TotalPrice": None} for row in rows])
+    prices = pa.array([row["TotalPrice"] for row in rows], wide)
+    lines = lines.set_column(lines.column_names.index("TotalPrice"), "TotalPrice", prices)
+    mapping = load_mapping(MAPPING % ("poNumber: none", ""), "m.yaml")
+    found = documents(transform(mapping, table([deal(Amount="100.00")]), lines, AROUND).made)[DEAL]
+    assert [each["rate"] for each in found["lines"]][:3] == [1, 1, 1]
+    assert (len(found["lines"]), net_total(found)) == (10_000, 10_000)
+
+
+@pytest.mark.parametrize("price", ["9" * 17, "-" + "9" * 17, "100000000000000000.00"])
+def test_an_amount_that_the_books_cannot_count_parks_its_deal(price):
+    result = run(
+        deal(Amount="100.00"),
+        deal(OTHER),
+        lines=[line(TotalPrice=price), line(TotalPrice=f"{100 - Decimal(price):f}"), line(OTHER)],
+    )
+    assert list(documents(result.made)) == [OTHER]
+    assert "has more digits than the books can hold" in result.problems[DEAL].cause

@@ -153,8 +153,3 @@ class Ids:
             if len(column):
                 ids = ids.filter(pc.invert(pc.is_in(ids, column)))
         return ids
-
-
-def forget(sync: Sync) -> None:
-    """Remove what was made from disk."""
-    sync.files.remove(PREFIX)

@@ -20,6 +20,7 @@ from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Upd
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
+from airflow_provider_kashoo.sync.bill import made
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.compare import compare
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
@@ -27,6 +28,7 @@ from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.resting import resting_create
+from airflow_provider_kashoo.sync.read import parts
 from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.plan_file import Draft
 
@@ -55,6 +57,8 @@ def plan(facts: Facts) -> PlanSummary:
     searched = not sync.store.knows_books
     draft.add([*total.intents, *holdings.reconcile(total.intents, considered.skipped, whole=searched)])
     deltas = facts.deltas.values()
+    for prefix in (made.PREFIX, parts.PREFIX):
+        sync.files.remove(prefix)
     return draft.stage(
         sync.files,
         seconds_for=sync.budget.seconds_for,

@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sync.read.columns import join
 from airflow_provider_kashoo.sync.read.staged import staged_lines, staged_records, staged_rows
+from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 ROWS = 50_000
@@ -43,9 +45,16 @@ class Part:
         return join([*staged_records(self._sync, self._sobject)])
 
     def lines(self) -> pa.Table | None:
-        """Load their lines, in any order; None if there are none."""
+        """Load their lines, in any order; None if there are none.
+
+        :raises ConfigurationError: when a line was staged twice, because a deal would be billed for it twice.
+        """
         tables = [*(self._files("lines") if self._divided else staged_lines(self._sync, self._sobject))]
-        return join(tables) if tables else None
+        lines = join(tables) if tables else None
+        if lines is not None and pc.count_distinct(lines["Id"]).as_py() != lines.num_rows:
+            said = f"Some lines of {self._sobject} were staged twice."
+            raise ConfigurationError(said, remedy=clear("that extracts it"))
+        return lines
 
     def _files(self, kind: str) -> Iterator[pa.Table]:
         for name in self._sync.files.names(f"{self._divided}{kind}."):
@@ -67,11 +76,6 @@ def parts_of(sync: Sync, sobject: str) -> list[Part]:
     _divide(sync, prefixes, "records", "Id", staged_records(sync, sobject), bounds)
     _divide(sync, prefixes, "lines", "parent", staged_lines(sync, sobject), bounds)
     return [Part(sync, sobject, prefix) for prefix in prefixes]
-
-
-def forget(sync: Sync) -> None:
-    """Remove the files of all parts."""
-    sync.files.remove(PREFIX)
 
 
 def _bounds(ids: pa.Array, number: int) -> list[str]:
