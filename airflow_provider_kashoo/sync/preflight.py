@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.core.mapping.write_back_check import misfits
@@ -80,12 +81,24 @@ def _mapping_faults(sync: Sync) -> Iterator[str]:
         yield from _caught(partial(shape_of, sync, sobject))
     for mapping in sync.mappings.values():
         for number, condition in enumerate(mapping.conditions):
+            yield from _condition_faults(sync, mapping, number, condition)
             for path in condition.paths:
                 if _is_formula(sync, mapping, path):
                     yield (
                         f"{mapping.place('when', number)}: {path} is a formula field, and Salesforce does not report "
                         "changes of its value. Write out what the formula tests, or use a field that a flow fills in."
                     )
+
+
+def _condition_faults(sync: Sync, mapping: FieldMapping, number: int, condition: Condition) -> Iterator[str]:
+    """Compare the constants of a condition with the types of its fields: no record would ever meet it."""
+    try:
+        found = {path: frames.column_type(sync.salesforce, mapping.from_.object, path) for path in condition.paths}
+    except ConfigurationError:
+        return  # shape_of reports it
+    types = {path: kind for path, kind in found.items() if kind is not None}
+    if len(types) == len(found):
+        yield from (f"{mapping.place('when', number)}: {fault}" for fault in condition.misfits(types))
 
 
 def _is_formula(sync: Sync, mapping: FieldMapping, path: str) -> bool:

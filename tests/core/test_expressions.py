@@ -182,3 +182,42 @@ def test_columns_give_what_python_gives_row_by_row(condition, values):
 )
 def test_the_parts_of_a_condition_are_what_and_joins(text, parts):
     assert [part.text for part in Condition(text).parts] == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "slip"),
+    [
+        ("Amount = 100", "is equal is written =="),
+        ("Amount <> 100", "is not equal is written !="),
+        ("IsWon AND Amount >= 100", "and, or, not and in are written in small letters"),
+        ("IsWon && Amount >= 100", "and, or are written as words"),
+        ('Name == "A = B" AND IsWon', "and, or, not and in are written in small letters"),
+    ],
+)
+def test_what_people_write_who_know_soql_is_named(text: str, slip: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Condition(text)
+    assert str(caught.value).endswith(f"is not a valid condition; {slip}")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('Amount >= "100"', "compares Amount, which is a number, with '100'. Write a number without quotes."),
+        ("IsWon and Amount in [1, True]", "compares Amount, which is a number, with True. Write a number"),
+        ("Account.Country == 1", "compares Account.Country, which is a text, with 1. Write the text in quotes."),
+        ('not CloseDate > "31.12.2026"', "compares CloseDate, which is a date, with '31.12.2026'. Write a day such as"),
+        ('Stamp > "noon"', "compares Stamp, which is a date with a time, with 'noon'. Write an instant such as"),
+        ('IsWon == "true"', "compares IsWon, which is a checkbox, with 'true'. Write True or False"),
+        ("IsWon or Amount", "Amount is a number, and stands alone as if it were a checkbox. Compare it with a value."),
+    ],
+)
+def test_a_comparison_that_no_record_could_meet_is_named_before_any_is_read(text: str, fault: str) -> None:
+    assert [fault in each for each in Condition(text).misfits(TYPES)] == [True]
+    with pytest.raises(ExpressionError):
+        Condition(text).holds(ROWS)
+
+
+def test_what_fits_is_not_named() -> None:
+    fitting = "IsWon and not Amount < 1.5 and Account.Country in ['CA', None] and CloseDate >= '2026-01-01'"
+    assert list(Condition(fitting).misfits(TYPES)) == []

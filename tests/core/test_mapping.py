@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -88,7 +90,10 @@ def fault(text: str, file: str = "m.yaml") -> str:
         (INVOICE, "{link: AccountId, mapping: customers}", "{from: AccountId}", 10, "'contact' must be a link"),
         (INVOICE, "{from: CloseDate}", "{link: Id, mapping: customers}", 11, "'date' cannot be a link"),
         (INVOICE, "date: {from: CloseDate}", "date: 1.5", 11, "fields.date: Input should be"),
-        (INVOICE, "taxCode: none", "taxCode: {from: T, map: {NO: S}}", 16, "Input should be a valid string"),
+        (INVOICE, "taxCode: none", "taxCode: {from: T, map: {NO: S}}", 16, "reads the word NO as false. Nothing was"),
+        (INVOICE, "taxCode: none", "taxCode: {from: T, map: {N: ON}}", 16, 'Write "ON" in quotes, or true or false.'),
+        (INVOICE, "taxCode: none", "taxCode: *x", 16, "the alias *x stands for something else"),
+        (INVOICE, "taxCode: none", "taxCode: {from: TotalPrice * 1.05}", 16, "'TotalPrice * 1.05' is no field; write"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax"}', 16, "expected '}' before end of string"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax:.2f}"}', 16, "text takes {Path} and nothing else"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{}"}', 16, "text takes {Path} and nothing else"),
@@ -235,3 +240,41 @@ def test_a_path_is_optional_only_when_every_field_that_reads_it_says_so():
     assert load_mapping(both, "m").header_paths()["Extra__c"][1] is False
     turned = CUSTOMER + "  city: {from: Extra__c}\n  notes: {from: Extra__c, optional: true}\n"
     assert load_mapping(turned, "m").header_paths()["Extra__c"][1] is False
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("add_days: 30", 'add_days: "45 days"', "dueDate: add_days: '45 days' is not a number. Correct the constant."),
+        ("currency: {from: CurrencyIsoCode}", "currency: Canadian", "currency: 'Canadian' is not a three-letter ISO"),
+        ("date: {from: CloseDate}", "date: {from: CloseDate, default: soon}", "date: 'soon' is not a date. Correct"),
+        ("quantity: {from: Quantity}", "quantity: {from: Size, map: {L: many}, default: 1}", "'many' is not a number"),
+        ("amount: {from: TotalPrice}", "amount: {from: Price, default: '1,000'}", "'1,000' is not a"),
+    ],
+)
+def test_a_constant_that_its_field_never_takes_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = (SHIPPED / "invoice_from_opportunity.yaml").read_text("utf-8")
+    text = text.replace("add_days: {from: Account.Payment_Terms__c, optional: true, default: 30}", "add_days: 30")
+    text = re.sub(r" +#.*", "", text).replace(old, new, 1)
+    assert new in text
+    for other in ("customer_from_account", "item_from_product"):
+        (tmp_path / f"{other}.yaml").write_text((SHIPPED / f"{other}.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "deals.yaml").write_text(text, "utf-8")
+    said = faults_of(tmp_path)
+    assert (fault in said, "deals.yaml:" in said) == (True, True), said
+
+
+def test_the_mistakes_of_several_files_are_named_together(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 2", "utf-8")
+    (tmp_path / "b.yaml").write_text("name: [", "utf-8")
+    said = faults_of(tmp_path)
+    assert said.startswith("2 mapping files have mistakes:")
+    assert ("a.yaml:1: " in said, "b.yaml:" in said) == (True, True)
+
+
+def test_aliases_that_stand_for_a_billion_words_are_refused_at_once() -> None:
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in itertools.pairwise("abcdefghij")
+    )
+    with pytest.raises(ConfigurationError, match=r"m\.yaml:2: the alias \*a stands for something else"):
+        load_mapping(bomb, "m.yaml")

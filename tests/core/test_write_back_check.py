@@ -98,7 +98,7 @@ def problems(expression: str, into: FieldInfo) -> list[Problem]:
         ("{from: number, map: {X: Pink}}", "colours", "takes only 'Red', 'Blue', not 'Pink'"),
         ("{from: last_payment_date}", "required text", "takes a value, not nothing"),
         ("{text: 'a very long text before {number}', max_length: 50}", "short text", "has 23 or more"),
-        ("yes", "currency", "takes a number, not 'true'"),
+        ("true", "currency", "takes a number, not 'true'"),
         ("maybe", "checkbox", "takes true or false, not 'maybe'"),
         ("Pink", "colours", "not 'Pink'"),
         ("006000000000001AAB", "reference", "takes the id of a record"),

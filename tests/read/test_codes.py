@@ -153,3 +153,9 @@ def test_a_deal_whose_data_name_two_accounts_is_billed_when_one_is_renamed(
     drive.run()
     assert invoice_of(drive.sandbox, deal)["lineItems"][0]["account"] == consulting[1]["id"]
     assert open_items(drive) == []
+
+
+def test_a_condition_that_no_record_could_meet_is_refused_before_anything_is_read(drive: Rounds) -> None:
+    remap(drive, "invoice_from_opportunity", "Amount >= 100", 'Amount >= "100"')
+    with pytest.raises(ConfigurationError, match=r'opportunity\.yaml:8: "Amount >= .* Write a number without quotes'):
+        check_both_sides(drive.sync())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,8 +43,8 @@ class Condition:
         self.paths: set[str] = set()
         try:
             self._tree = ast.parse(text, mode="eval").body
-        except SyntaxError:
-            raise ExpressionError(f"{text!r} is not a valid condition") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise ExpressionError(f"{text!r} is not a valid condition{_slip(text)}") from None
         self._check(self._tree)
 
     @property
@@ -53,6 +54,34 @@ class Condition:
             case ast.BoolOp(op=ast.And(), values=values):
                 return [Condition(ast.unparse(value)) for value in values]
         return [self]
+
+    def misfits(self, types: Mapping[str, pa.DataType]) -> Iterator[str]:
+        """List the comparisons that no value of their field can be put to.
+
+        :param types: path -> what it is read as.
+        """
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Compare(left=left, ops=[op], comparators=[right]):
+                    kind, said = types[_path(left)], ast.unparse(node)
+                    constants = _constant(right) if isinstance(op, ast.In | ast.NotIn) else [_constant(right)]
+                    yield from (fault for each in constants if (fault := _misfit(said, _path(left), kind, each)))
+        yield from (
+            f"{path} is {_noun(types[path])}, and stands alone as if it were a checkbox. Compare it with a value."
+            for path in sorted(self._alone(self._tree))
+            if not pa.types.is_boolean(types[path])
+        )
+
+    def _alone(self, node: ast.expr) -> set[str]:
+        """Name the fields that stand without a comparison."""
+        match node:
+            case ast.BoolOp(values=parts):
+                return {path for part in parts for path in self._alone(part)}
+            case ast.UnaryOp(operand=part):
+                return self._alone(part)
+            case ast.Name() | ast.Attribute():
+                return {_path(node)}
+        return set()
 
     def holds(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Evaluate for every row; never null.
@@ -98,6 +127,46 @@ class Condition:
                 return _compare(frame[_path(node)], ast.Eq(), constant=True)
 
 
+_SLIPS = {
+    r"(?<![<>=!])=(?!=)": "is equal is written ==",
+    r"<>": "is not equal is written !=",
+    r"\b(AND|OR|NOT|IN)\b": "and, or, not and in are written in small letters",
+    r"&&|\|\|": "and, or are written as words",
+}
+"""What people write who know SOQL or a spreadsheet -> how it is written here."""
+
+
+def _slip(text: str) -> str:
+    """Say how what was probably meant is written."""
+    outside = re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)
+    return "".join(f"; {fix}" for slip, fix in _SLIPS.items() if re.search(slip, outside))
+
+
+def _misfit(said: str, path: str, kind: pa.DataType, constant: Any) -> str | None:
+    try:
+        _fit(kind, constant)
+    except (TypeError, ValueError, ArithmeticError):
+        what = "empty" if constant is None else repr(constant) if isinstance(constant, str) else str(constant)
+        return f"{said!r} compares {path}, which is {_noun(kind)}, with {what}. {_wanted(kind)}"
+    return None
+
+
+def _noun(kind: pa.DataType) -> str:
+    names = {pa.types.is_date: "a date", pa.types.is_timestamp: "a date with a time", pa.types.is_boolean: "a checkbox"}
+    found = next((noun for is_kind, noun in names.items() if is_kind(kind)), None)
+    return found or ("a number" if pa.types.is_decimal(kind) else "a text")
+
+
+def _wanted(kind: pa.DataType) -> str:
+    wanted = {
+        "a number": "Write a number without quotes.",
+        "a text": "Write the text in quotes.",
+        "a checkbox": "Write True or False, or the field alone.",
+        "a date": 'Write a day such as "2026-01-31".',
+    }
+    return wanted.get(_noun(kind), 'Write an instant such as "2026-01-31T08:00:00Z".')
+
+
 def _compare(column: pd.Series[Any], op: ast.cmpop, constant: Any) -> pd.Series[bool]:
     if isinstance(op, ast.In | ast.NotIn):
         inside = pd.Series(data=False, index=column.index, dtype=bool)
@@ -120,8 +189,13 @@ def _like(column: pd.Series[Any], constant: Any) -> Any:
     :raises TypeError: for another type; Arrow would treat them as unequal and exclude every record.
     """
     kind = getattr(column.dtype, "pyarrow_dtype", None)
-    if kind is None or constant is None:
-        return constant
+    return constant if kind is None else _fit(kind, constant)
+
+
+def _fit(kind: pa.DataType, constant: Any) -> Any:
+    """Bring a constant to a type; see :func:`_like`."""
+    if constant is None:
+        return None
     if pa.types.is_date(kind):
         return date.fromisoformat(constant)
     if pa.types.is_timestamp(kind):

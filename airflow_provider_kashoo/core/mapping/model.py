@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 import string
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic import Field as Option
 
@@ -16,10 +16,10 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, SETTLEMENT_SOURCE, TargetField, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
+from airflow_provider_kashoo.core.mapping.yaml_file import Where, YamlMistake, read_yaml
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Scalar = str | int | bool
-Where = tuple[str | int, ...]
+_PATH = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
 
 
 class _Strict(BaseModel):
@@ -47,6 +47,9 @@ class Field(_Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Field:
+        for given_path in (self.from_, self.link):
+            if given_path and not _PATH.fullmatch(given_path):
+                raise ValueError(f"{given_path!r} is no field; write one name, or a path such as Account.Name")
         given = [name for name in ("from_", "value", "text", "link") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of from, value, text, link")
@@ -214,15 +217,9 @@ def load_mapping(text: str, file: str) -> Mapping:
     :raises ConfigurationError: naming file, line and what to write instead.
     """
     try:
-        node = yaml.compose(text, Loader=_LOADER)
-        data = yaml.load(text, Loader=_LOADER)  # noqa: S506  safe, in C where that was built
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
-        mark = getattr(error, "problem_mark", None)
-        raise _wrong(f"{file}:{mark.line + 1 if mark else 1}", "not YAML", "Check indentation and quotes.") from None
-    if (double := _doubled(node)) is not None:
-        what = f"the key {double.value!r} appears twice"
-        raise _wrong(f"{file}:{double.start_mark.line + 1}", what, "Keep one of them.")
-    lines = dict(_line_numbers(node, ())) if node else {}
+        data, lines = read_yaml(text)
+    except YamlMistake as mistake:
+        raise _wrong(f"{file}:{mistake.line}", mistake.what, mistake.fix) from None
     try:
         mapping = Mapping.model_validate(data)
     except ValidationError as error:
@@ -334,33 +331,6 @@ def _check_section(mapping: Mapping, section: str, known: MappingType[str, Targe
 
 def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(f"{place}: {what}.", remedy=remedy)
-
-
-def _line_numbers(node: yaml.Node, where: Where) -> Iterator[tuple[Where, int]]:
-    yield where, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*where, str(key.value))
-            yield from _line_numbers(value, inner)
-            yield inner, key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            yield from _line_numbers(value, (*where, number))
-
-
-def _doubled(node: yaml.Node | None) -> yaml.Node | None:
-    """Find a key that appears twice in one block: YAML's reader silently keeps the last."""
-    parts: list[yaml.Node] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if str(key.value) in seen:
-                return key  # type: ignore[no-any-return]
-            seen.add(str(key.value))
-            parts.append(value)
-    elif isinstance(node, yaml.SequenceNode):
-        parts = node.value
-    return next((found for part in parts if (found := _doubled(part)) is not None), None)
 
 
 def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
