@@ -10,6 +10,7 @@ from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.core.mapping.write_back_check import misfits
+from airflow_provider_kashoo.core.mapping.yaml_file import Where
 from airflow_provider_kashoo.sync.read import columns as frames
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.shapes import shape_of
@@ -80,17 +81,17 @@ def _mapping_faults(sync: Sync) -> Iterator[str]:
     for sobject in sync.sources:
         yield from _caught(partial(shape_of, sync, sobject))
     for mapping in sync.mappings.values():
-        for number, condition in enumerate(mapping.conditions):
-            yield from _condition_faults(sync, mapping, number, condition)
+        for where, condition in mapping.placed_conditions():
+            yield from _condition_faults(sync, mapping, where, condition)
             for path in condition.paths:
                 if _is_formula(sync, mapping, path):
                     yield (
-                        f"{mapping.place('when', number)}: {path} is a formula field, and Salesforce does not report "
+                        f"{mapping.place(*where)}: {path} is a formula field, and Salesforce does not report "
                         "changes of its value. Write out what the formula tests, or use a field that a flow fills in."
                     )
 
 
-def _condition_faults(sync: Sync, mapping: FieldMapping, number: int, condition: Condition) -> Iterator[str]:
+def _condition_faults(sync: Sync, mapping: FieldMapping, where: Where, condition: Condition) -> Iterator[str]:
     """Compare the constants of a condition with the types of its fields: no record would ever meet it."""
     try:
         found = {path: frames.column_type(sync.salesforce, mapping.from_.object, path) for path in condition.paths}
@@ -98,7 +99,7 @@ def _condition_faults(sync: Sync, mapping: FieldMapping, number: int, condition:
         return  # shape_of reports it
     types = {path: kind for path, kind in found.items() if kind is not None}
     if len(types) == len(found):
-        yield from (f"{mapping.place('when', number)}: {fault}" for fault in condition.misfits(types))
+        yield from (f"{mapping.place(*where)}: {fault}" for fault in condition.misfits(types))
 
 
 def _is_formula(sync: Sync, mapping: FieldMapping, path: str) -> bool:

@@ -11,7 +11,7 @@ from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room, shipped
 
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.select import Credit
+from airflow_provider_kashoo.core.mapping.select import Credit, Why
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,
@@ -262,7 +262,7 @@ def test_a_reference_of_a_later_generation_than_this_store_wrote_is_not_known(vo
 
 def leave(room: Room, source_id: str = DEAL, kashoo_id: int = 501, *, mapping: str = FROM_DEAL, **more: Any) -> LeftOut:
     link = room.store.links.of_sources("invoice", [source_id]).get(source_id) or room.linked(source_id, kashoo_id)
-    return LeftOut(replace(room.begun(source_id), mapping=mapping), link, "IsWon", **more)
+    return LeftOut(replace(room.begun(source_id), mapping=mapping), link, Why("IsWon"), **more)
 
 
 def decided(room: Room, *left: LeftOut, billable: set[str] | None = None, **more: Any) -> list[Intent]:
@@ -476,7 +476,7 @@ def test_two_mappings_ask_for_one_credit_once_and_a_third_bills_it(room: Room) -
     facts = room.facts()
     made = [room.made(FROM_ORDER, {DEAL_2: DEAL_2})]
     for amount in (100, 200):
-        share = Credit(amount, "USD", DEAL, None, "IsWon")
+        share = Credit(amount, "USD", DEAL, None, Why("IsWon"))
         made.append(room.made(FROM_DEAL, credits={DEAL: share, DEAL_2: share}))
     result = Considered(drafted(room, []))
     assert _consider_credits(facts, made, Sales(facts, made), result) == {DEAL}
@@ -498,7 +498,7 @@ def test_a_credit_names_the_invoice_as_the_books_show_it(room: Room, invoice: di
         room.books.edit("invoice", 501, **invoice)
     else:
         room.books.unreadable.add(501)
-    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL, "total >= 0"), None)
+    asked = ask_for(room.facts(), room.begun(ORDER), Credit(40000, None, ORDER, DEAL, Why("total >= 0")), None)
     assert (asked.reason, asked.kashoo_id) == (
         f"a credit of 400.00 is to be given{named}",
         501 if "on invoice" in named else None,

@@ -19,6 +19,14 @@ from airflow_provider_kashoo.sync.run import plan_file
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
+RULES = """\
+rules:
+  - {when: Name == "Nobody's", skip: a test deal}
+  - {when: Amount > 900, park: too much}
+  - {when: Account.BillingCity != "Ulm", set: {poNumber: {text: "not Ulm {Name}"}, lines.account: "4000"}}
+  - {when: Amount > 200, add_line: {description: Fee, percent: 5, account: "4000", taxCode: none}}
+  - split: {lines.project: {Hardware: 60, Services: 40}}
+"""
 BOTH = """\
 version: 1
 name: another_invoice
@@ -40,10 +48,11 @@ def map_everything(drive: Rounds) -> None:
     remap(drive, name, "fields:\n", "on_leave: void_unpaid\nfollow: [Product2.Name]\nafter_payment: [memo]\nfields:\n")
     po = "  poNumber: {from: Type, map: {New Customer: new}, default: {from: Description, default: other}}\n"
     remap(drive, name, "  currency: {from", f"{po}  currency: {{from")
-    account = '  account: {from: Product2.Family, map: {Services: "4100"}, default: "type:INCOME"}\n'
+    account = '  account: {from: Product2.Family, map: {Services: "4000"}, default: "type:INCOME"}\n'
     remap(
         drive, name, '  account: "type:INCOME"\n  taxCode: none\nsingle_line', f"{account}  taxCode: none\nsingle_line"
     )
+    remap(drive, name, "fields:\n", f"{RULES}fields:\n")
     (drive.mappings / "another_invoice.yaml").write_text(BOTH, "utf-8")
 
 

@@ -8,6 +8,7 @@ from intents import like, said
 from room import DEAL, DEAL_2, LINE, ORDER, Room
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping.select import Why
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,
@@ -36,7 +37,7 @@ def sales(
     room: Room, billable: dict[str, str], unfit: dict[str, str] | None = None, left_out: set[str] | None = None
 ) -> Sales:
     """Settle the sales of records in this order: id -> sale."""
-    excluded = {"IsWon": pa.array(sorted(left_out or ()), pa.string())}
+    excluded = {Why("IsWon"): pa.array(sorted(left_out or ()), pa.string())}
     problems = dict.fromkeys(unfit or {}, REFUSED)
     made = room.made(FROM_ORDER, billable, problems=problems, unfit_sales=unfit or {}, excluded=excluded)
     return Sales(room.facts(), [made])

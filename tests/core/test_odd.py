@@ -57,7 +57,7 @@ def test_a_number_that_is_none_parks_its_record_although_a_condition_reads_it(od
     assert {ident: problem.error_class for ident, problem in made.problems.items()} == {A: "odd_value"}
     assert made.problems[A].fix == "Correct Amount in Salesforce."
     assert made.made["Id"].to_pylist() == [B]
-    assert {why: ids.to_pylist() for why, ids in made.excluded.items()} == {"Amount >= 100": [C]}
+    assert {why.text: ids.to_pylist() for why, ids in made.excluded.items()} == {"Amount >= 100": [C]}
 
 
 @pytest.mark.parametrize("when", ["IsWon, Amount >= 100", '"IsWon and Amount >= 100"'])

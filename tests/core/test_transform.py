@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import load_mapping
-from airflow_provider_kashoo.core.mapping.select import Credit
+from airflow_provider_kashoo.core.mapping.select import Credit, Why
 from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values.texts import length
@@ -97,8 +97,8 @@ def value_of(field: str, **changes: Any) -> Any:
 
 def excluded(result: Transformed) -> dict[str, str]:
     return {
-        **{ident: why for why, ids in result.excluded.items() for ident in ids.to_pylist()},
-        **{ident: credit.unmet for ident, credit in result.credits.items()},
+        **{ident: why.text for why, ids in result.excluded.items() for ident in ids.to_pylist()},
+        **{ident: credit.unmet.text for ident, credit in result.credits.items()},
     }
 
 
@@ -238,10 +238,10 @@ def test_a_negative_total_is_a_credit_of_its_sale_and_of_what_it_reduces():
     more = {"Amount": "-400.005", "SaleId": OTHER, "Original": THIRD, "AccountId": None}
     tail = "sale: {from: SaleId, optional: true}\nreduces: {from: Original, optional: true}\n"
     result = run(deal(**more), lines=[], tail=tail)
-    assert result.credits == {DEAL: Credit(40001, "CAD", OTHER, THIRD, "Amount >= 100")}
+    assert result.credits == {DEAL: Credit(40001, "CAD", OTHER, THIRD, Why("Amount >= 100"))}
     assert (documents(result.made), result.problems, excluded(result)) == ({}, {}, {DEAL: "Amount >= 100"})
     unknown = run(deal(**more | {"CurrencyIsoCode": None, "SaleId": "x", "Original": "x"}), lines=[], tail=tail)
-    assert unknown.credits == {DEAL: Credit(40001, "CAD", DEAL, None, "Amount >= 100")}
+    assert unknown.credits == {DEAL: Credit(40001, "CAD", DEAL, None, Why("Amount >= 100"))}
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_without_a_total_the_sum_of_the_lines_tells_a_credit():
     mapping = load_mapping(MAPPING.replace("total: {from: Amount}\n", "") % ("poNumber: none", ""), "m.yaml")
     lines = [line(TotalPrice="-400.00"), line(TotalPrice="100.00"), line(OTHER, TotalPrice="-1.00"), line(OTHER)]
     result = transform(mapping, table([deal(), deal(OTHER)]), table(lines), AROUND)
-    assert result.credits == {DEAL: Credit(30000, "CAD", DEAL, None, "total >= 0")}
+    assert result.credits == {DEAL: Credit(30000, "CAD", DEAL, None, Why("total >= 0"))}
     assert excluded(result) == {DEAL: "total >= 0"}
     assert list(documents(result.made)) == [OTHER]
 

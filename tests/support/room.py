@@ -151,6 +151,7 @@ class Room:
         sales = billable or {}
         columns = {"Id": list(sales), "sale": list(sales.values()), "currency": ["USD"] * len(sales)}
         table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+        table = table.append_column("rules", pa.array([0] * len(sales), pa.int64()))
         given = self.sync.mappings[mapping]
         return Made(self.sync, given, Part(self.sync, given.from_.object), 0, Transformed(table, **of))
 

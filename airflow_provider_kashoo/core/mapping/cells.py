@@ -94,6 +94,16 @@ class Cells:
             {**self.exact, **{row: value for row, value in free.items() if isinstance(value, Decimal)}},
         )
 
+    def where(self, mask: npt.NDArray[np.bool_], other: Cells) -> Cells:
+        """Take other cells in some rows."""
+        own = {row: value for row, value in self.beside.items() if not mask[row]}
+        beside = own | {row: value for row, value in other.beside.items() if mask[row]}
+        return Cells(
+            pc.if_else(pa.array(mask), other.values, self.values),
+            {row: value for row, value in beside.items() if isinstance(value, Problem)},
+            {row: value for row, value in beside.items() if isinstance(value, Decimal)},
+        )
+
     def with_values(self, values: pa.Array) -> Cells:
         """Put other values in the column."""
         return Cells(values, self.problems, self.exact)

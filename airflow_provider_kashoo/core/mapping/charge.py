@@ -6,7 +6,7 @@ Lines in whole cents are charged by the column. The lines of a record with fract
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.amounts import exact_amounts
-from airflow_provider_kashoo.core.mapping.cells import LARGE, TEXT, Cells, Rows
-from airflow_provider_kashoo.core.mapping.lines import Lines
+from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.lines import EXACT, Lines
 from airflow_provider_kashoo.core.mapping.select import Mask
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
@@ -40,28 +40,50 @@ class Charged:
     :param quantities: decimal text of each line.
     :param rates: minor units; quantity times rate is the amount of the line.
     :param descriptions: what was sold is added where the quantity of Salesforce could not be kept.
-    :param rounded: row of a record -> how its total was rounded, for people.
-    :param problems: row of a record -> why the books cannot hold its lines.
     """
 
     quantities: pa.Array
     rates: pa.Array
     descriptions: pa.Array
-    rounded: dict[int, str] = field(default_factory=dict)
-    problems: dict[int, Problem] = field(default_factory=dict)
 
 
-def charge(lines: Lines, totals: Cells, sums: Cells, chosen: Mask, longest: int | None = None) -> Charged:
-    """Turn the exact amount of each line into a quantity and a whole rate, those of a record rounded together.
+def in_whole_cents(
+    lines: Lines, sums: Cells, totals: Cells, chosen: Mask
+) -> tuple[Lines, dict[int, str], dict[int, Problem]]:
+    """Round the lines of each record together.
+
+    :param sums: exact sum of the lines of each record, minor units.
+    :param totals: exact total of each record, minor units; no cent away from the sum.
+    :param chosen: which records; the lines of the others stay.
+    :returns: the lines; row of a record -> how its total was rounded, for people; and why the books cannot hold it.
+    """
+    amounts = lines.of("amount")
+    whole, empty = amounts.whole().copy(), amounts.empty()
+    rounded, problems, starts = dict[int, str](), dict[int, Problem](), lines.starts(len(chosen))
+    for record in sorted(row for row in {*sums.exact, *totals.exact} if chosen[row]):
+        total = totals.amount(record) or Decimal(0)
+        cents = money.round_together(exact_amounts(lines, starts, record), total)
+        if any(abs(each) > MOST for each in cents):
+            cause = f"its total {money.format_exact(total)} has more digits than the books can hold"
+            problems[record] = Problem("not_money", cause, "Bill this deal by hand.")
+            continue
+        whole[starts[record] : starts[record + 1]] = cents
+        if sum(cents) != total:
+            rounded[record] = f"{money.format_exact(total)} rounded to {money.format_minor(sum(cents))}"
+    exact = Cells(pa.nulls(len(whole), MONEY), exact=amounts.exact)
+    cells = {**lines.cells, "amount": Cells(pa.array(whole, mask=empty)), EXACT: exact}
+    return replace(lines, cells=cells), rounded, problems
+
+
+def charge(lines: Lines, chosen: Mask, longest: int | None = None) -> Charged:
+    """Turn the amount of each line, whole minor units, into a quantity and a whole rate.
 
     A line whose rate minor units cannot hold becomes quantity 1 at its amount; its description says what was sold.
 
-    :param totals: exact total of each record, minor units.
-    :param chosen: which records to charge; their lines add up to their totals.
+    :param chosen: which records to charge.
     :param longest: most characters of a description; None for no limit.
     """
-    whole = lines.of("amount").whole().copy()
-    rounded, problems = _round(lines, totals, sums, chosen, whole)
+    whole, exact = lines.of("amount").whole(), lines.of(EXACT).exact
     quantities = lines.of("quantity").values.fill_null("1")
     sold = _in_millionths(quantities)
     divisible = (sold > 0) & (np.abs(whole) <= MOST // _MILLIONTHS)
@@ -74,7 +96,7 @@ def charge(lines: Lines, totals: Cells, sums: Cells, chosen: Mask, longest: int 
         descriptions.take(pa.array(others)).to_pylist(),
         quantities.take(pa.array(others)).to_pylist(),
         whole[others].tolist(),
-        map(lines.of("amount").exact.get, others.tolist()),
+        map(exact.get, others.tolist()),
         strict=True,
     )
     charged = each_once(partial(_charged, longest=longest), given)
@@ -83,27 +105,7 @@ def charge(lines: Lines, totals: Cells, sums: Cells, chosen: Mask, longest: int 
         _replaced(quantities, others, [quantity for quantity, _, _ in charged]),
         pa.array(rates),
         _replaced(descriptions, others, [text for _, _, text in charged]),
-        rounded,
-        problems,
     )
-
-
-def _round(
-    lines: Lines, totals: Cells, sums: Cells, chosen: Mask, whole: Rows
-) -> tuple[dict[int, str], dict[int, Problem]]:
-    """Round the lines of each record that the column could not count, into ``whole``."""
-    rounded, problems, starts = dict[int, str](), dict[int, Problem](), lines.starts(len(chosen))
-    for record in sorted(row for row in {*sums.exact, *totals.exact} if chosen[row]):
-        total = totals.amount(record) or Decimal(0)
-        cents = money.round_together(exact_amounts(lines, starts, record), total)
-        if any(abs(each) > MOST for each in cents):
-            cause = f"its total {money.format_exact(total)} has more digits than the books can hold"
-            problems[record] = Problem("not_money", cause, "Bill this deal by hand.")
-            continue
-        whole[starts[record] : starts[record + 1]] = cents
-        if sum(cents) != total:
-            rounded[record] = f"{money.format_exact(total)} rounded to {money.format_minor(sum(cents))}"
-    return rounded, problems
 
 
 def _in_millionths(quantities: pa.Array) -> Rows:

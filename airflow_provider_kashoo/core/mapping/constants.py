@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
 from airflow_provider_kashoo.core.mapping.convert import convert
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping, Scalar
+from airflow_provider_kashoo.core.mapping.field import Field, Scalar
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.values import money
 
 CURRENCY = "currency"
@@ -17,11 +18,11 @@ def unfit_constants(mapping: Mapping) -> Iterator[str]:
     """List them, each with file and line, and what to write instead."""
     if not mapping.into_books:
         return
-    sections = {"fields": KINDS[mapping.to].fields, "lines": INVOICE.lines, "single_line": INVOICE.lines}
-    for section, target in sections.items():
-        for name, spec in getattr(mapping, section).items():
-            for fault in _faults(name, spec, target[name]):
-                yield f"{mapping.place(section, name)}: {name}: {fault}"
+    for where, name, spec in mapping.sections():
+        in_lines = where[0] in {"lines", "single_line"} or name not in KINDS[mapping.to].fields
+        target = (INVOICE.lines if in_lines else KINDS[mapping.to].fields)[name]
+        for fault in _faults(name, spec, target):
+            yield f"{mapping.place(*where)}: {name}: {fault}"
 
 
 def _faults(name: str, spec: Field, target: TargetField) -> Iterator[str]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
+from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
-from airflow_provider_kashoo.core.mapping.model import Field
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import Reference

@@ -17,7 +17,7 @@ from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
 from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells
 from airflow_provider_kashoo.core.mapping.convert import convert, looked_up, moved, pieces_of, words
-from airflow_provider_kashoo.core.mapping.model import Field
+from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 from airflow_provider_kashoo.core.values.ids import OPENING, is_record_id, to_18
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS

@@ -14,7 +14,11 @@ from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells, Rows
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.order import sort
-from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section
+from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.select import Mask
+
+EXACT = "exact"
+"""Beside the fields of lines: amounts with a fraction of a cent, as they were before they were rounded."""
 
 NO_LINES = Problem("no_lines", "it has no lines", "Add products, or add single_line to the mapping.")
 
@@ -25,14 +29,16 @@ class Lines:
 
     :param owners: the row of each line's record; never falls.
     :param cells: field -> its value in each line.
+    :param single: which of them stand for a record without lines.
     """
 
     owners: Rows
     cells: dict[str, Cells]
+    single: Mask
 
     def of(self, name: str) -> Cells:
         """Give a field of each line; it may be one that the mapping does not fill."""
-        kind = MONEY if INVOICE.lines[name].type == "money" else TEXT
+        kind = MONEY if name == EXACT or INVOICE.lines[name].type == "money" else TEXT
         return self.cells.get(name) or Cells(pa.nulls(len(self.owners), kind))
 
     def starts(self, records: int) -> Rows:
@@ -42,27 +48,46 @@ class Lines:
         """
         return np.searchsorted(self.owners, np.arange(records + 1)).astype(np.int64)
 
+    def take(self, rows: Rows) -> Lines:
+        """Choose lines, in this order."""
+        return Lines(
+            self.owners[rows], {name: cells.take(rows) for name, cells in self.cells.items()}, self.single[rows]
+        )
 
-def lines_of(
-    mapping: Mapping, records: pa.Table, lines: pa.Table | None, around: Surroundings, faults: Faults
-) -> Lines:
-    """Make the lines of records.
+    def with_more(self, others: Lines) -> Lines:
+        """Add lines behind those of their records."""
+        owners = np.concatenate([self.owners, others.owners])
+        names = dict.fromkeys([*self.cells, *others.cells])
+        joined = {name: self.of(name).followed_by(others.of(name)) for name in names}
+        single = np.concatenate([self.single, others.single])
+        return Lines(owners, joined, single).take(np.argsort(owners, kind="stable"))
+
+
+def lines_of(mapping: Mapping, records: pa.Table, lines: pa.Table | None, around: Surroundings) -> Lines:
+    """Make the lines of records; one without lines gets the single line of the mapping, if there is one.
 
     :param lines: of any records and in any order, each with the id of its ``parent``; None when there are none.
     """
-    made = Lines(np.array([], np.int64), {})
+    none = np.array([], np.int64)
+    made = Lines(none, {}, none.astype(np.bool_))
     if mapping.lines and lines is not None:
         own, owners = _own(mapping, records, lines)
-        made = Lines(owners, apply_section(mapping.lines, INVOICE.lines, own, around, faults, owners))
+        made = Lines(owners, apply_section(mapping.lines, INVOICE.lines, own, around), np.zeros(len(owners), np.bool_))
     bare = np.setdiff1d(np.arange(records.num_rows), made.owners)
-    if not len(bare):
+    if not len(bare) or not mapping.single_line:
         return made
-    if not mapping.single_line:
-        faults.note(dict.fromkeys(bare.tolist(), NO_LINES))
-        return made
-    alone = records.take(pa.array(bare))
-    single = Lines(bare, apply_section(mapping.single_line, INVOICE.lines, alone, around, faults, bare))
-    return _together(made, single) if len(made.owners) else single
+    cells = apply_section(mapping.single_line, INVOICE.lines, records.take(pa.array(bare)), around)
+    single = Lines(bare, cells, np.ones(len(bare), np.bool_))
+    return made.with_more(single) if len(made.owners) else single
+
+
+def note_faults_of(mapping: Mapping, lines: Lines, records: int, faults: Faults) -> None:
+    """Note which records cannot be billed because of their lines, or because they have none."""
+    for section, only in ((mapping.lines, ~lines.single), (mapping.single_line, lines.single)):
+        fields = {name: spec for name, spec in section.items() if name in lines.cells}
+        note_faults(lines.cells, fields, INVOICE.lines, faults, lines.owners, only)
+    bare = np.setdiff1d(np.arange(records), lines.owners)
+    faults.note(dict.fromkeys(bare.tolist(), NO_LINES))
 
 
 def _own(mapping: Mapping, records: pa.Table, lines: pa.Table) -> tuple[pa.Table, Rows]:
@@ -71,11 +96,3 @@ def _own(mapping: Mapping, records: pa.Table, lines: pa.Table) -> tuple[pa.Table
     lines = lines.append_column("owner", rows).filter(rows.is_valid())
     lines = sort(lines, mapping.line_order, "owner")
     return lines, lines["owner"].to_numpy().astype(np.int64)
-
-
-def _together(some: Lines, others: Lines) -> Lines:
-    owners = np.concatenate([some.owners, others.owners])
-    order = np.argsort(owners, kind="stable")
-    names = dict.fromkeys([*some.cells, *others.cells])
-    joined = {name: some.of(name).followed_by(others.of(name)) for name in names}
-    return Lines(owners[order], {name: cells.take(order) for name, cells in joined.items()})

@@ -3,77 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import re
-import string
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic import Field as Option
+from pydantic import PrivateAttr, ValidationError, field_validator, model_validator
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, SETTLEMENT_SOURCE, TargetField, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.mapping.field import Field, Strict
 from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
+from airflow_provider_kashoo.core.mapping.rule import LINE_FIELDS, LINES, Rule
 from airflow_provider_kashoo.core.mapping.yaml_file import Where, YamlMistake, read_yaml
 
-Scalar = str | int | bool
-_PATH = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Field(_Strict):
-    """How one target field gets its value; a bare scalar in the file is a constant."""
-
-    from_: str | None = Option(None, alias="from", description="Path of a source field, such as Account.Name")
-    value: Scalar | None = Option(None, description="A constant")
-    text: str | None = Option(None, description="Text with {Path} in it")
-    link: str | None = Option(None, description="Path of the Salesforce id of the record to link to")
-    mapping: str | None = Option(None, description="The mapping that makes the linked record")
-    map: dict[str, str] | None = Option(None, description="Source value -> target value")
-    default: Field | None = Option(None, description="Used when the source is empty or not in map")
-    add_days: Field | None = Option(None, description="Days to add to a date")
-    optional: bool = Option(False, description="The source field may not exist in this org")
-    max_length: int | None = Option(None, ge=1, description="Cut text to this many characters")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _constant(cls, data: Any) -> Any:
-        return {"value": data} if isinstance(data, str | int | bool) else data
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Field:
-        for given_path in (self.from_, self.link):
-            if given_path and not _PATH.fullmatch(given_path):
-                raise ValueError(f"{given_path!r} is no field; write one name, or a path such as Account.Name")
-        given = [name for name in ("from_", "value", "text", "link") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("give exactly one of from, value, text, link")
-        if (self.link is None) != (self.mapping is None):
-            raise ValueError("link and mapping go together")
-        for _, path, spec, conversion in string.Formatter().parse(self.text or ""):
-            if path is not None and (not path or spec or conversion):
-                raise ValueError("text takes {Path} and nothing else in braces")
-        return self
-
-    def paths(self) -> Iterator[tuple[str, bool]]:
-        """List the source paths this field reads, each with whether it is optional."""
-        for path in (self.from_, self.link):
-            if path:
-                yield path, self.optional
-        for _, path, _, _ in string.Formatter().parse(self.text or ""):
-            if path:
-                yield path, self.optional
-        for part in (self.default, self.add_days):
-            if part:
-                yield from part.paths()
-
-
-class Source(_Strict):
+class Source(Strict):
     """Where records come from."""
 
     object: str = Option(description="Salesforce object, or invoice for a write-back from Kashoo")
@@ -101,7 +47,7 @@ class Source(_Strict):
         return self
 
 
-class Mapping(_Strict):
+class Mapping(Strict):
     """One mapping file: from what, to what, by which rules."""
 
     version: Literal[1]
@@ -122,11 +68,13 @@ class Mapping(_Strict):
     after_payment: list[str] = Option(
         default_factory=list, description="Fields that follow the deal even after a payment: memo, poNumber, dueDate"
     )
+    rules: list[Rule] = Option(default_factory=list, description="What is done with deals besides, in this order")
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
     single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
 
     _conditions: list[Condition] = PrivateAttr(default_factory=list)
+    _caught_by: list[Condition | None] = PrivateAttr(default_factory=list)
     _file: str = PrivateAttr("")
     _lines: dict[Where, int] = PrivateAttr(default_factory=dict)
 
@@ -144,6 +92,19 @@ class Mapping(_Strict):
     def conditions(self) -> list[Condition]:
         """The parsed ``when`` lines."""
         return self._conditions
+
+    @property
+    def caught_by(self) -> list[Condition | None]:
+        """The parsed condition of each rule; None for one that catches every deal."""
+        return self._caught_by
+
+    def placed_conditions(self) -> Iterator[tuple[Where, Condition]]:
+        """List the conditions, those of rules too, with their places."""
+        for number, condition in enumerate(self.conditions):
+            yield ("when", number), condition
+        for number, caught_by in enumerate(self.caught_by):
+            if caught_by:
+                yield ("rules", number, "when"), caught_by
 
     @property
     def total_paths(self) -> set[str]:
@@ -169,13 +130,16 @@ class Mapping(_Strict):
         for name in ("sale", "total", "reduces"):
             if field := getattr(self, name):
                 yield (name,), field
+        for number, rule in enumerate(self.rules):
+            for where, field in rule.fields():
+                yield ("rules", number, *where), field
 
     def header_paths(self) -> dict[str, tuple[Where, bool]]:
         """Source path -> its place and whether it is optional, for the record itself."""
         found = _paths(self.header_fields())
-        for number, condition in enumerate(self.conditions):
+        for where, condition in self.placed_conditions():
             for path in condition.paths:
-                found.setdefault(path, (("when", number), False))
+                found.setdefault(path, (where, False))
         return found
 
     def line_paths(self) -> dict[str, tuple[Where, bool]]:
@@ -186,15 +150,26 @@ class Mapping(_Strict):
                 found[term.path] = (("from", "order"), self.from_.order is None)
         return found
 
-    def placed_links(self) -> Iterator[tuple[Where, Field]]:
-        """List the fields that link to another mapping's record, defaults included, with their places."""
+    def sections(self) -> Iterator[tuple[Where, str, Field]]:
+        """List what fills a field of the target or of its lines: its place, the name of the field, and how."""
         for section in ("fields", "lines", "single_line"):
             for name, field in getattr(self, section).items():
-                each: Field | None = field
-                while each:
-                    if each.link:
-                        yield (section, name), each
-                    each = each.default
+                yield (section, name), name, field
+        for number, rule in enumerate(self.rules):
+            for where, field in rule.fields():
+                yield ("rules", number, *where), where[-1].removeprefix(LINES), field
+            for name, shares in (rule.split or {}).items():
+                for share in shares:
+                    yield ("rules", number, "split", name, share), name.removeprefix(LINES), Field(value=share)
+
+    def placed_links(self) -> Iterator[tuple[Where, Field]]:
+        """List the fields that link to another mapping's record, defaults included, with their places."""
+        for where, _, field in self.sections():
+            each: Field | None = field
+            while each:
+                if each.link:
+                    yield where, each
+                each = each.default
 
     def links(self) -> Iterator[Field]:
         """List the fields that link to another mapping's record, defaults included."""
@@ -225,13 +200,20 @@ def load_mapping(text: str, file: str) -> Mapping:
     except ValidationError as error:
         raise _wrong(*_explain(error, file, lines)) from None
     mapping._file, mapping._lines = file, lines  # noqa: SLF001  not keys of the file
-    for number, text_of_condition in enumerate(mapping.when):
-        try:
-            mapping.conditions.append(Condition(text_of_condition))
-        except ExpressionError as error:
-            raise _wrong(mapping.place("when", number), str(error), "See docs/reference/mapping.md.") from None
+    mapping.conditions.extend(_condition(mapping, ("when", place), each) for place, each in enumerate(mapping.when))
+    mapping.caught_by.extend(
+        None if rule.when is None else _condition(mapping, ("rules", place, "when"), rule.when)
+        for place, rule in enumerate(mapping.rules)
+    )
     _check_fields(mapping)
     return mapping
+
+
+def _condition(mapping: Mapping, where: Where, text: str) -> Condition:
+    try:
+        return Condition(text)
+    except ExpressionError as error:
+        raise _wrong(mapping.place(*where), str(error), "See docs/reference/mapping.md.") from None
 
 
 def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
@@ -260,8 +242,8 @@ def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
                 near = nearest(str(field.mapping), mappings)
                 raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
             made = mappings[str(field.mapping)].to
-            if made != (wanted := LINKED_KINDS[str(where[1])]):
-                fault = f"{where[1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
+            if made != (wanted := LINKED_KINDS[str(where[-1]).removeprefix(LINES)]):
+                fault = f"{where[-1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
                 raise _wrong(mapping.place(*where), fault, f"Name a mapping to {wanted}.")
     return mappings
 
@@ -273,7 +255,7 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _check_fields(mapping: Mapping) -> None:
-    for key in ("on_leave", "reduces", "follow", "after_payment"):
+    for key in ("on_leave", "reduces", "follow", "after_payment", "rules"):
         if key in mapping.model_fields_set and not mapping.bills:
             raise _wrong(mapping.place(key), f"a mapping to {mapping.to} has no {key}", "Remove it.")
     if not mapping.into_books:
@@ -287,6 +269,15 @@ def _check_fields(mapping: Mapping) -> None:
             if getattr(mapping, section):
                 _check_section(mapping, section, KINDS[mapping.to].lines)
         _check_following(mapping)
+        _check_rules(mapping)
+
+
+def _check_rules(mapping: Mapping) -> None:
+    known = {**INVOICE.fields, **LINE_FIELDS}
+    for number, rule in enumerate(mapping.rules):
+        for where, field in rule.fields():
+            name = f"{LINES}{where[1]}" if where[0] == "add_line" else where[1]
+            _check_field(mapping, ("rules", number, *where), name, field, known)
 
 
 def _check_following(mapping: Mapping) -> None:
@@ -309,7 +300,7 @@ def _check_write_back(mapping: Mapping) -> None:
     if mapping.when:
         raise _wrong(mapping.place("when"), "a write-back has no when", "Remove it; every invoice is written back.")
     for where, _ in mapping.placed_links():
-        raise _wrong(mapping.place(*where), f"{where[1]!r} cannot be a link", "A write-back reads the invoice only.")
+        raise _wrong(mapping.place(*where), f"{where[-1]!r} cannot be a link", "A write-back reads the invoice only.")
     for path, (where, _) in mapping.header_paths().items():
         if path not in SETTLEMENT_SOURCE:
             raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
@@ -318,15 +309,19 @@ def _check_write_back(mapping: Mapping) -> None:
 def _check_section(mapping: Mapping, section: str, known: MappingType[str, TargetField]) -> None:
     given = getattr(mapping, section)
     for name, field in given.items():
-        place = mapping.place(section, name)
-        if name not in known:
-            raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
-        if (known[name].type == "link") != (field.link is not None):
-            rule = "must be a link" if field.link is None else "cannot be a link"
-            raise _wrong(place, f"{name!r} {rule}", "Links are written {link: ..., mapping: ...}.")
+        _check_field(mapping, (section, name), name, field, known)
     for name, target in known.items():
         if target.required and name not in given:
             raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it to the mapping.")
+
+
+def _check_field(mapping: Mapping, where: Where, name: str, field: Field, known: MappingType[str, TargetField]) -> None:
+    place = mapping.place(*where)
+    if name not in known:
+        raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
+    if (known[name].type == "link") != (field.link is not None):
+        rule = "must be a link" if field.link is None else "cannot be a link"
+        raise _wrong(place, f"{name!r} {rule}", "Links are written {link: ..., mapping: ...}.")
 
 
 def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:

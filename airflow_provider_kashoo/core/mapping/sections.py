@@ -12,8 +12,8 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import TargetField
 from airflow_provider_kashoo.core.mapping.cells import Cells, Rows
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
-from airflow_provider_kashoo.core.mapping.model import Field
-from airflow_provider_kashoo.core.mapping.select import origin
+from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.select import Mask, origin
 
 
 @dataclass
@@ -35,27 +35,36 @@ class Faults:
 
 
 def apply_section(
-    fields: MappingType[str, Field],
-    target: MappingType[str, TargetField],
-    table: pa.Table,
-    around: Surroundings,
-    faults: Faults,
-    owners: Rows | None = None,
+    fields: MappingType[str, Field], target: MappingType[str, TargetField], table: pa.Table, around: Surroundings
 ) -> dict[str, Cells]:
-    """Make a column for each field.
-
-    :param owners: the record of each row; if not given, the rows are records.
-    """
+    """Make a column for each field."""
     made: dict[str, Cells] = {}
     for name, spec in fields.items():
         cells = evaluate(spec, table, target[name].type, around)
         if name == "currency" and around.org_currency is not None:
             cells = cells.where_empty(Cells.repeated(around.org_currency, cells.values.type, table.num_rows))
-        problems = dict(cells.problems)
+        made[name] = cells
+    return made
+
+
+def note_faults(
+    made: MappingType[str, Cells],
+    fields: MappingType[str, Field],
+    target: MappingType[str, TargetField],
+    faults: Faults,
+    owners: Rows | None = None,
+    only: Mask | None = None,
+) -> None:
+    """Note which records cannot have one of the columns that were made.
+
+    :param fields: which of them, and from what they were made.
+    :param owners: the record of each row; if not given, the rows are records.
+    :param only: which rows; all, if not given.
+    """
+    for name, spec in fields.items():
+        problems = dict(made[name].problems)
         if target[name].required:
             fix = f"Fill {origin(spec)} in Salesforce, or add a default to the mapping."
             missing = Problem("missing_value", "it is empty", fix)
-            problems |= dict.fromkeys(np.flatnonzero(cells.empty()).tolist(), missing)
-        faults.note(problems, owners, name)
-        made[name] = cells
-    return made
+            problems |= dict.fromkeys(np.flatnonzero(made[name].empty()).tolist(), missing)
+        faults.note({row: each for row, each in problems.items() if only is None or only[row]}, owners, name)

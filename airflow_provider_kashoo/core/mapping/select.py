@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -16,11 +16,34 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_ids
 from airflow_provider_kashoo.core.mapping.expressions import Condition
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
 
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a record is not billed.
+
+    :param text: the ``when`` line that it does not meet, or what a rule says.
+    :param by_rule: which of the two.
+    """
+
+    text: str
+    by_rule: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Say it of a record that has no invoice."""
+        return self.text if self.by_rule else f"not {self.text}"
+
+    @property
+    def of_invoice(self) -> str:
+        """Say it of a deal that has one."""
+        return f"is left out by a rule: {self.text}" if self.by_rule else f"no longer meets `{self.text}`"
 
 
 @dataclass(frozen=True)
@@ -31,14 +54,14 @@ class Credit:
     :param currency: ISO code; None if not known.
     :param sale: id of the record's sale.
     :param reduces: id of the record that it reduces; None if not known.
-    :param unmet: why it is not billed: the ``when`` line that it does not meet, or its total.
+    :param unmet: why it is not billed.
     """
 
     amount: int
     currency: str | None
     sale: str
     reduces: str | None
-    unmet: str
+    unmet: Why
 
 
 @dataclass(frozen=True)
@@ -47,15 +70,17 @@ class Selected:
 
     :param records: those, in their order.
     :param totals: what Salesforce says each of them adds up to, if the mapping names a total.
-    :param excluded: ``when`` line -> ids of those that do not meet it, and met all before it; without credits.
+    :param excluded: why -> ids of those that a ``when`` line or a rule leaves out; without credits.
+    :param caught: rule -> which of the records it catches.
     :param credits: id -> what a record with a negative total asks for, if it meets every part of ``when`` that looks
         at more than the total.
     """
 
     records: pa.Table
     totals: Cells | None
-    excluded: dict[str, pa.Array]
+    excluded: dict[Why, pa.Array]
     credits: dict[str, Credit]
+    caught: list[Mask]
 
 
 def select(mapping: Mapping, records: pa.Table, around: Surroundings) -> Selected:
@@ -63,37 +88,58 @@ def select(mapping: Mapping, records: pa.Table, around: Surroundings) -> Selecte
 
     :raises ExpressionError: when a ``when`` line compares values of different types.
     """
-    matching, excluded = np.ones(records.num_rows, np.bool_), list[tuple[str, pa.Array]]()
+    matching, excluded = np.ones(records.num_rows, np.bool_), list[tuple[Why, pa.Array]]()
     apart = matching.copy()  # whatever is said of the total alone
     read = _Read(mapping, records)
     for condition in mapping.conditions:
         parts = [(part, read.holds(part)) for part in condition.parts]
         holds = reduce(and_, (met for _, met in parts))
-        excluded.append((condition.text, records["Id"].filter(pa.array(matching & ~holds)).combine_chunks()))
+        excluded.append((Why(condition.text), _ids(records, matching & ~holds)))
         matching &= holds
         for part, met in parts:
             if not part.paths <= mapping.total_paths:
                 apart &= met
-    if not (mapping.bills and mapping.total):
-        return Selected(records.filter(pa.array(matching)), None, _by_line(excluded), {})
-    rows = np.flatnonzero(apart)
+    caught = [read.catches(condition) for condition in mapping.caught_by]
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        if rule.skip is not None:
+            excluded.append((Why(rule.skip, by_rule=True), _ids(records, matching & mask)))
+            matching, apart = matching & ~mask, apart & ~mask
+    rows = np.flatnonzero(apart if mapping.bills and mapping.total else matching)
     known = records.take(pa.array(rows))
-    totals = evaluate(mapping.total, known, "money", around)
-    found = credits_of(mapping, known, totals, around)
-    chosen = np.flatnonzero(matching[rows] & ~among(known["Id"], found))
-    for text, ids in excluded if found else ():
-        here = ids.filter(pa.array(among(ids, found))).to_pylist()
-        found |= {ident: replace(found[ident], unmet=text) for ident in here}
-    excluded = [(text, ids.filter(pa.array(~among(ids, found)))) for text, ids in excluded]
-    return Selected(known.take(pa.array(chosen)), totals.take(chosen), _by_line(excluded), found)
+    totals, found = None, dict[str, Credit]()
+    chosen = np.arange(len(rows))
+    if mapping.bills and mapping.total:
+        totals = evaluate(mapping.total, known, "money", around)
+        parked = _parked(mapping, caught, len(matching))
+        found = credits_of(mapping, known, totals, around, ~(parked & matching)[rows])
+        chosen = np.flatnonzero(matching[rows] & ~among(known["Id"], found))
+        for why, ids in excluded if found else ():
+            here = ids.filter(pa.array(among(ids, found))).to_pylist()
+            found |= {ident: replace(found[ident], unmet=why) for ident in here}
+        excluded = [(why, ids.filter(pa.array(~among(ids, found)))) for why, ids in excluded]
+        totals = totals.take(chosen)
+    caught = [mask[rows[chosen]] for mask in caught]
+    return Selected(known.take(pa.array(chosen)), totals, _by_reason(excluded), found, caught)
 
 
-def _by_line(excluded: list[tuple[str, pa.Array]]) -> dict[str, pa.Array]:
+def _parked(mapping: Mapping, caught: Sequence[Mask], rows: int) -> Mask:
+    parked = np.zeros(rows, np.bool_)
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        if rule.park is not None:
+            parked |= mask
+    return parked
+
+
+def _ids(records: pa.Table, mask: Mask) -> pa.Array:
+    return records["Id"].filter(pa.array(mask)).combine_chunks()
+
+
+def _by_reason(excluded: list[tuple[Why, pa.Array]]) -> dict[Why, pa.Array]:
     """Join what the same line excludes, should it stand in a mapping twice."""
-    found: dict[str, pa.Array] = {}
-    for text, ids in excluded:
+    found: dict[Why, pa.Array] = {}
+    for why, ids in excluded:
         if len(ids):
-            found[text] = pa.concat_arrays([found[text], ids]) if text in found else ids
+            found[why] = pa.concat_arrays([found[why], ids]) if why in found else ids
     return found
 
 
@@ -101,25 +147,40 @@ class _Read:
     """The columns that ``when`` looks at, as pandas compares them."""
 
     def __init__(self, mapping: Mapping, records: pa.Table) -> None:
-        paths = sorted({path for condition in mapping.conditions for path in condition.paths})
+        conditions = [*mapping.conditions, *filter(None, mapping.caught_by)]
+        paths = sorted({path for condition in conditions for path in condition.paths})
         self._records, self._odd = records, odd_paths(records)
         self._frame = records.select(paths).to_pandas(types_mapper=pd.ArrowDtype)
 
     def holds(self, part: Condition) -> Mask:
         """Evaluate a condition; one with an odd value in it leaves nothing out, because nobody knows what it meets."""
         met: Mask = part.holds(self._frame).to_numpy(np.bool_)
-        odd = with_one_of(self._odd, part.paths)
-        return met | among(self._records["Id"], odd) if odd else met
+        return met | self._is_odd(part)
+
+    def catches(self, condition: Condition | None) -> Mask:
+        """Say which records a rule catches; one with an odd value in its condition is parked for that."""
+        if condition is None:
+            return np.ones(self._records.num_rows, np.bool_)
+        met: Mask = condition.holds(self._frame).to_numpy(np.bool_)
+        return met & ~self._is_odd(condition)
+
+    def _is_odd(self, condition: Condition) -> Mask:
+        odd = with_one_of(self._odd, condition.paths)
+        return among(self._records["Id"], odd) if odd else np.zeros(self._records.num_rows, np.bool_)
 
 
-def credits_of(mapping: Mapping, records: pa.Table, totals: Cells, around: Surroundings) -> dict[str, Credit]:
+def credits_of(
+    mapping: Mapping, records: pa.Table, totals: Cells, around: Surroundings, among_these: Mask
+) -> dict[str, Credit]:
     """Find the records with a negative total.
 
     :param totals: exact, of each record.
+    :param among_these: the others may not be credits.
     """
-    below = np.flatnonzero(totals.values.to_numpy(zero_copy_only=False) < 0).tolist()
+    below = np.flatnonzero((totals.values.to_numpy(zero_copy_only=False) < 0) & among_these).tolist()
     amounts = {row: -totals.values[row].as_py() for row in below}
-    amounts |= {row: -money.round_half_up(total) for row, total in totals.exact.items() if total < 0}
+    exact = {row: total for row, total in totals.exact.items() if total < 0 and among_these[row]}
+    amounts |= {row: -money.round_half_up(total) for row, total in exact.items()}
     rows = np.array(sorted(row for row, amount in amounts.items() if amount), np.int64)
     if not len(rows):
         return {}
@@ -132,7 +193,7 @@ def credits_of(mapping: Mapping, records: pa.Table, totals: Cells, around: Surro
         sales_of(mapping, records, around).values.to_pylist(),
         reduced.values.to_pylist(),
     )
-    unmet = f"{origin(mapping.total) if mapping.total else 'total'} >= 0"
+    unmet = Why(f"{origin(mapping.total) if mapping.total else 'total'} >= 0")
     return {
         ident: Credit(amounts[row], currency or around.org_currency, sale or ident, original, unmet)
         for row, ident, currency, sale, original in zip(rows.tolist(), *columns, strict=True)

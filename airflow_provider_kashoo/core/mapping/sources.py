@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import column
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import canonical
 
-LINES = "lines"
+LINES, RULES = "lines", "rules"
 
 Hash = Callable[[str], str]
 """Hashes a value that is written as JSON; see :meth:`.KeyedHash.of_json`."""
@@ -44,7 +45,11 @@ class MadeFrom:
         own: Hashes = {}
         for spec in (*mapping.fields.values(), *mapping.single_line.values()):
             own |= {path: self._values(records, path) for path in _counting(mapping, spec) if path not in own}
+        ruled = {path: self._values(records, path) for paths in _ruled(mapping).values() for path in paths}
         fields = {name: {path: own[path] for path in _counting(mapping, spec)} for name, spec in mapping.fields.items()}
+        for name, paths in _ruled(mapping).items():
+            fields[name] = fields.get(name, {}) | {f"{RULES}.{path}": ruled[path] for path in paths}
+        of_rules = fields.pop(LINES, {})
         self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()}
         self._without = dict(self._with_lines)
         self._has_lines = np.zeros(self._rows, np.bool_)
@@ -54,8 +59,8 @@ class MadeFrom:
                 for name, spec in mapping.single_line.items()
                 for path in _counting(mapping, spec)
             }
-            self._without[LINES] = alone | {"Id": self._repeated(canonical([]))} | chosen
-            self._with_lines[LINES] = self._of_lines(mapping, records, lines) | chosen
+            self._without[LINES] = alone | {"Id": self._repeated(canonical([]))} | of_rules | chosen
+            self._with_lines[LINES] = self._of_lines(mapping, records, lines) | of_rules | chosen
 
     def json(self) -> pa.Array:
         """Give them as the store keeps them: one JSON text for each record, fields and paths in order."""
@@ -98,6 +103,19 @@ def _counting(mapping: Mapping, spec: Field) -> list[str]:
     """List the paths that count, of those that a field reads."""
     read = dict.fromkeys(path for path, _ in spec.paths())
     return [path for path in read if not mapping.bills or "." not in path or path in mapping.follow]
+
+
+def _ruled(mapping: Mapping) -> dict[str, dict[str, None]]:
+    """List the paths by which rules change each field; ``lines`` stands for all lines."""
+    found: dict[str, dict[str, None]] = {}
+    for rule, caught_by in zip(mapping.rules, mapping.caught_by, strict=True):
+        read = dict.fromkeys(sorted(caught_by.paths) if caught_by else ())
+        for _, spec in rule.fields():
+            read |= {path: None for path, _ in spec.paths()}
+        for name in rule.changes():
+            counting = {path: None for path in read if "." not in path or path in mapping.follow}
+            found[name] = found.get(name, {}) | counting
+    return found
 
 
 def _json_of(lines: pa.Table, path: str) -> pa.Array:

@@ -1,4 +1,4 @@
-"""A mapping applied to records: columns in, columns out, in stages: select, fields, lines, totals.
+"""A mapping applied to records: columns in, columns out, in stages: select, fields, lines, totals, rules.
 
 What is made is in the target's own words: money in integer minor units, dates as ``YYYY-MM-DD``, quantities as decimal
 text, links as the Salesforce id of the record they lead to. A record that cannot become one is a
@@ -8,6 +8,7 @@ text, links as the Salesforce id of the record they lead to. A record that canno
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,31 +19,48 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, LINKED_KINDS
 from airflow_provider_kashoo.core.mapping.amounts import add_up, unequal
+from airflow_provider_kashoo.core.mapping.apply_rules import change_lines, parked, set_fields
 from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.charge import Charged, charge
+from airflow_provider_kashoo.core.mapping.charge import Charged, charge, in_whole_cents
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.lines import Lines, lines_of
+from airflow_provider_kashoo.core.mapping.lines import EXACT, Lines, lines_of, note_faults_of
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
-from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section
-from airflow_provider_kashoo.core.mapping.select import Credit, Mask, among, credits_of, origin, sales_of, select
+from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.select import (
+    Credit,
+    Mask,
+    Selected,
+    Why,
+    among,
+    credits_of,
+    origin,
+    sales_of,
+    select,
+)
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.parents import symbolic
 from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]
 
-_NONE_MADE = pa.table({"Id": pa.array([], pa.string()), "sale": pa.array([], pa.string())})
+NO_FIELDS = ("Id", "sale", "rules")
+"""Columns of what is made that are no fields of a document."""
+
+_NONE_MADE = pa.table(
+    {"Id": pa.array([], pa.string()), "sale": pa.array([], pa.string()), "rules": pa.array([], pa.int64())}
+)
 
 
 @dataclass
 class Transformed:
     """The result for the records of a mapping's source object.
 
-    :param made: those that can be written: ``Id``, ``sale``, a column for each field, ``lines`` as lists of structs.
+    :param made: those that can be written: ``Id``, ``sale``, a column for each field; of invoices ``lines`` as lists
+        of structs, and ``rules``, a bit for each rule that caught one.
     :param problems: id -> why a record that meets ``when`` cannot be written.
     :param unfit_sales: id -> the sale of such a record.
-    :param excluded: ``when`` line -> ids of those that it excludes.
+    :param excluded: why -> ids of those that a ``when`` line or a rule leaves out.
     :param credits: id -> what a record with a negative total asks for, if it meets every part of ``when`` that looks at
         more than the total.
     :param rounded: id -> how the total was rounded, in words, of the records where it was.
@@ -51,7 +69,7 @@ class Transformed:
     made: pa.Table = field(default_factory=lambda: _NONE_MADE)
     problems: dict[str, Problem] = field(default_factory=dict)
     unfit_sales: dict[str, str] = field(default_factory=dict)
-    excluded: dict[str, pa.Array] = field(default_factory=dict)
+    excluded: dict[Why, pa.Array] = field(default_factory=dict)
     credits: dict[str, Credit] = field(default_factory=dict)
     rounded: dict[str, str] = field(default_factory=dict)
 
@@ -61,7 +79,7 @@ def documents(made: pa.Table) -> dict[str, Document]:
 
     :param made: rows of :attr:`Transformed.made`.
     """
-    rows = made.drop_columns(["Id", "sale"]).to_pylist()
+    rows = made.drop_columns([name for name in NO_FIELDS if name in made.column_names]).to_pylist()
     documents_ = [_document(row) for row in rows]
     return dict(zip(made["Id"].to_pylist(), documents_, strict=True))
 
@@ -86,34 +104,64 @@ def transform(mapping: Mapping, records: pa.Table, lines: pa.Table | None, aroun
     """
     selected = select(mapping, records, around)
     result = Transformed(excluded=selected.excluded, credits=selected.credits)
-    records = selected.records
+    records, caught = selected.records, selected.caught
     if not records.num_rows:
         return result
     faults, ids = Faults(), records["Id"].combine_chunks()
     sales = sales_of(mapping, records, around)
+    header = apply_section(mapping.fields, KINDS[mapping.to].fields, records, around)
+    own = lines_of(mapping, records, lines, around) if mapping.bills else None
+    if own:
+        parked(mapping, caught, faults)
+        set_fields(mapping, caught, records, header, own, around)
     faults.note(sales.problems, name="sale")
     faults.note(_odd(mapping, records, lines, ids))
-    header = apply_section(mapping.fields, KINDS[mapping.to].fields, records, around, faults)
+    note_faults(header, mapping.fields, KINDS[mapping.to].fields, faults)
     columns = {name: cells.values for name, cells in _with_room(header, *around.room.get(mapping.to, ("", 0))).items()}
-    if mapping.bills:
-        own = lines_of(mapping, records, lines, around, faults)
-        sums = add_up(own, len(ids), faults.of)
-        totals = selected.totals or sums
-        if not mapping.total:
-            result.credits = credits_of(mapping, records, totals, around)
-        billed = ~among(ids, result.credits)
-        _check(mapping, header["currency"], sums, totals, faults, billed)
-        billed[list(faults.of)] = False
-        charged = charge(own, totals, sums, billed, _longest(mapping, around))
-        faults.note(charged.problems)
-        result.rounded = {ids[row].as_py(): said for row, said in charged.rounded.items()}
-        columns["lines"] = _as_lists(own, charged, len(ids))
+    if own:
+        columns["lines"] = _bill(mapping, selected, own, header["currency"], faults, around, result)
+        columns["rules"] = _as_bits(caught, len(ids))
     result.problems = {ids[row].as_py(): problem for row, problem in sorted(faults.of.items())}
     own_sales = pc.coalesce(sales.values, ids)
     result.unfit_sales = {ids[row].as_py(): own_sales[row].as_py() for row in faults.of}
     left_out = {*result.problems, *result.credits}
     result.made = pa.table({"Id": ids, "sale": own_sales, **columns}).filter(pa.array(~among(ids, left_out)))
     return result
+
+
+def _bill(
+    mapping: Mapping,
+    selected: Selected,
+    lines: Lines,
+    currencies: Cells,
+    faults: Faults,
+    around: Surroundings,
+    result: Transformed,
+) -> pa.Array:
+    """Charge the lines of each record, after checking that they add up to its total."""
+    records, ids = selected.records, selected.records["Id"].combine_chunks()
+    note_faults_of(mapping, lines, len(ids), faults)
+    sums = add_up(lines, len(ids), faults.of)
+    totals = selected.totals or sums
+    if not mapping.total:
+        result.credits = credits_of(mapping, records, totals, around, np.ones(len(ids), np.bool_))
+    billed = ~among(ids, result.credits)
+    _check(mapping, currencies, sums, totals, faults, billed)
+    billed[list(faults.of)] = False
+    lines, rounded, problems = in_whole_cents(lines, sums, totals, billed)
+    result.rounded = {ids[row].as_py(): said for row, said in rounded.items()}
+    faults.note(problems)
+    lines = change_lines(mapping, selected.caught, records, lines, around, faults)
+    billed[list(faults.of)] = False
+    return _as_lists(lines, charge(lines, billed, _longest(mapping, around)), len(ids))
+
+
+def _as_bits(caught: Sequence[Mask], records: int) -> pa.Array:
+    """Say of each record which rules caught it: the first in the lowest bit."""
+    bits = np.zeros(records, np.int64)
+    for place, mask in enumerate(caught):
+        bits |= mask.astype(np.int64) << place
+    return pa.array(bits)
 
 
 def _odd(mapping: Mapping, records: pa.Table, lines: pa.Table | None, ids: pa.Array) -> dict[int, Problem]:
@@ -164,7 +212,7 @@ def _no_currency(code: str) -> Problem | None:
 
 
 def _as_lists(lines: Lines, charged: Charged, records: int) -> pa.Array:
-    cells = {name: each.values for name, each in lines.cells.items() if name != "amount"}
+    cells = {name: each.values for name, each in lines.cells.items() if name not in {"amount", EXACT}}
     cells |= {"description": charged.descriptions, "quantity": charged.quantities, "rate": charged.rates}
     rows = pa.StructArray.from_arrays(list(cells.values()), names=list(cells))
     return pa.ListArray.from_arrays(pa.array(lines.starts(records), pa.int32()), rows)

@@ -16,8 +16,9 @@ import pyarrow as pa
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
 from airflow_provider_kashoo.core.mapping.evaluate import values_of
+from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import as_decimal

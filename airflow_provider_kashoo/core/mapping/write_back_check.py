@@ -13,6 +13,7 @@ from typing import Literal
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.field_types import (
     CHECKBOX,
     DATES,
@@ -23,7 +24,7 @@ from airflow_provider_kashoo.core.mapping.field_types import (
     FieldInfo,
     fitted,
 )
-from airflow_provider_kashoo.core.mapping.model import Field, Mapping
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
 

@@ -24,6 +24,7 @@ class PlanSummary:
     :param actions: kind -> action -> records.
     :param totals: ISO code -> minor units of the invoices to be created.
     :param reasons: why records are skipped, wait, are parked or need review -> how many.
+    :param rules: mapping and rule -> deals that it caught, of those that can be billed.
     :param requests: requests that applying needs, which count against the request limit.
     :param seconds: shortest time that this takes within the request limit.
     :param notes: windows, first runs, anything unusual.
@@ -36,6 +37,7 @@ class PlanSummary:
     actions: dict[str, dict[str, int]] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -95,5 +97,6 @@ def as_text(summary: PlanSummary) -> str:
         lines.append(f"  {kind}: " + ", ".join(f"{count} {action}" for action, count in sorted(actions.items())))
     lines += [f"  to be invoiced: {format_minor(total, code)}" for code, total in sorted(summary.totals.items())]
     lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
+    lines += [f"  {count} x {rule}" for rule, count in summary.rules.items()]
     lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s within the request limit")
     return "\n".join(lines + [f"  {note}" for note in summary.notes])

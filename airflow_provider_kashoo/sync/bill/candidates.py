@@ -5,6 +5,7 @@ One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.cells import Rows
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.select import among
+from airflow_provider_kashoo.core.mapping.select import Why, among
 from airflow_provider_kashoo.core.mapping.sources import MadeFrom
 from airflow_provider_kashoo.core.mapping.transform import Document, documents
 from airflow_provider_kashoo.core.rules import diff
@@ -51,6 +52,7 @@ class Candidate:
 
     :param at_rest: it is linked and nothing that is mapped changed: its customer and items are not needed.
     :param rounded: how its total was rounded to whole cents, in words; empty when it was not.
+    :param rules: what the rules that caught it do, in words.
     """
 
     intent: Intent
@@ -58,6 +60,7 @@ class Candidate:
     link: Link | None
     at_rest: bool = False
     rounded: str = ""
+    rules: tuple[str, ...] = ()
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Considered:
     :param intents: what is already decided about other records.
     :param left_out: linked records that are no longer to be billed.
     :param billed_elsewhere: (intent, sale) of each record whose sale another record bills.
+    :param caught: mapping and rule -> how many records it caught.
     :param billed: how many records are to be billed, the unchanged ones among them.
     """
 
@@ -81,6 +85,7 @@ class Considered:
     left_out: list[LeftOut] = field(default_factory=list)
     billed_elsewhere: list[tuple[Intent, str]] = field(default_factory=list)
     billed: int = 0
+    caught: Counter[str] = field(default_factory=Counter)
     _skipped: list[pa.Array] = field(default_factory=list)
 
     def release(self, facts: Facts, mapping: Mapping, ids: pa.Array, reason: str) -> None:
@@ -95,7 +100,7 @@ class Considered:
         return Ids(self._skipped)
 
     def leave_out(
-        self, facts: Facts, intent: Intent, link: Link | None, unmet: str = "", *, vanished: bool = False
+        self, facts: Facts, intent: Intent, link: Link | None, unmet: Why | None = None, *, vanished: bool = False
     ) -> None:
         """Note a record that is not to be billed.
 
@@ -106,7 +111,7 @@ class Considered:
         elif facts.is_open(intent):
             self.intents.append(facts.wait(intent))
         else:
-            reason = f"not {unmet}" if unmet else "deleted in Salesforce"
+            reason = unmet.reason if unmet else "deleted in Salesforce"
             self.intents.append(intent.become(Release, reason=reason))
 
 
@@ -136,12 +141,14 @@ def _consider_excluded(facts: Facts, made: Made, sales: Sales, to_bill: Ids, res
         known = among(ids, {*sales.left_out, *facts.open_of(INVOICE.name)})
         for ident in ids.filter(pa.array(known)).to_pylist():
             result.leave_out(facts, facts.intent(made.mapping, ident), sales.link(ident), why)
-        result.release(facts, made.mapping, ids.filter(pa.array(~known)), f"not {why}")
+        result.release(facts, made.mapping, ids.filter(pa.array(~known)), why.reason)
 
 
 def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -> None:
     """Sort the records of which a mapping made something that can be billed."""
     records, billed = _Records(facts, made), ~made.concerned
+    for label, count in records.caught():
+        result.caught[label] += count
     for rows in _some(np.flatnonzero(made.concerned)):
         for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
             other = sales.claim(intent)
@@ -179,7 +186,7 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
         else:
             moving.append((row, begun, link))
     documents = records.documents([row for row, _, _ in moving])
-    for _, intent, link in moving:
+    for row, intent, link in moving:
         ident = intent.record.id
         resolved = facts.codes.resolve(documents[ident])
         if isinstance(resolved, Problem):
@@ -187,8 +194,9 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
             continue
         at_rest = link is not None and not diff.changed_fields(*movable(intent, resolved, link), hashes)
         total = expected_total(resolved, facts.codes.rates)
+        begun = replace(intent, total=total)
         rounded = made.rounded.get(ident, "")
-        result.candidates.append(Candidate(replace(intent, total=total), resolved, link, at_rest, rounded))
+        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, records.rules(row)))
 
 
 class _Records:
@@ -197,6 +205,7 @@ class _Records:
     def __init__(self, facts: Facts, made: Made) -> None:
         self._facts, self.made = facts, made
         self._made, self._records, self._lines = made.table(), made.part.records(), made.part.lines()
+        self._rules: Rows = self._made["rules"].to_numpy()
 
     def made_from(self, rows: Rows) -> MadeFrom:
         """Hash what some records were made from."""
@@ -217,6 +226,17 @@ class _Records:
             )
             for row, each in enumerate(chosen)
         ]
+
+    def rules(self, row: int) -> tuple[str, ...]:
+        """Name the rules that caught a record."""
+        bits = self._rules[row]
+        return tuple(rule.label for place, rule in enumerate(self.made.mapping.rules) if bits >> place & 1)
+
+    def caught(self) -> Iterator[tuple[str, int]]:
+        """Count the records that each rule caught."""
+        for place, rule in enumerate(self.made.mapping.rules):
+            if rule.skip is None and rule.park is None:  # those have reasons of their own
+                yield f"{self.made.mapping.name}: {rule.label}", int(np.sum(self._rules >> place & 1))
 
     def documents(self, rows: Sequence[int]) -> dict[str, Document]:
         """Give the documents of some records, by their ids."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.mapping.select import Why
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
 from airflow_provider_kashoo.core.rules.intents import Action, Ask, Intent, Release, Void
 from airflow_provider_kashoo.core.rules.leaving import why_it_stays
@@ -36,19 +37,19 @@ WAITING = Problem("waiting_for_sale", "the invoice of its sale is being voided",
 class LeftOut:
     """A linked record that is no longer to be billed.
 
-    :param unmet: the ``when`` line that it no longer meets; empty when it was deleted.
+    :param unmet: why a mapping leaves it out; None when it was deleted.
     :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
     """
 
     intent: Intent
     link: Link
-    unmet: str = ""
+    unmet: Why | None = None
     vanished: bool = False
 
     @property
     def why(self) -> str:
         """Why it is no longer to be billed, for people."""
-        return f"no longer meets `{self.unmet}`" if self.unmet else "is deleted in Salesforce"
+        return self.unmet.of_invoice if self.unmet else "is deleted in Salesforce"
 
     @property
     def of_link(self) -> Intent:

@@ -8,8 +8,8 @@ from typing import Any
 from airflow_provider_kashoo.core.rules.made_from import Sources
 
 LINES = "lines"
-WHOLE = frozenset({"Id", "mapping"})
-"""If one of these changed (other lines, another mapping), all of each line is made anew."""
+WHOLE = frozenset({"Id", "mapping", "rules"})
+"""If one of these changed (other lines, another mapping, what a rule looks at), all of each line is made anew."""
 
 _AS_BILLED = ("account", "taxCode", "project", "item")
 _SOLD = frozenset({"description", "quantity", "amount"})

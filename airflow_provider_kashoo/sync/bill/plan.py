@@ -66,6 +66,7 @@ def plan(facts: Facts) -> PlanSummary:
         org_id=sync.store.org_id,
         business_id=sync.store.business_id,
         searched_books=searched,
+        rules=dict(considered.caught),
     )
 
 
@@ -124,10 +125,12 @@ def waiting_for(kind: str, problem: Problem) -> Problem:
 
 
 def _explained(intent: Intent, candidate: Candidate) -> Intent:
-    """Add to the reason of what is written how the total was rounded."""
-    if candidate.rounded and isinstance(intent, Create | Update) and "lines" in intent.written:
-        return replace(intent, reason=f"{intent.reason}; {candidate.rounded}")
-    return intent
+    """Add to the reason of what is written how the total was rounded, and which rules caught the deal."""
+    if not isinstance(intent, Create | Update):
+        return intent
+    more = [candidate.rounded] if candidate.rounded and "lines" in intent.written else []
+    more += [f"rules: {', '.join(candidate.rules)}"] if candidate.rules else []
+    return replace(intent, reason="; ".join([intent.reason, *more]))
 
 
 def _take_over(

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from airflow_provider_kashoo.clients.entries import Account, Tax
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.model import Field, nearest
+from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -119,13 +120,12 @@ class Codes:
 
     def unknown(self, mapping: FieldMapping) -> Iterator[str]:
         """Say, with file and line, which constants of a mapping name nothing in the books, or more than one thing."""
-        for section in ("fields", "lines", "single_line"):
-            for name, value in getattr(mapping, section).items():
-                for code in _constants(value):
-                    for each in self._strange(name, code):
-                        known = self.accounts if name == ACCOUNT else [*self.rates, NO_TAX]
-                        cause, fix = self._why(name, each, nearest(each, known))
-                        yield f"{mapping.place(section, name)}: {cause}. {fix}"
+        for where, name, value in mapping.sections():
+            for code in _constants(value):
+                for each in self._strange(name, code):
+                    known = self.accounts if name == ACCOUNT else [*self.rates, NO_TAX]
+                    cause, fix = self._why(name, each, nearest(each, known))
+                    yield f"{mapping.place(*where)}: {cause}. {fix}"
 
     def resolve(self, document: dict[str, Any]) -> dict[str, Any] | Problem:
         """Replace account codes by ids, in a copy; the first code that is not known lets them be read again.

@@ -1,0 +1,131 @@
+"""What the rules of a mapping do with the deals that they catch: fields are set first, then lines added and divided.
+
+Lines are in whole cents by then, and add up to what Salesforce says. What is added comes on top of that; what is
+divided stays the same sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.kinds import INVOICE, TargetField
+from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.lines import Lines
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.rule import LINES, AddLine
+from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.distinct import each_once
+
+PARKED_BY_RULE = "parked_by_rule"
+_FIX = "Change the deal, or the rule in the mapping."
+
+
+def parked(mapping: Mapping, caught: Sequence[Mask], faults: Faults) -> None:
+    """Park what a rule says a person must look at."""
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        if rule.park is not None:
+            problem = Problem(PARKED_BY_RULE, rule.park, _FIX)
+            faults.note(dict.fromkeys(np.flatnonzero(mask).tolist(), problem))
+
+
+def set_fields(
+    mapping: Mapping,
+    caught: Sequence[Mask],
+    records: pa.Table,
+    header: dict[str, Cells],
+    lines: Lines,
+    around: Surroundings,
+) -> None:
+    """Set fields of the invoice and of its lines; of several rules the last counts."""
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        for name, spec in (rule.set or {}).items():
+            if not name.startswith(LINES):
+                header[name] = _set(spec, INVOICE.fields[name], records, mask, header.get(name), around)
+                continue
+            field = name.removeprefix(LINES)
+            made = evaluate(spec, records, INVOICE.lines[field].type, around).take(lines.owners)
+            lines.cells[field] = lines.of(field).where(mask[lines.owners], made)
+
+
+def _set(
+    spec: Field, target: TargetField, records: pa.Table, mask: Mask, before: Cells | None, around: Surroundings
+) -> Cells:
+    given = before or Cells(pa.nulls(records.num_rows, TEXT))
+    return given.where(mask, evaluate(spec, records, target.type, around))
+
+
+def change_lines(
+    mapping: Mapping, caught: Sequence[Mask], records: pa.Table, lines: Lines, around: Surroundings, faults: Faults
+) -> Lines:
+    """Add and divide lines, in the order of the rules.
+
+    :param lines: their amounts are whole cents.
+    """
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        if rule.add_line:
+            lines = _added(rule.add_line, mask, records, lines, around, faults)
+        for name, shares in (rule.split or {}).items():
+            lines = _divided(name.removeprefix(LINES), shares, mask, lines)
+    return lines
+
+
+def _added(rule: AddLine, mask: Mask, records: pa.Table, lines: Lines, around: Surroundings, faults: Faults) -> Lines:
+    rows = np.flatnonzero(mask)
+    some = records.take(pa.array(rows))
+    if rule.amount:
+        given = evaluate(rule.amount, some, "money", around)
+        faults.note(given.problems, rows, "add_line amount")
+        cents = [0 if amount is None else money.round_half_up(amount) for amount in map(given.amount, range(len(rows)))]
+    else:
+        starts = lines.starts(records.num_rows)
+        sums = np.add.reduceat(np.append(lines.of("amount").whole(), 0), starts)[:-1]
+        sums = np.where(np.diff(starts) > 0, sums, 0)
+        percent = rule.percent or Decimal(0)
+        cents = each_once(lambda amount: money.round_half_up(amount * percent / 100), sums[rows].tolist())
+    kept = np.flatnonzero(np.array(cents, np.int64))
+    cells = apply_section(rule.fields(), INVOICE.lines, some.take(pa.array(kept)), around)
+    note_faults(cells, rule.fields(), INVOICE.lines, faults, rows[kept])
+    amounts = Cells(pa.array([cents[place] for place in kept], MONEY))
+    return lines.with_more(Lines(rows[kept], cells | {"amount": amounts}, np.zeros(len(kept), np.bool_)))
+
+
+def _divided(field: str, shares: MappingType[str, Decimal], mask: Mask, lines: Lines) -> Lines:
+    """Divide each line of the caught records by shares; the cents that are left go to the largest remainders."""
+    caught = mask[lines.owners]
+    times = np.where(caught, len(shares), 1)
+    taken = np.repeat(np.arange(len(caught)), times)
+    divided = lines.take(taken)
+    place = np.arange(len(taken)) - np.repeat(np.cumsum(times) - times, times)  # which share, of a line that is divided
+    amounts = lines.of("amount").whole()
+    by_share = each_once(lambda amount: _shares(amount, list(shares.values())), amounts[caught].tolist())
+    cents = amounts[taken].copy()
+    here = caught[taken]
+    cents[here] = [cent for each in by_share for cent in each]
+    share = pa.array(np.where(here, place, 0))
+    names = pa.array(list(shares)).take(share)
+    said = pa.array([f"({each.normalize():f} %)" for each in shares.values()]).take(share)
+    described = pc.binary_join_element_wise(divided.of("description").values, said, " ", null_handling="skip")
+    quantities = divided.of("quantity").where(here, Cells(pa.nulls(len(taken), TEXT)))
+    more = {
+        "amount": Cells(pa.array(cents, MONEY)),
+        "quantity": quantities,
+        field: divided.of(field).where(here, Cells(names)),
+        "description": divided.of("description").where(here, Cells(described)),
+    }
+    return replace(divided, cells=divided.cells | more)
+
+
+def _shares(amount: int, percents: Sequence[Decimal]) -> list[int]:
+    return money.round_together([amount * percent / 100 for percent in percents], Decimal(amount))
