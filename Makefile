@@ -4,7 +4,7 @@ BIN := .venv/bin
 ORACLE := tests/oracle/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-long lint bench clean
+.PHONY: help setup demo up test test-long lint bench schema clean
 
 help: ## Show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ lint: .venv/.dev ## Style, types, and that imports run one way
 
 bench: .venv/.dev ## Measure, all or ARGS="transform extract"; writes bench/results.json
 	$(BIN)/python bench/run.py $(ARGS)
+
+schema: .venv/.dev ## Write the JSON schema of mapping files, after their models changed
+	$(BIN)/python -c 'from airflow_provider_kashoo.core.mapping.schema import schema; print(schema(), end="")' \
+		> include/mappings/mapping.schema.json
 
 clean: ## Remove the environment and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist tests/oracle/node_modules

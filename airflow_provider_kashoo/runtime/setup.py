@@ -19,6 +19,9 @@ from airflow_provider_kashoo.sync.preflight import POOLS
 
 log = logging.getLogger(__name__)
 
+SHIPPED = (".py", ".yaml", ".json")
+"""DAGs, mappings, and the schema of mappings for editors."""
+
 DESCRIPTION = "How many tasks use this side at once. Requests an hour are limited by the budget, not by this pool."
 
 
@@ -71,9 +74,9 @@ def copy_shipped() -> Iterator[tuple[Path, str]]:
     """
     dags = Path(conf.get("core", "dags_folder"))
     mappings = own_mappings_dir() or dags.parent / "include" / "mappings"
-    for folder, target, pattern in (("dags", dags, "*.py"), ("include/mappings", mappings, "*.yaml")):
+    for folder, target in (("dags", dags), ("include/mappings", mappings)):
         target.mkdir(parents=True, exist_ok=True)
-        for source in sorted(shipped(folder).glob(pattern)):
+        for source in sorted(path for path in shipped(folder).iterdir() if path.suffix in SHIPPED):
             path = target / source.name
             if path.exists():
                 yield path, "kept"

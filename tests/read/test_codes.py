@@ -157,5 +157,5 @@ def test_a_deal_whose_data_name_two_accounts_is_billed_when_one_is_renamed(
 
 def test_a_condition_that_no_record_could_meet_is_refused_before_anything_is_read(drive: Rounds) -> None:
     remap(drive, "invoice_from_opportunity", "Amount >= 100", 'Amount >= "100"')
-    with pytest.raises(ConfigurationError, match=r'opportunity\.yaml:8: "Amount >= .* Write a number without quotes'):
+    with pytest.raises(ConfigurationError, match=r'opportunity\.yaml:9: "Amount >= .* Write a number without quotes'):
         check_both_sides(drive.sync())

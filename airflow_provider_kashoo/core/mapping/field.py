@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic import Field as Option
 
 Scalar = str | int | bool
@@ -34,6 +34,11 @@ class Field(Strict):
     add_days: Field | None = Option(None, description="Days to add to a date")
     optional: bool = Option(False, description="The source field may not exist in this org")
     max_length: int | None = Option(None, ge=1, description="Cut text to this many characters")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Let editors take a bare constant, too."""
+        return {"anyOf": [{"type": ["string", "integer", "boolean"]}, handler(core)]}
 
     @model_validator(mode="before")
     @classmethod
