@@ -100,6 +100,44 @@ def check(args: Namespace) -> None:
 
 
 @_command(
+    "Explain one record: why it was billed, or why it was not",
+    Arg(("record",), help="Salesforce id, 15 or 18 characters, or the id of a record in Kashoo"),
+    Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
+    about="Say what the last plans decided about a record and why, which record of the books it is, what waits or is "
+    "asked about it, and all that was done. It reads the store and the staged files; Kashoo and Salesforce are not "
+    "asked. Of a deal that was never written, only plans know, as long as their files are kept "
+    "([kashoo] staging_retention_days).",
+    epilog="airflow kashoo explain 006WU00000abcdeYAA",
+)
+def explain(args: Namespace) -> None:
+    """Explain one record."""
+    from rich.console import Console
+
+    from airflow_provider_kashoo.cli.explain import as_json, print_story, story_of
+    from airflow_provider_kashoo.core.errors import ConfigurationError
+    from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
+    from airflow_provider_kashoo.settings import open_database, staging_root
+    from airflow_provider_kashoo.store.history import history_of
+    from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
+
+    named = args.record
+    if not named.isdecimal():
+        if not is_record_id(named):
+            raise ConfigurationError(f"{named!r} is neither a Salesforce id nor a Kashoo id.")
+        named = to_18(named)
+    database = open_database()
+    try:
+        database.check()
+        story = story_of(named, history_of(database, named), newest_runs(staging_root()))
+    finally:
+        database.dispose()
+    if args.format == "json":
+        print(as_json(story))  # noqa: T201  what the command is asked for
+    else:
+        print_story(story, Console())
+
+
+@_command(
     "List what waits for a person, and how far each source was read",
     about="List parked records, writes in doubt and review items, each with its cause and what to do, and up to when "
     "each source was read. It reads the store only: Kashoo and Salesforce are not asked.",

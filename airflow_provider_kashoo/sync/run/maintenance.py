@@ -11,9 +11,8 @@ missing and says so, and what is left of a removal that died is removed by the n
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,14 +23,11 @@ from airflow_provider_kashoo.store.budget import forget_old_slots
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.private import tighten
 from airflow_provider_kashoo.sync.run.deltas import PREFIX
-from airflow_provider_kashoo.sync.run.staging import PART, WORKED_ON, write_whole
-from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.staged_runs import NOTE, note_of, run_folders
+from airflow_provider_kashoo.sync.run.staging import PART, write_whole
 
 PART_SECONDS = 86_400
 """A file is written in seconds or minutes: one that is unfinished for a day belongs to a try that died."""
-
-NOTE = f"{WORKED_ON}.json"
-RUN_FOLDER = re.compile(r".*-[0-9a-f]{8}")
 
 GoesOn = Callable[[str, str], bool]
 """DAG id and run id -> whether Airflow says that the run is queued or running."""
@@ -77,7 +73,7 @@ def tidy(root: Any, database: Database, retention: timedelta, goes_on: GoesOn = 
     with database.begin() as connection:
         now = datetime.fromtimestamp(database.now(connection), UTC)
     sweep = _Sweep(now, retention, goes_on)
-    for folder in _run_folders(root):
+    for folder in run_folders(root):
         with suppress(FileNotFoundError):  # another maintenance run removed it
             sweep.tidy_run(folder)
     sweep.freed.slots = forget_old_slots(database)
@@ -91,7 +87,7 @@ class _Sweep:
     def tidy_run(self, folder: Any) -> None:
         """Remove the files of a run if it is over, else what tries that died left in it."""
         files = {path.name: path for path in folder.iterdir()}
-        note = _note(files[NOTE]) if NOTE in files else None
+        note = note_of(files[NOTE]) if NOTE in files else None
         if not files:
             _remove_folder(folder)
         elif note is not None and self._is_over(note):
@@ -135,35 +131,12 @@ class _Sweep:
         return True
 
 
-def _run_folders(root: Any) -> Iterator[Any]:
-    for sync in (TO_KASHOO, TO_SALESFORCE):
-        for scope in _folders(root / sync):
-            yield from (folder for folder in _folders(scope) if RUN_FOLDER.fullmatch(folder.name))
-
-
-def _folders(parent: Any) -> list[Any]:
-    if not parent.exists():
-        return []
-    if isinstance(parent, Path):
-        tighten(parent)
-    return [path for path in sorted(parent.iterdir(), key=str) if path.is_dir()]
-
-
 def _remove_folder(folder: Any) -> None:
     if not folder.exists():  # object storage has no empty folders
         return
     with suppress(OSError):  # a step of the run began again
         # The rmdir of other paths takes what is in the folder with it.
         folder.rmdir() if isinstance(folder, Path) else folder.fs.rmdir(folder.path)
-
-
-def _note(path: Any) -> dict[str, Any] | None:
-    """Read the note of a run; None when it cannot be read."""
-    try:
-        note = json.loads(path.read_bytes())
-        return note if datetime.fromisoformat(note["at"]).tzinfo else None
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def _seconds_old(path: Any) -> float:
