@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from records import add_account, add_deal, add_order, edit
-from rounds import Rounds, bearing, billed_once, change, links, moved_by, moved_on, open_items, quiet, remove, win
+from records import add_account, add_deal, add_order, edit, invoices_of
+from rounds import (
+    Rounds,
+    bearing,
+    billed_once,
+    change,
+    links,
+    moved_by,
+    moved_on,
+    open_items,
+    quiet,
+    remap,
+    remove,
+    win,
+)
+
+from airflow_provider_kashoo.sync.bill import made
 
 
 @pytest.fixture
@@ -116,3 +131,33 @@ def test_a_second_order_of_one_deal_is_put_to_a_person(drive: Rounds, account: s
     assert len(bearing(drive, other)) == 1
     assert (other, "second_of_sale") not in open_items(drive)
     assert links(drive)[other] == bearing(drive, other)[0]["id"]
+
+
+def test_an_order_outside_of_a_test_batch_that_joined_a_deal_in_it_is_not_billed_again(
+    drive: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made, "MORE", 0)
+    account = add_account(drive.sandbox)
+    order = add_order(drive.sandbox, account, None)
+    drive.run()
+    deal = add_deal(drive.sandbox, account)
+    sell_as(drive, order, deal)
+    drive.run(limit=1)
+    assert invoices_of(drive.sandbox, deal) == []
+    drive.run()
+    assert (len(invoices_of(drive.sandbox, order)), invoices_of(drive.sandbox, deal)) == (1, [])
+
+
+@pytest.mark.parametrize("on_leave", ["review", "void_unpaid"])
+def test_a_deal_is_not_billed_beside_the_invoice_of_an_order_that_joined_it_and_left(
+    drive: Rounds, on_leave: str
+) -> None:
+    remap(drive, "invoice_from_order", "fields:\n", f"on_leave: {on_leave}\nfields:\n")
+    account = add_account(drive.sandbox)
+    order = add_order(drive.sandbox, account, None)
+    drive.run()
+    deal = add_deal(drive.sandbox, account)
+    sell_as(drive, order, deal)
+    drive.sandbox.org.update("Order", order, {"Status": "Draft"})
+    assert "create" not in drive.run().summary["actions"]["invoice"]
+    assert invoices_of(drive.sandbox, deal) == []

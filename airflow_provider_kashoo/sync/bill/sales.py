@@ -38,7 +38,7 @@ class Sales:
     Only records that concern another one, or a sale that is not billed by themselves, are looked at one by one.
 
     :param made: what the mappings made of the records of this run; which of them are concerned and linked is noted.
-    :ivar records: the ids of all records of this run that become invoices, or would if they could.
+    :ivar records: the ids of all records that become invoices, or would if they could, or if the batch were larger.
     :ivar left_out: ids of records that a mapping excludes and none bills: those that are linked, and credits.
     :ivar moves: moves of the links of records that belong to another sale now.
     """
@@ -47,6 +47,8 @@ class Sales:
         store = facts.sync.store
         self._facts, self._made = facts, made
         unfit = {ident: sale for each in made for ident, sale in each.unfit_sales.items()}
+        # What is outside a test batch counts as not read: the next run settles its sale.
+        self._read = Ids([each.ids for each in made], unfit)
         self.records = Ids([ids for each in made for ids in (each.ids, each.outside)], unfit)
         self._doubtful = facts.open_of(INVOICE.name)
         self._removed = store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
@@ -68,10 +70,11 @@ class Sales:
         self._claimed: dict[str, Intent] = {}
         self._instead: dict[str, Intent] = {}  # where the invoice that is linked to the sale was removed
         self._left: set[str] = set()
+        self._moved_into: set[str] = set()
         self._joined: set[str] = set()
         self.moves = self._move_all()
-        for each in made:  # a sale that a link left, or that a billed record joined, is looked at, too
-            each.concerned |= _are(each.sales, self._left | self._joined)
+        for each in made:  # a sale that a link left or moved into, or that a billed record joined, is looked at, too
+            each.concerned |= _are(each.sales, self._left | self._moved_into | self._joined)
 
     def _linked(self, ids: pa.Array) -> list[str]:
         return list(self._facts.sync.store.linked_records.sales_of(INVOICE.name, ids.to_pylist()))
@@ -124,6 +127,7 @@ class Sales:
 
     def _move(self, own: Link, sale: str) -> Follow:
         self._left.add(own.sale_id)
+        self._moved_into.add(sale)
         self._links.pop(own.sale_id, None)
         ident = own.source_id
         ended = self._facts.ended_version(own.target, sale, own.part)
@@ -135,7 +139,7 @@ class Sales:
         """Park the other records of each sale that a link leaves: the next run reads them, and may bill one."""
         for mapping in self._facts.sync.mappings_to(INVOICE.name) if self._left else []:
             others = dict(records_of(self._facts.sync, mapping, self._left))
-            read = self.records.among(others)
+            read = self._read.among(others)
             for ident, sale in others.items():
                 if ident not in read:
                     yield replace(self._facts.intent(mapping, ident), sale=sale).parked(LEFT)
@@ -152,7 +156,7 @@ class Sales:
         new = self._new_sales() if shared else set()
         for mapping in shared if new else []:
             others = dict(records_of(sync, mapping, new))
-            for ident in self.records.among(others):
+            for ident in self._read.among(others):
                 del others[ident]
             self._joined.update(sale for ident, sale in others.items() if ident in self._doubtful)
             for ident, own in sync.store.links.of_sources(INVOICE.name, others).items():

@@ -69,8 +69,12 @@ def parts_of(sync: Sync, sobject: str) -> list[Part]:
     number = -(-staged_rows(sync, sobject) // ROWS)
     if number < 2:
         return [Part(sync, sobject)] * number
-    ids = [table["Id"].combine_chunks() for table in staged_records(sync, sobject, ["Id", "IsDeleted"])]
-    bounds = _bounds(pa.concat_arrays(ids), number)
+    ids = pa.concat_arrays(
+        [table["Id"].combine_chunks() for table in staged_records(sync, sobject, ["Id", "IsDeleted"])]
+    )
+    if not len(ids):  # all of them are deleted
+        return [Part(sync, sobject)]
+    bounds = _bounds(ids, number)
     prefixes = [f"{PREFIX}{sobject}.{place:05d}." for place in range(len(bounds) + 1)]
     sync.files.remove(f"{PREFIX}{sobject}.")
     _divide(sync, prefixes, "records", "Id", staged_records(sync, sobject), bounds)
