@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
-from functools import reduce
+from functools import lru_cache, reduce
 
 from airflow_provider_kashoo.core.errors import shown
 
@@ -111,7 +111,7 @@ def rate_of(amount: int, quantity: Decimal) -> tuple[Decimal, int]:
     :returns: quantity and rate with ``line_total(quantity, rate) == amount``.
     """
     if quantity > 0:
-        sold, by = quantity.as_integer_ratio()
+        _, sold, by = _known(quantity)
         rate, rest = divmod(amount * by, sold)
         if not rest:
             return quantity, rate
@@ -126,7 +126,7 @@ def sold_as(quantity: Decimal, amount: Decimal) -> str:
     :param quantity: not 0.
     :param amount: exact total of the line, minor units.
     """
-    (above, below), (sold, by) = amount.as_integer_ratio(), quantity.as_integer_ratio()
+    (above, below), (text, sold, by) = amount.as_integer_ratio(), _known(quantity)
     units, each = above * by, below * sold * int(CENTS)  # their ratio is the unit price
     units, each = (-units, -each) if each < 0 else (units, each)
     rounded = MINOR_DIGITS
@@ -135,7 +135,13 @@ def sold_as(quantity: Decimal, amount: Decimal) -> str:
     short = range(MINOR_DIGITS, max(6, rounded) + 1)
     exact = next((places for places in short if units * 10**places % each == 0), None)
     mark, places = ("~", rounded) if exact is None else ("", exact)
-    return f"{quantity.normalize():,f} x {mark}{_fixed(_rounded(units * 10**places, each), places)}"
+    return f"{text} x {mark}{_fixed(_rounded(units * 10**places, each), places)}"
+
+
+@lru_cache
+def _known(quantity: Decimal) -> tuple[str, int, int]:
+    """Write a quantity for people, and as a fraction: most lines are sold in one of a few quantities."""
+    return f"{quantity.normalize():,f}", *quantity.as_integer_ratio()
 
 
 def _rounded(units: int, each: int) -> int:
