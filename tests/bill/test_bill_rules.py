@@ -266,7 +266,7 @@ def leave(room: Room, source_id: str = DEAL, kashoo_id: int = 501, *, mapping: s
 
 
 def decided(room: Room, *left: LeftOut, billable: set[str] | None = None, **more: Any) -> list[Intent]:
-    given = {"billed_elsewhere": [], "planned": []} | more
+    given = {"billed_elsewhere": [], "planned": [], "skipped": Ids([])} | more
     return plan_leaving(room.facts(), Ids([], billable or set()), left, **given)
 
 

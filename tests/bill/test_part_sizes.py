@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from driver import SOURCES
@@ -11,9 +13,10 @@ from records import add_account, add_deal, add_line, add_order, invoice_of, sell
 from rounds import Killed, Rounds, change, in_doubt, remap, remove, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping.transform import Transformed
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.sync import steps
-from airflow_provider_kashoo.sync.bill import candidates, parents
+from airflow_provider_kashoo.sync.bill import candidates, made, parents
 from airflow_provider_kashoo.sync.read import parts
 from airflow_provider_kashoo.sync.run import plan_file
 from airflow_provider_kashoo.sync.run.staging import Staging
@@ -157,3 +160,55 @@ def test_a_line_that_was_staged_twice_is_not_billed_twice(staged: tuple[Sync, Pl
     sync.files.write_json("delta.Opportunity", delta)
     with pytest.raises(ConfigurationError, match=r"lines of Opportunity were staged twice\. .* Clear the task"):
         steps.plan(sync)
+
+
+def test_two_tries_of_a_plan_at_once_do_not_take_each_others_parts(
+    staged: tuple[Sync, PlanSummary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, whole = staged
+    monkeypatch.setattr(parts, "ROWS", 7)
+    apply, write, others = made.transform, Staging.write_table, iter([True])
+
+    def dies(files: Staging, name: str, table: pa.Table) -> None:
+        if ".lines." in name:
+            raise Killed
+        write(files, name, table)
+
+    def with_another_try(*given: Any) -> Transformed:
+        for _ in others:  # the other one divides, and dies before the lines
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Staging, "write_table", dies)
+                with pytest.raises(Killed):
+                    parts.parts_of(sync, "Opportunity")
+        return apply(*given)
+
+    monkeypatch.setattr(made, "transform", with_another_try)
+    assert steps.plan(sync) == whole
+
+
+def test_a_part_that_is_gone_is_not_taken_for_nothing(staged: tuple[Sync, PlanSummary]) -> None:
+    sync, _ = staged
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "ROWS", 7)
+        divided = parts.parts_of(sync, "Opportunity")
+    sync.files.remove("part.")
+    with pytest.raises(ConfigurationError, match=r"A part of Opportunity is missing\. .* Clear the task plan"):
+        divided[0].lines()
+
+
+@pytest.mark.parametrize("rows", [2, 50_000])
+def test_a_purge_of_all_that_was_read_plans_nothing(drive: Rounds, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        add_deal(drive.sandbox, add_account(drive.sandbox), Name=f"Deal {number}")
+    drive.sandbox.clock.advance(600)
+    sync = drive.sync()
+    steps.preflight(sync)
+    for source in SOURCES[TO_KASHOO]:
+        steps.extract(sync, source)
+    for name in sync.files.names("records.Opportunity.Opportunity."):
+        table = sync.files.read_table(name)
+        assert table is not None
+        kept = table.drop_columns([each for each in table.column_names if each == "IsDeleted"])
+        sync.files.write_table(name, kept.append_column("IsDeleted", pa.array([True] * table.num_rows)))
+    monkeypatch.setattr(parts, "ROWS", rows)
+    assert steps.plan(sync).actions.get("invoice", {}) == {}

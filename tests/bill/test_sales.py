@@ -161,3 +161,22 @@ def test_a_deal_is_not_billed_beside_the_invoice_of_an_order_that_joined_it_and_
     drive.sandbox.org.update("Order", order, {"Status": "Draft"})
     assert "create" not in drive.run().summary["actions"]["invoice"]
     assert invoices_of(drive.sandbox, deal) == []
+
+
+def test_an_order_that_is_left_out_waits_for_nobody_while_its_deal_is_voided(drive: Rounds, account: str) -> None:
+    remap(drive, "invoice_from_opportunity", "fields:\n", "on_leave: void_unpaid\nfields:\n")
+    deal = add_deal(drive.sandbox, account)
+    drive.run()
+    order = add_order(drive.sandbox, account, deal)
+    drive.sandbox.org.update("Order", order, {"Status": "Draft"})
+    change(drive, deal, StageName="Closed Lost")
+    assert "park" not in drive.run().summary["actions"]["invoice"]
+    assert open_items(drive) == []
+
+
+def test_a_batch_counts_over_all_mappings(drive: Rounds, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "MORE", 0)
+    for number in range(2):
+        add_deal(drive.sandbox, account, Name=f"Deal {number}")
+        add_order(drive.sandbox, account, None)
+    assert drive.run(limit=3).summary["actions"]["invoice"] == {"create": 3, "skip": 1}

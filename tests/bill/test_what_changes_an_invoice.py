@@ -13,8 +13,10 @@ from records import add_account, add_deal, add_line, edit, invoice_of, invoices_
 from rounds import Rounds, change, fault, remap, reviews, weeks, win
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
+from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.links import LinkChange
 
 FROM_DEAL = "invoice_from_opportunity"
 
@@ -248,3 +250,13 @@ def test_the_void_of_an_invoice_in_a_locked_period_is_left_to_a_person(drive: Ro
         drive.run()
     assert len(invoices_of(drive.sandbox, deal)) == 1
     assert reviews(drive) == [(deal, "no_longer_billable")]
+
+
+def test_a_field_of_which_it_is_not_known_what_was_written_is_compared(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    link = drive.store.links.of_sources("invoice", [deal])[deal]
+    unknown = {"memo": (UNKNOWN, link.fields["memo"][1])}
+    drive.store.links.put(link.intent("salesforce_to_kashoo"), LinkChange(link.kashoo_id, unknown))
+    drive.sandbox.clock.advance(8 * 86_400)
+    assert {"link", "update"} & drive.run().summary["actions"]["invoice"].keys()

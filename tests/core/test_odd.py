@@ -105,11 +105,23 @@ def test_a_page_without_odd_cells_has_no_column_for_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["12345678901234567890123", "1E+21", "1.0E7", "0." + "3" * 30, "9" * 38, "-" + "9" * 20 + ".5", "7"]
+    "number",
+    [
+        "12345678901234567890123",
+        "1E+21",
+        "1.0E7",
+        "0." + "3" * 30,
+        "9" * 38,
+        "-" + "9" * 20 + ".5",
+        "7",
+        "-30682216752222449798.2495697951572159786",
+    ],
 )
 def test_a_number_in_a_page_is_exact_however_long(number: str) -> None:
     page = f"Id,Amount\n{A},{number}\n{B},250.5\n".encode()
     assert from_csv(page, TYPES)["Amount"].to_pylist() == [Decimal(number), Decimal("250.5")]
+    rows = [{"Id": A, "Amount": Decimal(number)}, {"Id": B, "Amount": Decimal("250.5")}]
+    assert to_table(rows, TYPES)["Amount"].to_pylist() == [Decimal(number), Decimal("250.5")]
 
 
 def test_pages_with_numbers_of_two_widths_are_joined() -> None:

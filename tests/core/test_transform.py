@@ -5,13 +5,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.mapping.amounts import add_up
+from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.lines import Lines
 from airflow_provider_kashoo.core.mapping.model import load_mapping
 from airflow_provider_kashoo.core.mapping.select import Credit, Why
 from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
@@ -507,3 +511,16 @@ def test_an_amount_that_the_books_cannot_count_parks_its_deal(price):
     )
     assert list(documents(result.made)) == [OTHER]
     assert "has more digits than the books can hold" in result.problems[DEAL].cause
+
+
+def test_a_rate_of_a_large_line_is_exact():
+    result = run(deal(Amount="200000000000.00"), lines=[line(TotalPrice="200000000000.00", Quantity="0.000064")])
+    (made,) = documents(result.made)[DEAL]["lines"]
+    assert (made["quantity"], made["rate"]) == ("0.000064", 2 * 10**19 // 64)
+
+
+def test_more_large_lines_than_a_column_can_add_up_are_added_up_exactly():
+    count, most = 184_467, 10**14 - 1
+    amounts = Cells(pa.array([most] * count, pa.int64()))
+    lines = Lines(np.zeros(count, np.int64), {"amount": amounts}, np.zeros(count, np.bool_))
+    assert add_up(lines, 1, ()).amount(0) == Decimal(count) * most

@@ -153,7 +153,7 @@ class Room:
         table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
         table = table.append_column("rules", pa.array([0] * len(sales), pa.int64()))
         given = self.sync.mappings[mapping]
-        return Made(self.sync, given, Part(self.sync, given.from_.object), 0, Transformed(table, **of))
+        return Made(self.sync, given, Part(self.sync, given.from_.object), Transformed(table, **of))
 
     def facts(self) -> Facts:
         return Facts.of(self.sync, self.reads())

@@ -129,7 +129,7 @@ def consider(facts: Facts, draft: Draft, *, all_linked: bool = False) -> Conside
         result.unfit += [facts.intent(each.mapping, ident).parked(problem) for ident, problem in each.problems.items()]
         _consider_made(facts, each, sales, result)
     planned = [*sales.moves, *result.unfit, *result.intents]
-    leaving = plan_leaving(facts, sales.records, result.left_out, result.billed_elsewhere, planned)
+    leaving = plan_leaving(facts, sales.records, result.left_out, result.billed_elsewhere, planned, result.skipped)
     result.intents = [*sales.moves, *result.intents, *leaving]
     return result
 

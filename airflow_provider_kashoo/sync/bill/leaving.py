@@ -63,6 +63,7 @@ def plan_leaving(
     left_out: Iterable[LeftOut],
     billed_elsewhere: Iterable[tuple[Intent, str]],
     planned: Iterable[Intent],
+    skipped: Ids,
 ) -> list[Intent]:
     """Decide what to do about the invoices of deals that are no longer to be billed.
 
@@ -70,12 +71,14 @@ def plan_leaving(
     :param billed_elsewhere: (intent, sale) of each record whose sale another one bills; the intent is used as it is,
         unless that invoice is voided.
     :param planned: what was planned so far.
+    :param skipped: further records that are not to be billed.
     """
     leaving = _by_record(facts, left_out, billable)
     intents = _decide(facts, leaving)
     seen = {*leaving, *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
     voids = [each for each in intents if isinstance(each, Void)]
-    return [*intents, *_others(facts, voids, billed_elsewhere, billable.with_more(seen))]
+    known = billable.and_all(skipped).with_more(seen)
+    return [*intents, *_others(facts, voids, billed_elsewhere, known)]
 
 
 def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Ids) -> dict[str, LeftOut]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.select import Mask
 from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
 from airflow_provider_kashoo.sync.read.parts import Part, parts_of
+from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 PREFIX = "made."
@@ -26,7 +28,6 @@ MORE = 1_000
 class Made:
     """What one mapping made of one part of the staged records.
 
-    :param place: of the part, among all parts of all mappings.
     :ivar ids: of the records that can be billed.
     :ivar sales: the sale of each.
     :ivar outside: ids of more of them, which are outside the test batch.
@@ -34,11 +35,11 @@ class Made:
     :ivar linked: which of the others have a link.
     """
 
-    def __init__(self, sync: Sync, mapping: Mapping, part: Part, place: int, of: Transformed) -> None:
+    def __init__(self, sync: Sync, mapping: Mapping, part: Part, of: Transformed) -> None:
         self._sync, self.mapping, self.part = sync, mapping, part
         self.problems, self.unfit_sales, self.excluded = of.problems, of.unfit_sales, of.excluded
         self.credits, self.rounded = of.credits, of.rounded
-        self._file = f"{PREFIX}{place:05d}"
+        self._file = f"{PREFIX}{uuid.uuid4().hex}"  # two tries of a plan may make it at once
         self._table: pa.Table | None = of.made if part.is_whole else None
         self._look_at(of.made)
         self.outside = self.ids[:0]
@@ -53,6 +54,8 @@ class Made:
     def table(self) -> pa.Table:
         """Load what was made, a row for each of :attr:`ids`; see :attr:`.Transformed.made`."""
         table: Any = self._sync.files.read_table(self._file) if self._table is None else self._table
+        if table is None:
+            raise ConfigurationError("What the plan made of a part is missing.", remedy=clear("plan"))
         return table.filter(pc.is_in(table["Id"], self.ids))
 
     def refuse(self, ids: pa.Array, problem: Problem) -> None:
@@ -81,7 +84,7 @@ def make_invoices(sync: Sync) -> list[Made]:
         name = mapping.from_.object
         for part in parts.setdefault(name, parts_of(sync, name)):
             of = transform(mapping, part.records(), part.lines(), sync.surroundings)
-            made.append(Made(sync, mapping, part, len(made), of))
+            made.append(Made(sync, mapping, part, of))
     bill_once(made)
     if (limit := sync.run.limit) is not None:
         left = limit + MORE
@@ -138,6 +141,10 @@ class Ids:
     def with_more(self, more: Collection[str]) -> Ids:
         """Give a set that has further ids, too."""
         return Ids(self._columns, more)
+
+    def and_all(self, other: Ids) -> Ids:
+        """Give a set that has the ids of another, too."""
+        return Ids([*self._columns, *other._columns])
 
     def among(self, ids: Iterable[str]) -> set[str]:
         """Say which of some ids are in the set."""

@@ -144,7 +144,7 @@ def join(tables: Sequence[pa.Table]) -> pa.Table:
     keys = table.select(["Id", "SystemModstamp"])
     table = table.take(pc.sort_indices(keys, sort_keys=[("Id", "ascending"), ("SystemModstamp", "ascending")]))
     ids = table["Id"].combine_chunks()
-    is_last = pa.concat_arrays([pc.not_equal(ids[:-1], ids[1:]), pa.array([True][: len(ids)])])
+    is_last = pa.concat_arrays([pc.not_equal(ids[:-1], ids[1:]), pa.array([True][: len(ids)], pa.bool_())])
     return table.filter(is_last).combine_chunks()
 
 
@@ -166,11 +166,15 @@ def _cells(values: Iterable[Any], path: str, kind: pa.DataType, odd: dict[int, l
         except (TypeError, ValueError, ArithmeticError, LookupError):
             cells.append(None)
             odd.setdefault(row, []).append(path)
-    if kind == NUMBER:
-        with suppress(pa.ArrowInvalid):
-            return pa.array(cells, NUMBER)
-        return pa.array(cells, WIDE)
+    if kind == NUMBER and not all(cell is None or _fits(cell) for cell in cells):
+        kind = WIDE
     return pa.array(cells, kind)
+
+
+def _fits(number: Decimal) -> bool:
+    """Say whether a number fits the usual type; Arrow does not always notice when one does not."""
+    places = -int(number.as_tuple().exponent)
+    return bool(number.adjusted() < NUMBER.precision - NUMBER.scale and places <= NUMBER.scale)
 
 
 def _cell(value: Any, kind: pa.DataType) -> Any:

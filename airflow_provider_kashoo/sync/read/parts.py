@@ -6,6 +6,7 @@ written once more, by parts, beside what the extracts staged.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -24,24 +25,28 @@ ROWS = 50_000
 PREFIX = "part."
 
 
+Files = dict[str, int]
+"""Staged file -> rows in it."""
+
+
 class Part:
     """Some records of one object, with their lines.
 
-    :param divided: what the names of its files begin with; empty if the object has no other part.
+    :param divided: the files of its records, and of its lines; None if the object has no other part.
     """
 
-    def __init__(self, sync: Sync, sobject: str, divided: str = "") -> None:
+    def __init__(self, sync: Sync, sobject: str, divided: tuple[Files, Files] | None = None) -> None:
         self._sync, self._sobject, self._divided = sync, sobject, divided
 
     @property
     def is_whole(self) -> bool:
         """Whether the object has no other part."""
-        return not self._divided
+        return self._divided is None
 
     def records(self) -> pa.Table:
         """Load its records, each once, in the order of their ids."""
         if self._divided:
-            return join([*self._files("records")])
+            return join([*self._load(self._divided[0])])
         return join([*staged_records(self._sync, self._sobject)])
 
     def lines(self) -> pa.Table | None:
@@ -49,52 +54,59 @@ class Part:
 
         :raises ConfigurationError: when a line was staged twice, because a deal would be billed for it twice.
         """
-        tables = [*(self._files("lines") if self._divided else staged_lines(self._sync, self._sobject))]
+        tables = [*(self._load(self._divided[1]) if self._divided else staged_lines(self._sync, self._sobject))]
         lines = join(tables) if tables else None
         if lines is not None and pc.count_distinct(lines["Id"]).as_py() != lines.num_rows:
             said = f"Some lines of {self._sobject} were staged twice."
             raise ConfigurationError(said, remedy=clear("that extracts it"))
         return lines
 
-    def _files(self, kind: str) -> Iterator[pa.Table]:
-        for name in self._sync.files.names(f"{self._divided}{kind}."):
-            yield self._sync.files.read_table(name)
+    def _load(self, files: Files) -> Iterator[pa.Table]:
+        for name, rows in files.items():
+            table = self._sync.files.read_table(name)
+            if table is None or table.num_rows != rows:
+                raise ConfigurationError(f"A part of {self._sobject} is missing.", remedy=clear("plan"))
+            yield table
 
 
 def parts_of(sync: Sync, sobject: str) -> list[Part]:
     """Divide what is staged of an object.
 
-    :returns: its parts, in the order of the ids; none if nothing of it was staged.
+    :returns: its parts, in the order of the ids; none if no record of it was staged.
     """
-    number = -(-staged_rows(sync, sobject) // ROWS)
-    if number < 2:
-        return [Part(sync, sobject)] * number
-    ids = pa.concat_arrays(
-        [table["Id"].combine_chunks() for table in staged_records(sync, sobject, ["Id", "IsDeleted"])]
-    )
-    if not len(ids):  # all of them are deleted
+    records, lines = staged_rows(sync, sobject)
+    if not records:
+        return []
+    ids = [table["Id"].combine_chunks() for table in staged_records(sync, sobject, ["Id", "IsDeleted"])]
+    bounds = _bounds(pa.concat_arrays(ids), -(-(records + lines) // ROWS))
+    if not bounds:
         return [Part(sync, sobject)]
-    bounds = _bounds(ids, number)
-    prefixes = [f"{PREFIX}{sobject}.{place:05d}." for place in range(len(bounds) + 1)]
-    sync.files.remove(f"{PREFIX}{sobject}.")
-    _divide(sync, prefixes, "records", "Id", staged_records(sync, sobject), bounds)
-    _divide(sync, prefixes, "lines", "parent", staged_lines(sync, sobject), bounds)
-    return [Part(sync, sobject, prefix) for prefix in prefixes]
+    prefix = f"{PREFIX}{uuid.uuid4().hex[:8]}.{sobject}."  # two tries of a plan may divide at once
+    return [
+        Part(sync, sobject, divided)
+        for divided in zip(
+            _divide(sync, f"{prefix}records.", "Id", staged_records(sync, sobject), bounds),
+            _divide(sync, f"{prefix}lines.", "parent", staged_lines(sync, sobject), bounds),
+            strict=True,
+        )
+    ]
 
 
 def _bounds(ids: pa.Array, number: int) -> list[str]:
     """Choose where parts of about equal size begin, without the first; no part is empty."""
+    if number < 2 or not len(ids):
+        return []
     ordered = pc.unique(ids.take(pc.sort_indices(ids)))
     places = np.unique(np.linspace(0, len(ordered), min(number, len(ordered)), endpoint=False).astype(np.int64))
     bounds: list[str] = ordered.take(pa.array(places[1:])).to_pylist()
     return bounds
 
 
-def _divide(
-    sync: Sync, prefixes: list[str], kind: str, key: str, tables: Iterable[pa.Table], bounds: list[str]
-) -> None:
+def _divide(sync: Sync, prefix: str, key: str, tables: Iterable[pa.Table], bounds: list[str]) -> list[Files]:
+    """Write the rows of each part to files of its own; give those of each."""
+    files: list[Files] = [{} for _ in range(len(bounds) + 1)]
     for count, table in enumerate(tables):
-        for prefix, low, high in zip(prefixes, [None, *bounds], [*bounds, None], strict=True):
+        for place, (low, high) in enumerate(zip([None, *bounds], [*bounds, None], strict=True)):
             mask = table[key].is_valid()
             if low is not None:
                 mask = pc.and_(mask, pc.greater_equal(table[key], low))
@@ -102,4 +114,7 @@ def _divide(
                 mask = pc.and_(mask, pc.less(table[key], high))
             some = table.filter(mask)
             if some.num_rows:
-                sync.files.write_table(f"{prefix}{kind}.{count:05d}", some)
+                name = f"{prefix}{place:05d}.{count:05d}"
+                sync.files.write_table(name, some)
+                files[place][name] = some.num_rows
+    return files

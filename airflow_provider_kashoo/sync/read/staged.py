@@ -116,9 +116,12 @@ def staged_lines(sync: Sync, sobject: str) -> Iterator[pa.Table]:
     return _staged(sync, f"lines.{sobject}.", sobject, "parent")
 
 
-def staged_rows(sync: Sync, sobject: str) -> int:
-    """Count the staged records and lines of an object."""
-    return sum(count for prefix in ("records.", f"lines.{sobject}.") for _, count in _listed(sync, prefix, sobject))
+def staged_rows(sync: Sync, sobject: str) -> tuple[int, int]:
+    """Count the staged records of an object, and their lines."""
+    records, lines = (
+        sum(count for _, count in _listed(sync, prefix, sobject)) for prefix in ("records.", f"lines.{sobject}.")
+    )
+    return records, lines
 
 
 def _staged(
