@@ -524,3 +524,9 @@ def test_more_large_lines_than_a_column_can_add_up_are_added_up_exactly():
     amounts = Cells(pa.array([most] * count, pa.int64()))
     lines = Lines(np.zeros(count, np.int64), {"amount": amounts}, np.zeros(count, np.bool_))
     assert add_up(lines, 1, ()).amount(0) == Decimal(count) * most
+
+
+def test_a_line_without_a_parent_goes_nowhere():
+    result = run(deal(), lines=[line(), line(parent=None, TotalPrice="999.00"), line(parent=THIRD)])
+    assert [each["rate"] for each in documents(result.made)[DEAL]["lines"]] == [10_000]
+    assert result.problems == {}
