@@ -68,7 +68,9 @@ class Mapping(Strict):
     after_payment: list[str] = Option(
         default_factory=list, description="Fields that follow the deal even after a payment: memo, poNumber, dueDate"
     )
-    rules: list[Rule] = Option(default_factory=list, description="What is done with deals besides, in this order")
+    rules: list[Rule] = Option(
+        default_factory=list, max_length=60, description="What is done with deals besides, in this order"
+    )
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
     single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
