@@ -32,7 +32,7 @@ from tests.airflow.environment import set_connection
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {
     **{f"dags/{path.name}": path for path in (REPOSITORY / "dags").glob("*.py")},
-    **{f"include/mappings/{path.name}": path for path in (REPOSITORY / "include" / "mappings").glob("*.yaml")},
+    **{f"include/mappings/{path.name}": path for path in (REPOSITORY / "include" / "mappings").iterdir()},
 }
 
 
@@ -161,10 +161,8 @@ def test_check_says_what_is_wrong_with_each_sync(
         cli.check(Namespace())
     said = capsys.readouterr().out
     assert said.startswith("ok     salesforce_to_kashoo\nwrong  kashoo_to_salesforce: ")
-    assert (
-        f"{mapping}:9: Order has no field 'Kashoo_Payed__c', or the user may not see it. Did you mean 'Kashoo_Paid__c'?"
-        in said
-    )
+    unknown = "Order has no field 'Kashoo_Payed__c', or the user may not see it. Did you mean 'Kashoo_Paid__c'?"
+    assert f"{mapping}:10: {unknown}" in said
     set_connection(monkeypatch, "kashoo_default", business_id="12345")
     with pytest.raises(SystemExit):
         cli.check(Namespace())
@@ -377,3 +375,17 @@ def test_help_of_adopt_teaches_with_an_example() -> None:
     (group,) = cli.get_kashoo_commands()
     (command,) = [each for each in group.subcommands if each.name == "adopt"]
     assert "airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv" in command.epilog
+
+
+def test_explain_takes_an_id_of_either_side_and_says_what_is_unknown(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(no_copy=True)
+    with pytest.raises(SystemExit, match="'Acme' is neither a Salesforce id nor a Kashoo id"):
+        cli.explain(Namespace(record="Acme", format="table"))
+    capsys.readouterr()
+    cli.explain(Namespace(record="006000000000001", format="json"))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["record"], told["plans"], told["links"]) == ("006000000000001AAA", [], [])
+    cli.explain(Namespace(record="12345", format="table"))
+    assert "12345: neither the store nor the last runs know it." in capsys.readouterr().out

@@ -122,9 +122,9 @@ def test_an_object_without_sort_order_is_billed_as_it_was_entered(drive: Rounds)
 @pytest.mark.parametrize(
     ("mapping", "line", "old", "new", "fault"),
     [
-        (DEALS, 4, "LineItems}", "LineItems, order: SortOder}", "OpportunityLineItem has no field 'SortOder'"),
-        (DEALS, 4, "LineItems}", "LineItems, order: Product2.Nam}", "has no field 'Product2.Nam'"),
-        ("customer_from_account", 6, "CreatedDate", "CreateDate", "Contact has no field 'CreateDate'"),
+        (DEALS, 5, "LineItems}", "LineItems, order: SortOder}", "OpportunityLineItem has no field 'SortOder'"),
+        (DEALS, 5, "LineItems}", "LineItems, order: Product2.Nam}", "has no field 'Product2.Nam'"),
+        ("customer_from_account", 7, "CreatedDate", "CreateDate", "Contact has no field 'CreateDate'"),
     ],
 )
 def test_an_order_by_an_unknown_field_is_refused(

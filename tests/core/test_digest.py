@@ -107,6 +107,7 @@ SHOWN = {
     "actions": {"invoice": {"create": 1}},
     "totals": {"CAD": 1},
     "reasons": {"skip: not IsWon": 1},
+    "rules": {"invoice_from_order: set memo": 1},
     "requests": 1,
     "seconds": 0.5,
     "notes": ["first run"],
