@@ -120,11 +120,9 @@ def explain(args: Namespace) -> None:
     from airflow_provider_kashoo.store.history import history_of
     from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
 
-    named = args.record
-    if not named.isdecimal():
-        if not is_record_id(named):
-            raise ConfigurationError(f"{named!r} is neither a Salesforce id nor a Kashoo id.")
-        named = to_18(named)
+    named = to_18(args.record) if is_record_id(args.record) else args.record  # 15 digits are a Salesforce id
+    if not named.isdecimal() and not is_record_id(named):
+        raise ConfigurationError(f"{named!r} is neither a Salesforce id nor a Kashoo id.")
     database = open_database()
     try:
         database.check()
