@@ -26,11 +26,14 @@ from airflow_provider_kashoo.core.values.texts import cut, length
 _MILLIONTHS = 10**6
 """Quantities with up to six decimals are counted in these."""
 
+_ONE = Decimal(1)
+
 MOST = 2**63 - 1
 """The largest rate, minor units (assumed: the books count in 64 bits)."""
 
-Sold = tuple[str | None, str, int, Decimal | None]
-"""A line: description, quantity, amount in whole minor units, and the exact amount if that is another."""
+Sold = tuple[str | None, str, int, Decimal | None, bool]
+"""A line: description, quantity, amount in whole minor units, the exact amount if that is another, and whether it is
+known that no whole rate gives it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def charge(lines: Lines, chosen: Mask, longest: int | None = None) -> Charged:
         quantities.take(pa.array(others)).to_pylist(),
         whole[others].tolist(),
         map(exact.get, others.tolist()),
+        divisible[others].tolist(),
         strict=True,
     )
     charged = each_once(partial(_charged, longest=longest), given)
@@ -123,14 +127,14 @@ def _millionths(quantity: Decimal) -> int:
 
 def _charged(line: Sold, longest: int | None) -> tuple[str, int, str | None]:
     """Charge one line for itself: its quantity, its rate, and its description."""
-    text, given, amount, exact = line
+    text, given, amount, exact, is_inexact = line
     sold = Decimal(given)
-    quantity, rate = money.rate_of(amount, sold)
+    quantity, rate = (_ONE, amount) if is_inexact else money.rate_of(amount, sold)
     if abs(rate) > MOST:
-        quantity, rate = Decimal(1), amount
+        quantity, rate = _ONE, amount
     if sold and quantity != sold:
         text = _described(text, money.sold_as(sold, Decimal(amount) if exact is None else exact), longest)
-    return format(quantity.normalize(), "f"), rate, text
+    return "1" if quantity is _ONE else format(quantity.normalize(), "f"), rate, text
 
 
 def _described(text: str | None, sold: str, longest: int | None) -> str:

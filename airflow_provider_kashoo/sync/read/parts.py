@@ -45,6 +45,7 @@ class Part:
 
     def records(self) -> pa.Table:
         """Load its records, each once, in the order of their ids."""
+        pa.default_memory_pool().release_unused()  # what the part before took is not held on to
         if self._divided:
             return join([*self._load(self._divided[0])])
         return join([*staged_records(self._sync, self._sobject)])
@@ -106,13 +107,13 @@ def _divide(sync: Sync, prefix: str, key: str, tables: Iterable[pa.Table], bound
     """Write the rows of each part to files of its own; give those of each."""
     files: list[Files] = [{} for _ in range(len(bounds) + 1)]
     for count, table in enumerate(tables):
-        for place, (low, high) in enumerate(zip([None, *bounds], [*bounds, None], strict=True)):
-            mask = table[key].is_valid()
-            if low is not None:
-                mask = pc.and_(mask, pc.greater_equal(table[key], low))
-            if high is not None:
-                mask = pc.and_(mask, pc.less(table[key], high))
-            some = table.filter(mask)
+        keys = table[key]
+        least, most = (each.as_py() for each in pc.min_max(keys).values())
+        for place, (low, high) in enumerate(zip(["", *bounds], [*bounds, None], strict=True)):
+            if least is None or most < low or (high is not None and least >= high):
+                continue  # what was read in the order of the ids stands in few parts
+            mask = pc.greater_equal(keys, low)
+            some = table.filter(mask if high is None else pc.and_(mask, pc.less(keys, high)))
             if some.num_rows:
                 name = f"{prefix}{place:05d}.{count:05d}"
                 sync.files.write_table(name, some)
