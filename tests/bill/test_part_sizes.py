@@ -136,10 +136,10 @@ def test_a_worker_that_dies_between_parts_leaves_a_plan_that_can_be_made(
     monkeypatch.setattr(parts, "ROWS", 7)
     write, left = Staging.write_table, iter(range(1, 1_000))
 
-    def dies(files: Staging, name: str, table: pa.Table) -> None:
+    def dies(files: Staging, name: str, table: pa.Table, **more: Any) -> None:
         if next(left) == nth:
             raise Killed
-        write(files, name, table)
+        write(files, name, table, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(Staging, "write_table", dies)
@@ -169,10 +169,10 @@ def test_two_tries_of_a_plan_at_once_do_not_take_each_others_parts(
     monkeypatch.setattr(parts, "ROWS", 7)
     apply, write, others = made.transform, Staging.write_table, iter([True])
 
-    def dies(files: Staging, name: str, table: pa.Table) -> None:
+    def dies(files: Staging, name: str, table: pa.Table, **more: Any) -> None:
         if ".lines." in name:
             raise Killed
-        write(files, name, table)
+        write(files, name, table, **more)
 
     def with_another_try(*given: Any) -> Transformed:
         for _ in others:  # the other one divides, and dies before the lines

@@ -44,7 +44,7 @@ class Made:
         self._look_at(of.made)
         self.outside = self.ids[:0]
         if self._table is None:
-            sync.files.write_table(self._file, of.made)
+            sync.files.write_table(self._file, of.made, in_passing=True)
 
     def _look_at(self, table: pa.Table) -> None:
         self.ids, self.sales = (table[name].combine_chunks() for name in ("Id", "sale"))

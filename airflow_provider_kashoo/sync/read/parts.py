@@ -116,6 +116,6 @@ def _divide(sync: Sync, prefix: str, key: str, tables: Iterable[pa.Table], bound
             some = table.filter(mask if high is None else pc.and_(mask, pc.less(keys, high)))
             if some.num_rows:
                 name = f"{prefix}{place:05d}.{count:05d}"
-                sync.files.write_table(name, some)
+                sync.files.write_table(name, some, in_passing=True)
                 files[place][name] = some.num_rows
     return files

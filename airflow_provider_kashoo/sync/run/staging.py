@@ -35,6 +35,9 @@ WORKED_ON = "worked_on"
 RUN_KEY = b"kashoo.run"
 """In the metadata of a Parquet file: the folder of the run that staged it; earlier versions wrote none."""
 
+_SMALL: dict[str, Any] = {"compression": "zstd"}
+_QUICKLY: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+
 TOKEN_FILE = "token"  # noqa: S105  a name
 """Kashoo's token, encrypted; it is removed when the run is committed."""
 
@@ -111,19 +114,22 @@ class Staging:
         at = datetime.fromtimestamp(now, UTC).isoformat()
         self.write_json(WORKED_ON, {"at": at, "run_id": run.run_id, "dag_id": run.dag_id})
 
-    def write_table(self, name: str, table: pa.Table) -> None:
+    def write_table(self, name: str, table: pa.Table, *, in_passing: bool = False) -> None:
         """Write a table as Parquet, replacing an earlier one.
 
+        :param in_passing: whether the step that writes it also removes it: it is written quickly, and is larger.
         :raises UnreachableError: when the disk is full; an earlier one stays as it was. So for JSON.
         :raises ConfigurationError: when the folder cannot be written.
         """
-        self.write_parts(name, table.schema, [table])
+        self.write_parts(name, table.schema, [table], in_passing=in_passing)
 
-    def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch]) -> None:
+    def write_parts(
+        self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch], *, in_passing: bool = False
+    ) -> None:
         """Write a table that comes in parts; see :meth:`write_table`. Only what is compressed is in memory at once."""
         buffer = io.BytesIO()
         marked = schema.with_metadata({**(schema.metadata or {}), RUN_KEY: self.folder.name})
-        with pq.ParquetWriter(buffer, marked, compression="zstd") as file:
+        with pq.ParquetWriter(buffer, marked, **(_QUICKLY if in_passing else _SMALL)) as file:
             for part in parts:
                 file.write(part.replace_schema_metadata(marked.metadata))
         self._write(f"{name}.parquet", buffer.getvalue())
