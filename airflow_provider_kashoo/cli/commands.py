@@ -130,7 +130,7 @@ def explain(args: Namespace) -> None:
     finally:
         database.dispose()
     if args.format == "json":
-        print(as_json(story))  # noqa: T201  what the command is asked for
+        _say(as_json(story))
     else:
         print_story(story, Console())
 

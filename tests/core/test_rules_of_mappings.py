@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_transform import AROUND, DEAL, MAPPING, OTHER, deal, excluded, line, table
+from mapped import AROUND, DEAL, MAPPING, OTHER, deal, excluded, line, table
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.model import load_mapping

@@ -214,7 +214,7 @@ def test_nobody_takes_the_json_out_of_an_entry() -> None:
 
 
 TABLES = {"store", "tx", "files", "links", "journal", "waiting", "reviews", "written_back", "watermarks"}
-STAGES = {"write_json", "write_table", "write_parts", "remove", "stage"}
+STAGES = {"write_json", "write_table", "write_batches", "remove", "stage"}
 ROOMS = ("core/", "sync/bill/", "sync/tell/")
 
 

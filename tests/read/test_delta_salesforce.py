@@ -25,8 +25,8 @@ from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.store import linked_records
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.read.salesforce import in_pages
-from airflow_provider_kashoo.sync.read.staged import load_records
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 A_WEEK = 7 * 86_400.0
@@ -192,7 +192,8 @@ def test_the_weeks_sweep_reads_page_by_page_what_it_would_read_at_once(
     sync = drive.prepare()
     report = sync.files.read_json("delta.Opportunity") or {}
     assert "sweep" in report["note"]
-    assert load_records(sync, "Opportunity")["Id"].to_pylist() == [*deals[:2], deals[3], deals[5], new]  # type: ignore[index]
+    (part,) = parts_of(sync, "Opportunity")
+    assert part.records()["Id"].to_pylist() == [*deals[:2], deals[3], deals[5], new]
     assert (report["deleted"], report["missing"]) == ([deals[2], deals[4]], [])
     assert len(report["parts"]) > 3
     drive.finish(sync)

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
-from airflow_provider_kashoo.sync.read import columns
 from airflow_provider_kashoo.sync.read.bulk import Job, Query, in_bulk, start
 from airflow_provider_kashoo.sync.read.columns import Part
 from airflow_provider_kashoo.sync.run.deltas import all_staged, staged
@@ -94,12 +93,6 @@ class Parts:
 
 def _numbered(prefix: str, parts: int) -> list[str]:
     return [f"{prefix}.bulk{number:05d}" for number in range(1, parts + 1)]
-
-
-def load_records(sync: Sync, sobject: str) -> pa.Table | None:
-    """Load every staged record of an object at once, whichever extract read it, without deleted ones."""
-    tables = list(staged_records(sync, sobject))
-    return columns.join(tables) if tables else None
 
 
 def staged_records(sync: Sync, sobject: str, only: Sequence[str] | None = None) -> Iterator[pa.Table]:

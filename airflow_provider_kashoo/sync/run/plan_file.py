@@ -25,7 +25,7 @@ from airflow_provider_kashoo.core.rules.summary import PlanSummary, summarise
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync.run.pending import Pending
-from airflow_provider_kashoo.sync.run.staging import Parts, Staging, clear
+from airflow_provider_kashoo.sync.run.staging import StagedTable, Staging, clear
 
 ROWS, KEPT, SKIPPED = "plan", "kept", "skipped"
 
@@ -92,9 +92,9 @@ class Draft:
         rows, kept, digest = in_order(self.rows), self.kept.table(), Digest()
         summary = summarise(rows, self.skipped.of + counts_of(kept), **said)
         # The rows come first: once they are those of this plan, an earlier one is not approved any more.
-        files.write_parts(ROWS, _ROWS, _noted(digest, ROWS, _texts(rows)))
-        files.write_parts(KEPT, KEPT_COLUMNS, _noted(digest, KEPT, kept.to_batches(PART)))
-        files.write_parts(SKIPPED, SKIPPED_COLUMNS, self.skipped.table().to_batches(PART))
+        files.write_batches(ROWS, _ROWS, _noted(digest, ROWS, _texts(rows)))
+        files.write_batches(KEPT, KEPT_COLUMNS, _noted(digest, KEPT, kept.to_batches(PART)))
+        files.write_batches(SKIPPED, SKIPPED_COLUMNS, self.skipped.table().to_batches(PART))
         return replace(summary, digest=digest.of(summary.shown))
 
 
@@ -105,7 +105,7 @@ class PlanFile:
     """
 
     def __init__(self, files: Staging) -> None:
-        rows, kept = files.read_parts(ROWS), files.read_parts(KEPT)
+        rows, kept = files.open_table(ROWS), files.open_table(KEPT)
         if rows is None:
             raise ConfigurationError("This run has no plan.", remedy=clear("plan"))
         if kept is None or (rows.schema, kept.schema) != (_ROWS, KEPT_COLUMNS):
@@ -147,7 +147,7 @@ def decisions_about(files: Staging, source_id: str) -> list[Decision]:
     :param source_id: 18-character Salesforce id.
     :returns: one for each time that it was considered.
     """
-    rows, kept, skipped = (files.read_parts(name) for name in (ROWS, KEPT, SKIPPED))
+    rows, kept, skipped = (files.open_table(name) for name in (ROWS, KEPT, SKIPPED))
     texts = _where(rows, "intent", pc.match_substring, canonical(source_id))
     named = (_intent(each["action"], each["intent"]) for each in texts)
     acting = [each for each in named if each.record.id == source_id]
@@ -159,8 +159,8 @@ def decisions_about(files: Staging, source_id: str) -> list[Decision]:
     ]
 
 
-def _where(parts: Parts | None, column: str, test: Any, value: str) -> Iterator[dict[str, Any]]:
-    for part in parts.of(PART) if parts else ():
+def _where(table: StagedTable | None, column: str, test: Any, value: str) -> Iterator[dict[str, Any]]:
+    for part in table.of(PART) if table else ():
         yield from part.filter(test(part[column], value)).to_pylist()
 
 
@@ -177,7 +177,7 @@ def _texts(rows: list[Intent]) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([pa.array(each, pa.string()) for each in texts], schema=_ROWS)
 
 
-def _intents(rows: Parts) -> Iterator[Intent]:
+def _intents(rows: StagedTable) -> Iterator[Intent]:
     for part in rows.of(PART):
         for action, text in zip(part["action"].to_pylist(), part["intent"].to_pylist(), strict=True):
             yield _intent(action, text)

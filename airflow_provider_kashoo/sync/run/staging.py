@@ -47,8 +47,8 @@ def clear(task: str) -> str:
     return f"Clear the task {task}, with everything downstream."
 
 
-class Parts:
-    """A staged table that is read in parts, as often as wanted: each time it is the same content.
+class StagedTable:
+    """A staged table that is read in batches, as often as wanted: each time it is the same content.
 
     :param content: of the file; all of it is in memory, compressed.
     :raises ConfigurationError: when it is damaged, also while it is read.
@@ -121,17 +121,17 @@ class Staging:
         :raises UnreachableError: when the disk is full; an earlier one stays as it was. So for JSON.
         :raises ConfigurationError: when the folder cannot be written.
         """
-        self.write_parts(name, table.schema, [table], in_passing=in_passing)
+        self.write_batches(name, table.schema, [table], in_passing=in_passing)
 
-    def write_parts(
-        self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch], *, in_passing: bool = False
+    def write_batches(
+        self, name: str, schema: pa.Schema, batches: Iterable[pa.Table | pa.RecordBatch], *, in_passing: bool = False
     ) -> None:
-        """Write a table that comes in parts; see :meth:`write_table`. Only what is compressed is in memory at once."""
+        """Write a table that comes in batches; see :meth:`write_table`. In memory is only what is compressed."""
         buffer = io.BytesIO()
         marked = schema.with_metadata({**(schema.metadata or {}), RUN_KEY: self.folder.name})
         with pq.ParquetWriter(buffer, marked, **(_QUICKLY if in_passing else _SMALL)) as file:
-            for part in parts:
-                file.write(part.replace_schema_metadata(marked.metadata))
+            for each in batches:
+                file.write(each.replace_schema_metadata(marked.metadata))
         self._write(f"{name}.parquet", buffer.getvalue())
 
     def read_table(self, name: str, only: Sequence[str] | None = None) -> pa.Table | None:
@@ -141,22 +141,22 @@ class Staging:
 
         :raises ConfigurationError: when the file is damaged, or another run staged it.
         """
-        parts = self.read_parts(name)
-        return None if parts is None else parts.whole(only)
+        table = self.open_table(name)
+        return None if table is None else table.whole(only)
 
-    def read_parts(self, name: str) -> Parts | None:
-        """Open a table that is read in parts; None when it was not staged.
+    def open_table(self, name: str) -> StagedTable | None:
+        """Open a table that is read in batches; None when it was not staged.
 
         :raises ConfigurationError: when the file is damaged, or another run staged it.
         """
         content = self._read(f"{name}.parquet")
         if content is None:
             return None
-        parts = Parts(name, content)
-        if (run := parts.run or self.folder.name) != self.folder.name:
+        table = StagedTable(name, content)
+        if (run := table.run or self.folder.name) != self.folder.name:
             said = f"The staged file {name} is of another run, {run}."
             raise ConfigurationError(said, remedy=clear("that wrote it"))
-        return parts
+        return table
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON object, replacing an earlier one."""
