@@ -107,3 +107,23 @@ def test_a_customer_is_made_of_all_that_its_mapping_reads():
         made(record | more, name="customer_from_account") for more in ({}, {"Contacts.Email": "b@acme.example"})
     )
     assert changed(one, other) == {"email"}
+
+
+def test_what_a_rule_looks_at_counts_for_what_it_changes_and_of_other_records_what_is_followed():
+    rules = """\
+rules:
+  - {when: Type == "New" and Account.City == "Ulm", set: {memo: one, lines.project: two}}
+  - {when: Size > 1, add_line: {description: Fee, percent: 5, account: "1", taxCode: none}}
+"""
+    first = RECORD | {"Type": "New", "Size": Decimal(1), "Account.City": "Ulm"}
+    for field, value, touches in (
+        ("Type", "Old", {"memo", "lines"}),
+        ("Size", Decimal(2), {"lines"}),
+        ("Account.City", "Bonn", set()),
+    ):
+        assert changed(*(made(first | more, more=rules) for more in ({}, {field: value}))) == touches
+    followed = rules + "follow: [Account.City]\n"
+    assert changed(*(made(first | {"Account.City": city}, more=followed) for city in ("Ulm", "Bonn"))) == {
+        "memo",
+        "lines",
+    }
