@@ -8,9 +8,9 @@ from functools import partial
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.core.mapping.write_back_check import misfits
 from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.values.texts import nearest
 from airflow_provider_kashoo.sync.read import columns as frames
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.shapes import shape_of

@@ -24,7 +24,7 @@ from mapped import (
 from airflow_provider_kashoo.core.mapping.amounts import add_up
 from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.lines import Lines
-from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.transform import documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values.texts import length

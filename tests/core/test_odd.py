@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.odd import ODD
 from airflow_provider_kashoo.core.mapping.transform import transform
 from airflow_provider_kashoo.sync.read.columns import NUMBER, STAMP, from_csv, join, to_table

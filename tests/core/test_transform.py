@@ -26,7 +26,7 @@ from mapped import (
     table,
 )
 
-from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.select import Credit, Why
 from airflow_provider_kashoo.core.mapping.transform import documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total

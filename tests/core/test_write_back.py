@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping import write_back
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.model import Mapping, load_mapping
+from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.write_back import columns, rows
 
 SAYS: dict[str, Any] = {

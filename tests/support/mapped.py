@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import load_mapping
+from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
 
 AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})

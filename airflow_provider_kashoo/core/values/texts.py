@@ -1,6 +1,9 @@
-"""Texts that a system stores only up to a number of characters."""
+"""Texts that a system stores only up to a number of characters, and names that people misspell."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 _UTF_16 = "utf-16-le"
 
@@ -17,3 +20,10 @@ def cut(text: str, most: int) -> str:
 def length(text: str) -> int:
     """Count the characters of a text as :func:`cut` does."""
     return len(text.encode(_UTF_16, "surrogatepass")) // 2
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Suggest the known name closest to a misspelt one."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."

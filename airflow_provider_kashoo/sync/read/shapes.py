@@ -11,9 +11,9 @@ import pyarrow as pa
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.model import nearest
 from airflow_provider_kashoo.core.mapping.order import parse
 from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.values.texts import nearest
 from airflow_provider_kashoo.sync.read.columns import STAMP, column_type
 from airflow_provider_kashoo.sync.run.sync import Sync
 

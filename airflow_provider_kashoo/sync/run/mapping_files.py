@@ -6,7 +6,8 @@ from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.constants import unfit_constants
-from airflow_provider_kashoo.core.mapping.model import Mapping, assemble, load_mapping
+from airflow_provider_kashoo.core.mapping.load import assemble, load_mapping
+from airflow_provider_kashoo.core.mapping.model import Mapping
 
 
 def load_mappings(directory: Path) -> dict[str, Mapping]:
