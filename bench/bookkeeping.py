@@ -27,8 +27,9 @@ def measure(results: dict[str, dict[str, Any]]) -> None:
 
 def _bookkeeping(database: Any) -> list[float]:
     from airflow_provider_kashoo.core.rules.intents import Create
+    from airflow_provider_kashoo.core.rules.pace import Limit
     from airflow_provider_kashoo.core.values.record import Record
-    from airflow_provider_kashoo.store.budget import Budget, Limit
+    from airflow_provider_kashoo.store.budget import Budget
     from airflow_provider_kashoo.store.links import LinkChange
     from airflow_provider_kashoo.store.store import SyncStore
 

@@ -25,8 +25,9 @@ from memory import peak
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.core.window import RunFacts
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps

@@ -16,7 +16,6 @@ from rich.text import Text
 from airflow_provider_kashoo.cli.console import add_row
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.kinds import KINDS, is_billed
-from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.core.values.money import CENTS
 from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report, Result, money
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -37,18 +36,6 @@ class Choice:
     dry_run: bool = False
     yes: bool = False
     output: str | None = None
-
-
-def parse_since(text: str | None) -> datetime | None:
-    """Read ``--from``.
-
-    :returns: UTC; None when it was not given.
-    :raises SystemExit: for what is neither a day nor an instant.
-    """
-    try:
-        return parse_instant(text) if text else None
-    except ValueError:
-        raise SystemExit(f"--from {text} is not a date. Give it as 2026-01-31, or with a time in UTC.") from None
 
 
 def adopt(

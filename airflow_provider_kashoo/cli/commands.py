@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Command = Callable[[Namespace], None]
 
+TO_KASHOO, TO_SALESFORCE = "salesforce_to_kashoo", "kashoo_to_salesforce"
+
 _COMMANDS: list[ActionCommand] = []
 _CONNECTIONS = (
     Arg(("--kashoo-conn-id",), help="connection to Kashoo, as in your DAG", default="kashoo_default"),
@@ -84,7 +86,6 @@ def check(args: Namespace) -> None:
     """Preflight both syncs; exit status 1 when anything is missing."""
     from airflow_provider_kashoo.core.errors import SyncError
     from airflow_provider_kashoo.sync.preflight import check_both_sides
-    from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
     failed = False
     for name in (TO_KASHOO, TO_SALESFORCE):
@@ -97,6 +98,35 @@ def check(args: Namespace) -> None:
             _say(f"wrong  {name}: {error}")
     if failed:
         raise SystemExit(1)
+
+
+@_command(
+    "Show what the next run would do, and the money it moves",
+    Arg(("--sync",), help="which sync", choices=(TO_KASHOO, TO_SALESFORCE), default=TO_KASHOO),
+    Arg(("--since",), help="read from this time on, ISO 8601 UTC", metavar="TIME"),
+    Arg(("--until",), help="read up to this time, ISO 8601 UTC", metavar="TIME"),
+    Arg(("--limit",), help="as a test batch of so many invoices", type=int),
+    Arg(("--format",), help="table, json or html", choices=("table", "json", "html"), default="table"),
+    Arg(("--output",), help="write it to a file", metavar="FILE"),
+    *_CONNECTIONS,
+    about="Read both sides and plan, with the code of a run: a row for each write, question and parked record, with "
+    "the amounts before and after, totals by currency, what to look at first, and when it will be done. Nothing is "
+    "written to Kashoo, Salesforce or the store; the requests to Kashoo count against the limit.",
+    epilog="Examples:\n  airflow kashoo plan\n  airflow kashoo plan --format html --output plan.html",
+)
+def plan(args: Namespace) -> None:
+    """Show what the next run would do."""
+    from airflow_provider_kashoo.cli import plan as shown
+    from airflow_provider_kashoo.cli.console import instant_given
+    from airflow_provider_kashoo.core.window import RunFacts
+    from airflow_provider_kashoo.runtime.dags import start_of
+
+    if args.limit is not None and args.limit < 1:
+        raise SystemExit("--limit takes a number from 1 on.")
+    since, until = (instant_given(f"--{name}", getattr(args, name)) for name in ("since", "until"))
+    run = RunFacts("plan", first=start_of(args.sync), since=since, until=until, limit=args.limit)
+    with _opened(args, args.sync) as sync:
+        shown.show(shown.plan(sync, run), args.format, args.output)
 
 
 @_command(
@@ -172,8 +202,9 @@ def status(_: Namespace) -> None:
 def adopt(args: Namespace) -> None:
     """Link what is in the books already."""
     from airflow_provider_kashoo.cli import adopt as by_hand
+    from airflow_provider_kashoo.cli.console import instant_given
 
-    since = by_hand.parse_since(args.since)
+    since = instant_given("--from", args.since)
     choice = by_hand.Choice(dry_run=args.dry_run, yes=args.yes, output=args.output)
     with _opened(args) as sync:
         by_hand.adopt(sync, since, choice)
@@ -303,7 +334,7 @@ def demo(args: Namespace) -> None:
     raise SystemExit(main(dags=shipped("dags"), keep=args.keep))
 
 
-def _opened(args: Namespace, name: str = "salesforce_to_kashoo") -> AbstractContextManager[Sync]:
+def _opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Sync]:
     """Open a run outside any DAG; the Salesforce connection says of which org."""
     from airflow_provider_kashoo.core.window import RunFacts
     from airflow_provider_kashoo.runtime.open_run import open_sync

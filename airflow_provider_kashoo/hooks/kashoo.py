@@ -15,8 +15,9 @@ from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import Unlimited, adapter_of, new_session, unreachable
 from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError, SyncError, UnreachableError
 from airflow_provider_kashoo.core.rules.operations import Event
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.settings import existing_connection, open_database, settings, structured
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import INIT
 from airflow_provider_kashoo.store.store import keyed_hash
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, select, update
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
+from airflow_provider_kashoo.core.rules.pace import Limit, Pace
 from airflow_provider_kashoo.store.database import NOW, Database
 from airflow_provider_kashoo.store.tables import budget_closures, budget_slots
 
 _MINE = budget_slots.c.budget == bindparam("this_budget")
 _COUNT = select(func.count()).where(_MINE, budget_slots.c.counts_from > bindparam("since"))
+_SLOTS = (
+    select(budget_slots.c.taken_at, budget_slots.c.counts_from)
+    .where(_MINE, budget_slots.c.counts_from > bindparam("since"))
+    .order_by(budget_slots.c.counts_from)
+)
+_CLOSED = select(budget_closures.c.until).where(budget_closures.c.budget == bindparam("this_budget"))
 _INSERT = insert(budget_slots).returning(budget_slots.c.id)
 _ANSWERED = update(budget_slots).where(budget_slots.c.id == bindparam("this_slot"))
 _ANSWERED_NOW = _ANSWERED.values(counts_from=NOW)
@@ -42,12 +48,11 @@ USEFUL_BATCH = 25
 """A long wait ends when this many slots are free, not one."""
 
 
-@dataclass(frozen=True)
-class Limit:
-    """At most ``requests`` in any ``seconds``."""
+LATELY = 100
+"""The newest answers, from which the time that a request takes is known."""
 
-    requests: int
-    seconds: float
+SECONDS_EACH = 0.5
+"""Assumed for a request while none was answered."""
 
 
 class Budget:
@@ -126,6 +131,24 @@ class Budget:
         """Return the shortest time for this many requests, in seconds, starting with nothing used."""
         return max(max(0, (requests - 1) // limit.requests) * limit.seconds for limit in self.limits)
 
+    def pace(self) -> Pace:
+        """Give the limits as they stand, with the requests of all tasks, workers and hosts."""
+        with self._database.begin() as connection:
+            now = self._database.now(connection)
+            of_mine = {"this_budget": self._name, "since": now - self._longest}
+            slots = connection.execute(_SLOTS, of_mine).all()
+            closed = connection.execute(_CLOSED, {"this_budget": self._name}).scalar_one_or_none()
+        lately = [counts_from - taken_at for taken_at, counts_from in slots if counts_from <= now][-LATELY:]
+        return Pace(
+            now=now,
+            limits=self.limits,
+            counted=[counts_from for _, counts_from in slots],
+            closed_until=closed or 0.0,
+            each=sum(lately) / len(lately) if lately else SECONDS_EACH,
+            patience=self._patience,
+            batch=USEFUL_BATCH,
+        )
+
     def _take(self, connection: Connection, now: float, deadline_seconds: float) -> int:
         connection.execute(_FORGET, {"this_budget": self._name, "outworn": now - self._longest})
         slot = {"budget": self._name, "taken_at": now, "counts_from": now + deadline_seconds}
@@ -149,9 +172,8 @@ def forget_old_slots(database: Database) -> int:
 def _when_free(limits: Sequence[Limit], slots: int) -> Select[Any]:
     """Build the query for when the budget reopens, and when each window has ``slots`` free; past times mean now."""
     newest = select(budget_slots.c.counts_from).where(_MINE).order_by(budget_slots.c.counts_from.desc())
-    open_again = select(budget_closures.c.until).where(budget_closures.c.budget == bindparam("this_budget"))
     times = [
         newest.offset(limit.requests - min(slots, limit.requests)).limit(1).scalar_subquery() + limit.seconds
         for limit in limits
     ]
-    return select(open_again.scalar_subquery(), *(time.label(f"window_{n}") for n, time in enumerate(times)))
+    return select(_CLOSED.scalar_subquery(), *(time.label(f"window_{n}") for n, time in enumerate(times)))

@@ -107,6 +107,24 @@ class LinkedRecords:
         """Give the Kashoo ids of all linked records of a kind, in order, a page at a time."""
         return self._pages(_KASHOO_IDS, links.c.kashoo_id, -1, {"this_target": kind})
 
+    def billed_to(self, kind: str, name: str, hashes: Iterable[str]) -> dict[tuple[str, str | None], tuple[int, int]]:
+        """Say what was billed with some values of a field: how many records, and the largest total, minor units.
+
+        :param name: of the field, such as the one with the customer.
+        :param hashes: of the values, as they were sent.
+        :returns: by hash and currency.
+        """
+        sent = links.c.fields[name][0].as_string()
+        query = select(sent, links.c.currency, func.count(), func.max(func.coalesce(links.c.expected_total, 0)))
+        query = query.where(*_OF_KIND).group_by(sent, links.c.currency)
+        named = {"this_scope": self._scope.id, "this_target": kind}
+        found: dict[tuple[str, str | None], tuple[int, int]] = {}
+        with self._scope.reading() as connection:
+            for some in chunks(hashes):
+                for sent_hash, currency, *billed in connection.execute(query.where(sent.in_(some)), named):
+                    found[sent_hash, currency] = billed[0], billed[1]
+        return found
+
     def oldest_date(self, kind: str, settlements: Iterable[str | None]) -> str | None:
         """Return the earliest date under which a linked record was written, ``YYYY-MM-DD``.
 

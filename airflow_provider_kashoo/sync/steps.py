@@ -62,12 +62,7 @@ def plan(sync: Sync) -> PlanSummary:
     with waiting(sync, "plan", reads.keep):
         if sync.name == TO_KASHOO:
             look_up(sync)
-            facts = Facts.of(sync, reads)
-            _check_deltas(sync)
-            summary = bill.plan(facts)
-        else:
-            _check_deltas(sync)
-            summary = tell.plan(sync, reads)
+        summary = decide(sync, reads)
     if windows != _windows(sync):
         raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
     # In one file, so that digest and windows always belong to the same plan, whenever a step dies.
@@ -75,6 +70,16 @@ def plan(sync: Sync) -> PlanSummary:
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
     reads.forget()
     return summary
+
+
+def decide(sync: Sync, reads: Reads) -> PlanSummary:
+    """Work out what is to be written from what is staged, and stage it.
+
+    :raises ConfigurationError: as :func:`plan`.
+    :raises BudgetSpent: as :func:`plan`.
+    """
+    _check_deltas(sync)
+    return bill.plan(Facts.of(sync, reads)) if sync.name == TO_KASHOO else tell.plan(sync, reads)
 
 
 def approve(sync: Sync) -> str:

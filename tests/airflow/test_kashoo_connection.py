@@ -14,9 +14,9 @@ import requests_mock
 from airflow_provider_kashoo.core.errors import (
     ConfigurationError,
 )
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.budget import Limit
 from tests.airflow.environment import NO_SLASH, served, set_connection
 
 # -- KashooHook: the budget

@@ -123,6 +123,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
     assert [command.name for command in group.subcommands] == [
         "init",
         "check",
+        "plan",
         "explain",
         "status",
         "adopt",

@@ -27,7 +27,8 @@ from rounds import (
 )
 from voids import causes, lose, standing, void_unpaid
 
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.core.rules.pace import Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.journal import Journal
 
 ONE_INVOICE = r"records/invoices/\d+$"

@@ -22,8 +22,9 @@ from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync.by_hand.replay import replay
 from airflow_provider_kashoo.sync.run.sync import Sync

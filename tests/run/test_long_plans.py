@@ -8,7 +8,7 @@ from records import add_account, add_deal, books_rows, edit
 from rounds import Rounds
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError
-from airflow_provider_kashoo.store.budget import Limit
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 

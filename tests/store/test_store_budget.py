@@ -13,7 +13,8 @@ from sqlalchemy import select
 from threads import at_once
 
 from airflow_provider_kashoo.core.errors import BudgetSpent
-from airflow_provider_kashoo.store.budget import KEEP_SECONDS, PATIENCE, USEFUL_BATCH, Budget, Limit, forget_old_slots
+from airflow_provider_kashoo.core.rules.pace import Limit
+from airflow_provider_kashoo.store.budget import KEEP_SECONDS, PATIENCE, USEFUL_BATCH, Budget, forget_old_slots
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.tables import budget_slots
 

@@ -14,9 +14,10 @@ from sqlalchemy import event, func, select
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.rules.intents import Create, Intent
 from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import tables
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import OpenOperation, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange

@@ -14,10 +14,11 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.transport import Unlimited, new_session
 from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sandbox.server import Sandbox
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 from airflow_provider_kashoo.sync import steps

@@ -5,7 +5,7 @@ Records of which there is nothing to do have none: see :mod:`.kept` and :mod:`.s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -159,9 +159,13 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class _OfDocument(Intent):
-    """An intent with the whole record as the mapping makes it; links to parents may be symbolic."""
+    """An intent with the whole record as the mapping makes it; links to parents may be symbolic.
+
+    :param rules: what the rules that caught the record do, in words.
+    """
 
     document: Document = field(default_factory=dict)
+    rules: Sequence[str] = ()
 
     @property
     def date(self) -> str | None:
@@ -288,9 +292,14 @@ class _Problematic(Intent):
 
 @dataclass(frozen=True, kw_only=True)
 class Park(_Problematic):
-    """The record should be written but cannot be: every run reads it again."""
+    """The record should be written but cannot be: every run reads it again.
+
+    :param rules: as in :class:`Create`.
+    """
 
     action = Action.PARK
+
+    rules: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

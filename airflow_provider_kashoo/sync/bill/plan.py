@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import copied
-from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Update
+from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Update
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT, parents_of, resolve_parents
@@ -126,11 +126,13 @@ def waiting_for(kind: str, problem: Problem) -> Problem:
 
 def _explained(intent: Intent, candidate: Candidate) -> Intent:
     """Add to the reason of what is written how the total was rounded, and which rules caught the deal."""
+    if isinstance(intent, Park):
+        return replace(intent, rules=candidate.rules)
     if not isinstance(intent, Create | Update):
         return intent
     more = [candidate.rounded] if candidate.rounded and "lines" in intent.written else []
     more += [f"rules: {', '.join(candidate.rules)}"] if candidate.rules else []
-    return replace(intent, reason="; ".join([intent.reason, *more]))
+    return replace(intent, reason="; ".join([intent.reason, *more]), rules=candidate.rules)
 
 
 def _take_over(

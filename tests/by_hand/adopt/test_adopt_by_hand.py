@@ -13,7 +13,7 @@ from records import add_account, add_deal, add_order, books_rows
 from rounds import Killed, Rounds, bearing, links
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
-from airflow_provider_kashoo.store.budget import Limit
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.sync.by_hand.adopt import Report, Result
 

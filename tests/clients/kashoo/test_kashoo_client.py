@@ -15,8 +15,9 @@ from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.transport import DEFAULT_CLOSURE, MeteredAdapter, Unlimited
 from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError
 from airflow_provider_kashoo.core.rules.operations import Event
+from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.sandbox.kashoo.books import KashooError
-from airflow_provider_kashoo.store.budget import Budget, Limit
+from airflow_provider_kashoo.store.budget import Budget
 
 # -- tokens
 

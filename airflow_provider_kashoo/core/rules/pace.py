@@ -1,0 +1,68 @@
+"""When a number of requests will be answered, within limits of which others use a part."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most ``requests`` in any ``seconds``."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The request limits as they stand.
+
+    :param now: epoch seconds UTC.
+    :param limits: all of them hold at once.
+    :param counted: from when each request of lately counts, epoch seconds, in order; whoever sent it.
+    :param closed_until: when Kashoo takes requests again; 0 when it does now.
+    :param each: seconds that a request takes.
+    :param patience: longest wait in seconds that a task sleeps through.
+    :param batch: a longer wait ends when so many requests are free.
+    """
+
+    now: float
+    limits: Sequence[Limit]
+    counted: Sequence[float] = ()
+    closed_until: float = 0.0
+    each: float = 0.0
+    patience: float = 0.0
+    batch: int = 1
+
+    @property
+    def free(self) -> int:
+        """How many requests can be sent now, one right after the other."""
+        if self.closed_until > self.now:
+            return 0
+        used = [len(self.counted) - bisect_right(self.counted, self.now - limit.seconds) for limit in self.limits]
+        return max(0, min(limit.requests - count for limit, count in zip(self.limits, used, strict=True)))
+
+    def done_at(self, requests: int) -> float:
+        """Say when the last of so many requests is answered, if they are sent one after the other from now on.
+
+        :returns: epoch seconds UTC.
+        """
+        at, answers = self.now, list(self.counted)
+        for _ in range(requests):
+            free = max(self._free_at(answers, 1), self.closed_until)
+            if free - at > self.patience:
+                free = max(self._free_at(answers, self.batch), self.closed_until)
+            at = max(at, free) + self.each
+            answers.append(at)
+        return at
+
+    def _free_at(self, answers: Sequence[float], wanted: int) -> float:
+        """Say when every window has room for so many requests; a past time means now."""
+        found = 0.0
+        for limit in self.limits:
+            place = limit.requests - min(wanted, limit.requests) + 1
+            if len(answers) >= place:
+                found = max(found, answers[-place] + limit.seconds)
+        return found

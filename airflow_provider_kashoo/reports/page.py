@@ -1,0 +1,58 @@
+"""A report as one self-contained HTML page: no script, style or picture is loaded from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.reports.plan import PlanReport, instant
+
+MOST_ROWS = 5_000
+"""Rows of one table; with more a browser takes seconds to show them."""
+
+_TITLES = {
+    "salesforce_to_kashoo": "What will be written to Kashoo",
+    "kashoo_to_salesforce": "What will be written back to Salesforce",
+}
+
+_BARS = (
+    ("create", "new invoices"),
+    ("update_before", "changed invoices, before"),
+    ("update_after", "changed invoices, after"),
+    ("void", "voided invoices"),
+)
+
+
+def plan_page(report: PlanReport) -> str:
+    """Write the report of a plan as HTML; what people and systems named is shown as text, never run."""
+    pages = Environment(
+        loader=PackageLoader("airflow_provider_kashoo.reports", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"money": _money, "instant": instant}
+    return pages.get_template("plan.html").render(
+        report=report, title=_TITLES.get(report.sync, report.sync), pictures=_pictures(report), most=MOST_ROWS
+    )
+
+
+def _money(minor: int | None, currency: str | None) -> str:
+    return "" if minor is None else format_minor(minor, currency or "").strip()
+
+
+def _pictures(report: PlanReport) -> dict[str, list[Mapping[str, Any]]]:
+    """Currency -> the bars of its totals, each as long as its part of the largest."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for currency, totals in report.totals.items():
+        largest = max(map(abs, totals.values())) or 1
+        found[currency] = [
+            {"name": name, "label": label, "minor": totals[name], "percent": 100 * abs(totals[name]) / largest}
+            for name, label in _BARS
+            if totals[name] or name == "create"
+        ]
+    return found

@@ -1,0 +1,69 @@
+"""What people call a record, read from Salesforce when it is shown; the store keeps no names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from airflow_provider_kashoo.clients import soql
+from airflow_provider_kashoo.core.kinds import CUSTOMER, LINKED_KINDS
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.sync.read import columns
+from airflow_provider_kashoo.sync.run.sync import Sync
+
+NAME = "Name"
+
+
+@dataclass(frozen=True)
+class Named:
+    """The names of a record.
+
+    :param customer: of a deal, the record that its mapping makes the customer of; empty for anything else.
+    """
+
+    name: str = ""
+    customer: str = ""
+
+
+def names_of(sync: Sync, records: Iterable[Record]) -> dict[str, Named]:
+    """Read the names of records.
+
+    :returns: Salesforce id -> names; of those that Salesforce shows to the user.
+    """
+    by_object: dict[str, set[str]] = defaultdict(set)
+    for each in records:
+        by_object[each.object].add(each.id)
+    found: dict[str, Named] = {}
+    for sobject, ids in sorted(by_object.items()):
+        own, customer = _name_of(sync, sobject), _customer_of(sync, sobject)
+        paths = list(dict.fromkeys(path for path in ("Id", own, customer) if path))
+        for answer in sync.salesforce.queries(list(soql.by_ids(sobject, paths, sorted(ids)))):
+            for row in answer.records:
+                found[row["Id"]] = Named(_text(row, own), _text(row, customer))
+    return found
+
+
+def _name_of(sync: Sync, sobject: str) -> str:
+    """Say which field has the name of an object's records: ``Name``, or a number such as ``CaseNumber`` (evidenced)."""
+    fields = sync.salesforce.describe(sobject).fields
+    return next((each for each in (NAME, f"{sobject}Number") if each in fields), "")
+
+
+def _customer_of(sync: Sync, sobject: str) -> str:
+    """Give the path to the name of a deal's customer; empty if no mapping bills the object."""
+    for mapping in sync.mappings_from(sobject):
+        for name, field in mapping.fields.items():
+            if field.link and LINKED_KINDS.get(name) == CUSTOMER.name:
+                *relations, last = field.link.split(".")
+                info = columns.resolve(sync.salesforce, sobject, field.link)
+                relation = info.relationship if info else None
+                path = ".".join([*relations, relation or last, NAME])
+                return path if columns.resolve(sync.salesforce, sobject, path) else ""
+    return ""
+
+
+def _text(row: object, path: str) -> str:
+    for name in path.split(".") if path else ():
+        row = row.get(name) if isinstance(row, dict) else None
+    return row if isinstance(row, str) else ""

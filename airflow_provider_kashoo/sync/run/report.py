@@ -1,0 +1,116 @@
+"""The report of a staged plan: its rows with names, the amounts before, what is odd, and when it will be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
+from airflow_provider_kashoo.core.values.dates import business_date
+from airflow_provider_kashoo.core.values.parents import Parent, parent_of
+from airflow_provider_kashoo.reports.odd import Usual, with_oddities
+from airflow_provider_kashoo.reports.plan import SHOWN, PlanReport, PlanRow
+from airflow_provider_kashoo.sync.read.names import Named, names_of
+from airflow_provider_kashoo.sync.run.plan_file import PlanFile
+from airflow_provider_kashoo.sync.run.sync import Sync
+
+NAMED = 5_000
+"""The names of so many rows, the first, are read; of more it would take too many queries."""
+
+CONTACT = "contact"
+
+
+def report_of(sync: Sync, summary: PlanSummary) -> PlanReport:
+    """Report the staged plan of a run; Salesforce is asked for names.
+
+    :param summary: of that plan.
+    """
+    intents = [each for each in PlanFile(sync.files).rows() if each.action in SHOWN]
+    names = names_of(sync, [each.record for each in intents[:NAMED]])
+    before = _totals_before(sync, intents)
+    rows = [_row(each, names.get(each.record.id, Named()), before) for each in intents]
+    pace, now = sync.budget.pace(), sync.store.now()
+    today = business_date(datetime.fromtimestamp(now, UTC), sync.settings.zone)
+    usual, new = _history(sync, intents)
+    notes = list(summary.notes)
+    if len(intents) > NAMED:
+        notes.append(f"names are shown of the first {NAMED:,} of {len(intents):,} rows")
+    return PlanReport(
+        sync=sync.name,
+        digest=summary.digest,
+        business=_business(sync),
+        actions=summary.actions,
+        reasons=summary.reasons,
+        caught=summary.rules,
+        requests=summary.requests,
+        free_now=min(pace.free, summary.requests),
+        made_at=now,
+        done_at=pace.done_at(summary.requests),
+        notes=notes,
+        rows=with_oddities(rows, today, usual, new),
+    )
+
+
+def _row(intent: Intent, named: Named, before: dict[tuple[str, int], int]) -> PlanRow:
+    record = intent.record
+    return PlanRow(
+        action=intent.action.value,
+        target=record.kind,
+        source_object=record.object,
+        source_id=record.id,
+        part=record.part,
+        kashoo_id=intent.kashoo_id,
+        reason=intent.reason,
+        fix=getattr(intent, "fix", ""),
+        rules=tuple(getattr(intent, "rules", ())),
+        currency=intent.currency,
+        total_minor=None if intent.action is Action.VOID else intent.total,
+        total_before_minor=before.get((record.kind, intent.kashoo_id or 0)),
+        requests=intent.requests,
+        name=named.name,
+        customer=named.customer,
+        date=intent.date,
+    )
+
+
+def _totals_before(sync: Sync, intents: Sequence[Intent]) -> dict[tuple[str, int], int]:
+    """Give the totals of invoices as they were billed, by kind and Kashoo id."""
+    found: dict[tuple[str, int], int] = {}
+    for kind in {each.record.kind for each in intents}:
+        ids = {each.kashoo_id for each in intents if each.record.kind == kind and each.kashoo_id is not None}
+        links = sync.store.links.of_kashoo(kind, ids) if is_billed(kind) else {}
+        found |= {
+            (kind, ident): link.expected_total for ident, link in links.items() if link.expected_total is not None
+        }
+    return found
+
+
+def _history(sync: Sync, intents: Sequence[Intent]) -> tuple[dict[int, Usual], frozenset[int]]:
+    """Say what the customers of new invoices were billed before.
+
+    :returns: by the place of an intent; and the places of those whose customer has no invoice of ours yet.
+    """
+    linked: dict[Parent, int] = {
+        each.record.named: each.kashoo_id for each in intents if each.action is Action.LINK and each.kashoo_id
+    }
+    customers: dict[int, int | None] = {}
+    for place, each in enumerate(intents):
+        if isinstance(each, Create) and is_billed(each.record.kind):
+            customer = each.document.get(CONTACT)
+            parent = parent_of(customer)
+            customers[place] = linked.get(parent) if parent else customer
+    known = {each: sync.store.hashes.of(each) for each in customers.values() if each is not None}
+    kinds = {each.record.kind for each in intents if is_billed(each.record.kind)}
+    billed = [sync.store.linked_records.billed_to(kind, CONTACT, known.values()) for kind in kinds]
+    usual = {}
+    for place, ident in customers.items():
+        found = [each.get((known[ident], intents[place].currency)) for each in billed] if ident is not None else []
+        usual[place] = next((Usual(*each) for each in found if each), Usual())
+    return usual, frozenset(place for place, each in usual.items() if not each.invoices)
+
+
+def _business(sync: Sync) -> str:
+    name = next((each.name for each in sync.kashoo.businesses() if each.id == sync.store.business_id), None)
+    return f"{name} ({sync.store.business_id})" if name else sync.store.business_id
