@@ -47,6 +47,9 @@ with DAG(
             None, type=["null", "string"], description="Read up to this time, ISO 8601 UTC; no watermark moves"
         ),
         "limit": Param(None, type=["null", "integer"], minimum=1, description="Test batch: at most this many invoices"),
+        "remap": Param(
+            False, type="boolean", description="Change linked records to what the mappings say now; no watermark moves"
+        ),
     },
     tags=["kashoo", "salesforce"],
     doc_md=__doc__,

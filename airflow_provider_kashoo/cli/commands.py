@@ -106,6 +106,7 @@ def check(args: Namespace) -> None:
     Arg(("--since",), help="read from this time on, ISO 8601 UTC", metavar="TIME"),
     Arg(("--until",), help="read up to this time, ISO 8601 UTC", metavar="TIME"),
     Arg(("--limit",), help="as a test batch of so many invoices", type=int),
+    Arg(("--remap",), help="what the mappings as they are now would change in linked records", action="store_true"),
     Arg(("--format",), help="table, json or html", choices=("table", "json", "html"), default="table"),
     Arg(("--output",), help="write it to a file", metavar="FILE"),
     *_CONNECTIONS,
@@ -124,7 +125,7 @@ def plan(args: Namespace) -> None:
     if args.limit is not None and args.limit < 1:
         raise SystemExit("--limit takes a number from 1 on.")
     since, until = (instant_given(f"--{name}", getattr(args, name)) for name in ("since", "until"))
-    run = RunFacts("plan", first=start_of(args.sync), since=since, until=until, limit=args.limit)
+    run = RunFacts("plan", first=start_of(args.sync), since=since, until=until, limit=args.limit, remap=args.remap)
     with _opened(args, args.sync) as sync:
         shown.show(shown.plan(sync, run), args.format, args.output)
 

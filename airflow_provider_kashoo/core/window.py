@@ -8,6 +8,7 @@ scheduled          min(interval start, watermark)     min(interval end, now - ma
 manual, event      watermark - overlap                now - margin                          moves
 backfill           interval start                     min(interval end, now - margin)       stays
 since/until/limit  since, or as a manual run          min(until, now), or now - margin      stays
+remap              as since/until/limit; besides, all that is linked is read                stays
 ================== ================================== ===================================== =========
 
 ``now`` is the server's clock, never ours. Without a watermark, lower is the DAG's ``start_date``.
@@ -41,6 +42,7 @@ class RunFacts:
     :param until: DAG param, UTC.
     :param limit: DAG param: at most this many invoices, a test batch.
     :param only: read these records and nothing else: a replay.
+    :param remap: read all linked records, too, and change them to what the mappings say now.
     :param dag_id: the DAG that runs; None for what a person started on the command line.
     """
 
@@ -53,12 +55,13 @@ class RunFacts:
     until: datetime | None = None
     limit: int | None = None
     only: frozenset[str] | None = None
+    remap: bool = False
     dag_id: str | None = None
 
     @property
     def bounded_by_hand(self) -> bool:
         """Return whether a person limited the window, so that the watermark must not move."""
-        return any(given is not None for given in (self.since, self.until, self.limit, self.only))
+        return self.remap or any(given is not None for given in (self.since, self.until, self.limit, self.only))
 
 
 @dataclass(frozen=True)

@@ -266,6 +266,7 @@ def run_facts(context: Context | Mapping[str, Any]) -> RunFacts:
         since=_instant("since", params.get("since")),
         until=_instant("until", params.get("until")),
         limit=params.get("limit"),
+        remap=params.get("remap") is True,
         dag_id=run.dag_id,
     )
 

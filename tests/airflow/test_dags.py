@@ -120,10 +120,11 @@ def test_the_zone_of_the_business_sets_the_hour(monkeypatch: pytest.MonkeyPatch)
     ("conf", "valid"),
     [
         ({}, True),
-        ({"since": "2026-02-01T00:00:00Z", "until": "2026-02-02T00:00:00Z", "limit": 1}, True),
+        ({"since": "2026-02-01T00:00:00Z", "until": "2026-02-02T00:00:00Z", "limit": 1, "remap": True}, True),
         ({"limit": 0}, False),
         ({"limit": "3"}, False),
         ({"since": 20260201}, False),
+        ({"remap": "yes"}, False),
     ],
 )
 def test_params_are_checked_before_a_run_begins(bag: DagBag, conf: dict[str, Any], valid: bool) -> None:
@@ -131,7 +132,7 @@ def test_params_are_checked_before_a_run_begins(bag: DagBag, conf: dict[str, Any
     if valid:
         params.update(conf)
         params.validate()
-        assert {name: value for name, value in params.dump().items() if value is not None} == conf
+        assert {name: value for name, value in params.dump().items() if value not in (None, False)} == conf
     else:
         with pytest.raises(ParamValidationError):
             params.update(conf)

@@ -161,7 +161,8 @@ def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -
         outside = pa.concat_arrays([made.ids.take(pa.array(inside[len(rows) :])), made.outside])
         result.release(facts, made.mapping, outside, f"outside the test batch of {limit}")
     result.billed += len(rows)
-    by_itself = rows[:0] if result.all_linked else rows[made.linked[rows] & ~made.concerned[rows]]
+    looked_at = result.all_linked or facts.sync.run.remap
+    by_itself = rows[:0] if looked_at else rows[made.linked[rows] & ~made.concerned[rows]]
     moving = [np.setdiff1d(rows, by_itself)]
     for some in _some(by_itself):
         same, columns = unchanged(facts, made.mapping, made.ids.take(pa.array(some)), records.made_from(some).json())
@@ -179,6 +180,7 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
     for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
         concerned, ident = made.concerned[row], intent.record.id
         link = sales.link(ident) if concerned else own.get(ident)
+        link = link and facts.as_compared(link)
         begun = replace(intent, sale=link.sale_id) if link else intent
         looked_at = concerned or result.all_linked
         if link and not looked_at and not touched(intent.sources or {}, link.sources, link.fields):

@@ -76,7 +76,8 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
         decision = _held(facts, intent, ours, link, entry, decision) if decision.write else decision
     if LINES not in decision.write:
         intent = replace(intent, total=link.expected_total)
-    return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base})
+    why = "by the mapping as it is now" if facts.sync.run.remap else "changed in Salesforce"
+    return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base}, why)
 
 
 def leave_alone(intent: Intent, link: StoredLink) -> Keep:
@@ -109,14 +110,16 @@ def _decided(
     merged: diff.Merge,
     hashes: KeyedHash,
     compared: Collection[str],
+    why: str,
 ) -> list[Intent]:
     """Turn a decision into intents.
 
     :param compared: the fields that it is about.
+    :param why: they are written, in words.
     """
     asked: list[Intent] = [intent.asked(question) for question in decision.questions]
     if decision.write:
-        reason, print_ = f"changed in Salesforce: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
+        reason, print_ = f"{why}: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
         return [*asked, intent.become(Update, reason=reason, document=document, changes=decision.write, base=print_)]
     if decision.as_billed:
         return [*asked, intent.become(Keep, reason=f"{', '.join(decision.as_billed)} stay as billed")]

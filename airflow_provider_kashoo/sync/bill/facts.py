@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
@@ -13,6 +13,7 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.core.values.parents import Parent
+from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged, earliest_read
@@ -75,6 +76,10 @@ class Facts:
     def intent(self, mapping: Mapping, source_id: str) -> Intent:
         """Begin the intent of a record that a mapping reads."""
         return Intent.of(mapping, self.sync.name, source_id, source_read=self.read_at)
+
+    def as_compared(self, link: StoredLink) -> StoredLink:
+        """Give a link as this run compares it: where the mappings count as they are now, any field may change."""
+        return replace(link, sources=None) if self.sync.run.remap else link
 
     def is_open(self, intent: Intent) -> bool:
         """Say whether its record was sent and the outcome is not known yet."""

@@ -102,7 +102,8 @@ def _staged(facts: Facts, mapping: Mapping) -> Iterator[pa.Table]:
 def _links(facts: Facts, kind: str, ids: set[str], merges: Sequence[Merge]) -> dict[str, StoredLink]:
     """Give the links of some records, as they will be after the merges."""
     moved = {each.survivor: each.link for each in merges if each.link and each.survivor in ids}
-    return facts.sync.store.links.of_sources(kind, ids) | moved
+    every = facts.sync.store.links.of_sources(kind, ids) | moved
+    return {ident: facts.as_compared(link) for ident, link in every.items()}
 
 
 def _made(

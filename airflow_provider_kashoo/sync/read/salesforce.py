@@ -68,7 +68,7 @@ def extract(sync: Sync, sobject: str) -> Delta:
         reading.in_bulk(begun)
     deleted = dirty.deleted | reading.deleted
     known = deleted | reading.read
-    sweeps = begun.sweeps and sync.run.only is None
+    sweeps = (begun.sweeps or sync.run.remap) and sync.run.only is None
     missing = reading.by_id(in_pages(dirty.ids - known, matters.pages_of_linked() if sweeps else (), known))
     reading.parents()
     delta = Delta(
