@@ -78,8 +78,9 @@ def decide(sync: Sync, reads: Reads) -> PlanSummary:
     :raises ConfigurationError: as :func:`plan`.
     :raises BudgetSpent: as :func:`plan`.
     """
+    facts = Facts.of(sync, reads) if sync.name == TO_KASHOO else None
     _check_deltas(sync)
-    return bill.plan(Facts.of(sync, reads)) if sync.name == TO_KASHOO else tell.plan(sync, reads)
+    return bill.plan(facts) if facts else tell.plan(sync, reads)
 
 
 def approve(sync: Sync) -> str:
