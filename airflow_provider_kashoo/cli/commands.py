@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
@@ -132,32 +132,28 @@ def plan(args: Namespace) -> None:
 
 @_command(
     "Explain one record: why it was billed, or why it was not",
-    Arg(("record",), help="Salesforce id, 15 or 18 characters, or the id of a record in Kashoo"),
+    Arg(("record",), help="Salesforce id, 15 or 18 characters; number of an invoice; or id of a record in Kashoo"),
+    Arg(("--stored",), help="what the store and the last plans know; ask neither side", action="store_true"),
     Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
-    about="Say what the last plans decided about a record and why, which record of the books it is, what waits or is "
-    "asked about it, and all that was done. It reads the store and the staged files; Kashoo and Salesforce are not "
-    "asked. Of a deal that was never written, only plans know, as long as their files are kept "
-    "([kashoo] staging_retention_days).",
-    epilog="airflow kashoo explain 006WU00000abcdeYAA",
+    *_CONNECTIONS,
+    about="Read the record, and say which conditions hold, which rules catch it, from what each field is made, and "
+    "what the next run would do; then what the last plans decided, which record of the books it is, what waits or is "
+    "asked about it, and all that was done. Nothing is written. With --stored, Kashoo and Salesforce are not asked.",
+    epilog="Examples:\n  airflow kashoo explain 006WU00000abcdeYAA\n  airflow kashoo explain 1042",
 )
 def explain(args: Namespace) -> None:
     """Explain one record."""
     from rich.console import Console
 
-    from airflow_provider_kashoo.cli.explain import as_json, print_story, story_of
-    from airflow_provider_kashoo.core.errors import ConfigurationError
-    from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
+    from airflow_provider_kashoo.cli.explain import as_json, print_story, tell
     from airflow_provider_kashoo.settings import open_database, staging_root
-    from airflow_provider_kashoo.store.history import history_of
     from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
 
-    named = to_18(args.record) if is_record_id(args.record) else args.record  # 15 digits are a Salesforce id
-    if not named.isdecimal() and not is_record_id(named):
-        raise ConfigurationError(f"{named!r} is neither a Salesforce id nor a Kashoo id.")
     database = open_database()
     try:
         database.check()
-        story = story_of(named, history_of(database, named), newest_runs(staging_root()))
+        opened = None if args.stored else partial(_opened, args)
+        story = tell(args.record, database, newest_runs(staging_root()), opened)
     finally:
         database.dispose()
     if args.format == "json":

@@ -1,9 +1,11 @@
-"""Explain one record: what the last plans decided about it, what it is in the books, what waits, and what was done."""
+"""Explain one record: as it is now, what the last plans decided, what it is in the books, what waits, what was done."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +14,21 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
+from airflow_provider_kashoo.core.errors import (
+    AuthenticationError,
+    BudgetSpent,
+    ConfigurationError,
+    UnreachableError,
+    shown,
+)
+from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
 from airflow_provider_kashoo.core.values.money import format_minor
-from airflow_provider_kashoo.store.history import History
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.history import History, history_of
+from airflow_provider_kashoo.sync.by_hand.explain import Now, now_of, sources_of_number
 from airflow_provider_kashoo.sync.run.plan_file import decisions_about
 from airflow_provider_kashoo.sync.run.staging import Staging
+from airflow_provider_kashoo.sync.run.sync import Sync
 
 PLANS = 5
 """Of so many plans, the newest, it is said what they decided."""
@@ -23,15 +36,71 @@ PLANS = 5
 Story = dict[str, Any]
 
 
-def story_of(named: str, histories: Iterable[History], runs: Iterable[tuple[str, str, Staging]]) -> Story:
+def tell(
+    record: str,
+    database: Database,
+    runs: Iterable[tuple[str, str, Staging]],
+    opened: Callable[[], AbstractContextManager[Sync]] | None,
+) -> Story:
+    """Tell the story of what a person named.
+
+    :param record: a Salesforce id, the number of an invoice, or the id of a record in Kashoo.
+    :param opened: opens the sync to ask both sides; None to ask neither.
+    :returns: see :func:`story_of`; what kept it from asking is in ``not_asked``.
+    :raises ConfigurationError: for what is no id and no number.
+    """
+    named = to_18(record) if is_record_id(record) else record.strip()  # 15 digits are a Salesforce id
+    if not named:
+        raise ConfigurationError("An empty text is no id and no number.")
+    histories, now, not_asked = list(history_of(database, named)), list[Now](), ""
+    try:
+        if opened:
+            with opened() as sync:
+                named, histories, now = _asked(sync, named, database, histories)
+        elif not histories and not is_record_id(named) and not named.isdecimal():
+            raise ConfigurationError(f"{named!r} is neither a Salesforce id nor a Kashoo id.")
+    except (UnreachableError, AuthenticationError, BudgetSpent) as error:
+        not_asked = str(error)
+    return story_of(named, histories, runs, now) | {"not_asked": not_asked}
+
+
+def _asked(
+    sync: Sync, named: str, database: Database, histories: list[History]
+) -> tuple[str, list[History], list[Now]]:
+    """Ask both sides about a record, or about those that an invoice bills.
+
+    :raises ConfigurationError: when nothing has that number.
+    """
+    if is_record_id(named):
+        return named, histories, [now_of(sync, named)]
+    billed = [row["source_id"] for each in histories for row in each.links]
+    if not billed and not (billed := sources_of_number(sync, named)):
+        raise ConfigurationError(
+            f"No record has the Kashoo id {shown(named)}, and no invoice of this sync that number.",
+            remedy="Give the Salesforce id of the deal.",
+        )
+    if len(set(billed)) == 1 and not histories:
+        named = billed[0]
+        histories = list(history_of(database, named))
+    return named, histories, [now_of(sync, each) for each in dict.fromkeys(billed)]
+
+
+def story_of(
+    named: str,
+    histories: Iterable[History],
+    runs: Iterable[tuple[str, str, Staging]],
+    now: Iterable[Now] = (),
+) -> Story:
     """Tell it as JSON: amounts in minor units, times ISO 8601 UTC.
 
     :param runs: staged runs, the newest first; those whose files were removed say nothing any more.
+    :param now: the record, or the records of the invoice, as both sides have it now.
     """
     found = list(histories)
     sources = {row["source_id"] for each in found for row in each.links} | {named}
     return {
         "record": named,
+        "now": [_now(each) for each in now],
         "plans": list(_plans(sorted(sources), runs)),
         "links": [_link(row) for each in found for row in each.links],
         "waiting": [_waiting(row) for each in found for row in each.operations if row["closed_at"] is None],
@@ -42,6 +111,10 @@ def story_of(named: str, histories: Iterable[History], runs: Iterable[tuple[str,
 
 def print_story(story: Story, console: Console) -> None:
     """Print it for people."""
+    if story.get("not_asked"):
+        console.print(Text(f"Neither side could be asked: {story['not_asked']}"))
+    for each in story["now"]:
+        _print_now(each, console)
     parts = [
         ("what the last plans decided", story["plans"], ("at", "sync", "target", "action", "why")),
         ("in the books", story["links"], ("target", "kashoo_id", "state", "total", "status")),
@@ -49,13 +122,14 @@ def print_story(story: Story, console: Console) -> None:
         ("asked", story["questions"], ("opened", "closed", "cause", "fix")),
         ("done", story["done"], ("at", "event", "target", "kashoo_id", "reason")),
     ]
-    shown = [part for part in parts if part[1]]
-    for title, rows, columns in shown:
+    given = [part for part in parts if part[1]]
+    known = bool(given or any(each["found"] for each in story["now"]))
+    for title, rows, columns in given:
         table = Table(*columns, title=Text(f"{story['record']}: {title}"))
         for row in rows:
             add_row(table, *(str("" if row[name] is None else row[name]) for name in columns))
         console.print(table)
-    if not shown:
+    if not known:
         console.print(
             Text(
                 f"{story['record']}: neither the store nor the last runs know it. A run reads what changed in its "
@@ -64,9 +138,50 @@ def print_story(story: Story, console: Console) -> None:
         )
 
 
+def _print_now(now: Story, console: Console) -> None:
+    """Print what Salesforce says, what the mappings make of it, and what the next run would do."""
+    who = f"{now['object'] or 'record'} {now['source_id']}"
+    name = f" ({' of '.join(filter(None, [now['name'], now['customer']]))})" if now["name"] else ""
+    if not now["object"]:
+        console.print(Text(f"{who}: no mapping reads its object."))
+        return
+    if not now["found"]:
+        console.print(Text(f"{who}: Salesforce does not show it; it was deleted, or the user may not see it."))
+    for made in now["mappings"]:
+        console.print(Text(f"{who}{name} by {made['mapping']}, to {made['target']}", style="bold"))
+        for each in made["conditions"]:
+            console.print(Text(f"  {'holds ' if each['holds'] else 'FAILS '} {each['what']}   ({each['place']})"))
+        for each in made["rules"]:
+            caught = "caught" if each["holds"] else "left  "
+            when = f"   when {each['when']}" if each["when"] else ""
+            console.print(Text(f"  {caught} rule {each['what']}{when}   ({each['place']})"))
+        table = Table("field", "value", "from", "in Salesforce", "in the file")
+        for each in made["fields"]:
+            sources = ", ".join(f"{path} = {value or 'empty'}" for path, value in each["sources"].items())
+            add_row(table, each["target"], each["problem"] or each["value"] or "", each["how"], sources, each["place"])
+        console.print(table)
+    for each in now["would"]:
+        console.print(Text(f"The next run would {each['action']} the {each['target']}: {each['why']}"))
+
+
 def as_json(story: Story) -> str:
     """Write it as one JSON object."""
     return json.dumps({"format_version": "1.0", **story}, indent=2, ensure_ascii=False)
+
+
+def _now(now: Now) -> Story:
+    return {
+        "source_id": now.source_id,
+        "object": now.sobject,
+        "name": now.named.name,
+        "customer": now.named.customer,
+        "found": now.found,
+        "mappings": [asdict(each) for each in now.traces],
+        "would": [
+            {"target": each.kind, "mapping": each.mapping, "action": each.action.value, "why": each.reason}
+            for each in now.decisions
+        ],
+    }
 
 
 def _plans(sources: list[str], runs: Iterable[tuple[str, str, Staging]]) -> Iterator[Story]:

@@ -81,3 +81,9 @@ def by_ids(
     for start in range(0, len(ids), IDS_PER_QUERY):
         wanted = _quoted(ids[start : start + IDS_PER_QUERY])
         yield f"SELECT {', '.join(paths)} FROM {sobject} WHERE {key} IN ({wanted}) ORDER BY {order}"
+
+
+def with_text(sobject: str, field: str, text: str) -> str:
+    """Find the records with a text in a field."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"SELECT Id FROM {sobject} WHERE {field} = '{escaped}' ORDER BY Id"

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from records import add_account, add_deal, invoice_of
+import pytest
+from records import add_account, add_deal, add_line, invoice_of, writes
 from rich.console import Console
-from rounds import Rounds, change, win
+from rounds import Rounds, change, fault, remap, win
 
-from airflow_provider_kashoo.cli.explain import as_json, print_story, story_of
-from airflow_provider_kashoo.store.history import history_of
+from airflow_provider_kashoo.cli.explain import as_json, print_story, tell
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
+from airflow_provider_kashoo.sync.run.sync import Sync
 
 
-def told(drive: Rounds, named: str) -> dict[str, Any]:
-    story = story_of(named, history_of(drive.database, named), newest_runs(drive.sync().files.root))
+def told(drive: Rounds, named: str, *, asked: bool = False) -> dict[str, Any]:
+    """Tell the story of a record, with what both sides say of it now if they are asked."""
+    story = tell(named, drive.database, newest_runs(drive.sync().files.root), asking(drive) if asked else None)
     assert json.loads(as_json(story)) == story | {"format_version": "1.0"}
     return story
+
+
+def asking(drive: Rounds) -> Callable[[], AbstractContextManager[Sync]]:
+    drive.sandbox.clock.advance(60)
+    return lambda: nullcontext(drive.sync())
 
 
 def printed(story: dict[str, Any]) -> str:
@@ -66,3 +76,105 @@ def test_what_is_parked_says_what_to_do(drive: Rounds) -> None:
 def test_a_record_that_nobody_knows_is_said_to_be_unknown(drive: Rounds) -> None:
     drive.run()
     assert "neither the store nor the last runs know it" in printed(told(drive, "006000000000009AAA"))
+
+
+NAME = "invoice_from_opportunity"
+RULES = """rules:
+  - {when: Amount >= 1000, set: {memo: big}}
+  - {when: Amount < 1000, set: {memo: {text: "small {Name}"}}}
+single_line:
+"""
+
+
+def origins(story: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    (made,) = [each for each in story["now"][0]["mappings"] if each["mapping"] == NAME]
+    return {each["target"]: (each["value"], each["how"], each["sources"]) for each in made["fields"]}
+
+
+def test_each_field_says_from_what_it_is_made(drive: Rounds) -> None:
+    remap(drive, NAME, "single_line:\n", RULES)
+    deal = win(drive, Name="Lift")
+    sent = writes(drive.sandbox)
+    story = told(drive, deal, asked=True)
+    assert writes(drive.sandbox) == sent
+    assert story["now"][0]["found"]
+    made = origins(story)
+    assert made["memo"] == ("small Lift", "{text: 'small {Name}'}", {"Name": "Lift"})
+    assert made["date"][:2] == ("2026-03-04", "{from: CloseDate}")
+    assert made["dueDate"][2] == {"CloseDate": "2026-03-04", "Account.Payment_Terms__c": None}
+    assert made["lines[1].amount"] == ("250.00", "{from: Amount}", {"Amount": "250"})
+    (mapping,) = [each for each in story["now"][0]["mappings"] if each["mapping"] == NAME]
+    assert [(each["what"], each["holds"]) for each in mapping["conditions"]] == [
+        ("IsWon", True),
+        ("Amount >= 100", True),
+    ]
+    assert [(each["when"], each["holds"]) for each in mapping["rules"]] == [
+        ("Amount >= 1000", False),
+        ("Amount < 1000", True),
+    ]
+    assert ("create", "won and not billed yet; rules: set memo") in [
+        (each["action"], each["why"]) for each in story["now"][0]["would"]
+    ]
+    text = printed(story)
+    assert "caught rule set memo   when Amount < 1000" in text
+    assert "The next run would create the invoice" in text
+
+
+def test_lines_say_from_what_they_are_made(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None)
+    add_line(drive.sandbox, deal, "100.00", quantity="3")
+    made = origins(told(drive, deal, asked=True))
+    assert made["lines[1].amount"] == ("300.00", "{from: TotalPrice}", {"TotalPrice": "300"})
+    assert made["lines[1].taxCode"] == ("none", "none", {})
+
+
+def test_a_deal_that_no_run_has_read_says_why_it_would_not_be_billed(drive: Rounds) -> None:
+    small = add_deal(drive.sandbox, add_account(drive.sandbox), "99.00")
+    story = told(drive, small, asked=True)
+    assert story["plans"] == []
+    assert [(each["action"], each["why"]) for each in story["now"][0]["would"]] == [("skip", "not Amount >= 100")]
+    assert "FAILS  Amount >= 100" in printed(story)
+
+
+def test_a_value_that_does_not_fit_is_the_answer(drive: Rounds) -> None:
+    deal = add_deal(drive.sandbox, None, "250.00")
+    story = told(drive, deal, asked=True)
+    assert [each["action"] for each in story["now"][0]["would"]] == ["park"]
+
+
+def test_an_invoice_is_found_by_its_number(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    number = invoice_of(drive.sandbox, deal)["number"]
+    not_written_back = told(drive, number, asked=True)
+    drive.run_back()
+    written_back = told(drive, number, asked=True)
+    for story in (not_written_back, written_back):
+        assert (story["record"], story["links"][0]["source_id"]) == (deal, deal)
+        assert [each["action"] for each in story["now"][0]["would"] if each["target"] == "invoice"] == ["unchanged"]
+
+
+@pytest.mark.parametrize("number", ["99999", "INV-'; DROP", "x" * 300])
+def test_a_number_that_no_invoice_has_is_said(drive: Rounds, number: str) -> None:
+    with pytest.raises(ConfigurationError, match="and no invoice of this sync that number"):
+        told(drive, number, asked=True)
+
+
+def test_a_deleted_deal_and_a_record_of_another_object(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.sandbox.org.delete("Opportunity", deal)
+    story = told(drive, deal, asked=True)
+    assert not story["now"][0]["found"]
+    assert "Salesforce does not show it" in printed(story)
+    assert "no mapping reads its object" in printed(told(drive, "003000000000001AAA", asked=True))
+
+
+def test_what_is_stored_is_told_while_a_side_is_away(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    fault(drive, "error_before", "", "", status=503, times=None)
+    story = told(drive, deal, asked=True)
+    assert story["now"] == []
+    assert "Neither side could be asked" in printed(story)
+    assert story["links"][0]["source_id"] == deal

@@ -71,7 +71,7 @@ def lines_of(mapping: Mapping, records: pa.Table, lines: pa.Table | None, around
     none = np.array([], np.int64)
     made = Lines(none, {}, none.astype(np.bool_))
     if mapping.lines and lines is not None:
-        own, owners = _own(mapping, records, lines)
+        own, owners = own_lines(mapping, records, lines)
         made = Lines(owners, apply_section(mapping.lines, INVOICE.lines, own, around), np.zeros(len(owners), np.bool_))
     bare = np.setdiff1d(np.arange(records.num_rows), made.owners)
     if not len(bare) or not mapping.single_line:
@@ -90,7 +90,7 @@ def note_faults_of(mapping: Mapping, lines: Lines, records: int, faults: Faults)
     faults.note(dict.fromkeys(bare.tolist(), NO_LINES))
 
 
-def _own(mapping: Mapping, records: pa.Table, lines: pa.Table) -> tuple[pa.Table, Rows]:
+def own_lines(mapping: Mapping, records: pa.Table, lines: pa.Table) -> tuple[pa.Table, Rows]:
     """Sort the lines of these records; give them with the row of each one's record."""
     rows = pc.index_in(lines["parent"], records["Id"].combine_chunks()).combine_chunks()
     lines = lines.append_column("owner", rows).filter(rows.is_valid())

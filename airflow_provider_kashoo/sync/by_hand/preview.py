@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_provider_kashoo.core.rules.operations import State
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.reports.plan import PlanReport
 from airflow_provider_kashoo.store.rehearsal import Rehearsal
@@ -27,6 +30,18 @@ def preview(sync: Sync, run: RunFacts) -> PlanReport:
     :raises ConfigurationError: as the steps of a run.
     :raises BudgetSpent: when the request limit is reached.
     """
+    with rehearsed(sync, run) as (shown, summary):
+        report = report_of(shown, summary)
+        return replace(report, notes=[*report.notes, *_unanswered(shown)])
+
+
+@contextmanager
+def rehearsed(sync: Sync, run: RunFacts) -> Iterator[tuple[Sync, PlanSummary]]:
+    """Read and plan as a run would, into files that are removed afterwards, with a store that stays as it is.
+
+    :returns: the run with its files, and the summary of its plan.
+    :raises ConfigurationError: as :func:`preview`; so for BudgetSpent.
+    """
     run_id = f"plan__{datetime.now(UTC).isoformat()}"
     with tempfile.TemporaryDirectory(prefix="kashoo-plan-") as folder:  # only its owner may read it
         shown = replace(
@@ -39,8 +54,7 @@ def preview(sync: Sync, run: RunFacts) -> PlanReport:
         for source in sync.sources if sync.name == TO_KASHOO else KASHOO_SOURCES:
             steps.extract(shown, source)
         shown.recall_describes()
-        report = report_of(shown, steps.decide(shown, Reads(shown)))
-    return replace(report, notes=[*report.notes, *_unanswered(shown)])
+        yield shown, steps.decide(shown, Reads(shown))
 
 
 def _unanswered(sync: Sync) -> list[str]:

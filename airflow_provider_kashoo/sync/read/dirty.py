@@ -97,7 +97,7 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     """Ask what changed in a window, and add what is parked, in doubt or waiting, and credits that are due."""
     unsettled = {*sync.store.waiting.sources(sobject), *_credits_due(sync, sobject)}
     if sync.run.only is not None:
-        return Dirty(ids=unsettled & sync.run.only)
+        return Dirty(ids={each for each in sync.run.only if each in unsettled or sync.object_of(each) == sobject})
     dirty = Dirty(ids=unsettled)
     if window.empty:
         return dirty

@@ -1,0 +1,152 @@
+"""How a mapping makes a document of one record: which conditions hold, what rules do, where each field is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
+from airflow_provider_kashoo.core.mapping.convert import words
+from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate
+from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.lines import own_lines
+from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.rule import LINES
+from airflow_provider_kashoo.core.values.money import format_exact
+
+MOST_LINES = 20
+"""Lines of which each field is traced; there may be ten thousand."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A condition or a rule, and whether it holds for the record.
+
+    :param what: the condition as written; of a rule, what it does.
+    :param when: the condition of a rule; None if it catches every record.
+    """
+
+    what: str
+    place: str
+    holds: bool
+    when: str | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One field, and where its value comes from.
+
+    :param target: the field; of the n-th line ``lines[n].Field``.
+    :param value: as the mapping makes it; None if empty.
+    :param how: as the file says it.
+    :param sources: path in Salesforce -> its value.
+    :param problem: why it has no value.
+    """
+
+    target: str
+    value: str | None
+    place: str
+    how: str
+    sources: MappingType[str, str | None] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one mapping says of one record.
+
+    :param conditions: its ``when``, all of which must hold.
+    """
+
+    mapping: str
+    target: str
+    conditions: list[Tested]
+    rules: list[Tested]
+    fields: list[Origin]
+
+
+def trace(mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Surroundings) -> Trace:
+    """Trace one record.
+
+    :param record: one row, as for :func:`.transform`.
+    :param lines: the lines of this and perhaps other records, as for :func:`.transform`.
+    """
+    rules = list(_rules(mapping, record))
+    return Trace(mapping.name, mapping.to, list(_conditions(mapping, record)), rules, [
+        *_header(mapping, record, around, rules),
+        *_lines(mapping, record, lines, around),
+    ])  # fmt: skip
+
+
+def _holds(condition: Any, record: pa.Table) -> bool:
+    frame = record.select(sorted(condition.paths)).to_pandas(types_mapper=pd.ArrowDtype)
+    return bool(condition.holds(frame).iloc[0]) if condition.paths else True
+
+
+def _conditions(mapping: Mapping, record: pa.Table) -> Iterator[Tested]:
+    for number, condition in enumerate(mapping.conditions):
+        yield Tested(condition.text, mapping.place("when", number), _holds(condition, record))
+
+
+def _rules(mapping: Mapping, record: pa.Table) -> Iterator[Tested]:
+    for number, (rule, condition) in enumerate(zip(mapping.rules, mapping.caught_by, strict=True)):
+        holds = condition is None or _holds(condition, record)
+        yield Tested(rule.label, mapping.place("rules", number), holds, rule.when)
+
+
+def _header(mapping: Mapping, record: pa.Table, around: Surroundings, rules: list[Tested]) -> Iterator[Origin]:
+    target = KINDS[mapping.to].fields
+    specs = {name: (spec, mapping.place("fields", name)) for name, spec in mapping.fields.items()}
+    for rule, tested in zip(mapping.rules, rules, strict=True):
+        for name, spec in (rule.set or {}).items() if tested.holds else ():
+            if not name.startswith(LINES):
+                specs[name] = (spec, tested.place)
+    for name, (spec, place) in specs.items():
+        yield _origin(name, spec, target[name], place, record, around)
+
+
+def _lines(mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Surroundings) -> Iterator[Origin]:
+    own = own_lines(mapping, record, lines)[0] if mapping.lines and lines is not None else None
+    if own is not None and own.num_rows:
+        for row in range(min(own.num_rows, MOST_LINES)):
+            for name, spec in mapping.lines.items():
+                label, place = f"lines[{row + 1}].{name}", mapping.place("lines", name)
+                yield _origin(label, spec, INVOICE.lines[name], place, own.slice(row, 1), around)
+        return
+    for name, spec in mapping.single_line.items():
+        yield _origin(f"lines[1].{name}", spec, INVOICE.lines[name], mapping.place("single_line", name), record, around)
+
+
+def _origin(name: str, spec: Field, target: TargetField, place: str, row: pa.Table, around: Surroundings) -> Origin:
+    cells = evaluate(spec, row, target.type, around)
+    problem = cells.problems.get(0)
+    amount = cells.amount(0) if target.type == "money" else None
+    value = cells.values[0].as_py() if target.type != "money" else None if amount is None else format_exact(amount)
+    sources = {path: _said(column(row, path)) for path, _ in spec.paths()}
+    return Origin(name, value, place, _as_written(spec), sources, problem.cause if problem else None)
+
+
+def _said(cells: pa.Array) -> str | None:
+    value = cells[0].as_py()
+    return None if value is None else words(value)
+
+
+def _as_written(spec: Field) -> str:
+    given = spec.model_dump(by_alias=True, exclude_defaults=True)
+    written = str(
+        yaml.safe_dump(_plain(given), default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+    )
+    return written.removesuffix("\n").removesuffix("\n...")
+
+
+def _plain(given: Any) -> Any:
+    """Write a constant as in a file, where it stands alone."""
+    if isinstance(given, dict):
+        return given["value"] if given.keys() == {"value"} else {name: _plain(each) for name, each in given.items()}
+    return given
