@@ -14,6 +14,7 @@ from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.reports.page import plan_page
@@ -87,17 +88,24 @@ def _money_table(report: PlanReport) -> Table:
 
 
 def _rows_table(title: str, rows: Sequence[PlanRow]) -> Table:
-    table = Table("action", "record", "name", "customer", title=title)
-    for name in ("before", "after"):
-        table.add_column(name, justify="right")
-    table.add_column("why")
+    table = Table("action", "record and reason", title=title)
+    table.add_column("total", justify="right", no_wrap=True)
     for row in rows:
-        amounts = (row.total_before_minor, row.total_minor)
-        said = ["" if amount is None else format_minor(amount, row.currency or "") for amount in amounts]
-        why = "; ".join([*row.odd, row.reason])
         part = f", part {row.part}" if row.part > 1 else ""
-        add_row(table, row.action, f"{row.target}\n{row.source_id}{part}", row.name, row.customer, *said, why)
+        who = " of ".join(filter(None, [row.name, row.customer if row.customer not in row.name else ""]))
+        said = [who, f"{row.target} {row.source_id}{part}", "; ".join([*row.odd, row.reason])]
+        add_row(table, row.action, "\n".join(filter(None, said)), _amounts(row))
     return table
+
+
+def _amounts(row: PlanRow) -> str:
+    before, after = (
+        None if amount is None else format_minor(amount, row.currency or "")
+        for amount in (row.total_before_minor, row.total_minor)
+    )
+    if before and row.action == Action.VOID:
+        return f"{before} -> void"
+    return f"{before} -> {after}" if before and after and before != after else after or before or ""
 
 
 def _sentences(report: PlanReport) -> list[str]:

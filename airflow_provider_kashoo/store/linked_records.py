@@ -107,6 +107,10 @@ class LinkedRecords:
         """Give the Kashoo ids of all linked records of a kind, in order, a page at a time."""
         return self._pages(_KASHOO_IDS, links.c.kashoo_id, -1, {"this_target": kind})
 
+    def any_of(self, kind: str) -> bool:
+        """Say whether any record of a kind is linked."""
+        return bool(self._column(_KASHOO_IDS.limit(1), {"this_target": kind}))
+
     def billed_to(self, kind: str, name: str, hashes: Iterable[str]) -> dict[tuple[str, str | None], tuple[int, int]]:
         """Say what was billed with some values of a field: how many records, and the largest total, minor units.
 

@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SHORT = 60.0
+"""Seconds: a limit that holds for less only slows what is sent."""
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -38,11 +41,13 @@ class Pace:
 
     @property
     def free(self) -> int:
-        """How many requests can be sent now, one right after the other."""
-        if self.closed_until > self.now:
-            return 0
-        used = [len(self.counted) - bisect_right(self.counted, self.now - limit.seconds) for limit in self.limits]
-        return max(0, min(limit.requests - count for limit, count in zip(self.limits, used, strict=True)))
+        """How many requests can be sent within the next minute, or less time."""
+        left = max(0.0, self.now + SHORT - max(self.now, self.closed_until))
+        return max(0, min(self._free_of(limit, left) for limit in self.limits)) if left else 0
+
+    def _free_of(self, limit: Limit, left: float) -> int:
+        used = len(self.counted) - bisect_right(self.counted, self.now - limit.seconds)
+        return int(limit.requests * max(1.0, left / limit.seconds)) - used
 
     def done_at(self, requests: int) -> float:
         """Say when the last of so many requests is answered, if they are sent one after the other from now on.

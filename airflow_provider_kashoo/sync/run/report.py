@@ -35,6 +35,9 @@ def report_of(sync: Sync, summary: PlanSummary) -> PlanReport:
     today = business_date(datetime.fromtimestamp(now, UTC), sync.settings.zone)
     usual, new = _history(sync, intents)
     notes = list(summary.notes)
+    if new and not any(sync.store.linked_records.any_of(each.record.kind) for each in intents if _bills(each)):
+        new = frozenset()
+        notes.append("no invoice is linked yet: each customer gets its first one")
     if len(intents) > NAMED:
         notes.append(f"names are shown of the first {NAMED:,} of {len(intents):,} rows")
     return PlanReport(
@@ -51,6 +54,10 @@ def report_of(sync: Sync, summary: PlanSummary) -> PlanReport:
         notes=notes,
         rows=with_oddities(rows, today, usual, new),
     )
+
+
+def _bills(intent: Intent) -> bool:
+    return is_billed(intent.record.kind)
 
 
 def _row(intent: Intent, named: Named, before: dict[tuple[str, int], int]) -> PlanRow:
@@ -97,12 +104,12 @@ def _history(sync: Sync, intents: Sequence[Intent]) -> tuple[dict[int, Usual], f
     }
     customers: dict[int, int | None] = {}
     for place, each in enumerate(intents):
-        if isinstance(each, Create) and is_billed(each.record.kind):
+        if isinstance(each, Create) and _bills(each):
             customer = each.document.get(CONTACT)
             parent = parent_of(customer)
             customers[place] = linked.get(parent) if parent else customer
     known = {each: sync.store.hashes.of(each) for each in customers.values() if each is not None}
-    kinds = {each.record.kind for each in intents if is_billed(each.record.kind)}
+    kinds = {each.record.kind for each in intents if _bills(each)}
     billed = [sync.store.linked_records.billed_to(kind, CONTACT, known.values()) for kind in kinds]
     usual = {}
     for place, ident in customers.items():
