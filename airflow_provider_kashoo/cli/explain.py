@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
@@ -150,18 +150,31 @@ def _print_now(now: Story, console: Console) -> None:
     for made in now["mappings"]:
         console.print(Text(f"{who}{name} by {made['mapping']}, to {made['target']}", style="bold"))
         for each in made["conditions"]:
-            console.print(Text(f"  {'holds ' if each['holds'] else 'FAILS '} {each['what']}   ({each['place']})"))
+            console.print(
+                Text(f"  {'holds ' if each['holds'] else 'FAILS '} {each['what']}  ({_short(each['place'])})")
+            )
         for each in made["rules"]:
             caught = "caught" if each["holds"] else "left  "
-            when = f"   when {each['when']}" if each["when"] else ""
-            console.print(Text(f"  {caught} rule {each['what']}{when}   ({each['place']})"))
-        table = Table("field", "value", "from", "in Salesforce", "in the file")
+            when = f"  when {each['when']}" if each["when"] else ""
+            console.print(Text(f"  {caught} rule {each['what']}{when}  ({_short(each['place'])})"))
+        table = Table(Column("field", no_wrap=True), "value", "made from")
         for each in made["fields"]:
-            sources = ", ".join(f"{path} = {value or 'empty'}" for path, value in each["sources"].items())
-            add_row(table, each["target"], each["problem"] or each["value"] or "", each["how"], sources, each["place"])
+            add_row(table, each["target"], each["problem"] or each["value"] or "", _made_from(each))
         console.print(table)
     for each in now["would"]:
         console.print(Text(f"The next run would {each['action']} the {each['target']}: {each['why']}"))
+
+
+def _made_from(origin: Story) -> str:
+    """Say how the file makes a field, from which values, and where it says so."""
+    sources = [f"{path} = {value or 'empty'}" for path, value in origin["sources"].items()]
+    plain = {f"{{from: {path}}}" for path in origin["sources"]} | {origin["value"]}
+    how = [] if origin["how"] in plain else [origin["how"]]
+    return "\n".join([*how, *sources, f"({_short(origin['place'])})"])
+
+
+def _short(place: str) -> str:
+    return place.rsplit("/", 1)[-1]
 
 
 def as_json(story: Story) -> str:

@@ -116,7 +116,7 @@ def test_each_field_says_from_what_it_is_made(drive: Rounds) -> None:
         (each["action"], each["why"]) for each in story["now"][0]["would"]
     ]
     text = printed(story)
-    assert "caught rule set memo   when Amount < 1000" in text
+    assert "caught rule set memo  when Amount < 1000" in text
     assert "The next run would create the invoice" in text
 
 
