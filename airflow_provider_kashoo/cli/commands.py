@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -336,6 +338,9 @@ def _opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Sy
     from airflow_provider_kashoo.core.window import RunFacts
     from airflow_provider_kashoo.runtime.open_run import open_sync
 
+    for handler in logging.root.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)  # what is printed may be JSON that a program reads
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)
 
