@@ -95,7 +95,7 @@ def fault(text: str, file: str = "m.yaml") -> str:
         (INVOICE, "taxCode: none", "taxCode: *x", 16, "the alias *x stands for something else"),
         (INVOICE, "taxCode: none", "taxCode: {from: TotalPrice * 1.05}", 16, "'TotalPrice * 1.05' is no field; write"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax"}', 16, "expected '}' before end of string"),
-        (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax:.2f}"}', 16, "text takes {Path} and nothing else"),
+        (INVOICE, "taxCode: none", 'taxCode: {text: "{Tax:.2f}"}', 16, "'.2f' is no format; numbers are written as"),
         (INVOICE, "taxCode: none", 'taxCode: {text: "{}"}', 16, "text takes {Path} and nothing else"),
         (INVOICE, "taxCode: none", "taxCode: none\n  taxCode: S", 17, "the key 'taxCode' appears twice"),
         (INVOICE, "to: invoice", "to: invioce", 5, "Did you mean 'invoice'?"),

@@ -5,8 +5,7 @@ A value that cannot be converted becomes its :class:`Problem`, and passes throug
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,17 +15,10 @@ from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
 from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
+from airflow_provider_kashoo.core.mapping.operations import words
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import Reference
-
-Pieces = Sequence[tuple[str, str | None]]
-"""The parts of a template: a literal, and the path whose value follows it, if any."""
-
-
-def pieces_of(template: str) -> Pieces:
-    """Take a template such as ``Invoice {number}`` apart."""
-    return [(literal, path) for literal, path, _, _ in string.Formatter().parse(template)]
 
 
 def looked_up(value: Any, spec: Field) -> Any:
@@ -36,14 +28,9 @@ def looked_up(value: Any, spec: Field) -> Any:
     found = (spec.map or {}).get(said := words(value))
     if found is not None or spec.default is not None:
         return found
-    cause = f"the value {shown(said)} of {spec.from_ or 'its source'} is not listed in map"
+    cause = f"the value {shown(said)} of {spec.from_ or spec.expr or 'its source'} is not listed in map"
     fix = "Add the value, or a default, to the map in the mapping file."
     return Problem("unmapped_value", cause, fix, said=shown(said))
-
-
-def words(value: Any) -> str:
-    """Write a value as a text, None as an empty one."""
-    return "" if value is None else _to_text(value, "")
 
 
 def convert(value: Any, kind: FieldType, zone: str) -> Any:
@@ -102,13 +89,7 @@ def _to_date(value: Any, zone: str) -> str:
 
 
 def _to_text(value: Any, _: str) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return words(value)
 
 
 def _to_own_text(value: Any, zone: str) -> str | None:

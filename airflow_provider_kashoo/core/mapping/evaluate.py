@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
 from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells
-from airflow_provider_kashoo.core.mapping.convert import convert, looked_up, moved, pieces_of, words
-from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.computed import computed, days_of, typed
+from airflow_provider_kashoo.core.mapping.convert import convert, looked_up, moved
+from airflow_provider_kashoo.core.mapping.field import Field, Piece, pieces_of
+from airflow_provider_kashoo.core.mapping.formats import Format, format_of
+from airflow_provider_kashoo.core.mapping.operations import words
+from airflow_provider_kashoo.core.mapping.own_functions import called
 from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 from airflow_provider_kashoo.core.values.ids import OPENING, is_record_id, to_18
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
@@ -56,12 +59,14 @@ def values_of(spec: Field, given: Callable[[str], pa.Array], rows: int, kind: Fi
         value = looked_up(spec.value, spec) if spec.map is not None else spec.value
         cells = Cells.repeated(convert(value, kind, zone), _stored_as(kind), rows)
     else:
-        cells = Cells(_filled(spec.text, given, rows) if spec.text is not None else given(str(spec.link or spec.from_)))
+        cells = _source(spec, given, rows, zone)
+        known = cells.problems
         if spec.map is not None:
             then = record_id if spec.link is not None else partial(convert, kind=kind, zone=zone)
             cells = cells.each(lambda value: then(looked_up(value, spec)), _stored_as(kind))
         else:
             cells = record_ids(cells) if spec.link is not None else _converted(cells, kind, zone)
+        cells = replace(cells, problems={**cells.problems, **known}) if known else cells
     if spec.default is not None:
         cells = cells.where_empty(values_of(spec.default, given, rows, kind, zone))
     if spec.max_length is not None and pa.types.is_string(cells.values.type):
@@ -112,17 +117,48 @@ def record_id(value: Any) -> str | Problem | None:
     return Problem("wrong_type", f"{said} {why}", "Correct the field in Salesforce or the mapping.", said)
 
 
-def _filled(template: str, given: Callable[[str], pa.Array], rows: int) -> pa.Array:
+def _source(spec: Field, given: Callable[[str], pa.Array], rows: int, zone: str) -> Cells:
+    """Give what a field is made of, before it gets its type."""
+    if spec.text is not None:
+        return _filled(pieces_of(spec.text), given, rows, zone)
+    if spec.call is not None and spec.returns is not None:
+        inputs = [given(path) for path in spec.inputs]
+        return called(spec.call, inputs, zone, spec.returns, spec.length, nulls=spec.nulls)
+    calculation = spec.calculation
+    cells = computed(calculation, given, rows, zone) if calculation else Cells(given(str(spec.link or spec.from_)))
+    return cells if spec.format is None else _written(cells, format_of(spec.format), zone)
+
+
+def _written(cells: Cells, by: Format, zone: str) -> Cells:
+    """Write values by a format, once for each distinct one."""
+    return cells.with_values(typed(cells.values, zone)).each(by.of)
+
+
+def _filled(pieces: Sequence[Piece], given: Callable[[str], pa.Array], rows: int, zone: str) -> Cells:
     """Fill a template; an empty value leaves a gap."""
     parts: list[Any] = []
-    for literal, path in pieces_of(template):
-        parts.append(literal)
-        if path:
-            said = given(path)
-            parts.append(said if pa.types.is_string(said.type) else Cells(said).each(words).values)
+    problems: dict[int, Problem] = {}
+    for piece in pieces:
+        parts.append(piece.words)
+        if piece.path:
+            said = Cells(given(piece.path))
+            if piece.format:
+                said = _written(said, piece.format, zone)
+                problems = {**said.problems, **problems}
+            parts.append(said.values if pa.types.is_string(said.values.type) else said.each(words).values)
     if not any(isinstance(part, pa.Array) for part in parts):
-        return pa.array(["".join(parts).strip() or None] * rows, TEXT)
-    return trimmed(pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=""))
+        return Cells(pa.array(["".join(parts).strip() or None] * rows, TEXT))
+    texts = trimmed(pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=""))
+    return _without(Cells(texts), problems)
+
+
+def _without(cells: Cells, problems: dict[int, Problem]) -> Cells:
+    """Empty the rows that have a problem."""
+    if not problems:
+        return cells
+    mask = np.zeros(len(cells.values), np.bool_)
+    mask[list(problems)] = True
+    return Cells(pc.if_else(pa.array(mask), pa.scalar(None, cells.values.type), cells.values), problems)
 
 
 def _converted(cells: Cells, kind: FieldType, zone: str) -> Cells:
@@ -134,7 +170,7 @@ def _converted(cells: Cells, kind: FieldType, zone: str) -> Cells:
         if kind == "code" or (kind == "text" and not pc.any(pc.match_substring(values, OPENING)).as_py()):
             return cells
     elif kind == "date" and pa.types.is_timestamp(values.type):
-        cells = Cells(_days(values, zone))
+        cells = Cells(days_of(values, zone))
     return cells.each(partial(convert, kind=kind, zone=zone), _stored_as(kind))
 
 
@@ -156,11 +192,6 @@ def _minor(amounts: pa.Array) -> Cells:
         {row: value for row, value in found.items() if isinstance(value, Problem)},
         {row: value for row, value in found.items() if not isinstance(value, Problem)},
     )
-
-
-def _days(instants: pa.Array, zone: str) -> pa.Array:
-    local = pd.DatetimeIndex(instants.to_pandas()).tz_convert(zone).tz_localize(None)
-    return pa.array(local.to_numpy().astype("datetime64[D]"), pa.date32(), from_pandas=True)
 
 
 def _moved(cells: Cells, days: Cells) -> Cells:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from airflow_provider_kashoo.core.errors import MOST_SHOWN, shown
 from airflow_provider_kashoo.core.values.dates import parse_instant
 
 _ORDERED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -28,7 +29,36 @@ _ORDERED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 class ExpressionError(ValueError):
-    """A condition uses syntax that is not allowed, or compares values of different types."""
+    """An expression uses syntax that is not allowed, or puts together values of different types.
+
+    :param offset: characters of the expression before the part that is meant.
+    """
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def parse(text: str, noun: str) -> ast.expr:
+    """Parse an expression; the ``col_offset`` of each node counts characters of the text.
+
+    :param noun: what it is called in messages.
+    :raises ExpressionError: when it is no Python.
+    """
+    flat = re.sub(r"[\r\n]", " ", text)
+    start = len(flat) - len(flat.lstrip())
+    try:
+        tree = ast.parse(flat[start:], mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        place = max((getattr(error, "offset", None) or 1) - 1, 0)
+        said = repr(text) if len(text) <= MOST_SHOWN else shown(text)
+        raise ExpressionError(f"{said} is not a valid {noun}{_slip(text)}", start + place) from None
+    encoded = flat[start:].encode()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            node.col_offset = start + len(encoded[: node.col_offset].decode())
+            node.end_col_offset = start + len(encoded[: node.end_col_offset].decode())
+    return tree
 
 
 class Condition:
@@ -41,10 +71,7 @@ class Condition:
     def __init__(self, text: str) -> None:
         self.text = text
         self.paths: set[str] = set()
-        try:
-            self._tree = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ExpressionError(f"{text!r} is not a valid condition{_slip(text)}") from None
+        self._tree = parse(text, "condition")
         self._check(self._tree)
 
     @property
@@ -63,9 +90,9 @@ class Condition:
         for node in ast.walk(self._tree):
             match node:
                 case ast.Compare(left=left, ops=[op], comparators=[right]):
-                    kind, said = types[_path(left)], ast.unparse(node)
+                    kind, said = types[path_of(left)], ast.unparse(node)
                     constants = _constant(right) if isinstance(op, ast.In | ast.NotIn) else [_constant(right)]
-                    yield from (fault for each in constants if (fault := _misfit(said, _path(left), kind, each)))
+                    yield from (fault for each in constants if (fault := _misfit(said, path_of(left), kind, each)))
         yield from (
             f"{path} is {_noun(types[path])}, and stands alone as if it were a checkbox. Compare it with a value."
             for path in sorted(self._alone(self._tree))
@@ -80,7 +107,7 @@ class Condition:
             case ast.UnaryOp(operand=part):
                 return self._alone(part)
             case ast.Name() | ast.Attribute():
-                return {_path(node)}
+                return {path_of(node)}
         return set()
 
     def holds(self, frame: pd.DataFrame) -> pd.Series[bool]:
@@ -101,14 +128,17 @@ class Condition:
             case ast.UnaryOp(op=ast.Not(), operand=part):
                 self._check(part)
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                self.paths.add(_path(left))
+                self.paths.add(path_of(left))
                 if isinstance(op, ast.In | ast.NotIn) != isinstance(_constant(right), list):
-                    raise ExpressionError(f"{ast.unparse(node)!r}: in takes a list, other operators one value")
+                    raise ExpressionError(
+                        f"{ast.unparse(node)!r}: in takes a list, other operators one value", node.col_offset
+                    )
             case ast.Name() | ast.Attribute():
-                self.paths.add(_path(node))
+                self.paths.add(path_of(node))
             case _:
                 raise ExpressionError(
-                    f"{ast.unparse(node)!r} is not allowed in a condition; write: field operator constant"
+                    f"{ast.unparse(node)!r} is not allowed in a condition; write: field operator constant",
+                    node.col_offset,
                 )
 
     def _evaluate(self, node: ast.expr, frame: pd.DataFrame) -> pd.Series[bool]:
@@ -122,9 +152,9 @@ class Condition:
             case ast.UnaryOp(operand=part):
                 return ~self._evaluate(part, frame)
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return _compare(frame[_path(left)], op, _constant(right))
+                return _compare(frame[path_of(left)], op, _constant(right))
             case _:
-                return _compare(frame[_path(node)], ast.Eq(), constant=True)
+                return _compare(frame[path_of(node)], ast.Eq(), constant=True)
 
 
 _SLIPS = {
@@ -209,12 +239,16 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _path(node: ast.expr) -> str:
+def path_of(node: ast.expr) -> str:
+    """Give the path that names stand for.
+
+    :raises ExpressionError: when it is something else.
+    """
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        return f"{_path(node.value)}.{node.attr}"
-    raise ExpressionError(f"{ast.unparse(node)!r} is not a field; write the field on the left")
+        return f"{path_of(node.value)}.{node.attr}"
+    raise ExpressionError(f"{ast.unparse(node)!r} is not a field; write the field on the left", node.col_offset)
 
 
 def _constant(node: ast.expr) -> Any:
@@ -228,4 +262,4 @@ def _constant(node: ast.expr) -> Any:
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
             return [_constant(part) for part in parts]
         case _:
-            raise ExpressionError(f"{ast.unparse(node)!r} is not a constant value")
+            raise ExpressionError(f"{ast.unparse(node)!r} is not a constant value", node.col_offset)

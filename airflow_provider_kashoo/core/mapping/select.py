@@ -209,7 +209,7 @@ def sales_of(mapping: Mapping, records: pa.Table, around: Surroundings) -> Cells
 
 def origin(spec: Field | None) -> str:
     """Name the source of a field for people."""
-    return (spec and (spec.from_ or spec.link)) or "its source field"
+    return (spec and (spec.from_ or spec.link or spec.expr)) or "its source field"
 
 
 def among(ids: pa.Array | pa.ChunkedArray, some: Collection[str]) -> Mask:

@@ -6,14 +6,13 @@ fields. Only texts of any length, and the sizes of amounts, are known when there
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.field import Field, pieces_of
 from airflow_provider_kashoo.core.mapping.field_types import (
     CHECKBOX,
     DATES,
@@ -120,12 +119,12 @@ def _source(spec: Field) -> Iterator[Given]:
 
 
 def _template(text: str) -> Iterator[Given]:
-    pieces = [(literal, path) for literal, path, _, _ in string.Formatter().parse(text)]
-    paths = [path for _, path in pieces if path]
-    words = "".join(literal for literal, _ in pieces).strip()
+    pieces = pieces_of(text)
+    paths = [piece.path for piece in pieces if piece.path]
+    words = "".join(piece.words for piece in pieces).strip()
     if not paths:
         yield Given("constant", words) if words else Given("nothing")
-    elif len(paths) == 1 and not words:
+    elif len(paths) == 1 and not words and not pieces[0].format:
         yield from _of_invoice(paths[0])
     else:
         yield Given("text", repr(text), len(words))

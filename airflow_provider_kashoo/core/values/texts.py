@@ -25,5 +25,6 @@ def length(text: str) -> int:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest the known name closest to a misspelt one."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = [each for each in known if sorted(each) == sorted(name)]  # letters that changed places
+    close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."

@@ -1,0 +1,94 @@
+"""How a number or a date is written for people: ``#,##0.00``, ``%d %B %Y``. Names of months and days are English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
+from typing import Any
+
+from airflow_provider_kashoo.core.errors import Problem, shown
+from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
+from airflow_provider_kashoo.core.mapping.operations import DATE, MOST_PLACES, NUMBER, Kind, kind_of, words
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+_DIRECTIVES: Mapping[str, Callable[[date], str]] = {
+    "%Y": lambda day: f"{day.year:04d}",
+    "%y": lambda day: f"{day.year % 100:02d}",
+    "%m": lambda day: f"{day.month:02d}",
+    "%-m": lambda day: str(day.month),
+    "%d": lambda day: f"{day.day:02d}",
+    "%-d": lambda day: str(day.day),
+    "%j": lambda day: f"{day.timetuple().tm_yday:03d}",
+    "%B": lambda day: MONTHS[day.month - 1],
+    "%b": lambda day: MONTHS[day.month - 1][:3],
+    "%A": lambda day: DAYS[day.weekday()],
+    "%a": lambda day: DAYS[day.weekday()][:3],
+    "%%": lambda _: "%",
+}
+_DIRECTIVE = re.compile(r"%-?.?", re.DOTALL)
+_NUMBER = re.compile(r"(?:#([,. '])##)?0(?:([.,])(0*)(#*))?")
+
+_WIDEST = Context(4 * MOST_PLACES, rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A parsed format.
+
+    :param kind: of the values that it writes.
+    :param write: writes one.
+    """
+
+    text: str
+    kind: Kind
+    write: Callable[[Any], str]
+
+    def of(self, value: Any) -> Any:
+        """Write a value; None and a problem stay, and one of another kind is a problem."""
+        if value is None or isinstance(value, Problem):
+            return value
+        if kind_of(value) != self.kind:
+            said = shown(words(value))
+            cause = f"{said} is {kind_of(value)}, and the format {shown(self.text)} is for {self.kind}"
+            return Problem("wrong_type", cause, "Correct it in Salesforce or in the mapping.", said)
+        return self.write(value)
+
+
+@lru_cache(maxsize=1024)
+def format_of(text: str) -> Format:
+    """Parse a format.
+
+    :raises ExpressionError: saying what is allowed.
+    """
+    if "%" in text:
+        for found in _DIRECTIVE.finditer(text):
+            if found[0] not in _DIRECTIVES:
+                known = ", ".join(_DIRECTIVES)
+                raise ExpressionError(f"{found[0]!r} is no part of a date; known: {known}", found.start())
+        return Format(text, DATE, lambda day: _DIRECTIVE.sub(lambda found: _DIRECTIVES[found[0]](day), text))
+    number = _NUMBER.fullmatch(text)
+    thousands, point, always, more = number.groups() if number else (None, None, None, None)
+    if number is None or (thousands and thousands == point) or (point and not (always or more)):
+        known = "numbers are written as #,##0.00, 0.## or #.##0,00, dates as %d %B %Y or %Y-%m-%d"
+        raise ExpressionError(f"{text!r} is no format; {known}")
+    least, most = len(always or ""), len(always or "") + len(more or "")
+    if most > MOST_PLACES:
+        raise ExpressionError(f"{text!r} has more than {MOST_PLACES} decimals", text.index(point or ""))
+    return Format(text, NUMBER, lambda value: _number(value, thousands or "", point or "", least, most))
+
+
+def _number(value: Decimal, thousands: str, point: str, least: int, most: int) -> str:
+    rounded = _WIDEST.quantize(value, Decimal(1).scaleb(-most))
+    whole, _, fraction = f"{abs(rounded):,f}".partition(".")
+    fraction = fraction[:least] + fraction[least:].rstrip("0")
+    sign = "-" if rounded < 0 else ""
+    return f"{sign}{whole.replace(',', thousands)}{point if fraction else ''}{fraction}"
