@@ -15,6 +15,7 @@ from airflow_provider_kashoo.sync.read import columns as frames
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.shapes import shape_of
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
+from airflow_provider_kashoo.sync.value_types import value_faults
 
 POOLS = {"salesforce_api": 4, "kashoo_api": 2}
 """Airflow pools and the slots they are created with: how many tasks talk to a side at once."""
@@ -51,7 +52,11 @@ def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_
     sync.salesforce.check_version()
     _check_business(sync)
     codes = find(sync) if sync.name == TO_KASHOO else None
-    faults = list(_write_back_faults(sync)) if codes is None else [*_mapping_faults(sync), *_code_faults(sync, codes)]
+    faults = (
+        list(_write_back_faults(sync))
+        if codes is None
+        else [*_mapping_faults(sync), *value_faults(sync), *_code_faults(sync, codes)]
+    )
     if faults:
         raise ConfigurationError("\n  ".join(["The mappings do not match Kashoo or Salesforce:", *faults]))
     return codes
@@ -80,6 +85,7 @@ def _check_business(sync: Sync) -> None:
 def _mapping_faults(sync: Sync) -> Iterator[str]:
     for sobject in sync.sources:
         yield from _caught(partial(shape_of, sync, sobject))
+    yield from value_faults(sync)
     for mapping in sync.mappings.values():
         for where, condition in mapping.placed_conditions():
             yield from _condition_faults(sync, mapping, where, condition)

@@ -21,6 +21,7 @@ TYPES = {
     "Amount": NUMBER,
     "TotalPrice": NUMBER,
     "Quantity": NUMBER,
+    "UnitPrice": NUMBER,
     "Days": NUMBER,
     "IsWon": pa.bool_(),
     "CloseDate": pa.date32(),

@@ -133,6 +133,12 @@ class Field(Strict):
         own = [] if self.format is None else [(self.from_, format_of(self.format))]
         return own + [(piece.path, piece.format) for piece in pieces_of(self.text or "") if piece.format]
 
+    @property
+    def computes(self) -> bool:
+        """Say whether it, or a field in it, needs numbers and dates and not their texts."""
+        own = self.expr is not None or self.call is not None or bool(self.formats)
+        return own or any(part.computes for part in (self.default, self.add_days) if part)
+
     def paths(self) -> Iterator[tuple[str, bool]]:
         """List the source paths this field reads, each with whether it is optional."""
         computed = self.calculation.paths if self.calculation else ()

@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.computed import column_of, typed
 from airflow_provider_kashoo.core.mapping.operations import MOST_PLACES
 from airflow_provider_kashoo.core.values.distinct import each_once
+from airflow_provider_kashoo.core.values.texts import nearest
 
 Returns = Literal["text", "date", "number", "money", "code"]
 """What a function declares to return: money as Decimal or int, in major units."""
@@ -43,7 +44,19 @@ _REFUSED = (bool, datetime)
 
 
 class NoFunction(ValueError):
-    """A function cannot be used; the message says why, and what to do."""
+    """A function cannot be used.
+
+    :param what: why.
+    :param fix: what to do.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.what, self.fix = what, fix
+
+
+class _Broken(ValueError):
+    """What a function returned is not what it must return; the message says why."""
 
 
 @lru_cache(maxsize=256)
@@ -60,18 +73,19 @@ def function_of(reference: str, inputs: int) -> Callable[..., Any]:
             found = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a user's module may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}."):
-            where = "It is looked for among the installed packages, and in Airflow's plugins folder"
-            raise NoFunction(f"there is no module {error.name!r}. {where}.") from None
-        raise NoFunction(f"importing {module!r} fails: {_said(error)}. Correct the module.") from None
+            where = "the installed packages and Airflow's plugins folder"
+            what = f"there is no module {error.name!r}; looked for among {where}"
+            raise NoFunction(what, "Correct the name, or install it there.") from None
+        raise NoFunction(f"importing {module!r} fails: {_said(error)}", "Correct the module.") from None
     function = getattr(found, name, None)
     if function is None:
-        raise NoFunction(f"the module {module!r} ({_file(found)}) has no {name!r}. Define it there.")
+        raise NoFunction(f"the module {module!r} ({_file(found)}) has no {name!r}", nearest(name, _functions(found)))
     if not callable(function):
-        raise NoFunction(f"{reference!r} is no function but {type(function).__name__}. Name a function.")
+        raise NoFunction(f"{reference!r} is no function but {type(function).__name__}", "Name a function.")
     try:
         inspect.signature(function).bind(*range(inputs))
     except TypeError as error:
-        raise NoFunction(f"{reference!r} does not take {inputs} inputs: {error}. Change inputs, or it.") from None
+        raise NoFunction(f"{reference!r} does not take {inputs} inputs: {error}", "Change inputs, or it.") from None
     except ValueError:  # one in C that does not say what it takes
         pass
     return function  # type: ignore[no-any-return]
@@ -93,7 +107,7 @@ def called(
         given = [pd.Series(typed(column, zone).to_pylist(), dtype=object) for column in inputs]
         with _without_warnings():
             values = _values(function(*given), rows)
-    except NoFunction as why:
+    except (NoFunction, _Broken) as why:
         return _all(rows, reference, str(why))
     except (Exception, SystemExit) as error:  # noqa: BLE001  a user's function may raise anything
         return _all(rows, reference, f"it failed with {_said(error)}")
@@ -109,18 +123,18 @@ def called(
 def _values(returned: Any, rows: int) -> list[Any]:
     """Give what was returned as a list, one value for each row.
 
-    :raises NoFunction: when it is something else.
+    :raises _Broken: when it is something else.
     """
     if isinstance(returned, pd.Series):
         if len(returned) == rows and not returned.index.equals(pd.RangeIndex(rows)):
-            raise NoFunction("it returned a Series with another index than that of its inputs")
+            raise _Broken("it returned a Series with another index than that of its inputs")
         if isinstance(returned.dtype, pd.StringDtype):  # has its own sign for what is empty
             returned = returned.astype(object).where(returned.notna(), None)
         returned = returned.tolist()
     elif not isinstance(returned, list):
-        raise NoFunction(f"it returned {type(returned).__name__}, not a Series or a list")
+        raise _Broken(f"it returned {type(returned).__name__}, not a Series or a list")
     if len(returned) != rows:
-        raise NoFunction(f"it returned {len(returned)} values for {rows} rows")
+        raise _Broken(f"it returned {len(returned)} values for {rows} rows")
     return list(returned)
 
 
@@ -169,6 +183,10 @@ def _problem(reference: str, why: str) -> Problem:
 def _said(error: BaseException) -> str:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
+
+
+def _functions(module: Any) -> list[str]:
+    return [name for name, each in vars(module).items() if inspect.isfunction(each)]
 
 
 def _file(module: Any) -> str:

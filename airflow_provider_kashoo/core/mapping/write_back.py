@@ -5,7 +5,7 @@ Amounts stay whole minor units until a field takes them. A value is made once fo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingType
 from decimal import Decimal
 from functools import partial
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.computed import column_of
 from airflow_provider_kashoo.core.mapping.evaluate import values_of
 from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
@@ -53,9 +54,9 @@ def columns(
     :returns: Salesforce field -> the text of each invoice; amounts in major units, never converted to float.
     """
     specs = {name: spec for name, spec in mapping.fields.items() if names is None or name in names}
-    texts = {path: _texts(path, settlements) for path in {path for spec in specs.values() for path in _paths(spec)}}
+    texts, typed = _Read(settlements, _texts), _Read(settlements, _typed)
     made = {
-        name: values_of(spec, texts.__getitem__, len(settlements), "text", zone).to_list()
+        name: values_of(spec, typed if spec.computes else texts, len(settlements), "text", zone).to_list()
         for name, spec in specs.items()
     }
     return {name: each_once(partial(_fitted, types[name], zone), values) for name, values in made.items()}
@@ -67,6 +68,29 @@ def _texts(path: str, settlements: Settlements) -> pa.Array:
     if SETTLEMENT_SOURCE[path] == "money":
         return pa.array([None if amount is None else as_decimal(amount) for amount in said], pa.string())
     return pa.array([(text.strip() or None) if text else None for text in said], pa.string())
+
+
+def _typed(path: str, settlements: Settlements) -> pa.Array:
+    """Give the same as numbers and dates, for what computes with them."""
+    texts, kind = _texts(path, settlements), SETTLEMENT_SOURCE[path]
+    if kind == "date":
+        return texts.cast(pa.date32())
+    return column_of([text and Decimal(text) for text in texts.to_pylist()]) if kind == "money" else texts
+
+
+class _Read(dict[str, pa.Array]):
+    """What the invoices say of each path, read once."""
+
+    def __init__(self, settlements: Settlements, read: Callable[[str, Settlements], pa.Array]) -> None:
+        super().__init__()
+        self._settlements, self._read = settlements, read
+
+    def __missing__(self, path: str) -> pa.Array:
+        found = self[path] = self._read(path, self._settlements)
+        return found
+
+    def __call__(self, path: str) -> pa.Array:
+        return self[path]
 
 
 def _fitted(into: FieldInfo, zone: str, value: Value) -> Value:

@@ -7,11 +7,14 @@ fields. Only texts of any length, and the sizes of amounts, are known when there
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.mapping.computed_check import misfits as computed_misfits
+from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field, pieces_of
 from airflow_provider_kashoo.core.mapping.field_types import (
     CHECKBOX,
@@ -24,6 +27,7 @@ from airflow_provider_kashoo.core.mapping.field_types import (
     fitted,
 )
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.operations import DATE, NUMBER, TEXT, Kind
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
 
@@ -32,6 +36,9 @@ What = Literal["constant", "nothing", "unmapped", "text", "whole number", "amoun
 WHOLE = "invoice_id"
 CODE_LENGTH = 3
 MAY_BE_EMPTY = frozenset({"number", "currency", "due_date", "last_payment_date"})
+KINDS: dict[str, Kind] = {
+    path: {"money": NUMBER, "date": DATE}.get(kind, TEXT) for path, kind in SETTLEMENT_SOURCE.items()
+}
 LENGTHS = {"date": len("YYYY-MM-DD"), "amount": len("0")}
 
 
@@ -53,6 +60,7 @@ def misfits(mapping: Mapping, name: str, field: FieldInfo, zone: str) -> Iterato
 
     :returns: what is wrong, and what to do; each once.
     """
+    yield from (f"{name}: {fault}. {fix}" for fault, fix in computed_misfits(mapping.fields[name], None, KINDS))
     outcomes = dict.fromkeys(_outcomes(mapping.fields[name]))
     if unmapped := [repr(each.text) for each in outcomes if each.what == "unmapped"]:
         yield f"{name} has a map without {', '.join(unmapped)}. Add them to the map, or a default."
@@ -114,8 +122,32 @@ def _source(spec: Field) -> Iterator[Given]:
         yield Given("constant", text) if text else Given("nothing")
     elif spec.text is not None:
         yield from _template(spec.text)
+    elif spec.format is not None:
+        yield from _computed(spec, "text")
     elif spec.from_ is not None:
         yield from _of_invoice(spec.from_)
+    elif spec.call is not None and spec.returns is not None:
+        kinds: dict[str, What] = {"number": "amount", "money": "amount", "date": "date"}
+        yield Given(kinds.get(spec.returns, "text"), spec.call, 1)
+        if spec.nulls:
+            yield Given("nothing")
+    elif (kind := _kind(spec)) is not None:
+        whats: dict[Kind, What] = {NUMBER: "amount", DATE: "date"}
+        yield from _computed(spec, whats.get(kind, "text"))
+
+
+def _computed(spec: Field, what: What) -> Iterator[Given]:
+    yield Given(what, repr(spec.expr) if spec.expr else str(spec.from_), LENGTHS.get(what, 1))
+    calculation = spec.calculation
+    if (calculation is None or calculation.may_be_empty) and MAY_BE_EMPTY & {path for path, _ in spec.paths()}:
+        yield Given("nothing")
+
+
+def _kind(spec: Field) -> Kind | None:
+    """Say what an expression gives; None when it cannot be computed, which is said elsewhere."""
+    with suppress(ExpressionError):
+        return spec.calculation.kind(KINDS) if spec.calculation else None
+    return None
 
 
 def _template(text: str) -> Iterator[Given]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.mapping.computed_check import unfit_values
 from airflow_provider_kashoo.core.mapping.constants import unfit_constants
 from airflow_provider_kashoo.core.mapping.load import assemble, load_mapping
 from airflow_provider_kashoo.core.mapping.model import Mapping
@@ -36,6 +37,6 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
 
 def _load(file: Path) -> Mapping:
     mapping = load_mapping(file.read_text("utf-8"), str(file))
-    if faults := list(unfit_constants(mapping)):
+    if faults := [*unfit_constants(mapping), *unfit_values(mapping)]:
         raise ConfigurationError("\n  ".join(faults))
     return mapping
