@@ -52,11 +52,7 @@ def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_
     sync.salesforce.check_version()
     _check_business(sync)
     codes = find(sync) if sync.name == TO_KASHOO else None
-    faults = (
-        list(_write_back_faults(sync))
-        if codes is None
-        else [*_mapping_faults(sync), *value_faults(sync), *_code_faults(sync, codes)]
-    )
+    faults = list(_write_back_faults(sync)) if codes is None else [*_mapping_faults(sync), *_code_faults(sync, codes)]
     if faults:
         raise ConfigurationError("\n  ".join(["The mappings do not match Kashoo or Salesforce:", *faults]))
     return codes

@@ -226,7 +226,7 @@ class _Reader:
             path = path_of(node)
         except ExpressionError as error:
             raise ExpressionError(f"{self._said(node)!r} is no field", error.offset) from None
-        if not path.isascii() or any(step.startswith("_") for step in path.split(".")):
+        if not self._said(node).isascii() or any(step.startswith("_") for step in path.split(".")):
             raise self._refused(node, "no field; write one name, or a path such as Account.Name")
         self._paths[path] = None
         return Name(self._said(node), node.col_offset, path)

@@ -50,7 +50,8 @@ def parse(text: str, noun: str) -> ast.expr:
     try:
         tree = ast.parse(flat[start:], mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        place = max((getattr(error, "offset", None) or 1) - 1, 0)
+        at_end = len(flat) - start  # where something is missing, Python gives no place
+        place = (error.offset - 1 if error.offset else at_end) if isinstance(error, SyntaxError) else 0
         said = repr(text) if len(text) <= MOST_SHOWN else shown(text)
         raise ExpressionError(f"{said} is not a valid {noun}{_slip(text)}", start + place) from None
     encoded = flat[start:].encode()
