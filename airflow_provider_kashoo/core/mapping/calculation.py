@@ -182,7 +182,7 @@ class _Reader:
         if symbol not in _SIGNS:
             raise self._refused(node, "not allowed in an expression; conditions stand in when")
         if isinstance(part, Constant) and isinstance(part.value, Decimal):
-            return Constant(said, offset, -part.value if symbol == "minus" else part.value)
+            return Constant(said, offset, part.value.copy_negate() if symbol == "minus" else part.value)
         return Applied(said, offset, symbol, (part,)) if symbol == "minus" else part
 
     def _call(self, node: ast.Call, depth: int) -> Applied:

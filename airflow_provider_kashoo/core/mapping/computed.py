@@ -195,7 +195,7 @@ def _are_numbers(columns: Sequence[pa.Array]) -> bool:
 def _tight(numbers: pa.Array) -> pa.Array:
     """Give numbers the narrowest type that has room for them, so that there is room for what is made of them."""
     ends = pc.min_max(numbers)
-    most = max((abs(end.as_py()) for end in (ends["min"], ends["max"]) if end.is_valid), default=Decimal(0))
+    most = max((end.as_py().copy_abs() for end in (ends["min"], ends["max"]) if end.is_valid), default=Decimal(0))
     whole = most.adjusted() + 1 if most >= 1 else 0
     for scale in (*(each for each in _SCALES if each < numbers.type.scale), numbers.type.scale):
         try:

@@ -88,7 +88,7 @@ def format_of(text: str) -> Format:
 
 def _number(value: Decimal, thousands: str, point: str, least: int, most: int) -> str:
     rounded = _WIDEST.quantize(value, Decimal(1).scaleb(-most))
-    whole, _, fraction = f"{abs(rounded):,f}".partition(".")
+    whole, _, fraction = f"{rounded.copy_abs():,f}".partition(".")
     fraction = fraction[:least] + fraction[least:].rstrip("0")
     sign = "-" if rounded < 0 else ""
     return f"{sign}{whole.replace(',', thousands)}{point if fraction else ''}{fraction}"

@@ -154,12 +154,12 @@ def _added(one: Any, other: Any) -> Any:
 def _subtracted(one: Any, other: Any) -> Any:
     if isinstance(other, date):
         return Decimal((one - other).days)
-    return _moved(one, -other) if isinstance(one, date) else EXACT.subtract(one, other)
+    return _moved(one, other.copy_negate()) if isinstance(one, date) else EXACT.subtract(one, other)
 
 
 def _moved(day: date, days: Decimal) -> date:
     if days != days.to_integral_value():
-        raise Unfit(f"{words(abs(days))} is not a whole number of days")
+        raise Unfit(f"{words(days.copy_abs())} is not a whole number of days")
     try:
         moved = day + timedelta(days=int(days))
     except OverflowError:
