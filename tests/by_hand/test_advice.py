@@ -317,7 +317,7 @@ FOLLOWED_ELSEWHERE = {
     "unreadable": "read/test_odd_values_of_kashoo.py",
 }
 CORRECTED_LIKE = {
-    "missing_value": {"no_lines", "not_money", "unmapped_value", "wrong_type"},
+    "missing_value": {"function_failed", "no_lines", "not_computed", "not_money", "unmapped_value", "wrong_type"},
     "refused": {"account", "contact", "date", "not_allowed", "not_found", "tax", "too_large"},
 }
 """A case above -> other causes whose advice is the same: correct it, and the next run reads it again."""

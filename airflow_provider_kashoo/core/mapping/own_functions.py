@@ -28,8 +28,6 @@ from airflow_provider_kashoo.core.values.texts import nearest
 Returns = Literal["text", "date", "number", "money", "code"]
 """What a function declares to return: money as Decimal or int, in major units."""
 
-FAILED = "function_failed"
-
 _MOST_SAID = 300
 _FIX = "Correct the function, or the values that it gets from Salesforce."
 _TAKEN: Mapping[Returns, tuple[type, ...]] = {
@@ -177,7 +175,7 @@ def _all(rows: int, reference: str, why: str) -> Cells:
 
 
 def _problem(reference: str, why: str) -> Problem:
-    return Problem(FAILED, f"the function {reference}: {why}", _FIX, said=why)
+    return Problem("function_failed", f"the function {reference}: {why}", _FIX, said=why)
 
 
 def _said(error: BaseException) -> str:
