@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from mapped import AROUND, DEAL, MAPPING, OTHER, THIRD, deal, documents, line, run, table
+from pydantic import ValidationError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.computed_check import misfits
@@ -50,6 +51,11 @@ def test_a_computed_amount_must_add_up_and_division_by_zero_parks_the_deal() -> 
     assert made.problems[DEAL].cause == "its lines add up to 315.00, but its total is 300.00"
     made = priced('{expr: "UnitPrice / Quantity"}', line(Quantity="0", UnitPrice="100"))
     assert "cannot be computed from '100' and '0': nothing can be divided by 0" in made.problems[DEAL].cause
+
+
+def test_a_line_that_cannot_be_computed_is_not_taken_for_an_empty_one() -> None:
+    two = [line(Quantity="2", UnitPrice="600"), line(Quantity="0", UnitPrice="600")]
+    assert priced('{expr: "UnitPrice / Quantity"}', *two).problems[DEAL].error_class == "not_computed"
 
 
 def test_what_is_empty_is_missing_and_named_by_its_expression() -> None:
@@ -167,6 +173,13 @@ def test_a_mistake_is_refused_with_file_and_line(tmp_path: Path, field: str, say
         load(tmp_path, field)
     assert "m.yaml:11: " in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_a_mistake_knows_its_place_in_the_expression() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Field.model_validate({"expr": "Amount * lenn(Name)"})
+    (fault,) = caught.value.errors()
+    assert (fault["loc"], fault["ctx"]["error"].offset) == (("expr",), 9)
 
 
 def test_a_link_is_never_computed(tmp_path: Path) -> None:
