@@ -12,11 +12,11 @@ import pyarrow as pa
 import yaml
 
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
-from airflow_provider_kashoo.core.mapping.convert import words
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate
 from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.lines import own_lines
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.operations import words
 from airflow_provider_kashoo.core.mapping.rule import LINES
 from airflow_provider_kashoo.core.values.money import format_exact
 
