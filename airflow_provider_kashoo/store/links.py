@@ -12,6 +12,7 @@ from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent
 from airflow_provider_kashoo.core.rules.made_from import Sources
+from airflow_provider_kashoo.core.rules.observed import Observed
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.scope import Scope
@@ -35,7 +36,10 @@ OF_SALE = (
     links.c.part == bindparam("this_part"),
 )
 _LATEST = (
-    select(links.c.kashoo_id, links.c.version, links.c.state, links.c.generation, links.c.fields, links.c.source_read)
+    select(
+        *(links.c.kashoo_id, links.c.version, links.c.state, links.c.generation),
+        *(links.c.fields, links.c.observed, links.c.source_read),
+    )
     .where(*OF_SALE)
     .order_by(links.c.version.desc())
     .limit(1)
@@ -127,10 +131,12 @@ class Link(Linked):
 
     :param fields: field -> (hash as sent, hash as read back).
     :param sources: from what each field was made; None if that is not known.
+    :param observed: what was seen last of both sides, see :mod:`~airflow_provider_kashoo.core.rules.observed`.
     """
 
     fields: Mapping[str, tuple[str, str]]
     sources: Sources | None
+    observed: Observed | None
 
     def followed(self, source_id: str, sale_id: str, ended: int) -> Link:
         """Return this link moved to another record or sale.
@@ -146,11 +152,13 @@ class LinkChange:
 
     :param fields: the new base hashes of the fields that were written.
     :param sources: from what the record is made now; None leaves what is known of a live link.
+    :param observed: what was seen of other fields; None leaves what is known of a live link.
     """
 
     kashoo_id: int
     fields: Mapping[str, tuple[str, str]]
     sources: Sources | None = None
+    observed: Observed | None = None
     currency: str | None = None
     expected_total: int | None = None
     journal_date: str | None = None
@@ -247,8 +255,10 @@ class Links:
             known = last if last and last.state == LIVE else None
             same = known if known and known.generation == intent.generation else None
             read = max(intent.source_read, (known.source_read if known else None) or "")  # it never goes back
+            seen = (same.observed if same and change.observed is None else change.observed) or {}
             values: dict[str, Any] = {
                 "kashoo_id": change.kashoo_id,
+                "observed": {name: each for name, each in seen.items() if name not in change.fields} or None,
                 "fields": {
                     **(same.fields if same else {}),
                     **{name: list(pair) for name, pair in change.fields.items()},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
@@ -14,7 +15,7 @@ from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, OF_KIND, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
-_NAMED = ("kind", "sale", "id", "part", "link_version", "source_read", "sources")
+_NAMED = ("kind", "sale", "id", "part", "link_version", "source_read", "sources", "observed")
 _KNOWN = select(links.c.sale_id, links.c.part, links.c.id, links.c.version, links.c.source_read).where(
     *OF_KIND, IS_LIVE
 )
@@ -30,13 +31,13 @@ class _Link:
     """A live link.
 
     :ivar read: when its source was last read, ISO 8601 UTC; empty if that is not known.
-    :ivar sources: JSON that is to be written; None for a link that keeps what it has.
+    :ivar noted: column -> JSON that is to be written; empty for a link that keeps what it has.
     """
 
     id: int
     version: int
     read: str
-    sources: str | None = None
+    noted: dict[str, str] = field(default_factory=dict)
 
 
 class Readings:
@@ -65,12 +66,13 @@ def _mark(scope: Scope, kept: Columns) -> list[int]:
     rows = list(zip(*(kept[name].to_pylist() for name in _NAMED), strict=True))
     sales = [(kind, sale or ident, part) for kind, sale, ident, part, *_ in rows]
     known, marked, overtaken = _known(scope, sales), dict[int, _Link](), list[int]()
-    for row, (sale, (*_, version, read, sources)) in enumerate(zip(sales, rows, strict=True)):
+    for row, (sale, (*_, version, read, sources, observed)) in enumerate(zip(sales, rows, strict=True)):
         link = known.get(sale)
         if link is None or link.version != version or link.read > read:
             overtaken.append(row)
             continue
-        link.read, link.sources = read, link.sources if sources is None else sources
+        link.read = read
+        link.noted |= {n: text for n, text in (("sources", sources), ("observed", observed)) if text is not None}
         marked[link.id] = link
     _write(scope, marked.values())
     return overtaken
@@ -79,16 +81,17 @@ def _mark(scope: Scope, kept: Columns) -> list[int]:
 def _write(scope: Scope, marked: Iterable[_Link]) -> None:
     """Write what is the same for several links at once."""
     same: dict[str, list[int]] = defaultdict(list)
-    made = []
+    made: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)  # a statement has the same columns for all
     for link in marked:
-        if link.sources is None:
+        if not link.noted:
             same[link.read].append(link.id)
         else:
-            made.append({"this_id": link.id, "source_read": link.read, "sources": json.loads(link.sources)})
+            noted = {column: json.loads(text) for column, text in link.noted.items()}
+            made[frozenset(noted)].append({"this_id": link.id, "source_read": link.read, **noted})
     for read, ids in same.items():
         scope.connection.execute(_SEVERAL, {"these_ids": ids, "source_read": read})
-    if made:
-        scope.connection.execute(_ONE, made)
+    for each in made.values():
+        scope.connection.execute(_ONE, each)
 
 
 def _known(scope: Scope, sales: Sequence[Sale]) -> dict[Sale, _Link]:

@@ -128,6 +128,8 @@ links = Table(
     Column("fields", JSON, nullable=False),
     # From which values in Salesforce each field was made, as keyed hashes; empty when that is not known.
     Column("sources", JSON(none_as_null=True)),
+    # What was seen last of fields that the mapping gives to the side that changed last; empty if there are none.
+    Column("observed", JSON(none_as_null=True)),
     Column("written_back", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),

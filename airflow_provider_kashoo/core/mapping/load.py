@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
 
 from pydantic import ValidationError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, SETTLEMENT_SOURCE, TargetField
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, PARENTS, SETTLEMENT_SOURCE, TargetField
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.model import Mapping, Source
+from airflow_provider_kashoo.core.mapping.policies import owned_fields
 from airflow_provider_kashoo.core.mapping.rule import LINE_FIELDS, LINES
 from airflow_provider_kashoo.core.mapping.yaml_file import Where, YamlMistake, read_yaml
 from airflow_provider_kashoo.core.values.texts import nearest
@@ -82,13 +84,18 @@ def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
 
 
 def _check_fields(mapping: Mapping) -> None:
-    for key in ("on_leave", "reduces", "follow", "after_payment", "rules"):
-        if key in mapping.model_fields_set and not mapping.bills:
+    has = dict.fromkeys(("on_leave", "reduces", "follow", "after_payment", "rules"), mapping.bills)
+    has |= {"owners": mapping.into_books, "on_duplicate": mapping.to in PARENTS}
+    for key, fits in has.items():
+        if key in mapping.model_fields_set and not fits:
             raise _wrong(mapping.place(key), f"a mapping to {mapping.to} has no {key}", "Remove it.")
     if not mapping.into_books:
         _check_write_back(mapping)
         return
     _check_section(mapping, "fields", KINDS[mapping.to].fields)
+    for name in mapping.owners:
+        if name not in (known := owned_fields(mapping.to)):
+            raise _wrong(mapping.place("owners", name), f"{mapping.to} has no field {name!r}", nearest(name, known))
     if mapping.bills:
         if not (mapping.lines or mapping.single_line):
             raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of the two.")
@@ -167,4 +174,8 @@ def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tupl
         model = Source if where[0] == "from" else Field if len(where) > 2 else Mapping
         known = [option.alias or key for key, option in model.model_fields.items()]
         return place, f"unknown key {where[-1]!r}", nearest(str(where[-1]), known)
+    if first["type"] == "enum":
+        known = re.findall(r"'(\w+)'", first["ctx"]["expected"])
+        given = str(first["input"])
+        return place, f"{name} is {given!r}, and takes {', '.join(known)}", nearest(given, known)
     return place, f"{name}: {first['msg'].removeprefix('Value error, ')}", "See docs/reference/mapping.md."

@@ -78,6 +78,7 @@ class Intent:
     :param kashoo_id: the record in the books, if known.
     :param total: expected total of an invoice, minor units.
     :param sources: from what each field is made, see :mod:`.made_from`; None if that is not known.
+    :param observed: what was seen of both sides, see :mod:`.observed`; None leaves what the link has.
     """
 
     action: ClassVar[Action] = Action.SKIP
@@ -95,6 +96,7 @@ class Intent:
     currency: str | None = None
     total: int | None = None
     sources: Sources | None = None
+    observed: Mapping[str, Sequence[Any]] | None = None
 
     @classmethod
     def of(cls: type[T], mapping: FieldMapping, sync: str, source_id: str, **more: Any) -> T:

@@ -45,6 +45,7 @@ _COLUMNS: dict[str, tuple[pa.DataType, Callable[[Keep], Any]]] = {
     "kashoo_id": (pa.int64(), lambda each: each.kashoo_id),
     "sources": (pa.large_string(), lambda each: _json(each.sources)),
     "held": (pa.large_string(), lambda each: _json(each.held or None)),
+    "observed": (pa.large_string(), lambda each: _json(each.observed)),
     "settlement": (CODE, lambda each: each.settlement),
     "ends_waiting": (pa.bool_(), lambda each: each.ends_waiting),
 }
@@ -52,7 +53,8 @@ _COLUMNS: dict[str, tuple[pa.DataType, Callable[[Keep], Any]]] = {
 KEPT_COLUMNS = pa.schema([(name, kind) for name, (kind, _) in _COLUMNS.items()])
 """The fields of :class:`~.intents.Keep` and of its record, but for the amount.
 
-``sale`` is null if it is the record itself. ``sources`` and ``held`` are JSON; null leaves what the link has.
+``sale`` is null if it is the record itself. ``sources``, ``held`` and ``observed`` are JSON; null leaves what the link
+has.
 """
 
 
@@ -109,11 +111,12 @@ def counts_of(kept: pa.Table) -> Counter[tuple[str, Action, str]]:
 
 def _intent(**values: Any) -> Keep:
     record = Record(*(values.pop(name) for name in ("kind", "object", "id", "part")))
-    sale, sources, held = (values.pop(name) for name in ("sale", "sources", "held"))
+    sale, sources, held, observed = (values.pop(name) for name in ("sale", "sources", "held", "observed"))
     return Keep(
         record=record,
         sale=record.id if sale is None else sale,
         sources=None if sources is None else json.loads(sources),
         held={} if held is None else json.loads(held),
+        observed=None if observed is None else json.loads(observed),
         **values,
     )

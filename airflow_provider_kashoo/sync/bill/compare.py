@@ -9,12 +9,14 @@ from decimal import Decimal
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.mapping.policies import Owner
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Link, Update
 from airflow_provider_kashoo.core.rules.leaving import UNTOUCHED
 from airflow_provider_kashoo.core.rules.made_from import made_of, touched
-from airflow_provider_kashoo.core.rules.ownership import Decision, decide, hold
+from airflow_provider_kashoo.core.rules.observed import newer_sides, observe
+from airflow_provider_kashoo.core.rules.ownership import Decision, Owners, decide, hold, owner_of
 from airflow_provider_kashoo.core.rules.questions import (
     LOCKED_INVOICE_CHANGED,
     PAID_INVOICE_CHANGED,
@@ -68,16 +70,26 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
         intent = replace(intent, total=_total(facts, document))
         ours = ours | {LINES: document[LINES]}
     merged = diff.merge(ours, entry.fields, base, hashes)
-    decision = decide(kind, ours, merged, known=base, mark=entry.reference_field)
+    owners, now = owners_of(facts, intent), intent.sources or {}
+    newer = newer_sides(link.observed or {}, now, entry.fields, hashes)
+    decision = decide(kind, ours, merged, known=base, mark=entry.reference_field, owners=owners, newer=newer)
     if is_billed(kind):
         decision = replace(
             decision, questions=tuple(_with_values(each, document, intent) for each in decision.questions)
         )
-        decision = _held(facts, intent, ours, link, entry, decision) if decision.write else decision
+        decision = _held(facts, intent, ours, link, entry, decision) if decision.write or decision.stays else decision
     if LINES not in decision.write:
-        intent = replace(intent, total=link.expected_total)
+        intent = replace(intent, total=entry.total if owners.get(LINES) is Owner.KASHOO else link.expected_total)
+    latest = {n for n in {*document, *link.fields} if owner_of(kind, n, owners) is Owner.LATEST} - {*decision.write}
+    if (seen := observe(latest, now, entry.fields, link.fields, hashes)) != (link.observed or {}):
+        intent = replace(intent, observed=seen)
     why = "by the mapping as it is now" if facts.sync.run.remap else "changed in Salesforce"
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base}, why)
+
+
+def owners_of(facts: Facts, intent: Intent) -> Owners:
+    """Give what the mapping that reads a record says about its owners."""
+    return facts.sync.mappings[intent.mapping].owners if intent.mapping else {}
 
 
 def leave_alone(intent: Intent, link: StoredLink) -> Keep:
@@ -118,11 +130,16 @@ def _decided(
     :param why: they are written, in words.
     """
     asked: list[Intent] = [intent.asked(question) for question in decision.questions]
+    stays = f"{', '.join(decision.stays)}: Kashoo owns what both sides changed" if decision.stays else ""
     if decision.write:
-        reason, print_ = f"{why}: {', '.join(sorted(decision.write))}", entry.fingerprint(hashes)
+        changed = f"{why}: {', '.join(sorted(decision.write))}"
+        reason, print_ = "; ".join(filter(None, [changed, stays])), entry.fingerprint(hashes)
         return [*asked, intent.become(Update, reason=reason, document=document, changes=decision.write, base=print_)]
     if decision.as_billed:
-        return [*asked, intent.become(Keep, reason=f"{', '.join(decision.as_billed)} stay as billed")]
+        billed = f"{', '.join(decision.as_billed)} stay as billed"
+        return [*asked, intent.become(Keep, reason="; ".join(filter(None, [billed, stays])))]
+    if stays:
+        return [*asked, intent.become(Keep, reason=stays)]
     if decision.pending:
         return [*asked, intent.become(Keep, reason="Kashoo keeps its values")] if merged.conflicts else asked
     # A field that changed only in the books keeps its base; the next comparison would miss the edit otherwise.
@@ -175,7 +192,7 @@ def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry:
     else:
         return decision
     texts = KINDS[intent.record.kind].texts
-    money = {name for name in decision.write if name not in texts}
+    money = {name for name in {*decision.write, *decision.stays} if name not in texts}
     if LINES in money and not differ(ours[LINES], entry.fields.get(LINES), texts):
         money.discard(LINES)
     after_payment = facts.sync.mappings[intent.mapping].after_payment if intent.mapping else ()
