@@ -1,8 +1,8 @@
 """Is this record in the books already? Kinds of evidence ("rungs"), tried one by one, strongest first.
 
-Known links are looked up before; a record found here is linked, not written. Likeness links only a record that belongs
-to nobody yet, and only if nothing speaks against it. So it does not matter which of two records that are alike comes
-first, or whether both come in one run.
+Known links are looked up before; a record found here is linked. Likeness links only a record that belongs to nobody
+yet, and only if nothing speaks against it. So it does not matter which of two records that are alike comes first, or
+whether both come in one run. A mapping's ``on_duplicate`` may leave what is alike to a person.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import Kind, Rung
+from airflow_provider_kashoo.core.mapping.policies import OnDuplicate
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.core.values.spelling import compact, digits, fold, plain, same_phone, text_of
@@ -25,6 +26,12 @@ AMBIGUOUS = "ambiguous_match"
 
 DOUBTFUL = "doubtful_match"
 """Error class of a record whose only matches have something that speaks against them."""
+
+UNCONFIRMED = "unconfirmed_match"
+"""Error class of a record whose match by likeness a person has to confirm."""
+
+LEFT = "left_as_duplicate"
+"""Error class of a record that is left out because one that is like it is in the books."""
 
 OUR_REFERENCE = "our reference"
 ABSENT = "not in the books"
@@ -110,12 +117,16 @@ class Ladder:
                 doubtful = Match(None, name, tuple(sorted(alike)), against)
         return doubtful or Match(None, OF_OTHERS if of_others else ABSENT)
 
-    def undecided(self, match: Match, record: Record, document: Row) -> Problem | None:
-        """Say why a person has to decide about a match, naming the record and all that it could be.
+    def undecided(
+        self, match: Match, record: Record, document: Row, policy: OnDuplicate = OnDuplicate.LINK
+    ) -> Problem | None:
+        """Say why a match is not linked without a person, naming the record and all that it could be.
 
-        :returns: None when the match is certain, or there is none.
+        :param policy: what the mapping says about a match by likeness.
+        :returns: None when it is linked, or there is no match.
         """
-        if match.kashoo_id is not None or not match.candidates:
+        by_hand = match.by_likeness and policy in {OnDuplicate.SKIP, OnDuplicate.REVIEW}
+        if not match.candidates or (match.kashoo_id is not None and not by_hand):
             return None
         kind, evidence = record.kind, match.evidence
         if not match.by_likeness:
@@ -127,14 +138,22 @@ class Ladder:
         names = f"{_listed([_name(self._rows[each]) for each in first])} in Kashoo, {_name(document)} in Salesforce"
         relink = f"airflow kashoo relink {record.id}"
         to = "--to with the id of the right one" if several else f"--to {match.candidates[0]}"
-        if not match.against:
+        fields = _listed([LABELS.get(each, each) for each in match.against]) if match.against else ""
+        cause += f", but another {fields}" if fields else ""
+        if policy is OnDuplicate.SKIP:
+            fix = f"Bill its deals by hand. To bill them here, run {relink} {to}."
+            fix += f" If it is another {kind}, run {relink} --new."
+            return Problem(LEFT, cause, fix).quoting(names)
+        if match.kashoo_id is not None:
+            fix = f"If it is the same {kind}, run {relink} {to}. If not, run {relink} --new."
+            return Problem(UNCONFIRMED, cause, fix).quoting(names)
+        if not fields:
             fix = f"Merge them in Kashoo, correct the one that is wrong, or run {relink} {to}."
             return Problem(AMBIGUOUS, cause, fix).quoting(names)
-        fields = _listed([LABELS.get(each, each) for each in match.against])
         fix = (
             f"If it is the same {kind}, give both the same {fields}, or run {relink} {to}. If not, run {relink} --new."
         )
-        return Problem(DOUBTFUL, f"{cause}, but another {fields}", fix).quoting(names)
+        return Problem(DOUBTFUL, cause, fix).quoting(names)
 
 
 def copied(count: int) -> Problem:

@@ -70,7 +70,8 @@ class Holdings:
 
     def undecided(self, found: Match, intent: Intent, document: Document) -> Problem | None:
         """Say why a person has to decide about what was found; see :meth:`.Ladder.undecided`."""
-        return self._listing(intent.record.kind).ladder.undecided(found, intent.record, document)
+        policy = self._sync.mappings[intent.mapping].on_duplicate
+        return self._listing(intent.record.kind).ladder.undecided(found, intent.record, document, policy)
 
     def take(self, kind: str, kashoo_id: int) -> None:
         """Note that this plan links a record, so that it links no other record to it by likeness."""

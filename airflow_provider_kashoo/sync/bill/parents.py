@@ -14,6 +14,7 @@ from airflow_provider_kashoo.core.mapping.sources import MadeFrom
 from airflow_provider_kashoo.core.mapping.transform import Document, documents, transform
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
 from airflow_provider_kashoo.store.links import Link as StoredLink
+from airflow_provider_kashoo.sync.bill.alike import follow_up
 from airflow_provider_kashoo.sync.bill.compare import compare, look_again
 from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
@@ -153,7 +154,7 @@ def decide_parent(
     holdings.take(intent.record.kind, found.kashoo_id)
     reason, held = f"in the books already: {found.evidence}", holdings.fields(intent.record.kind, found.kashoo_id)
     linked = intent.become(Link, reason=reason, kashoo_id=found.kashoo_id, document=resolved, held=held)
-    return [replace(linked, alone=found.by_likeness)]
+    return follow_up(facts, replace(linked, alone=True)) if found.by_likeness else [linked]
 
 
 def _not_for_books(mapping: Mapping) -> Problem:

@@ -15,7 +15,7 @@ from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
-from airflow_provider_kashoo.core.rules.duplicates import copied
+from airflow_provider_kashoo.core.rules.duplicates import LEFT, copied
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Update
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
@@ -121,6 +121,8 @@ def waiting_for(kind: str, problem: Problem) -> Problem:
     """Say that a deal waits for its customer or item."""
     if problem.error_class == REMOVED_IN_BOOKS.error_class:
         return Problem(WAITING_FOR_PARENT, f"its {problem.cause}", problem.fix)
+    if problem.error_class == LEFT:
+        return Problem(WAITING_FOR_PARENT, f"its {kind} is left out: {problem.unquoted}", problem.fix)
     return Problem(WAITING_FOR_PARENT, f"its {kind} is parked", f"Fix the parked {kind} first.")
 
 
