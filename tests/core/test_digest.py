@@ -81,7 +81,7 @@ def test_numbers_and_truths_count_too():
 
 
 CHANGED = {"part": 2, "generation": 2, "link_version": 1, "kashoo_id": 5, "ends_waiting": False}
-CHANGED |= {"sources": None, "held": {}}
+CHANGED |= {"sources": None, "held": {}, "observed": {"memo": [{}, "h"]}}
 NOT_READ = {"currency", "total"}
 """Fields that apply does not read of an unchanged record."""
 

@@ -22,10 +22,11 @@ MOST = Keep(
     kashoo_id=501,
     sources={"memo": {"Name": "h", "Größe": "x"}, "lines": None},
     held={"Paid__c": "h"},
+    observed={"memo": [{"Name": "h"}, "b"]},
     settlement="Paid",
     ends_waiting=False,
 )
-OWN_SALE = like(LEAST, sale=DEAL, sources={})
+OWN_SALE = like(LEAST, sale=DEAL, sources={}, observed={})
 
 
 def test_an_intent_is_the_same_after_it_was_a_row():

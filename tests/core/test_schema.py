@@ -32,7 +32,15 @@ def test_a_shipped_file_names_the_schema_and_fits_it(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("feilds", {}), ("when", "IsWon"), ("on_leave", "void"), ("rules", [{"add_lines": {}}]), ("version", 2)],
+    [
+        ("feilds", {}),
+        ("owners", {"memo": "nobody"}),
+        ("on_duplicate", "ask"),
+        ("when", "IsWon"),
+        ("on_leave", "void"),
+        ("rules", [{"add_lines": {}}]),
+        ("version", 2),
+    ],
 )
 def test_an_editor_sees_what_does_not_fit(key: str, value: Any) -> None:
     mapping = yaml.safe_load((SHIPPED / "invoice_from_opportunity.yaml").read_text("utf-8"))

@@ -166,7 +166,10 @@ KEEP = BEGUN.become(Keep, reason="nothing changed", sources={"memo": {"Name": "h
 
 @pytest.mark.parametrize(
     "change",
-    [{"kashoo_id": 502}, {"source_read": "2026-03-03"}, {"link_version": 5}, {"sources": None}, {"held": {}}, None],
+    [
+        *({"kashoo_id": 502}, {"source_read": "2026-03-03"}, {"link_version": 5}),
+        *({"sources": None}, {"held": {}}, {"observed": {}}, None),
+    ],
 )
 def test_unchanged_records_that_say_anything_else_are_not_approved_nor_applied(
     room: Room, change: dict[str, Any] | None

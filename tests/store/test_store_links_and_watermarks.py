@@ -91,6 +91,36 @@ def send(store: SyncStore, intent: Intent) -> Sent:
     return store.journal.send(intent, run_id="r", lease="a", deadline_seconds=60, payload_hash="h", fields={})
 
 
+SEEN = {"memo": [{"Name": "n"}, "h"], "date": [{"CloseDate": "d"}, "h"]}
+
+
+def observed(store) -> Any:
+    return store.links.of_sources("invoice", [DEAL])[DEAL].observed
+
+
+def test_what_was_seen_of_a_field_stays_until_it_is_seen_again_or_written(store) -> None:
+    store.journal.linked(NEW, CHANGE, "r1")
+    assert observed(store) is None
+    keep = like(NEW, Keep, link_version=1)
+    marks = [like(keep, observed=SEEN), keep, like(keep, sources={"memo": {}})]
+    for each in marks:
+        assert store.readings.mark(columns_of([each])) == []
+        assert observed(store) == SEEN
+    update = like(NEW, Update, kashoo_id=501, link_version=1)
+    store.journal.answered(send(store, update), replace(CHANGE, fields={"memo": ("s2", "r2")}), "changed")
+    assert observed(store) == {"date": SEEN["date"]}
+    after = like(keep, link_version=2)
+    assert store.readings.mark(columns_of([like(after, observed=SEEN), like(after, observed={})])) == []
+    assert observed(store) == {}
+
+
+def test_an_update_notes_what_was_seen_of_other_fields(store) -> None:
+    store.journal.linked(NEW, CHANGE, "r1")
+    update = like(NEW, Update, kashoo_id=501, link_version=1)
+    store.journal.answered(send(store, update), replace(CHANGE, observed=SEEN), "changed")
+    assert observed(store) == {"date": SEEN["date"]}
+
+
 def test_a_plan_from_before_a_void_is_stale(store) -> None:
     store.journal.linked(NEW, CHANGE, "r1")
     void = like(NEW, Void, kashoo_id=501, link_version=1)
