@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, ITEM
+from airflow_provider_kashoo.core.mapping.policies import OnDuplicate
 from airflow_provider_kashoo.core.rules.duplicates import OF_OTHERS, Ladder, Match
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
@@ -208,3 +209,28 @@ def test_the_order_of_the_listing_changes_no_match(rows, referenced, random):
     rows = [each if referenced else each | {"references": []} for each in rows]
     document = {"name": "Acme", "postalCode": "V6B", "email": "a@x.example"}
     assert customer(*rows, **document) == customer(*random.sample(rows, len(rows)), **document)
+
+
+TWIN = {"email": ACME["email"], "name": "Acme"}
+FOUND = {
+    "none": ([], None),
+    "one": ([row(1, **TWIN)], "one"),
+    "one, with a doubt": ([row(1, **TWIN | {"name": "Beta"})], "doubtful_match"),
+    "two": ([row(1, **TWIN), row(2, **TWIN)], "ambiguous_match"),
+    "ours": ([row(1, OURS, name="Beta")], None),
+    "ours twice": ([row(1, OURS), row(2, OURS)], "ambiguous_match"),
+}
+OF_ONE = {OnDuplicate.SKIP: "left_as_duplicate", OnDuplicate.REVIEW: "unconfirmed_match"}
+
+
+@pytest.mark.parametrize("policy", OnDuplicate)
+@pytest.mark.parametrize("what", FOUND)
+def test_a_policy_says_what_likeness_means_and_never_what_our_reference_means(what: str, policy: OnDuplicate):
+    rows, undecided = FOUND[what]
+    ladder = Ladder(rows, CUSTOMER)
+    said = ladder.undecided(ladder.find(TWIN, OURS), RECORD, TWIN, policy)
+    wanted = OF_ONE.get(policy) if undecided == "one" else undecided
+    if policy is OnDuplicate.SKIP and wanted and what != "ours twice":
+        wanted = "left_as_duplicate"
+    assert (said and said.error_class) == wanted
+    assert said is None or what == "ours twice" or all(str(each["id"]) in said.unquoted for each in rows)

@@ -33,18 +33,18 @@ def test_a_shipped_file_names_the_schema_and_fits_it(file: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("feilds", {}),
-        ("owners", {"memo": "nobody"}),
-        ("on_duplicate", "ask"),
-        ("when", "IsWon"),
-        ("on_leave", "void"),
-        ("rules", [{"add_lines": {}}]),
-        ("version", 2),
+        *(("feilds", {}), ("when", "IsWon"), ("on_leave", "void"), ("rules", [{"add_lines": {}}]), ("version", 2)),
+        *(("owners", {"memo": "nobody"}), ("owners", {"mem": "kashoo"}), ("on_duplicate", "ask")),
     ],
 )
 def test_an_editor_sees_what_does_not_fit(key: str, value: Any) -> None:
     mapping = yaml.safe_load((SHIPPED / "invoice_from_opportunity.yaml").read_text("utf-8"))
     assert faults(mapping | {key: value})
+
+
+def test_an_editor_takes_owners_and_a_policy() -> None:
+    mapping = yaml.safe_load((SHIPPED / "customer_from_account.yaml").read_text("utf-8"))
+    assert faults(mapping | {"owners": {"phone": "latest", "default": "review"}, "on_duplicate": "merge"}) == []
 
 
 def test_an_editor_takes_a_constant_and_a_rule() -> None:
