@@ -223,10 +223,13 @@ class Links:
     def holds(self, intent: Intent) -> bool:
         """Return whether the last link of an intent's sale, live or ended, is unchanged since the plan.
 
-        It was neither written since, nor compared with a later reading of its source than the intent's.
+        It was neither written since, nor compared with a later reading of its source than the intent's. An update may
+        be planned from the link that its own plan makes: another plan may have made one to another record instead.
         """
         found = _latest(self._scope, intent)
         version = found.version if found else 0
+        if intent.action.overwrites and found and found.kashoo_id != intent.kashoo_id:
+            return False
         return bool(version == intent.link_version) and not _is_newer(found, intent)
 
     def is_newer(self, intent: Intent) -> bool:

@@ -156,6 +156,24 @@ def test_a_follow_up_without_an_answer_is_looked_up(drive: Rounds) -> None:
     assert open_items(drive) == []
 
 
+def test_a_follow_up_of_a_link_that_another_plan_made_to_another_record_is_not_made(drive: Rounds) -> None:
+    says(drive, "update")
+    ident, account, deal = alike(drive)
+    one = drive.prepare()
+    (row,) = [each for each in books_rows(drive.sandbox, "customers") if each["id"] == ident]
+    info = row["contactInformation"]
+    edit_in_books(drive.sandbox, "customers", row, contactInformation=info | {"email": "other@acme.example"})
+    second = add_customer(drive.sandbox, "Acme", **BY_HAND)
+    two = drive.prepare()
+    drive.finish(one)
+    drive.finish(two)
+    assert links(drive, "customer")[account] == ident == invoice_of(drive.sandbox, deal)["contact"]
+    assert customer(drive, second) == OLD
+    quiet(drive, writes_nothing=False)
+    assert (links(drive, "customer")[account], customer(drive, second)) == (ident, OLD)
+    assert open_items(drive) == []
+
+
 def test_an_edit_between_plan_and_follow_up_stays_where_salesforce_has_nothing_else(drive: Rounds) -> None:
     says(drive, "merge")
     ident, _, _ = alike(drive)

@@ -12,7 +12,7 @@ from airflow_provider_kashoo.core.kinds import KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.field import Field, Strict
 from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
-from airflow_provider_kashoo.core.mapping.policies import OnDuplicate, Owner, owned_fields
+from airflow_provider_kashoo.core.mapping.policies import EVERY_OWNED, OnDuplicate, Owner
 from airflow_provider_kashoo.core.mapping.rule import LINES, Rule
 from airflow_provider_kashoo.core.mapping.yaml_file import Where
 
@@ -69,7 +69,7 @@ class Mapping(Strict):
     owners: dict[str, Owner] = Option(
         default_factory=dict,
         description="Field, lines or default -> whose value stays when both sides changed it",
-        json_schema_extra={"propertyNames": {"enum": sorted({name for kind in KINDS for name in owned_fields(kind)})}},
+        json_schema_extra={"propertyNames": {"enum": EVERY_OWNED}},
     )
     on_duplicate: OnDuplicate = Option(
         OnDuplicate.LINK, description="What is done with a customer or item that is like one in Kashoo"

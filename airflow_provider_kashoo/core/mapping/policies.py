@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from airflow_provider_kashoo.core.kinds import KINDS
 
@@ -35,3 +36,7 @@ def owned_fields(kind: str) -> list[str]:
     """List what `owners` of a mapping to this kind may name."""
     known = KINDS[kind]
     return [*known.fields, *([LINES] if known.lines else []), DEFAULT]
+
+
+EVERY_OWNED: list[Any] = sorted({name for kind in KINDS for name in owned_fields(kind)})
+"""What they may name in any mapping, for editors."""
