@@ -228,7 +228,7 @@ class Links:
         """
         found = _latest(self._scope, intent)
         version = found.version if found else 0
-        if intent.action.overwrites and found and found.kashoo_id != intent.kashoo_id:
+        if intent.action.overwrites and found and intent.kashoo_id not in {None, found.kashoo_id}:
             return False
         return bool(version == intent.link_version) and not _is_newer(found, intent)
 
