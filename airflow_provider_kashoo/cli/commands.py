@@ -80,25 +80,32 @@ def init(args: Namespace) -> None:
 
 @_command(
     "Check connections, permissions and mappings",
+    Arg(("files",), help="mapping files to report on; without any, all of the mappings directory", nargs="*"),
+    Arg(("--describe",), help="check against this file; nobody is asked, and no store is needed", metavar="FILE"),
+    Arg(("--save-describe",), help="save what Salesforce and Kashoo know of it, for --describe", metavar="FILE"),
+    Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
     *_CONNECTIONS,
-    about="Do what the task preflight does, for both syncs, and list every fault; with any, exit status 1. Nothing "
-    "is written to Kashoo or Salesforce.",
+    about="List every mistake of every mapping file with file, line and column, and what to write instead. Exit status "
+    "1 if there is any; warnings alone are 0. The task preflight does the same. Nothing is written to Kashoo or "
+    "Salesforce.",
+    epilog="Example, for CI:\n"
+    "  airflow kashoo check --save-describe describe.json\n"
+    "  airflow kashoo check --describe describe.json include/mappings/*.yaml",
 )
 def check(args: Namespace) -> None:
-    """Preflight both syncs; exit status 1 when anything is missing."""
-    from airflow_provider_kashoo.core.errors import SyncError
-    from airflow_provider_kashoo.sync.preflight import check_both_sides
+    """Check mapping files; exit status 1 when anything must be corrected."""
+    from airflow_provider_kashoo.cli import check as command
 
-    failed = False
-    for name in (TO_KASHOO, TO_SALESFORCE):
-        try:
-            with _opened(args, name) as sync:
-                check_both_sides(sync)
-            _say(f"ok     {name}")
-        except SyncError as error:
-            failed = True
-            _say(f"wrong  {name}: {error}")
-    if failed:
+    given = {"files": [], "describe": None, "save_describe": None, "format": "table"} | vars(args)
+    if given["describe"] is not None and given["save_describe"] is not None:
+        print("Give either --describe or --save-describe.", file=sys.stderr)  # noqa: T201  as the parser would
+        raise SystemExit(2)
+    connections = {name: given[name] for name in ("kashoo_conn_id", "salesforce_conn_id") if name in given}
+    report = command.check(given["files"], given["describe"], given["save_describe"], connections)
+    lines = [command.as_json(report)] if given["format"] == "json" else command.as_text(report)
+    for line in lines:
+        _say(line)
+    if not report.is_clean:
         raise SystemExit(1)
 
 
@@ -339,7 +346,7 @@ def _opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Sy
     from airflow_provider_kashoo.runtime.open_run import open_sync
 
     for handler in logging.root.handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
             handler.setStream(sys.stderr)  # what is printed may be JSON that a program reads
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)

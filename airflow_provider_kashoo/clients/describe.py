@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_kashoo.core.errors import UnreachableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
@@ -28,6 +28,16 @@ class ObjectInfo:
     replicateable: bool
     fields: Mapping[str, FieldInfo]
     children: Mapping[str, tuple[str, str]]
+
+
+class Describer(Protocol):
+    """Whatever knows an org's objects: Salesforce itself, or what was saved of it."""
+
+    def describe(self, sobject: str) -> ObjectInfo:
+        """Give an object's fields and child relationships.
+
+        :raises ConfigurationError: when there is no such object.
+        """
 
 
 def object_info(raw: Any) -> ObjectInfo:
@@ -67,6 +77,11 @@ def _field_info(row: Mapping[str, Any]) -> FieldInfo:
             for each in _list(row.get("picklistValues"))
             if _has_texts(each, "value") and each.get("active") is True
         ),
+        inactive=tuple(
+            each["value"]
+            for each in _list(row.get("picklistValues"))
+            if _has_texts(each, "value") and each.get("active") is not True
+        ),
         restricted=row.get("restrictedPicklist") is True,
         required=row.get("nillable") is False,
     )
@@ -102,7 +117,7 @@ def to_json(info: ObjectInfo) -> dict[str, Any]:
 def from_json(kept: Mapping[str, Any]) -> ObjectInfo:
     """Convert back from :func:`to_json`."""
     fields = {
-        name: FieldInfo(**row | {each: tuple(row[each]) for each in ("reference_to", "values")})
+        name: FieldInfo(**row | {each: tuple(row[each]) for each in ("reference_to", "values", "inactive")})
         for name, row in kept["fields"].items()
     }
     children = {name: (child[0], child[1]) for name, child in kept["children"].items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook
@@ -25,17 +26,19 @@ def open_sync(
     salesforce_conn_id: str = KashooSalesforceHook.default_conn_name,
     *,
     begins: bool = False,
+    mappings: Mapping[str, FieldMapping] | None = None,
 ) -> Iterator[Sync]:
     """Open the store for one run; each side is contacted when a step first uses it.
 
     :param name: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param begins: take the org from the Salesforce connection. Otherwise it is taken from the store, and Salesforce is
         asked only when the store has no run of this id, or several.
+    :param mappings: to work with; unless given, those of the mappings directory.
     :raises ConfigurationError: for a missing pool, store, connection or mapping, and for a store or staging folder that
         workers on other hosts cannot reach; neither side is contacted before.
     :raises SyncError: as the clients do.
     """
-    mappings = load_mappings(mappings_dir())
+    mappings = load_mappings(mappings_dir()) if mappings is None else mappings
     database = open_database()
     try:
         database.check()

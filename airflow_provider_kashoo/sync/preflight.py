@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+import logging
+from collections.abc import Callable, Mapping
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.expressions import Condition
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.write_back_check import misfits
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
-from airflow_provider_kashoo.core.values.texts import nearest
-from airflow_provider_kashoo.sync.read import columns as frames
+from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
+from airflow_provider_kashoo.sync.check.against import mistakes_into_books, mistakes_of_write_backs
+from airflow_provider_kashoo.sync.check.sides import Sides
 from airflow_provider_kashoo.sync.read.codes import Codes
-from airflow_provider_kashoo.sync.read.shapes import shape_of
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
-from airflow_provider_kashoo.sync.value_types import value_faults
+
+log = logging.getLogger(__name__)
 
 POOLS = {"salesforce_api": 4, "kashoo_api": 2}
 """Airflow pools and the slots they are created with: how many tasks talk to a side at once."""
@@ -49,23 +46,24 @@ def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_
     :returns: the codes; None for the sync that does not need them.
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
+    sides = open_sides(sync, find)
+    held = mistakes_of_write_backs if sides.codes is None else mistakes_into_books
+    found = list(held(sync.mappings.values(), sides))
+    if mistakes := [each for each in found if not each.may_be_meant]:
+        raise MappingMistakes(mistakes, "The mappings do not match Kashoo or Salesforce:")
+    for each in found:
+        log.warning("%s", each)
+    return sides.codes
+
+
+def open_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Sides:
+    """Check that both sides are those that are meant, and read the codes of the books if the sync needs them.
+
+    :raises ConfigurationError: for a version of Salesforce's API or a business that is not there.
+    """
     sync.salesforce.check_version()
     _check_business(sync)
-    codes = find(sync) if sync.name == TO_KASHOO else None
-    faults = list(_write_back_faults(sync)) if codes is None else [*_mapping_faults(sync), *_code_faults(sync, codes)]
-    if faults:
-        raise ConfigurationError("\n  ".join(["The mappings do not match Kashoo or Salesforce:", *faults]))
-    return codes
-
-
-def _code_faults(sync: Sync, codes: Codes) -> list[str]:
-    """List the constants of mappings that name nothing in the books; kept codes are read again before that is said."""
-
-    def found() -> list[str]:
-        return [fault for each in sync.mappings.values() if each.into_books for fault in codes.unknown(each)]
-
-    faults = found()
-    return found() if faults and codes.renew() else faults
+    return Sides(sync.salesforce, find(sync) if sync.name == TO_KASHOO else None, sync.settings.zone)
 
 
 def _check_business(sync: Sync) -> None:
@@ -76,66 +74,3 @@ def _check_business(sync: Sync) -> None:
             f"The Kashoo user has no business with the id {sync.kashoo.business_id}.",
             remedy=f"Set business_id in connection {sync.kashoo.connection} to one of: {known}.",
         )
-
-
-def _mapping_faults(sync: Sync) -> Iterator[str]:
-    for sobject in sync.sources:
-        yield from _caught(partial(shape_of, sync, sobject))
-    yield from value_faults(sync)
-    for mapping in sync.mappings.values():
-        for where, condition in mapping.placed_conditions():
-            yield from _condition_faults(sync, mapping, where, condition)
-            for path in condition.paths:
-                if _is_formula(sync, mapping, path):
-                    yield (
-                        f"{mapping.place(*where)}: {path} is a formula field, and Salesforce does not report "
-                        "changes of its value. Write out what the formula tests, or use a field that a flow fills in."
-                    )
-
-
-def _condition_faults(sync: Sync, mapping: FieldMapping, where: Where, condition: Condition) -> Iterator[str]:
-    """Compare the constants of a condition with the types of its fields: no record would ever meet it."""
-    try:
-        found = {path: frames.column_type(sync.salesforce, mapping.from_.object, path) for path in condition.paths}
-    except ConfigurationError:
-        return  # shape_of reports it
-    types = {path: kind for path, kind in found.items() if kind is not None}
-    if len(types) == len(found):
-        yield from (f"{mapping.place(*where)}: {fault}" for fault in condition.misfits(types))
-
-
-def _is_formula(sync: Sync, mapping: FieldMapping, path: str) -> bool:
-    try:
-        info = frames.resolve(sync.salesforce, mapping.from_.object, path)
-    except ConfigurationError:
-        return False  # shape_of reports it
-    return info is not None and info.formula
-
-
-def _write_back_faults(sync: Sync) -> Iterator[str]:
-    for mapping in sync.mappings.values():
-        if mapping.into_books:
-            continue
-        try:
-            fields = sync.salesforce.describe(mapping.to).fields
-        except ConfigurationError as error:
-            yield f"{mapping.place('to')}: {error.what} {error.remedy}"
-            continue
-        for name in mapping.fields:
-            place = mapping.place("fields", name)
-            if name not in fields:
-                yield (
-                    f"{place}: {mapping.to} has no field {name!r}, or the user may not see it. "
-                    f"{nearest(name, fields)} Or create it, or give the user access to it."
-                )
-            elif not fields[name].updateable:
-                yield f"{place}: the Salesforce user may not edit {mapping.to}.{name}. Give the user edit access to it."
-            else:
-                yield from (f"{place}: {fault}" for fault in misfits(mapping, name, fields[name], sync.settings.zone))
-
-
-def _caught(check: Callable[[], object]) -> Iterator[str]:
-    try:
-        check()
-    except ConfigurationError as error:
-        yield f"{error.what} {error.remedy}"

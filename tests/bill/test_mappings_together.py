@@ -131,7 +131,7 @@ def test_two_write_backs_to_one_object_are_refused_by_file_and_line(drive: Round
     other = text.replace("name: payment_to_opportunity", "name: payment_too")
     (drive.mappings / "payment_too.yaml").write_text(other, "utf-8")
     fault = "payment_to_opportunity also writes back to Opportunity, and each would overwrite the other"
-    with pytest.raises(ConfigurationError, match=f"payment_too.yaml:[0-9]+: {fault}"):
+    with pytest.raises(ConfigurationError, match=f"payment_too.yaml:[0-9]+:1: {fault}"):
         load_mappings(drive.mappings)
 
 

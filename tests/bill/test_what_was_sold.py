@@ -133,5 +133,5 @@ def test_an_order_by_an_unknown_field_is_refused(
     remap(drive, mapping, old, new)
     with pytest.raises(ConfigurationError, match=re.escape(fault)) as caught:
         drive.run()
-    assert f"{mapping}.yaml:{line}: " in str(caught.value)
+    assert f"{mapping}.yaml:{line}:" in str(caught.value)
     assert "Did you mean" in str(caught.value)

@@ -58,7 +58,6 @@ def fault(text: str, file: str = "m.yaml") -> str:
     [
         (INVOICE, "{object: Opp", "{object: [Opp", 4, "not YAML"),
         (INVOICE, "  date:", "\tdate:", 11, "not YAML"),
-        (CUSTOMER, "name: customers", "name: 2026-13-45", 1, "not YAML"),
         (CUSTOMER, CUSTOMER, "", 1, "the file: Input should be"),
         (CUSTOMER, CUSTOMER, "- a\n- b\n", 1, "the file: Input should be"),
         (CUSTOMER, "version: 1", "version: 2", 1, "version: Input should be 1"),
@@ -114,7 +113,7 @@ def fault(text: str, file: str = "m.yaml") -> str:
 def test_every_fault_is_named_with_file_line_and_what_to_write(text, old, new, place, words):
     assert old in text
     message = fault(text.replace(old, new, 1))
-    assert message.startswith(f"m.yaml:{place}: ")
+    assert re.match(rf"m\.yaml:{place}:\d+: ", message), message
     assert words in message
 
 
@@ -146,20 +145,20 @@ def test_mappings_are_read_in_the_order_of_their_files(tmp_path):
 def test_a_link_to_an_unknown_mapping_names_its_line_and_the_nearest(tmp_path):
     text = INVOICE.replace("mapping: customers", "mapping: customer")
     message = faults_of(in_directory(tmp_path, a=text, b=CUSTOMER))
-    assert message.startswith(f"{tmp_path / 'a.yaml'}:10: links to the unknown mapping 'customer'")
+    assert message.startswith(f"{tmp_path / 'a.yaml'}:10:3: links to the unknown mapping 'customer'")
     assert message.endswith("Did you mean 'customers'?")
 
 
 def test_a_link_in_a_default_is_checked_too(tmp_path):
     default = "mapping: customers, default: {link: ParentId, mapping: parents}"
     message = faults_of(in_directory(tmp_path, a=INVOICE.replace("mapping: customers", default), b=CUSTOMER))
-    assert message.startswith(f"{tmp_path / 'a.yaml'}:10: links to the unknown mapping 'parents'")
+    assert message.startswith(f"{tmp_path / 'a.yaml'}:10:3: links to the unknown mapping 'parents'")
 
 
 def test_a_doubled_name_is_refused_where_it_stands_the_second_time(tmp_path):
     message = faults_of(in_directory(tmp_path, a=CUSTOMER, b="\n" + CUSTOMER))
     assert message.startswith(
-        f"{tmp_path / 'b.yaml'}:3: a second mapping named customers, after {tmp_path / 'a.yaml'}:2"
+        f"{tmp_path / 'b.yaml'}:3:1: a second mapping named customers, after {tmp_path / 'a.yaml'}:2:1"
     )
 
 
@@ -175,7 +174,7 @@ def test_a_write_back_to_what_no_invoice_is_made_of_is_refused_and_names_the_nea
     text = BACK.replace("to: Opportunity", f"to: {to}")
     message = faults_of(in_directory(tmp_path, a=INVOICE, b=CUSTOMER, c=text))
     fault = f"no mapping makes invoices from {to}, so there is nothing to write back to it"
-    assert message == f"{tmp_path / 'c.yaml'}:4: {fault}. Nothing was written. {says}"
+    assert message == f"{tmp_path / 'c.yaml'}:4:1: {fault}. Nothing was written. {says}"
 
 
 def test_a_write_back_is_checked_whichever_file_comes_first(tmp_path):
@@ -199,7 +198,7 @@ def test_the_shipped_mappings_all_load_and_point_to_each_other():
         "payment_to_opportunity": "Opportunity",
         "payment_to_order": "Order",
     }
-    assert all(name == Path(mapping.place().rsplit(":", 1)[0]).stem for name, mapping in mappings.items())
+    assert all(name == Path(mapping.file).stem for name, mapping in mappings.items())
     targets = {link.mapping: mappings[link.mapping].to for each in mappings.values() for link in each.links()}
     assert targets == {"customer_from_account": "customer", "item_from_product": "item"}
 
@@ -224,8 +223,8 @@ def test_a_mapping_knows_which_paths_it_reads_where_and_which_may_be_missing():
     }
     order = dict.fromkeys(("SortOrder", "CreatedDate"), (("from", "order"), True))
     assert mapping.line_paths() == {"TotalPrice": (("lines", "amount"), False)} | order
-    assert mapping.place("fields", "memo") == "m:14"
-    assert mapping.place("fields", "memo", "no such part") == "m:14"
+    assert mapping.place("fields", "memo") == "m:14:3"
+    assert mapping.place("fields", "memo", "no such part") == "m:14:3"
 
 
 def test_an_order_that_is_asked_for_must_exist_and_the_usual_one_need_not():
@@ -245,9 +244,17 @@ def test_a_path_is_optional_only_when_every_field_that_reads_it_says_so():
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("add_days: 30", 'add_days: "45 days"', "dueDate: add_days: '45 days' is not a number. Correct the constant."),
+        (
+            "add_days: 30",
+            'add_days: "45 days"',
+            "dueDate: add_days: '45 days' is not a number. Nothing was written. Correct the constant.",
+        ),
         ("currency: {from: CurrencyIsoCode}", "currency: Canadian", "currency: 'Canadian' is not a three-letter ISO"),
-        ("date: {from: CloseDate}", "date: {from: CloseDate, default: soon}", "date: 'soon' is not a date. Correct"),
+        (
+            "date: {from: CloseDate}",
+            "date: {from: CloseDate, default: soon}",
+            "date: 'soon' is not a date. Nothing was",
+        ),
         ("quantity: {from: Quantity}", "quantity: {from: Size, map: {L: many}, default: 1}", "'many' is not a number"),
         ("amount: {from: TotalPrice}", "amount: {from: Price, default: '1,000'}", "'1,000' is not a"),
     ],
@@ -268,13 +275,13 @@ def test_the_mistakes_of_several_files_are_named_together(tmp_path: Path) -> Non
     (tmp_path / "a.yaml").write_text("version: 2", "utf-8")
     (tmp_path / "b.yaml").write_text("name: [", "utf-8")
     said = faults_of(tmp_path)
-    assert said.startswith("2 mapping files have mistakes:")
-    assert ("a.yaml:1: " in said, "b.yaml:" in said) == (True, True)
+    assert said.startswith("The mapping files have 6 mistakes:")
+    assert ("a.yaml:1:1: version: Input" in said, "b.yaml:2:1: not YAML" in said) == (True, True)
 
 
 def test_aliases_that_stand_for_a_billion_words_are_refused_at_once() -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in itertools.pairwise("abcdefghij")
     )
-    with pytest.raises(ConfigurationError, match=r"m\.yaml:2: the alias \*a stands for something else"):
+    with pytest.raises(ConfigurationError, match=r"m\.yaml:2:8: the alias \*a stands for something else"):
         load_mapping(bomb, "m.yaml")

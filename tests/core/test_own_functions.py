@@ -161,7 +161,10 @@ CUSTOMER = "version: 1\nname: c\nfrom: {object: Account}\nto: customer\nfields:\
     ("field", "says"),
     [
         ('notes: {call: "no_such_thing.rules:terms", inputs: [Name], returns: text}', "no module 'no_such_thing'"),
-        ('notes: {call: "own_rules:term", inputs: [Name], returns: text}', "has no 'term'. Did you mean 'terms'?"),
+        (
+            'notes: {call: "own_rules:term", inputs: [Name], returns: text}',
+            "Did you mean 'terms'?",
+        ),
         ('notes: {call: "own_rules:terms", inputs: [Name], returns: text}', "does not take 1 inputs: missing a req"),
         ('notes: {call: "own_rules:NOT_A_FUNCTION", inputs: [Name], returns: text}', "is no function but int"),
         ('notes: {call: "broken_rules:terms", inputs: [Name], returns: text}', "importing 'broken_rules' fails: Zero"),
@@ -182,7 +185,7 @@ def test_a_function_that_cannot_be_used_is_refused_with_its_place(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, CUSTOMER + field)
-    assert "c.yaml:7: " in str(caught.value)
+    assert "c.yaml:7:" in str(caught.value)
     assert says in str(caught.value)
 
 

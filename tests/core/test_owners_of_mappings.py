@@ -213,5 +213,5 @@ def test_owners_and_the_policy_are_read():
 def test_a_mistake_is_named_with_its_line(text: str, old: str, new: str, place: int, words: str):
     with pytest.raises(ConfigurationError) as caught:
         load_mapping(text.replace(old, new, 1), "m.yaml")
-    assert str(caught.value).startswith(f"m.yaml:{place}: ")
+    assert str(caught.value).startswith(f"m.yaml:{place}:")
     assert words in str(caught.value)

@@ -148,7 +148,7 @@ rules:
     ("rule", "fault"),
     [
         ("{when: IsWon}", "give exactly one of skip, park, set, add_line, split"),
-        ("{skip: no, when: IsWon, park: x}", "reads the word no as false"),
+        ("{skip: no, when: IsWon}", "reads the word no as false"),
         ("{skip: x}", "a rule that would skip every deal; add when"),
         ("{split: {lines.project: {A: 60, B: 30}}}", "the shares of lines.project add up to 90; each above 0"),
         ("{split: {lines.project: {A: 160, B: -60}}}", "each above 0, together 100"),

@@ -26,6 +26,7 @@ from mapped import (
     table,
 )
 
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.select import Credit, Why
 from airflow_provider_kashoo.core.mapping.transform import documents, transform
@@ -307,3 +308,18 @@ def test_every_deal_ends_in_one_place_in_any_order_and_bills_exactly_its_amount(
         result.problems,
         excluded(result),
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("IsWon, Amount >= 100", 'IsWon, Amount >= "100"', "when"),
+        ("when: [IsWon", 'rules: [{when: Amount == "x", skip: no deal}]\nwhen: [IsWon', "rules"),
+    ],
+)
+def test_a_condition_whose_types_changed_since_it_was_checked_is_said_with_its_place(old, new, place):
+    """Somebody may edit a mapping, or change a field, while a run is on its way."""
+    text = MAPPING.replace(old, new, 1) % ("poNumber: none", "")
+    line = text[: text.index(f"{place}: [")].count("\n") + 1
+    with pytest.raises(ConfigurationError, match=rf"^m.yaml:{line}:\d+: .*compares values of different types"):
+        transform(load_mapping(text, "m.yaml"), table([deal()]), None, AROUND)

@@ -168,5 +168,5 @@ def test_the_check_and_the_writing_agree(expression: str, into: str) -> None:
 
 
 def test_a_write_back_has_no_links() -> None:
-    with pytest.raises(ConfigurationError, match=r"back.yaml:6: 'F__c' cannot be a link"):
+    with pytest.raises(ConfigurationError, match=r"back.yaml:6:3: 'F__c' cannot be a link"):
         mapping("{link: invoice_id, mapping: customer_from_account}")

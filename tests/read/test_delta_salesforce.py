@@ -275,7 +275,9 @@ def test_a_delta_that_is_not_there_is_never_taken_for_nothing_changed(
 
 def test_a_formula_field_in_when_is_refused_by_file_and_line(drive: Rounds) -> None:
     only_when(drive, "Days_Since_Close__c >= 0")
-    with pytest.raises(ConfigurationError, match=r"invoice_from_opportunity.yaml:9: Days_Since_Close__c is a formula"):
+    with pytest.raises(
+        ConfigurationError, match=r"invoice_from_opportunity.yaml:9:5: Days_Since_Close__c is a formula"
+    ):
         drive.run()
 
 

@@ -37,8 +37,8 @@ def test_what_the_user_may_not_write_back_to_is_named_by_file_and_line(tmp_path:
         with pytest.raises(ConfigurationError) as refused:
             check_both_sides(drive.sync(TO_SALESFORCE))
         for said in (
-            "payment_to_order.yaml:6: Salesforce has no object Order, or the connection's user may not see it",
-            "payment_to_opportunity.yaml:10: Opportunity has no field 'Kashoo_Paid__c', or the user may not see it",
+            "payment_to_order.yaml:6:1: Salesforce has no object Order, or the connection's user may not see it",
+            "payment_to_opportunity.yaml:10:3: Opportunity has no field 'Kashoo_Paid__c', or the user may not see it",
         ):
             assert said in str(refused.value)
         drive.end()

@@ -231,7 +231,7 @@ def test_a_mapping_that_does_not_fit_stops_the_run_with_its_line(
     line = change(drive, mapping, right, wrong)
     with pytest.raises(ConfigurationError) as stopped:
         drive.run()
-    assert f"{drive.mappings}/{mapping}.yaml:{line}: {complaint}" in str(stopped.value)
+    assert f"{drive.mappings}/{mapping}.yaml:{line}:3: {complaint}" in str(stopped.value)
     assert books_rows(drive.sandbox, "invoices") == []
     change(drive, mapping, wrong, right)
     drive.run()
@@ -256,7 +256,7 @@ def test_a_missing_write_back_field_stops_only_the_way_back(drive: Driver) -> No
     drive.sandbox.books.pay(drive.sandbox.books.main(), invoice["id"], 10000)
     with pytest.raises(ConfigurationError) as stopped:
         drive.run_back()
-    place = f"{drive.mappings}/payment_to_opportunity.yaml:{line}"
+    place = f"{drive.mappings}/payment_to_opportunity.yaml:{line}:3"
     complaint = "Opportunity has no field 'Kashoo_Payed__c', or the user may not see it. Did you mean 'Kashoo_Paid__c'?"
     assert f"{place}: {complaint}" in str(stopped.value)
     assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Status__c"] is None

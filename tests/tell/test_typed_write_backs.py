@@ -78,7 +78,7 @@ def test_preflight_refuses_what_can_never_fit_with_file_and_line(drive: Rounds, 
     kept = "\n".join(each for each in mapping_text(drive).splitlines() if line.split(":", maxsplit=1)[0] not in each)
     (drive.mappings / "payment_to_opportunity.yaml").write_text(f"{kept}\n  {line}\n", "utf-8")
     remap(drive, "payment_to_opportunity", line, line)  # the mappings are read anew
-    place = f"payment_to_opportunity.yaml:{len(kept.splitlines()) + 1}: "
+    place = f"payment_to_opportunity.yaml:{len(kept.splitlines()) + 1}:3: "
     with pytest.raises(ConfigurationError) as refused:
         check_both_sides(drive.sync(TO_SALESFORCE))
     assert f"{place}{says}" in str(refused.value)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType
 from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.operations import CHECKBOX, DATE, NOTHING, NUMBER, TEXT, Kind
 from airflow_provider_kashoo.core.mapping.own_functions import NoFunction, Returns, function_of
@@ -43,11 +44,11 @@ Fault = tuple[str, str]
 """What is wrong, and what to do."""
 
 
-def unfit_values(mapping: FieldMapping) -> Iterator[str]:
-    """List what a mapping alone shows to be wrong, each with file and line, and what to do."""
+def unfit_values(mapping: FieldMapping) -> Iterator[Mistake]:
+    """List what a mapping alone shows to be wrong, each with its place, and what to do."""
     for where, _, spec, into in targets(mapping):
         for fault, fix in _unfit(spec, into):
-            yield f"{mapping.place(*where)}: {where[-1]}: {fault}. {fix}"
+            yield mapping.mistake(where, f"{where[-1]}: {fault}", fix)
 
 
 def misfits(spec: Field, into: FieldType | None, kinds: Mapping[str, Kind]) -> Iterator[Fault]:
@@ -81,7 +82,8 @@ def targets(mapping: FieldMapping) -> Iterator[tuple[Where, bool, Field, FieldTy
             continue
         header = KINDS[mapping.to].fields
         in_lines = where[0] in {"lines", "single_line"} or name not in header
-        yield where, where[0] == "lines", spec, (INVOICE.lines if in_lines else header)[name].type
+        if target := (INVOICE.lines if in_lines else header).get(name):  # an unknown one is said elsewhere
+            yield where, where[0] == "lines", spec, target.type
     types: Mapping[str, FieldType] = {"sale": "text", "reduces": "text", "total": "money"}
     for name, into in types.items():
         if spec := getattr(mapping, name):

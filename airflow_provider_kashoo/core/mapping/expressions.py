@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -62,6 +62,25 @@ def parse(text: str, noun: str) -> ast.expr:
     return tree
 
 
+class Comparison(NamedTuple):
+    """A field that a condition compares with constants; a checkbox that stands alone is compared with true.
+
+    :param op: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in`` or ``not in``.
+    :param offset: where it begins in the text of the condition, in characters.
+    """
+
+    path: str
+    op: str
+    constants: list[Any]
+    offset: int
+
+    @property
+    def opposite(self) -> Comparison | None:
+        """What holds where this does not, if one comparison says it."""
+        op = {"==": "!=", "!=": "==", "in": "not in", "not in": "in"}.get(self.op)
+        return self._replace(op=op) if op else None
+
+
 class Condition:
     """One ``when`` line.
 
@@ -99,6 +118,24 @@ class Condition:
             for path in sorted(self._alone(self._tree))
             if not pa.types.is_boolean(types[path])
         )
+
+    @property
+    def written(self) -> str:
+        """The condition without what spaces and quotes people like."""
+        return ast.unparse(self._tree)
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """All comparisons in it."""
+        return [found for node in ast.walk(self._tree) if isinstance(node, ast.Compare) and (found := _compared(node))]
+
+    @property
+    def single(self) -> Comparison | None:
+        """The comparison that is all it says; None if it says more."""
+        match self._tree:
+            case ast.UnaryOp(operand=part):
+                return found.opposite if (found := _compared(part)) else None
+        return _compared(self._tree)
 
     def _alone(self, node: ast.expr) -> set[str]:
         """Name the fields that stand without a comparison."""
@@ -157,6 +194,30 @@ class Condition:
             case _:
                 return _compare(frame[path_of(node)], ast.Eq(), constant=True)
 
+
+def _compared(node: ast.expr) -> Comparison | None:
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            constants = _constant(right) if isinstance(op, ast.In | ast.NotIn) else [_constant(right)]
+            return Comparison(ast.unparse(left), _WRITTEN[type(op)], constants, node.col_offset)
+        case ast.Name() | ast.Attribute():
+            return Comparison(ast.unparse(node), "==", [True], node.col_offset)
+    return None
+
+
+_WRITTEN: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Is: "==",
+    ast.IsNot: "!=",
+}
+"""An operator -> how it is written here."""
 
 _SLIPS = {
     r"(?<![<>=!])=(?!=)": "is equal is written ==",

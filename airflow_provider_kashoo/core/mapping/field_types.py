@@ -47,6 +47,7 @@ class FieldInfo:
     :param formula: computed when read, so its changes do not move the record's time stamp (evidenced).
     :param precision: most digits of a number, those after the decimal point included; 0 when not known.
     :param values: the active values of a picklist.
+    :param inactive: the values of a picklist that older records may still have.
     :param restricted: the picklist takes no other value.
     :param required: it may not be empty.
     """
@@ -63,6 +64,7 @@ class FieldInfo:
     values: tuple[str, ...] = ()
     restricted: bool = False
     required: bool = False
+    inactive: tuple[str, ...] = ()
 
 
 class _Misfit(Exception):

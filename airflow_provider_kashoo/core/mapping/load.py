@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, PARENTS, SETTLEMENT_SOURCE, TargetField
+from airflow_provider_kashoo.core.mapping.draft import DOCS, Draft
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.model import Mapping, Source
+from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes, Mistake
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.policies import owned_fields
 from airflow_provider_kashoo.core.mapping.rule import LINE_FIELDS, LINES
-from airflow_provider_kashoo.core.mapping.yaml_file import Where, YamlMistake, read_yaml
-from airflow_provider_kashoo.core.values.texts import nearest
+from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.values.texts import close_to, nearest
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was understood of a mapping file.
+
+    :param mapping: without its faulty parts; None if hardly anything is understood.
+    :param words: what may be its name, if that is not understood.
+    """
+
+    file: str
+    mapping: Mapping | None
+    mistakes: list[Mistake]
+    words: frozenset[str] = frozenset()
 
 
 def load_mapping(text: str, file: str) -> Mapping:
@@ -24,158 +38,212 @@ def load_mapping(text: str, file: str) -> Mapping:
 
     :param text: YAML.
     :param file: name used in messages.
-    :raises ConfigurationError: naming file, line and what to write instead.
+    :raises MappingMistakes: naming file, line, column and what to write instead; all of them.
     """
-    try:
-        data, lines = read_yaml(text)
-    except YamlMistake as mistake:
-        raise _wrong(f"{file}:{mistake.line}", mistake.what, mistake.fix) from None
-    try:
-        mapping = Mapping.model_validate(data)
-    except ValidationError as error:
-        raise _wrong(*_explain(error, file, lines)) from None
-    mapping._file, mapping._lines = file, lines  # noqa: SLF001  not keys of the file
-    mapping.conditions.extend(_condition(mapping, ("when", place), each) for place, each in enumerate(mapping.when))
-    mapping.caught_by.extend(
-        None if rule.when is None else _condition(mapping, ("rules", place, "when"), rule.when)
-        for place, rule in enumerate(mapping.rules)
-    )
-    _check_fields(mapping)
-    return mapping
+    reading = read_mapping(text, file)
+    if reading.mistakes or reading.mapping is None:
+        raise MappingMistakes(reading.mistakes)
+    return reading.mapping
 
 
-def _condition(mapping: Mapping, where: Where, text: str) -> Condition:
-    try:
-        return Condition(text)
-    except ExpressionError as error:
-        raise _wrong(mapping.place(*where), str(error), "See docs/reference/mapping.md.") from None
+def read_mapping(text: str, file: str) -> Reading:
+    """Read one mapping as far as it is understood, and list its mistakes."""
+    draft = Draft(text, file)
+    mapping = draft.mapping()
+    if mapping is not None:
+        mapping = _with_conditions(draft, mapping)
+    if mapping is not None:
+        draft.mistakes += _mistakes_in(mapping, draft.gone)
+    is_named = mapping is not None and mapping.name
+    words = [] if is_named else re.findall(r"^\w+: *([^\s#]+)", text, re.MULTILINE)
+    return Reading(file, mapping, draft.mistakes, frozenset(words))
+
+
+def _with_conditions(draft: Draft, mapping: Mapping) -> Mapping | None:
+    """Parse the conditions; the mapping is given without those that cannot be."""
+    wrong: list[Where] = []
+    when, caught_by = list[Condition](), list[Condition | None]()
+    for number, text in enumerate(mapping.when):
+        try:
+            when.append(Condition(text))
+        except ExpressionError as error:
+            wrong.append(("when", number))
+            draft.mistakes.append(_not_a_condition(mapping, ("when", number), error))
+    for number, rule in enumerate(mapping.rules):
+        try:
+            caught_by.append(None if rule.when is None else Condition(rule.when))
+        except ExpressionError as error:
+            wrong.append(("rules", number))
+            draft.mistakes.append(_not_a_condition(mapping, ("rules", number, "when"), error))
+    for where in reversed(wrong):
+        draft.leave_out(where)
+    found = draft.mapping() if wrong else mapping
+    if found is not None:
+        found.conditions.extend(when)
+        found.caught_by.extend(caught_by)
+    return found
+
+
+def _not_a_condition(mapping: Mapping, where: Where, error: ExpressionError) -> Mistake:
+    return mapping.mistake(where, str(error), DOCS, offset=getattr(error, "offset", 0))
 
 
 def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
     """Check that mappings fit together: names are unique, and links point to existing mappings.
 
     :returns: mapping name -> mapping, in the order given.
-    :raises ConfigurationError: naming file and line.
+    :raises MappingMistakes: naming file, line and column.
     """
-    mappings: dict[str, Mapping] = {}
-    for mapping in loaded:
-        if mapping.name in mappings:
-            first = mappings[mapping.name].place("name")
-            raise _wrong(mapping.place("name"), f"a second mapping named {mapping.name}, after {first}", "Rename one.")
-        mappings[mapping.name] = mapping
-    writers: dict[str, str] = {}
-    billed = sorted({mapping.from_.object for mapping in mappings.values() if mapping.bills})
-    for mapping in mappings.values():
-        if billed and not mapping.into_books and mapping.to not in billed:
+    readings = [Reading(mapping.file, mapping, []) for mapping in loaded]
+    if mistakes := list(mistakes_together(readings)):
+        raise MappingMistakes(mistakes)
+    return understood(readings)
+
+
+def understood(readings: Iterable[Reading]) -> dict[str, Mapping]:
+    """Give the mappings by their names, as far as they are understood."""
+    found: dict[str, Mapping] = {}
+    for each in readings:
+        if each.mapping:
+            found.setdefault(each.mapping.name, each.mapping)
+    return found
+
+
+def mistakes_together(readings: Iterable[Reading]) -> Iterator[Mistake]:
+    """List in what mappings do not fit together; what a file may say that is not understood is given the benefit."""
+    readings = list(readings)
+    mappings = [each.mapping for each in readings if each.mapping is not None]
+    unsure = frozenset[str]().union(*(each.words for each in readings))
+    named: dict[str, Mapping] = {}
+    for mapping in mappings:
+        first = named.setdefault(mapping.name, mapping)
+        if first is not mapping and mapping.name:
+            fault = f"a second mapping named {mapping.name}, after {first.place('name')}"
+            yield mapping.mistake(("name",), fault, "Rename one.")
+    yield from _beside_each_other(mappings, whole=len(mappings) == len(readings))
+    for mapping in mappings:
+        for where, spec in mapping.placed_links():
+            yield from _link_mistakes(mapping, where, spec, named, unsure)
+
+
+def _beside_each_other(mappings: list[Mapping], *, whole: bool) -> Iterator[Mistake]:
+    """List the write-backs to what nothing is billed from, and the second one to an object.
+
+    :param whole: whether every file is understood.
+    """
+    writers: dict[str, Mapping] = {}
+    billed = sorted({mapping.from_.object for mapping in mappings if mapping.bills})
+    for mapping in (each for each in mappings if not each.into_books and each.from_.object == INVOICE.name):
+        if billed and mapping.to not in billed and whole:
             fault = f"no mapping makes invoices from {mapping.to}, so there is nothing to write back to it"
-            raise _wrong(mapping.place("to"), fault, nearest(mapping.to, billed))
-        if not mapping.into_books and (other := writers.setdefault(mapping.to, mapping.name)) != mapping.name:
-            fault = f"{other} also writes back to {mapping.to}, and each would overwrite the other"
-            raise _wrong(mapping.place("to"), fault, "Put their fields into one mapping.")
-        for where, field in mapping.placed_links():
-            if field.mapping not in mappings:
-                near = nearest(str(field.mapping), mappings)
-                raise _wrong(mapping.place(*where), f"links to the unknown mapping {field.mapping!r}", near)
-            made = mappings[str(field.mapping)].to
-            if made != (wanted := LINKED_KINDS[str(where[-1]).removeprefix(LINES)]):
-                fault = f"{where[-1]} links to {field.mapping!r}, which makes a {made}, not a {wanted}"
-                raise _wrong(mapping.place(*where), fault, f"Name a mapping to {wanted}.")
-    return mappings
+            yield mapping.mistake(("to",), fault, nearest(mapping.to, billed))
+        if (other := writers.setdefault(mapping.to, mapping)) is not mapping:
+            fault = f"{other.name} also writes back to {mapping.to}, and each would overwrite the other"
+            yield mapping.mistake(("to",), fault, "Put their fields into one mapping.")
 
 
-def _check_fields(mapping: Mapping) -> None:
+def _link_mistakes(
+    mapping: Mapping, where: Where, spec: Field, named: MappingType[str, Mapping], unsure: frozenset[str]
+) -> Iterator[Mistake]:
+    name, wanted = str(spec.mapping), LINKED_KINDS.get(str(where[-1]).removeprefix(LINES))
+    if name not in named and name not in unsure:
+        yield mapping.mistake(where, f"links to the unknown mapping {name!r}", nearest(name, filter(None, named)))
+    elif name in named and wanted and (made := named[name].to) != wanted and made in KINDS:
+        fault = f"{where[-1]} links to {name!r}, which makes a {made}, not a {wanted}"
+        yield mapping.mistake(where, fault, f"Name a mapping to {wanted}.")
+
+
+def _mistakes_in(mapping: Mapping, gone: Collection[Where]) -> Iterator[Mistake]:
+    """List what is wrong with a mapping by itself.
+
+    :param gone: parts that were left out, because they are faulty.
+    """
+    if not mapping.into_books and mapping.from_.object != INVOICE.name:
+        known = f"to must be one of {', '.join(KINDS)}, or from.object must be invoice"
+        yield mapping.mistake(("to",), known, nearest(mapping.to, KINDS))
+        return
+    yield from _in_policies(mapping)
+    if not mapping.into_books:
+        yield from _in_write_back(mapping)
+        return
+    yield from _in_section(mapping, "fields", KINDS[mapping.to].fields, gone)
+    if mapping.bills:
+        if not (mapping.lines or mapping.single_line or {"lines", "single_line"} & {each[0] for each in gone}):
+            yield mapping.mistake((), "an invoice needs lines or single_line", "Add one of the two.")
+        for section in ("lines", "single_line"):
+            if getattr(mapping, section):
+                yield from _in_section(mapping, section, KINDS[mapping.to].lines, gone)
+        yield from _in_following(mapping)
+        yield from _in_rules(mapping)
+
+
+def _in_policies(mapping: Mapping) -> Iterator[Mistake]:
     has = dict.fromkeys(("on_leave", "reduces", "follow", "after_payment", "rules"), mapping.bills)
     has |= {"owners": mapping.into_books, "on_duplicate": mapping.to in PARENTS}
     for key, fits in has.items():
         if key in mapping.model_fields_set and not fits:
-            raise _wrong(mapping.place(key), f"a mapping to {mapping.to} has no {key}", "Remove it.")
-    if not mapping.into_books:
-        _check_write_back(mapping)
-        return
-    _check_section(mapping, "fields", KINDS[mapping.to].fields)
-    for name in mapping.owners:
-        if name not in (known := owned_fields(mapping.to)):
-            raise _wrong(mapping.place("owners", name), f"{mapping.to} has no field {name!r}", nearest(name, known))
-    if mapping.bills:
-        if not (mapping.lines or mapping.single_line):
-            raise _wrong(mapping.place(), "an invoice needs lines or single_line", "Add one of the two.")
-        for section in ("lines", "single_line"):
-            if getattr(mapping, section):
-                _check_section(mapping, section, KINDS[mapping.to].lines)
-        _check_following(mapping)
-        _check_rules(mapping)
+            yield mapping.mistake((key,), f"a mapping to {mapping.to} has no {key}", "Remove it.")
+    known = owned_fields(mapping.to) if mapping.into_books else ()
+    for name in mapping.owners if known else ():
+        if name not in known:
+            yield mapping.mistake(("owners", name), f"{mapping.to} has no field {name!r}", nearest(name, known))
 
 
-def _check_rules(mapping: Mapping) -> None:
+def _in_rules(mapping: Mapping) -> Iterator[Mistake]:
     known = {**INVOICE.fields, **LINE_FIELDS}
     for number, rule in enumerate(mapping.rules):
-        for where, field in rule.fields():
+        for where, spec in rule.fields():
             name = f"{LINES}{where[1]}" if where[0] == "add_line" else where[1]
-            _check_field(mapping, ("rules", number, *where), name, field, known)
+            yield from _in_field(mapping, ("rules", number, *where), name, spec, known)
 
 
-def _check_following(mapping: Mapping) -> None:
+def _in_following(mapping: Mapping) -> Iterator[Mistake]:
     others = [path for path in {**mapping.header_paths(), **mapping.line_paths()} if "." in path]
     for number, path in enumerate(mapping.follow):
         if path not in others:
             fault = f"the mapping reads no {path!r} of another record"
-            raise _wrong(mapping.place("follow", number), fault, nearest(path, others))
+            yield mapping.mistake(("follow", number), fault, nearest(path, others))
     texts = [name for name in KINDS[mapping.to].texts if name in mapping.fields]
     for number, name in enumerate(mapping.after_payment):
         if name not in texts:
             fault = f"{name!r} is not a text of the invoice that the mapping fills"
-            raise _wrong(mapping.place("after_payment", number), fault, nearest(name, texts))
+            yield mapping.mistake(("after_payment", number), fault, nearest(name, texts))
 
 
-def _check_write_back(mapping: Mapping) -> None:
-    if mapping.from_.object != INVOICE.name:
-        known = f"to must be one of {', '.join(KINDS)}, or from.object must be invoice"
-        raise _wrong(mapping.place("to"), known, nearest(mapping.to, KINDS))
+def _in_write_back(mapping: Mapping) -> Iterator[Mistake]:
     if mapping.when:
-        raise _wrong(mapping.place("when"), "a write-back has no when", "Remove it; every invoice is written back.")
+        yield mapping.mistake(("when",), "a write-back has no when", "Remove it; every invoice is written back.")
     for where, _ in mapping.placed_links():
-        raise _wrong(mapping.place(*where), f"{where[-1]!r} cannot be a link", "A write-back reads the invoice only.")
-    for path, (where, _) in mapping.header_paths().items():
-        if path not in SETTLEMENT_SOURCE:
-            raise _wrong(mapping.place(*where), f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
+        yield mapping.mistake(where, f"{where[-1]!r} cannot be a link", "A write-back reads the invoice only.")
+    links = {spec.link for _, spec in mapping.placed_links()}
+    for where, spec in mapping.header_fields():
+        for path, _ in spec.paths():
+            if path not in SETTLEMENT_SOURCE and path not in links:
+                yield mapping.mistake(where, f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
 
 
-def _check_section(mapping: Mapping, section: str, known: MappingType[str, TargetField]) -> None:
+def _in_section(
+    mapping: Mapping, section: str, known: MappingType[str, TargetField], gone: Collection[Where]
+) -> Iterator[Mistake]:
     given = getattr(mapping, section)
-    for name, field in given.items():
-        _check_field(mapping, (section, name), name, field, known)
+    for name, spec in given.items():
+        yield from _in_field(mapping, (section, name), name, spec, known)
+    if (section,) in gone:
+        return
+    there = {*given, *(close_to(name, known) for name in given if name not in known)}
     for name, target in known.items():
-        if target.required and name not in given:
-            raise _wrong(mapping.place(section), f"{section} lacks the required {name!r}", "Add it to the mapping.")
+        if target.required and name not in there and (section, name) not in gone:
+            yield mapping.mistake((section,), f"{section} lacks the required {name!r}", "Add it to the mapping.")
 
 
-def _check_field(mapping: Mapping, where: Where, name: str, field: Field, known: MappingType[str, TargetField]) -> None:
-    place = mapping.place(*where)
+def _in_field(
+    mapping: Mapping, where: Where, name: str, spec: Field, known: MappingType[str, TargetField]
+) -> Iterator[Mistake]:
     if name not in known:
-        raise _wrong(place, f"{mapping.to} has no field {name!r}", nearest(name, known))
-    if (known[name].type == "link") != (field.link is not None):
-        rule = "must be a link" if field.link is None else "cannot be a link"
-        raise _wrong(place, f"{name!r} {rule}", "Links are written {link: ..., mapping: ...}.")
-
-
-def _wrong(place: str, what: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(f"{place}: {what}.", remedy=remedy)
-
-
-def _explain(error: ValidationError, file: str, lines: dict[Where, int]) -> tuple[str, str, str]:
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # misspelt keys are missing, too
-    where: Where = tuple(first["loc"])
-    found = where
-    while found and found not in lines:
-        found = found[:-1]
-    place = f"{file}:{lines.get(found, 1)}"
-    name = ".".join(str(part) for part in where) or "the file"
-    if first["type"] == "extra_forbidden":
-        model = Source if where[0] == "from" else Field if len(where) > 2 else Mapping
-        known = [option.alias or key for key, option in model.model_fields.items()]
-        return place, f"unknown key {where[-1]!r}", nearest(str(where[-1]), known)
-    if first["type"] == "enum":
-        known = re.findall(r"'(\w+)'", first["ctx"]["expected"])
-        given = str(first["input"])
-        return place, f"{name} is {given!r}, and takes {', '.join(known)}", nearest(given, known)
-    return place, f"{name}: {first['msg'].removeprefix('Value error, ')}", "See docs/reference/mapping.md."
+        fault = f"{mapping.to} has no field {name!r}"
+        if name[:1].isupper() and not close_to(name, known):
+            fault += ", which looks like one of Salesforce; keys are fields of Kashoo"
+        yield mapping.mistake(where, fault, nearest(name, known))
+    elif (known[name].type == "link") != (spec.link is not None):
+        rule = "must be a link" if spec.link is None else "cannot be a link"
+        yield mapping.mistake(where, f"{name!r} {rule}", "Links are written {link: ..., mapping: ...}.")

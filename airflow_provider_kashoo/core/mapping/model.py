@@ -11,6 +11,7 @@ from pydantic import PrivateAttr, field_validator, model_validator
 from airflow_provider_kashoo.core.kinds import KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.field import Field, Strict
+from airflow_provider_kashoo.core.mapping.mistakes import Mistake, Places
 from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
 from airflow_provider_kashoo.core.mapping.policies import EVERY_OWNED, OnDuplicate, Owner
 from airflow_provider_kashoo.core.mapping.rule import LINES, Rule
@@ -83,8 +84,7 @@ class Mapping(Strict):
 
     _conditions: list[Condition] = PrivateAttr(default_factory=list)
     _caught_by: list[Condition | None] = PrivateAttr(default_factory=list)
-    _file: str = PrivateAttr("")
-    _lines: dict[Where, int] = PrivateAttr(default_factory=dict)
+    _places: Places = PrivateAttr(default_factory=Places)
 
     @property
     def into_books(self) -> bool:
@@ -125,10 +125,17 @@ class Mapping(Strict):
         return parse(self.from_.order) if self.from_.order else AS_SOLD
 
     def place(self, *where: str | int) -> str:
-        """Return file and line of a part of the mapping, for messages."""
-        while where and where not in self._lines:
-            where = where[:-1]
-        return f"{self._file}:{self._lines.get(where, 1)}"
+        """Return file, line and column of a part of the mapping, for messages."""
+        return self.mistake(where, "").place
+
+    def mistake(self, where: Where, what: str, fix: str = "", offset: int | None = None) -> Mistake:
+        """Give a mistake in a part of the mapping its place; see :meth:`.Places.mistake`."""
+        return self._places.mistake(where, what, fix, offset)
+
+    @property
+    def file(self) -> str:
+        """The file, as messages name it."""
+        return self._places.file
 
     def header_fields(self) -> Iterator[tuple[Where, Field]]:
         """List every field that reads the record itself, with its place in the file."""

@@ -15,10 +15,12 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_ids
-from airflow_provider_kashoo.core.mapping.expressions import Condition
+from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
+from airflow_provider_kashoo.core.mapping.yaml_file import Where
 from airflow_provider_kashoo.core.values import money
 
 Mask = npt.NDArray[np.bool_]
@@ -86,20 +88,20 @@ class Selected:
 def select(mapping: Mapping, records: pa.Table, around: Surroundings) -> Selected:
     """Leave out what ``when`` excludes, and credits.
 
-    :raises ExpressionError: when a ``when`` line compares values of different types.
+    :raises MappingMistakes: when a condition compares values of different types.
     """
     matching, excluded = np.ones(records.num_rows, np.bool_), list[tuple[Why, pa.Array]]()
     apart = matching.copy()  # whatever is said of the total alone
     read = _Read(mapping, records)
-    for condition in mapping.conditions:
-        parts = [(part, read.holds(part)) for part in condition.parts]
+    for number, condition in enumerate(mapping.conditions):
+        parts = [(part, read.holds(part, ("when", number))) for part in condition.parts]
         holds = reduce(and_, (met for _, met in parts))
         excluded.append((Why(condition.text), _ids(records, matching & ~holds)))
         matching &= holds
         for part, met in parts:
             if not part.paths <= mapping.total_paths:
                 apart &= met
-    caught = [read.catches(condition) for condition in mapping.caught_by]
+    caught = [read.catches(each, ("rules", number, "when")) for number, each in enumerate(mapping.caught_by)]
     for rule, mask in zip(mapping.rules, caught, strict=True):
         if rule.skip is not None:
             excluded.append((Why(rule.skip, by_rule=True), _ids(records, matching & mask)))
@@ -149,20 +151,26 @@ class _Read:
     def __init__(self, mapping: Mapping, records: pa.Table) -> None:
         conditions = [*mapping.conditions, *filter(None, mapping.caught_by)]
         paths = sorted({path for condition in conditions for path in condition.paths})
-        self._records, self._odd = records, odd_paths(records)
+        self._mapping, self._records, self._odd = mapping, records, odd_paths(records)
         self._frame = records.select(paths).to_pandas(types_mapper=pd.ArrowDtype)
 
-    def holds(self, part: Condition) -> Mask:
+    def holds(self, part: Condition, where: Where) -> Mask:
         """Evaluate a condition; one with an odd value in it leaves nothing out, because nobody knows what it meets."""
-        met: Mask = part.holds(self._frame).to_numpy(np.bool_)
-        return met | self._is_odd(part)
+        return self._met(part, where) | self._is_odd(part)
 
-    def catches(self, condition: Condition | None) -> Mask:
+    def catches(self, condition: Condition | None, where: Where) -> Mask:
         """Say which records a rule catches; one with an odd value in its condition is parked for that."""
         if condition is None:
             return np.ones(self._records.num_rows, np.bool_)
-        met: Mask = condition.holds(self._frame).to_numpy(np.bool_)
-        return met & ~self._is_odd(condition)
+        return self._met(condition, where) & ~self._is_odd(condition)
+
+    def _met(self, condition: Condition, where: Where) -> Mask:
+        try:
+            met: Mask = condition.holds(self._frame).to_numpy(np.bool_)
+        except ExpressionError as error:  # a field has another type, or the mapping changed, since preflight
+            fix = "Compare the field with a value of its type: airflow kashoo check names it."
+            raise MappingMistakes([self._mapping.mistake(where, str(error), fix, 0)]) from None
+        return met
 
     def _is_odd(self, condition: Condition) -> Mask:
         odd = with_one_of(self._odd, condition.paths)

@@ -100,7 +100,7 @@ def transform(mapping: Mapping, records: pa.Table, lines: pa.Table | None, aroun
 
     :param records: one row per record; columns are SOQL paths, ``Id`` among them.
     :param lines: one row per line, with the parent's id in column ``parent``; None when it has none.
-    :raises ExpressionError: when a ``when`` line compares values of different types.
+    :raises MappingMistakes: when a condition compares values of different types.
     """
     selected = select(mapping, records, around)
     result = Transformed(excluded=selected.excluded, credits=selected.credits)

@@ -25,6 +25,12 @@ def length(text: str) -> int:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest the known name closest to a misspelt one."""
     known = sorted(known)
-    close = [each for each in known if sorted(each) == sorted(name)]  # letters that changed places
-    close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+    close = close_to(name, known)
+    return f"Did you mean {close!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def close_to(name: str, known: Iterable[str]) -> str | None:
+    """Give the known name closest to a misspelt one; None if none is close."""
+    known = sorted(known)
+    swapped = [each for each in known if sorted(each) == sorted(name)]
+    return next(iter(swapped or difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)

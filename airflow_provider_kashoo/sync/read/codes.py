@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from airflow_provider_kashoo.clients.entries import Account, Tax
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
 from airflow_provider_kashoo.core.values.texts import nearest
@@ -76,7 +77,7 @@ class Codes:
     def known(cls, sync: Sync) -> Codes:
         """Give what the store kept; read them if that is a day old."""
         kept = sync.store.codes.get()
-        return cls.read_and_kept(sync) if kept is None else cls._of(kept, partial(cls.read_and_kept, sync))
+        return cls.read_and_kept(sync) if kept is None else cls.of_values(kept, partial(cls.read_and_kept, sync))
 
     def stage(self, sync: Sync) -> None:
         """Hand them to the plan."""
@@ -94,10 +95,11 @@ class Codes:
         staged = sync.files.read_json("books")
         if staged is None:
             raise ConfigurationError("The task preflight of this run left no result.", remedy=clear("preflight"))
-        return cls._of(staged, again if staged.get("kept") else None)
+        return cls.of_values(staged, again if staged.get("kept") else None)
 
     @classmethod
-    def _of(cls, values: Mapping[str, Any], again: Callable[[], Codes] | None) -> Codes:
+    def of_values(cls, values: Mapping[str, Any], again: Callable[[], Codes] | None = None) -> Codes:
+        """Give them from :attr:`values`."""
         rates = {code: Decimal(rate) for code, rate in values["rates"].items()}
         return cls(values["accounts"], rates, values.get("shared", {}), again)
 
@@ -118,14 +120,14 @@ class Codes:
         self.accounts, self.rates, self.shared = new.accounts, new.rates, new.shared
         return True
 
-    def unknown(self, mapping: FieldMapping) -> Iterator[str]:
-        """Say, with file and line, which constants of a mapping name nothing in the books, or more than one thing."""
+    def unknown(self, mapping: FieldMapping) -> Iterator[Mistake]:
+        """Say which constants of a mapping name nothing in the books, or more than one thing."""
         for where, name, value in mapping.sections():
             for code in _constants(value):
                 for each in self._strange(name, code):
                     known = self.accounts if name == ACCOUNT else [*self.rates, NO_TAX]
                     cause, fix = self._why(name, each, nearest(each, known))
-                    yield f"{mapping.place(*where)}: {cause}. {fix}"
+                    yield mapping.mistake(where, cause, fix)
 
     def resolve(self, document: dict[str, Any]) -> dict[str, Any] | Problem:
         """Replace account codes by ids, in a copy; the first code that is not known lets them be read again.

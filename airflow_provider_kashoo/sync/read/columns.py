@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from airflow_provider_kashoo.clients.salesforce import SalesforceClient
+from airflow_provider_kashoo.clients.describe import Describer
 from airflow_provider_kashoo.core.errors import UnreachableError
 from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
 from airflow_provider_kashoo.core.mapping.odd import ODD
@@ -47,7 +47,7 @@ _ARROW = {
 }
 
 
-def resolve(client: SalesforceClient, sobject: str, path: str) -> FieldInfo | None:
+def resolve(client: Describer, sobject: str, path: str) -> FieldInfo | None:
     """Follow a path such as ``Account.Owner.Email`` through describes; None when it leads nowhere."""
     *relations, last = path.split(".")
     for relation in relations:
@@ -59,10 +59,15 @@ def resolve(client: SalesforceClient, sobject: str, path: str) -> FieldInfo | No
     return client.describe(sobject).fields.get(last)
 
 
-def column_type(client: SalesforceClient, sobject: str, path: str) -> pa.DataType | None:
+def column_type(client: Describer, sobject: str, path: str) -> pa.DataType | None:
     """Say what a path is read as; None when it leads nowhere."""
     info = resolve(client, sobject, path)
-    return info and _ARROW.get(info.type, pa.string())
+    return info and arrow_type(info)
+
+
+def arrow_type(info: FieldInfo) -> pa.DataType:
+    """Say what a field is read as."""
+    return _ARROW.get(info.type, pa.string())
 
 
 def to_table(records: Iterable[Mapping[str, Any]], types: Mapping[str, pa.DataType]) -> pa.Table:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.order import parse
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
-from airflow_provider_kashoo.core.values.texts import nearest
+from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
+from airflow_provider_kashoo.sync.check.paths import parted, path_mistakes
 from airflow_provider_kashoo.sync.read.columns import STAMP, column_type
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 Types = dict[str, pa.DataType]
 """Path -> type of its column."""
-
-ALWAYS_OPTIONAL = frozenset({"CurrencyIsoCode"})
-"""Exists only in orgs with multi-currency (evidenced)."""
 
 
 class Children(NamedTuple):
@@ -77,70 +71,31 @@ def references(paths: Iterable[str]) -> list[str]:
 def shape_of(sync: Sync, sobject: str) -> Shape:
     """Collect what all mappings read of an object.
 
-    :raises ConfigurationError: naming the mapping's file and line.
+    :raises MappingMistakes: for what they read and Salesforce does not have.
     """
     client, shape = sync.salesforce, Shape()
+    mappings = sync.mappings_from(sobject)
+    if mistakes := [mistake for mapping in mappings for mistake in path_mistakes(mapping, client)]:
+        raise MappingMistakes(mistakes)
     fields = client.describe(sobject).fields
-    for mapping in sync.mappings_from(sobject):
-        if "SystemModstamp" not in fields:
-            raise ConfigurationError(
-                f"{mapping.place('from')}: {sobject} has no SystemModstamp, so its changes cannot be found.",
-                remedy="Map an object that has this field.",
-            )
-        own, picked = _split(mapping)
-        shape.records |= _types(client, sobject, mapping, own)
+    for mapping in mappings:
+        own, picked = parted(mapping)
+        shape.records |= _types(client, sobject, own)
         if mapping.from_.lines:
-            child, key = _child(client, sobject, mapping.from_.lines, mapping)
+            child, key = client.describe(sobject).children[mapping.from_.lines]
             types = shape.lines.types if shape.lines else {"Id": pa.string(), key: pa.string()}
-            shape.lines = Children(child, key, types | _types(client, child, mapping, mapping.line_paths()))
+            shape.lines = Children(child, key, types | _types(client, child, mapping.line_paths()))
         sale = fields.get(mapping.sale.from_ or "") if mapping.sale else None
         if sale and sale.relationship:
             shape.sales.add(sale.relationship)
         for relationship, order in mapping.from_.pick.items():
-            child, key = _child(client, sobject, relationship, mapping)
-            types = _types(client, child, mapping, picked.get(relationship, {}))
-            _types(
-                client, child, mapping, {term.path: (("from", "pick", relationship), False) for term in parse(order)}
-            )
+            child, key = client.describe(sobject).children[relationship]
+            types = _types(client, child, picked.get(relationship, {}))
             shape.picks[relationship] = Children(child, key, types, order)
     return shape
 
 
-def _split(mapping: FieldMapping) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    own: dict[str, Any] = {}
-    picked: dict[str, dict[str, Any]] = {}
-    for path, place in mapping.header_paths().items():
-        first, _, rest = path.partition(".")
-        if first in mapping.from_.pick:
-            picked.setdefault(first, {})[rest] = place
-        else:
-            own[path] = place
-    return own, picked
-
-
-def _types(
-    client: SalesforceClient, sobject: str, mapping: FieldMapping, paths: Mapping[str, tuple[Where, bool]]
-) -> Types:
+def _types(client: SalesforceClient, sobject: str, paths: Iterable[str]) -> Types:
     """Type the paths that one mapping reads of one object; optional ones that this org does not have are left out."""
-    found: Types = {}
-    for path, (where, optional) in paths.items():
-        kind = column_type(client, sobject, path)
-        if kind is not None:
-            found[path] = kind
-        elif not optional and path.rsplit(".", 1)[-1] not in ALWAYS_OPTIONAL:
-            raise ConfigurationError(
-                f"{mapping.place(*where)}: {sobject} has no field {path!r}, or the user may not see it.",
-                remedy=nearest(path, client.describe(sobject).fields) + " Or mark it optional: true.",
-            )
-    return found
-
-
-def _child(client: SalesforceClient, sobject: str, relationship: str, mapping: FieldMapping) -> tuple[str, str]:
-    """Give the object and the parent field behind a child relationship name."""
-    children = client.describe(sobject).children
-    if relationship not in children:
-        raise ConfigurationError(
-            f"{mapping.place('from')}: {sobject} has no child relationship {relationship!r}.",
-            remedy=nearest(relationship, children),
-        )
-    return children[relationship]
+    found = {path: column_type(client, sobject, path) for path in paths}
+    return {path: kind for path, kind in found.items() if kind is not None}

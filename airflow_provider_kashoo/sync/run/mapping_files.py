@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.computed_check import unfit_values
 from airflow_provider_kashoo.core.mapping.constants import unfit_constants
-from airflow_provider_kashoo.core.mapping.load import assemble, load_mapping
+from airflow_provider_kashoo.core.mapping.load import Reading, mistakes_together, read_mapping, understood
+from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes, Mistake
 from airflow_provider_kashoo.core.mapping.model import Mapping
 
 
@@ -15,28 +17,47 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
     """Read every ``*.yaml`` of a directory and check that links point to mappings that exist.
 
     :returns: mapping name -> mapping, in file order.
-    :raises ConfigurationError: for a missing or empty directory, all faulty files at once, or a doubled name.
+    :raises ConfigurationError: for a missing or empty directory, and with all mistakes of all files at once.
+    """
+    readings = read_files(files_of(directory))
+    if mistakes := mistakes_of(readings):
+        raise MappingMistakes(mistakes)
+    return understood(readings)
+
+
+def files_of(directory: Path) -> list[Path]:
+    """List the mapping files of a directory.
+
+    :raises ConfigurationError: when it has none, or does not exist.
     """
     files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
     if not files:
         raise ConfigurationError(f"No mapping files in {directory}.", remedy="Run: airflow kashoo init")
-    loaded: list[Mapping] = []
-    refused: list[ConfigurationError] = []
-    for file in files:
-        try:
-            loaded.append(_load(file))
-        except ConfigurationError as error:
-            refused.append(error)
-    if len(refused) == 1:
-        raise refused[0]
-    if refused:
-        faults = [f"{error.what} {error.remedy}" for error in refused]
-        raise ConfigurationError("\n  ".join([f"{len(faults)} mapping files have mistakes:", *faults]))
-    return assemble(loaded)
+    return files
 
 
-def _load(file: Path) -> Mapping:
-    mapping = load_mapping(file.read_text("utf-8"), str(file))
-    if faults := [*unfit_constants(mapping), *unfit_values(mapping)]:
-        raise ConfigurationError("\n  ".join(faults))
-    return mapping
+def read_files(files: Iterable[Path]) -> list[Reading]:
+    """Read files as far as each is understood."""
+    return [_read(file) for file in files]
+
+
+def mistakes_of(readings: Iterable[Reading]) -> list[Mistake]:
+    """List what is wrong with files by themselves, and with each other."""
+    readings = list(readings)
+    found = [mistake for reading in readings for mistake in reading.mistakes]
+    for reading in readings:
+        if reading.mapping:
+            found += [*unfit_constants(reading.mapping), *unfit_values(reading.mapping)]
+    return [*found, *mistakes_together(readings)]
+
+
+def _read(file: Path) -> Reading:
+    try:
+        return read_mapping(file.read_text("utf-8"), str(file))
+    except UnicodeDecodeError as error:
+        before = file.read_bytes()[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        return Reading(str(file), None, [Mistake(str(file), line, column, "not UTF-8", "Save the file as UTF-8.")])
+    except OSError as error:
+        fault = f"the file cannot be read: {error.strerror}"
+        return Reading(str(file), None, [Mistake(str(file), 1, 1, fault, "Correct its name, or give access to it.")])

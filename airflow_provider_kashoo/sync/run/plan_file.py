@@ -186,6 +186,7 @@ def _intents(rows: StagedTable) -> Iterator[Intent]:
 def _intent(action: str, text: str) -> Intent:
     try:
         values = json.loads(text)
+        values |= {name: tuple(values[name]) for name in ("rules",) if name in values}
         return INTENTS[Action(action)](**values | {"record": Record(**values["record"])})
     except (KeyError, TypeError, ValueError) as error:
         raise _of_another_version() from error

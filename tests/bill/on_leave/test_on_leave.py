@@ -352,12 +352,12 @@ def test_many_that_vanish_at_once_are_for_a_person(drive: Rounds, monkeypatch: p
 def test_a_wrong_word_for_on_leave_is_named_with_file_and_line(drive: Rounds) -> None:
     text = (drive.mappings / "invoice_from_opportunity.yaml").read_text("utf-8")
     line = text[: text.index("on_leave")].count("\n") + 1
-    with pytest.raises(ConfigurationError, match=rf"deals.yaml:{line}: on_leave: .*'review' or 'void_unpaid'"):
+    with pytest.raises(ConfigurationError, match=rf"deals.yaml:{line}:1: on_leave: .*'review' or 'void_unpaid'"):
         load_mapping(text.replace("void_unpaid", "delete"), "deals.yaml")
 
 
 @pytest.mark.parametrize("name", ["customer_from_account", "payment_to_order"])
 def test_only_invoices_have_an_on_leave(drive: Rounds, name: str) -> None:
     text = (drive.mappings / f"{name}.yaml").read_text("utf-8") + "on_leave: review\n"
-    with pytest.raises(ConfigurationError, match=rf"x.yaml:{text.count(chr(10))}: .* has no on_leave"):
+    with pytest.raises(ConfigurationError, match=rf"x.yaml:{text.count(chr(10))}:1: .* has no on_leave"):
         load_mapping(text, "x.yaml")

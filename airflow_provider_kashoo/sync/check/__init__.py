@@ -1,0 +1,1 @@
+"""What in mappings does not fit Salesforce's objects and the books, found before anything is read."""
