@@ -118,8 +118,8 @@ def print_story(story: Story, console: Console) -> None:
     parts = [
         ("what the last plans decided", story["plans"], ("at", "sync", "target", "action", "why")),
         ("in the books", story["links"], ("target", "kashoo_id", "state", "total", "status")),
-        ("waits", story["waiting"], ("action", "state", "cause", "fix")),
-        ("asked", story["questions"], ("opened", "closed", "cause", "fix")),
+        ("waits", story["waiting"], ("target", "action", "state", "cause", "fix")),
+        ("asked", story["questions"], ("target", "opened", "closed", "cause", "fix")),
         ("done", story["done"], ("at", "event", "target", "kashoo_id", "reason")),
     ]
     given = [part for part in parts if part[1]]
@@ -127,7 +127,7 @@ def print_story(story: Story, console: Console) -> None:
     for title, rows, columns in given:
         table = Table(*columns, title=Text(f"{story['record']}: {title}"))
         for row in rows:
-            add_row(table, *(str("" if row[name] is None else row[name]) for name in columns))
+            add_row(table, *(_shown(row, name) for name in columns))
         console.print(table)
     if not known:
         console.print(
@@ -177,6 +177,12 @@ def _short(place: str) -> str:
     return place.rsplit("/", 1)[-1]
 
 
+def _shown(row: Story, name: str) -> str:
+    """Write one value for people; of several invoices of a deal, its target says which one it is."""
+    said = str("" if row[name] is None else row[name])
+    return f"{said}, part {row['part']}" if name == "target" and row.get("part", 1) > 1 else said
+
+
 def as_json(story: Story) -> str:
     """Write it as one JSON object."""
     return json.dumps({"format_version": "1.0", **story}, indent=2, ensure_ascii=False)
@@ -207,6 +213,7 @@ def _plans(sources: list[str], runs: Iterable[tuple[str, str, Staging]]) -> Iter
                 "run_id": run_id,
                 "sync": files.folder.parent.parent.name,
                 "target": each.kind,
+                "part": each.part,
                 "mapping": each.mapping,
                 "action": each.action.value,
                 "why": each.reason,
@@ -230,12 +237,12 @@ def _link(row: Any) -> Story:
 
 
 def _waiting(row: Any) -> Story:
-    names = ("id", "target", "action", "state", "kashoo_id", "error_class", "cause", "fix")
+    names = ("id", "target", "part", "action", "state", "kashoo_id", "error_class", "cause", "fix")
     return {name: row[name] for name in names} | {"since": _instant(row["created_at"])}
 
 
 def _question(row: Any) -> Story:
-    names = ("id", "target", "kashoo_id", "error_class", "cause", "fix", "dismissed_by", "dismissed_reason")
+    names = ("id", "target", "part", "kashoo_id", "error_class", "cause", "fix", "dismissed_by", "dismissed_reason")
     times = {"opened": _instant(row["opened_at"]), "closed": _instant(row["closed_at"])}
     return {name: row[name] for name in names} | times
 

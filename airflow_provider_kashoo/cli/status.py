@@ -58,4 +58,5 @@ def _instant(seconds: float) -> str:
 
 
 def _record(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return f"{row['source_object']} {row['source_id']}", row["target"], str(row["kashoo_id"] or "")
+    part = f", part {row['part']}" if row["part"] > 1 else ""
+    return f"{row['source_object']} {row['source_id']}{part}", row["target"], str(row["kashoo_id"] or "")

@@ -171,12 +171,19 @@ class Links:
         self._scope = scope
 
     def of_sources(self, kind: str, source_ids: Iterable[str]) -> dict[str, Link]:
-        """Source id -> its link."""
-        return {link.source_id: link for link in self._in(kind, links.c.source_id, source_ids)}
+        """Source id -> its link; of several parts the first."""
+        return _firsts((link.source_id, link) for link in self._in(kind, links.c.source_id, source_ids))
+
+    def parts_of(self, kind: str, source_ids: Iterable[str]) -> dict[str, dict[int, Link]]:
+        """Source id -> part -> its link, of those that are linked."""
+        found: dict[str, dict[int, Link]] = {}
+        for link in self._in(kind, links.c.source_id, source_ids):
+            found.setdefault(link.source_id, {})[link.part] = link
+        return found
 
     def of_sales(self, sale_ids: Iterable[str]) -> dict[str, Link]:
-        """Sale id -> the link of its invoice."""
-        return {link.sale_id: link for link in self._in(INVOICE.name, links.c.sale_id, sale_ids)}
+        """Sale id -> the link of its invoice; of several parts the first."""
+        return _firsts((link.sale_id, link) for link in self._in(INVOICE.name, links.c.sale_id, sale_ids))
 
     def of_target(self, kind: str) -> list[Link]:
         """List every live link of one kind; there may be a million, see :mod:`.linked_records` for less."""
@@ -337,6 +344,16 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     """Divide values into IN lists, sorted; each value comes once."""
     wanted = sorted(set(values))
     return (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
+
+
+def _firsts(found: Iterable[tuple[str, Link]]) -> dict[str, Link]:
+    """Keep one link for each id: the lowest part, of equal ones the newest."""
+    firsts: dict[str, Link] = {}
+    for ident, link in found:
+        known = firsts.get(ident)
+        if known is None or link.part <= known.part:
+            firsts[ident] = link
+    return firsts
 
 
 def _latest(scope: Scope, intent: Intent) -> Any:

@@ -26,7 +26,8 @@ RECORD = (
 OF_SALE = and_(
     operations.c.target == bindparam("this_target"),
     operations.c.sale_id == bindparam("this_sale"),
-    operations.c.part == bindparam("this_part"),
+    # The parts of one record are invoices of their own; another record of the sale bills the whole of it.
+    or_(operations.c.part == bindparam("this_part"), operations.c.source_id != bindparam("this_source")),
 )
 OPEN = select(
     operations.c.id, operations.c.key, operations.c.state, operations.c.attempts, operations.c.deadline

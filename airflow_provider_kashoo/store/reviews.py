@@ -21,13 +21,17 @@ _OF_RECORD = (
     review_items.c.target == bindparam("this_target"),
     review_items.c.source_id == bindparam("this_source"),
 )
+_OF_PART = (*_OF_RECORD, review_items.c.part == bindparam("this_part"))
 _THESE = review_items.c.error_class.in_(_CLASSES)
 _REWORD = update(review_items).where(review_items.c.id == bindparam("this_id"))
-_SAME = select(review_items.c.id, review_items.c.cause, review_items.c.fix).where(*_OF_RECORD, _THESE)
+_SAME = select(review_items.c.id, review_items.c.cause, review_items.c.fix).where(*_OF_PART, _THESE)
 _CLOSE = update(review_items).where(*_OF_RECORD, _THESE)
-_CLOSE_ALL = update(review_items).where(*_OF_RECORD, review_items.c.error_class.not_in(_CLASSES))
+_CLOSE_PART = update(review_items).where(*_OF_PART, _THESE)
+_CLOSE_ALL = update(review_items).where(*_OF_PART, review_items.c.error_class.not_in(_CLASSES))
 _ALL_OPEN = select(review_items).where(*_OPEN).order_by(review_items.c.id)
-_SOURCES = select(review_items.c.source_id).where(*_OPEN, review_items.c.target == bindparam("this_target"), _THESE)
+_SOURCES = select(review_items.c.source_id, review_items.c.part).where(
+    *_OPEN, review_items.c.target == bindparam("this_target"), _THESE
+)
 _SHOWN = select(review_items).where(
     *_OPEN, review_items.c.id == bindparam("this_id"), review_items.c.dismissed_at.is_(None)
 )
@@ -49,7 +53,7 @@ class Reviews:
         """
         record = intent.record
         with self._scope.writing() as scope:
-            same = _names(scope, record.kind, record.id, [problem.error_class])
+            same = _names(scope, record.kind, record.id, [problem.error_class], record.part)
             if known := scope.connection.execute(_SAME, same).first():
                 if (known.cause, known.fix) != (problem.cause, problem.fix):
                     said = {"this_id": known.id, "cause": problem.cause, "fix": problem.fix}
@@ -63,6 +67,7 @@ class Reviews:
                     "target": record.kind,
                     "source_object": record.object,
                     "source_id": record.id,
+                    "part": record.part,
                     "kashoo_id": kashoo_id or intent.kashoo_id,
                     "error_class": problem.error_class,
                     "cause": problem.cause,
@@ -71,11 +76,14 @@ class Reviews:
                 },
             )
 
-    def close(self, kind: str, source_id: str, error_classes: Iterable[str]) -> None:
-        """Close what was to be reviewed of a record, now that its cause is gone."""
+    def close(self, kind: str, source_id: str, error_classes: Iterable[str], part: int | None = None) -> None:
+        """Close what was to be reviewed of a record, now that its cause is gone.
+
+        :param part: of its invoices; all, if not given.
+        """
         with self._scope.writing() as scope:
-            names = _names(scope, kind, source_id, error_classes)
-            scope.connection.execute(_CLOSE, {**names, "closed_at": scope.now})
+            names = _names(scope, kind, source_id, error_classes, part)
+            scope.connection.execute(_CLOSE if part is None else _CLOSE_PART, {**names, "closed_at": scope.now})
 
     def dismiss(self, ident: int, by: str, reason: str) -> Mapping[str, Any] | None:
         """Leave an item as it is: it is not shown any more, until what it says changes.
@@ -89,7 +97,7 @@ class Reviews:
                 return None
             left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason}
             scope.connection.execute(_REWORD, {"this_id": ident, **left})
-            record = Record(found["target"], found["source_object"], found["source_id"])
+            record = Record(found["target"], found["source_object"], found["source_id"], found["part"])
             said = f"{found['error_class']} left as it is by {by}: {reason}"
             audit.note(scope, Intent(record=record), "dismissed", said, "by hand", None, found["kashoo_id"])
             return dict(found)
@@ -100,14 +108,18 @@ class Reviews:
         :param but: error classes that stay open.
         """
         with self._scope.writing() as scope:
-            names = _names(scope, intent.record.kind, intent.record.id, but)
+            names = _names(scope, intent.record.kind, intent.record.id, but, intent.record.part)
             scope.connection.execute(_CLOSE_ALL, {**names, "closed_at": scope.now})
 
     def sources(self, kind: str, question: Problem) -> set[str]:
         """List the Salesforce records of which a question is open."""
+        return {source_id for source_id, _ in self.parts(kind, question)}
+
+    def parts(self, kind: str, question: Problem) -> set[tuple[str, int]]:
+        """List the Salesforce id and the part of each record of which a question is open."""
         names = {"this_scope": self._scope.id, "this_target": kind, "these_classes": [question.error_class]}
         with self._scope.reading() as connection:
-            return set(connection.execute(_SOURCES, names).scalars())
+            return {(source_id, part) for source_id, part in connection.execute(_SOURCES, names)}
 
     def all_open(self) -> list[Mapping[str, Any]]:
         """List open items, dismissed ones too, oldest first."""
@@ -116,6 +128,9 @@ class Reviews:
             return [dict(row) for row in found.mappings()]
 
 
-def _names(scope: Scope, kind: str, source_id: str, error_classes: Iterable[str]) -> dict[str, Any]:
-    classes = sorted(error_classes)
-    return {"this_scope": scope.id, "this_target": kind, "this_source": source_id, "these_classes": classes}
+def _names(
+    scope: Scope, kind: str, source_id: str, error_classes: Iterable[str], part: int | None = None
+) -> dict[str, Any]:
+    names = {"this_scope": scope.id, "this_target": kind, "this_source": source_id}
+    names |= {} if part is None else {"this_part": part}
+    return {**names, "these_classes": sorted(error_classes)}

@@ -166,6 +166,14 @@ links = Table(
         sqlite_where=text("state = 'live'"),
         postgresql_where=text("state = 'live'"),
     ),
+    # To find the records that have several invoices.
+    Index(
+        "ix_links_part",
+        "scope_id",
+        "source_id",
+        sqlite_where=text("state = 'live' AND part > 1"),
+        postgresql_where=text("state = 'live' AND part > 1"),
+    ),
     # To find links that ended, invoices that are open, and the oldest of these, without reading all links.
     Index("ix_links_state", "scope_id", "target", "state", "settlement", "journal_date"),
 )
@@ -229,6 +237,7 @@ review_items = Table(
     Column("target", String(80), nullable=False),
     Column("source_object", String(80), nullable=False),
     Column("source_id", String(18), nullable=False),
+    Column("part", Integer, nullable=False, server_default="1"),
     Column("kashoo_id", BigInteger),
     Column("error_class", String(64), nullable=False),
     Column("cause", Text, nullable=False),
@@ -245,6 +254,7 @@ review_items = Table(
         "target",
         "source_id",
         "error_class",
+        "part",
         unique=True,
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),

@@ -97,14 +97,14 @@ class Waiting:
             named = {**rows.names(scope, intent), "this_read": intent.source_read or _ANY_TIME}
             scope.connection.execute(rows.CLOSE_PARKED, {**named, **closed})
 
-    def refused(self) -> dict[tuple[str, str], Refused]:
-        """Return (kind, source id) -> its write that was sent, refused and parked."""
-        found: dict[tuple[str, str], Refused] = {}
+    def refused(self) -> dict[tuple[str, str, int], Refused]:
+        """Return (kind, source id, part) -> its write that was sent, refused and parked."""
+        found: dict[tuple[str, str, int], Refused] = {}
         days: dict[int, set[int]] = defaultdict(set)
         with self._scope.reading() as connection:
             for row in connection.execute(rows.REFUSED, {"this_scope": self._scope.id}).mappings():
                 days[row["id"]].add(int(row["tried_at"] // DAY_SECONDS))
-                found[row["target"], row["source_id"]] = Refused(
+                found[row["target"], row["source_id"], row["part"]] = Refused(
                     action=Action(row["action"]),
                     fields=row["fields"] or {},
                     sources=row["sources"],

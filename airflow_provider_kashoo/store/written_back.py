@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, literal_column, or_, select, update
 
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.kept import Columns
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.store.links import CHUNK, LIVE, VOIDED, Linked, chunks
+from airflow_provider_kashoo.store.links import CHUNK, IS_LIVE, LIVE, VOIDED, Linked, chunks
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import links
 
@@ -27,10 +27,27 @@ _OF_RECORD = (
     links.c.source_id == bindparam("this_source"),
 )
 _OF_INVOICE = (*_OF_RECORD, links.c.kashoo_id == bindparam("this_invoice"))
+_OWN = links.alias("own")
+_SAME_PART = (
+    select(_OWN.c.id)
+    .where(
+        _OWN.c.scope_id == links.c.scope_id,
+        _OWN.c.target == links.c.target,
+        _OWN.c.source_id == links.c.source_id,
+        _OWN.c.kashoo_id == bindparam("this_invoice"),
+        _OWN.c.part == links.c.part,
+    )
+    .exists()
+)
+_DIVIDED = (
+    select(links.c.source_id)
+    .where(_IN_SCOPE, links.c.target == INVOICE.name, IS_LIVE, links.c.part > literal_column("1"))
+    .distinct()
+)
 _NEWER = select(links.c.id).where(
     *_OF_RECORD,
     or_(
-        and_(links.c.state == LIVE, links.c.kashoo_id != bindparam("this_invoice")),
+        and_(links.c.state == LIVE, links.c.kashoo_id != bindparam("this_invoice"), _SAME_PART),
         and_(links.c.kashoo_id == bindparam("this_invoice"), links.c.told_read > bindparam("this_read")),
     ),
 )
@@ -72,6 +89,15 @@ class WrittenBack:
         """Load live links by their row ids, oldest first."""
         return [link for some in chunks(ids) for link in self._rows(LIVE, links.c.id.in_(some))]
 
+    def of_records(self, source_ids: Iterable[str]) -> list[Linked]:
+        """Load the live links of some Salesforce records, oldest first."""
+        return [link for some in chunks(source_ids) for link in self._rows(LIVE, _of_records(some))]
+
+    def divided(self) -> set[str]:
+        """List the Salesforce records that have several invoices."""
+        with self._scope.reading() as connection:
+            return set(connection.execute(_DIVIDED, {"this_scope": self._scope.id}).scalars())
+
     def bearers(self, source_ids: Iterable[str]) -> Iterator[tuple[int, Reference, int]]:
         """Give the row id, the reference and the Kashoo id of each live link of some Salesforce records."""
         for some in chunks(source_ids):
@@ -97,7 +123,7 @@ class WrittenBack:
     def is_outdated(self, intent: Intent) -> bool:
         """Return whether an intent must not be sent any more.
 
-        Its record now has another live invoice, or a later reading of the books was written back to it.
+        Its part of the record now has another live invoice, or a later reading of the books was written back to it.
         """
         with self._scope.reading() as connection:
             names = {**self._names(intent), "this_read": intent.source_read}

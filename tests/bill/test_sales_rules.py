@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from intents import like, said
-from room import DEAL, DEAL_2, LINE, ORDER, Room
+from room import DEAL, DEAL_2, LINE, OBJECTS, ORDER, Room
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.select import Why
@@ -23,6 +26,7 @@ from airflow_provider_kashoo.core.rules.questions import (
     SECOND_OF_SALE,
 )
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync.bill.sales import Sales
 
 FROM_DEAL, FROM_ORDER = "invoice_from_opportunity", "invoice_from_order"
@@ -94,7 +98,7 @@ def test_an_invoice_goes_on_with_the_sale_that_its_record_joined(room: Room) -> 
     assert isinstance(move, Follow)
     assert (move.record.id, move.sale, move.into, move.into_sale) == (ORDER, ORDER, ORDER, DEAL)
     assert move.link_version == link.version
-    own = found.link(ORDER)
+    own = found.links_of(ORDER).get(1)
     assert own is not None
     assert (own.sale_id, own.version) == (DEAL, link.version + 1)
     assert isinstance(found.claim(room.begun(DEAL)), Release)
@@ -118,7 +122,7 @@ def test_two_records_that_exchange_their_sales_both_move(room: Room) -> None:
     room.linked(ORDER, 501, sale=DEAL)
     room.linked(other, 502, sale=DEAL_2)
     found = sales(room, {ORDER: DEAL_2, other: DEAL})
-    ends = {ident: link.sale_id for ident in (ORDER, other) if (link := found.link(ident))}
+    ends = {ident: link.sale_id for ident in (ORDER, other) for link in found.links_of(ident).values()}
     assert ends == {ORDER: DEAL_2, other: DEAL}
     assert all(isinstance(each, Follow) for each in found.moves)
 
@@ -175,3 +179,30 @@ def test_a_removed_invoice_leaves_its_sale_to_the_next_record(room: Room) -> Non
     room.linked(ORDER, 502)
     found = sales(room, {DEAL: DEAL, ORDER: DEAL})
     assert found.claim(room.begun(ORDER, DEAL)) is None
+
+
+def in_two_parts(room: Room, source_id: str = ORDER, **more: Any) -> None:
+    for part, kashoo_id in ((1, 501), (2, 502)):
+        record = Record("invoice", OBJECTS[source_id[:3]], source_id, part)
+        room.linked(source_id, kashoo_id, record=record, **more)
+
+
+def test_several_invoices_of_a_record_do_not_move_and_the_sale_it_joined_is_not_billed_besides(room: Room) -> None:
+    in_two_parts(room)
+    found = sales(room, {ORDER: DEAL, DEAL: DEAL})
+    assert found.moves == []
+    assert said([found.claim(room.begun(DEAL))]) == [(Park, "waiting_for_sale")]
+    assert {part: link.sale_id for part, link in found.links_of(ORDER).items()} == {1: ORDER, 2: ORDER}
+
+
+@pytest.mark.parametrize(("removed", "billed"), [([1], False), ([2], False), ([1, 2], True)])
+def test_only_when_all_its_invoices_were_removed_does_the_invoice_of_another_record_stand_for_the_sale(
+    room: Room, removed: list[int], billed: bool
+) -> None:
+    in_two_parts(room, DEAL)
+    room.linked(ORDER, 503)
+    for part in removed:
+        about = room.begun(DEAL)
+        room.store.reviews.open(replace(about, record=replace(about.record, part=part)), REMOVED_IN_BOOKS, "run0")
+    claimed = sales(room, {DEAL: DEAL, ORDER: DEAL}).claim(room.begun(ORDER, DEAL))
+    assert claimed is None if billed else said([claimed]) == [(Ask, SALE_BILLED_TWICE.error_class)]

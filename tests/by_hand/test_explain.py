@@ -6,10 +6,11 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, add_line, invoice_of, writes
+from records import add_account, add_deal, add_line, invoice_of, today, writes
 from rich.console import Console
 from rounds import Rounds, change, fault, remap, win
 
@@ -178,3 +179,20 @@ def test_what_is_stored_is_told_while_a_side_is_away(drive: Rounds) -> None:
     assert story["now"] == []
     assert "Neither side could be asked" in printed(story)
     assert story["links"][0]["source_id"] == deal
+
+
+def test_of_a_deal_in_parts_every_invoice_is_told(drive: Rounds) -> None:
+    rule = "rules:\n  - split: {invoices: {from: Billing_Milestones__r, share: Percent__c, date: Due__c}}\nfields:\n"
+    remap(drive, "invoice_from_opportunity", "fields:\n", rule)
+    deal = win(drive)
+    for share in (30, 70):
+        row = {"Opportunity__c": deal, "Percent__c": Decimal(share), "Due__c": today(drive.sandbox)}
+        drive.sandbox.org.insert("Billing_Milestone__c", row)
+    drive.run()
+    story = told(drive, deal)
+    totals = {each["part"]: each["total"] for each in story["links"]}
+    assert (len(story["links"]), totals) == (2, {1: "75.00 USD", 2: "175.00 USD"})
+    assert sorted((each["part"], each["action"]) for each in story["plans"]) == [(1, "create"), (2, "create")]
+    assert "invoice, part 2" in printed(story)
+    second = next(each for each in story["links"] if each["part"] == 2)
+    assert second in told(drive, str(second["kashoo_id"]))["links"]

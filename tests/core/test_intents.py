@@ -103,7 +103,8 @@ def test_an_intent_names_its_operation_its_mark_in_the_books_and_its_record():
     assert update.key == f"salesforce_to_kashoo/Opportunity/{DEAL}/2/update/3"
     assert update.write == (update.key, 4, "now")
     assert update.reference == Reference(DEAL, 2, 3)
-    assert str(update.record) == f"Opportunity {DEAL}"
+    assert str(update.record) == f"Opportunity {DEAL}, part 2"
+    assert str(ANY.record) == f"Opportunity {DEAL}"
 
 
 DOCUMENT, CHANGED, HELD = {"date": "2026-03-01", "memo": "x"}, {"memo": "x"}, {"number": "7"}

@@ -115,7 +115,7 @@ def test_several_mistakes_are_said_together_in_the_order_of_the_file() -> None:
         f"  m.yaml:5:15: 'Name ==' is not a valid condition. {docs}",
         "  m.yaml:5:17: when.1: Input should be a valid string. Write it in quotes.",
         "  m.yaml:9:3: item has no field 'colour'. Known: account, code, description, name, taxCode.",
-        f"  m.yaml:10:3: fields.code: 'a b' is no field; write one name, or a path such as Account.Name. {docs}",
+        f"  m.yaml:10:3: fields.code: 'a b' is no field; write one name, a path such as Account.Name, or expr to compute it. {docs}",
         f"  m.yaml:11:3: fields.taxCode: Input should be {form}. {docs} Nothing was written.",
     ]
 

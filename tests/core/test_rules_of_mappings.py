@@ -152,7 +152,7 @@ rules:
         ("{skip: x}", "a rule that would skip every deal; add when"),
         ("{split: {lines.project: {A: 60, B: 30}}}", "the shares of lines.project add up to 90; each above 0"),
         ("{split: {lines.project: {A: 160, B: -60}}}", "each above 0, together 100"),
-        ("{split: {lines.amount: {A: 100}}}", "split takes lines.project or lines.account"),
+        ("{split: {lines.amount: {A: 100}}}", "split takes invoices, lines.project or lines.account"),
         ("{set: {lines.amount: 5}}", "set takes fields of the invoice, and lines. with one of description"),
         ("{set: {colour: red}}", "invoice has no field 'colour'"),
         ("{set: {contact: me}}", "'contact' must be a link"),

@@ -212,13 +212,13 @@ def test_why_a_record_was_not_written_can_be_looked_up(room: Room) -> None:
     draft.skipped.note("invoice", Action.SKIP, "not IsWon", ids[2:], "invoices")
     draft.stage(room.sync.files, seconds_for=float, notes=[])
     assert decisions_about(room.sync.files, ids[0]) == [
-        ("invoice", "invoices", Action.UNCHANGED, "nothing changed"),
+        ("invoice", "invoices", Action.UNCHANGED, "nothing changed", 2),
     ]
     assert decisions_about(room.sync.files, ids[1]) == [
-        ("invoice", "invoices", Action.PARK, PARKED.cause),
-        ("item", "invoices", Action.SKIP, "not needed"),
+        ("invoice", "invoices", Action.PARK, PARKED.cause, 2),
+        ("item", "invoices", Action.SKIP, "not needed", 1),
     ]
-    assert decisions_about(room.sync.files, ids[3]) == [("invoice", "invoices", Action.SKIP, "not IsWon")]
+    assert decisions_about(room.sync.files, ids[3]) == [("invoice", "invoices", Action.SKIP, "not IsWon", 1)]
     assert decisions_about(room.sync.files, "006000000000999AAA") == []
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -17,14 +17,11 @@ import driver as driver_module
 import pytest
 from driver import LOOK_UP_AFTER, OPEN_STATES, Done, up_to_approval
 from inprocess import WEDNESDAY, InProcessDriver
-from plans import stage_plan
 from postgres import TEMPLATE, Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, today, writes
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Dropped, Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
@@ -32,7 +29,6 @@ from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.by_hand.replay import replay
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
-from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 from airflow_provider_kashoo.sync.write.engine import Engine
 
@@ -107,15 +103,6 @@ class Rounds(InProcessDriver):
         """Run when everything without an answer is old enough to be looked up."""
         self.sandbox.clock.advance(LOOK_UP_AFTER)
         return self.run()
-
-
-def approve_by_hand(sync: Sync, intents: Sequence[Intent]) -> None:
-    """Let a run have the plan that a test made, approved."""
-    stage_plan(sync, intents)
-    summary = sync.files.read_json("summary") or {}
-    shown = PlanSummary(**{each.name: summary[each.name] for each in fields(PlanSummary)})
-    sync.files.write_json("summary", summary | {"digest": PlanFile(sync.files).digest(shown)})
-    steps.approve(sync)
 
 
 @lru_cache

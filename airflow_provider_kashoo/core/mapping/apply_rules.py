@@ -76,7 +76,7 @@ def change_lines(
     for rule, mask in zip(mapping.rules, caught, strict=True):
         if rule.add_line:
             lines = _added(rule.add_line, mask, records, lines, around, faults)
-        for name, shares in (rule.split or {}).items():
+        for name, shares in rule.split_lines.items():
             lines = _divided(name.removeprefix(LINES), shares, mask, lines)
     return lines
 

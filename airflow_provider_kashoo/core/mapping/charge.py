@@ -133,12 +133,15 @@ def _charged(line: Sold, longest: int | None) -> tuple[str, int, str | None]:
     if abs(rate) > MOST:
         quantity, rate = _ONE, amount
     if sold and quantity != sold:
-        text = _described(text, money.sold_as(sold, Decimal(amount) if exact is None else exact), longest)
+        text = described(text, money.sold_as(sold, Decimal(amount) if exact is None else exact), longest)
     return "1" if quantity is _ONE else format(quantity.normalize(), "f"), rate, text
 
 
-def _described(text: str | None, sold: str, longest: int | None) -> str:
-    """Add what was sold to a description that does not end with it already: if one must be shortened, the text."""
+def described(text: str | None, sold: str, longest: int | None) -> str:
+    """Add what was sold, or the share that is billed, to a description that does not end with it already.
+
+    If one of the two must be shortened, it is the text.
+    """
     if not text or text == sold:
         return sold
     ending = f" ({sold})"
@@ -146,6 +149,14 @@ def _described(text: str | None, sold: str, longest: int | None) -> str:
         return text
     kept = text if longest is None else cut(text, max(0, longest - length(ending)))
     return kept + ending if kept else sold
+
+
+def as_lists(lines: Lines, charged: Charged, records: int) -> pa.Array:
+    """Give the lines of each record as a list, as the books take them."""
+    cells = {name: each.values for name, each in lines.cells.items() if name not in {"amount", EXACT}}
+    cells |= {"description": charged.descriptions, "quantity": charged.quantities, "rate": charged.rates}
+    rows = pa.StructArray.from_arrays(list(cells.values()), names=list(cells))
+    return pa.ListArray.from_arrays(pa.array(lines.starts(records), pa.int32()), rows)
 
 
 def _replaced(texts: pa.Array, rows: Rows, others: Sequence[str | None]) -> pa.Array:

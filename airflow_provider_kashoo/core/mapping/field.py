@@ -35,6 +35,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+def checked_path(path: str) -> str:
+    """Refuse what is no path of a field.
+
+    :raises ValueError: naming it, and what a path looks like.
+    """
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no field; write one name, a path such as Account.Name, or expr to compute it")
+    return path
+
+
 class Field(Strict):
     """How one target field gets its value; a bare scalar in the file is a constant."""
 
@@ -69,10 +79,8 @@ class Field(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Field:
         for given_path in (self.from_, self.link, *self.inputs):
-            if given_path and not _PATH.fullmatch(given_path):
-                raise ValueError(
-                    f"{given_path!r} is no field; write one name, a path such as Account.Name, or expr to compute it"
-                )
+            if given_path:
+                checked_path(given_path)
         given = [name for name in SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of from, value, text, link, expr, call")

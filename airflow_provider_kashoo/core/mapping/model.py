@@ -165,6 +165,17 @@ class Mapping(Strict):
                 found[term.path] = (("from", "order"), self.from_.order is None)
         return found
 
+    def part_paths(self) -> dict[str, dict[str, tuple[Where, bool]]]:
+        """Child relationship that makes several invoices of a deal -> the paths that are read of a child, placed."""
+        found: dict[str, dict[str, tuple[Where, bool]]] = {}
+        for number, rule in enumerate(self.rules):
+            if invoices := rule.invoices:
+                placed = {
+                    path: (("rules", number, "split", "invoices", key), False) for key, path in invoices.paths().items()
+                }
+                found[invoices.from_] = found.get(invoices.from_, {}) | placed
+        return found
+
     def sections(self) -> Iterator[tuple[Where, str, Field]]:
         """List what fills a field of the target or of its lines: its place, the name of the field, and how."""
         for section in ("fields", "lines", "single_line"):
@@ -173,7 +184,7 @@ class Mapping(Strict):
         for number, rule in enumerate(self.rules):
             for where, field in rule.fields():
                 yield ("rules", number, *where), where[-1].removeprefix(LINES), field
-            for name, shares in (rule.split or {}).items():
+            for name, shares in rule.split_lines.items():
                 for share in shares:
                     yield ("rules", number, "split", name, share), name.removeprefix(LINES), Field(value=share)
 

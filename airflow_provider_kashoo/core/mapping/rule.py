@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from pydantic import Field as Option
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.field import Field, Strict
+from airflow_provider_kashoo.core.mapping.field import Field, Strict, checked_path
 
 ACTIONS = ("skip", "park", "set", "add_line", "split")
 LINES = "lines."
 SET_IN_LINES = ("description", "item", "account", "taxCode", "project")
 """What a rule may set in lines: anything that changes no amount."""
 
-SPLIT_BY = ("project", "account")
 WHOLE = Decimal(100)
 
 
@@ -44,6 +44,71 @@ class AddLine(Strict):
         return given | {name: field for name, field in more.items() if field is not None}
 
 
+class InParts(Strict):
+    """From which child records a deal becomes several invoices, one for each; paths are read from the child."""
+
+    from_: str = Option(alias="from", description="Child relationship, such as Billing_Milestones__r")
+    share: str = Option(description="Path of its percent of each line; of one deal together 100")
+    date: str = Option(description="Path of the date of its invoice")
+    due_date: str | None = Option(
+        None, alias="dueDate", description="Path of the due date; otherwise as many days after the date as for the deal"
+    )
+    memo: str | None = Option(None, description="Path of the memo; otherwise that of the deal")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        return _only(data, "split: {invoices: ...}", ("from", "share", "date", "dueDate", "memo"))
+
+    @field_validator("from_", "share", "date", "due_date", "memo")
+    @classmethod
+    def _are_paths(cls, path: str | None) -> str | None:
+        return None if path is None else checked_path(path)
+
+    def paths(self) -> dict[str, str]:
+        """Give the key that names each path that is read from a child -> the path."""
+        given = {"share": self.share, "date": self.date, "dueDate": self.due_date, "memo": self.memo}
+        return {key: path for key, path in given.items() if path is not None}
+
+
+class Split(Strict):
+    """What is divided: each line, or the whole deal into several invoices."""
+
+    project: dict[str, Decimal] | None = Option(
+        None, alias="lines.project", description="Project -> percent of each line; together 100"
+    )
+    account: dict[str, Decimal] | None = Option(
+        None, alias="lines.account", description="Account -> percent of each line; together 100"
+    )
+    invoices: InParts | None = Option(None, description="One invoice for each child record of the deal")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        return _only(data, "split", ("invoices", "lines.project", "lines.account"))
+
+    @model_validator(mode="after")
+    def _divides_one_thing(self) -> Split:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("split takes one of invoices, lines.project and lines.account")
+        for name, shares in self.shares().items():
+            if (total := sum(shares.values(), Decimal(0))) != WHOLE or min(shares.values()) <= 0:
+                raise ValueError(f"the shares of {name} add up to {total.normalize():f}; each above 0, together 100")
+        return self
+
+    def shares(self) -> dict[str, dict[str, Decimal]]:
+        """Give the field of lines that is divided -> its values, each with the percent of a line."""
+        given = {"lines.project": self.project, "lines.account": self.account}
+        return {name: shares for name, shares in given.items() if shares is not None}
+
+
+def _only(data: Any, what: str, keys: tuple[str, ...]) -> Any:
+    """Refuse keys that there are not, in words that name those that there are."""
+    if isinstance(data, dict) and (unknown := [key for key in data if key not in keys]):
+        raise ValueError(f"{what} takes {', '.join(keys[:-1])} or {keys[-1]}, not {unknown[0]!r}")
+    return data
+
+
 class Rule(Strict):
     """Catches deals by a condition, and does one thing with them."""
 
@@ -52,9 +117,7 @@ class Rule(Strict):
     park: str | None = Option(None, description="Why such a deal waits for a person")
     set: dict[str, Field] | None = Option(None, description="Fields of the invoice, and of its lines as lines.Field")
     add_line: AddLine | None = Option(None, description="A line that is added")
-    split: dict[str, dict[str, Decimal]] | None = Option(
-        None, description="lines.project or lines.account -> value -> percent of each line; together 100"
-    )
+    split: Split | None = Option(None, description="What is divided: each line, or the deal into several invoices")
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Rule:
@@ -66,17 +129,17 @@ class Rule(Strict):
         for name in self.set or {}:
             if name.startswith(LINES) and name.removeprefix(LINES) not in SET_IN_LINES:
                 raise ValueError(f"set takes fields of the invoice, and lines. with one of {', '.join(SET_IN_LINES)}")
-        self._check_shares()
         return self
 
-    def _check_shares(self) -> None:
-        for name, shares in (self.split or {}).items():
-            if name.removeprefix(LINES) not in SPLIT_BY or not name.startswith(LINES):
-                raise ValueError("split takes lines.project or lines.account")
-            if (total := sum(shares.values(), Decimal(0))) != WHOLE or min(shares.values()) <= 0:
-                raise ValueError(f"the shares of {name} add up to {total.normalize():f}; each above 0, together 100")
-        if self.split is not None and len(self.split) != 1:
-            raise ValueError("split takes one of lines.project and lines.account")
+    @property
+    def invoices(self) -> InParts | None:
+        """From which child records the deal becomes several invoices; None if it stays one."""
+        return self.split.invoices if self.split else None
+
+    @property
+    def split_lines(self) -> dict[str, dict[str, Decimal]]:
+        """The field of lines that is divided -> its values, each with the percent of a line."""
+        return self.split.shares() if self.split else {}
 
     @property
     def label(self) -> str:
@@ -84,8 +147,10 @@ class Rule(Strict):
         if self.add_line:
             said = self.add_line.description.value
             return f"add_line {said}" if isinstance(said, str) else "add_line"
+        if self.invoices:
+            return f"split into invoices by {self.invoices.from_}"
         if self.set or self.split:
-            return f"{'set' if self.set else 'split'} {', '.join(self.set or self.split or {})}"
+            return f"{'set' if self.set else 'split'} {', '.join(self.set or self.split_lines)}"
         return f"park: {self.park}" if self.skip is None else f"skip: {self.skip}"
 
     def fields(self) -> Iterator[tuple[tuple[str, ...], Field]]:
@@ -99,9 +164,9 @@ class Rule(Strict):
                 yield ("add_line", "amount"), self.add_line.amount
 
     def changes(self) -> list[str]:
-        """Name the fields of the invoice that it changes; ``lines`` stands for all lines."""
+        """Name the fields of one invoice that it changes; ``lines`` stands for all lines."""
         names = ["lines" if name.startswith(LINES) else name for name in self.set or {}]
-        return list(dict.fromkeys([*names, *(["lines"] if self.add_line or self.split else [])]))
+        return list(dict.fromkeys([*names, *(["lines"] if self.add_line or self.split_lines else [])]))
 
 
 LINE_FIELDS = {f"{LINES}{name}": target for name, target in INVOICE.lines.items()}

@@ -20,10 +20,13 @@ from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.evaluate import column
 from airflow_provider_kashoo.core.mapping.field import Field
 from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.rule import InParts
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import canonical
 
 LINES, RULES = "lines", "rules"
+PART = "part"
+"""Stands for the child record that makes an invoice, of a record that becomes several."""
 
 Hash = Callable[[str], str]
 """Hashes a value that is written as JSON; see :meth:`.KeyedHash.of_json`."""
@@ -70,6 +73,29 @@ class MadeFrom:
         """Give those of one record."""
         of = self._with_lines if self._has_lines[row] else self._without
         return {name: {path: each[row].as_py() for path, each in sorted(of[name].items())} for name in sorted(of)}
+
+    def of_part(self, row: int, spec: InParts, child: str, read: MappingType[str, str | None]) -> Sources:
+        """Give those of one of several invoices of a record.
+
+        Its lines depend on the shares of all parts, because a cent that is left may go to another one.
+
+        :param spec: says what is read of a child.
+        :param child: id of the child that makes it.
+        :param read: what was read of that; ``shares`` are those of all parts.
+        """
+        whole = self.of(row)
+        chosen = {name: value for name, value in (whole[LINES] or {}).items() if name == "mapping"}
+        own = {
+            key: {f"{spec.from_}.{path}": self._hashed(canonical(read.get(key)))} for key, path in spec.paths().items()
+        }
+        shares = {f"amount.{spec.from_}.{spec.share}": self._hashed(canonical(read["shares"]))}
+        found = {**whole, PART: {"Id": self._hashed(canonical(child))}, "date": own["date"] | chosen}
+        found[LINES] = {**(whole[LINES] or {}), **shares}
+        if "dueDate" in whole:  # as many days after the date
+            found["dueDate"] = {**(whole["date"] or {}), **(whole["dueDate"] or {}), **own["date"]}
+        for key in {"dueDate", "memo"} & own.keys():
+            found[key] = {**(found.get(key) or {}), **own[key], **chosen}
+        return {name: dict(sorted((paths or {}).items())) for name, paths in sorted(found.items())}
 
     def _of_lines(self, mapping: Mapping, records: pa.Table, lines: pa.Table | None) -> Hashes:
         paths = {"Id": "Id"} | {

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,10 @@ from airflow_provider_kashoo.core.kinds import KINDS, LINKED_KINDS
 from airflow_provider_kashoo.core.mapping.amounts import add_up, unequal
 from airflow_provider_kashoo.core.mapping.apply_rules import change_lines, parked, set_fields
 from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.charge import Charged, charge, in_whole_cents
+from airflow_provider_kashoo.core.mapping.charge import as_lists, charge, in_whole_cents
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.lines import EXACT, Lines, lines_of, note_faults_of
+from airflow_provider_kashoo.core.mapping.in_parts import in_parts
+from airflow_provider_kashoo.core.mapping.lines import Lines, lines_of, note_faults_of
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
@@ -44,7 +47,7 @@ from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]
 
-NO_FIELDS = ("Id", "sale", "rules")
+NO_FIELDS = ("Id", "sale", "rules", "parts")
 """Columns of what is made that are no fields of a document."""
 
 _NONE_MADE = pa.table(
@@ -57,8 +60,10 @@ class Transformed:
     """The result for the records of a mapping's source object.
 
     :param made: those that can be written: ``Id``, ``sale``, a column for each field; of invoices ``lines`` as lists
-        of structs, and ``rules``, a bit for each rule that caught one.
+        of structs, ``rules``, a bit for each rule that caught one, and where a rule makes several invoices of a record
+        ``parts``, a list of structs.
     :param problems: id -> why a record that meets ``when`` cannot be written.
+    :param undivided: id -> why a record cannot become several invoices, as a rule wants; of one invoice it is made.
     :param unfit_sales: id -> the sale of such a record.
     :param excluded: why -> ids of those that a ``when`` line or a rule leaves out.
     :param credits: id -> what a record with a negative total asks for, if it meets every part of ``when`` that looks at
@@ -68,6 +73,7 @@ class Transformed:
 
     made: pa.Table = field(default_factory=lambda: _NONE_MADE)
     problems: dict[str, Problem] = field(default_factory=dict)
+    undivided: dict[str, Problem] = field(default_factory=dict)
     unfit_sales: dict[str, str] = field(default_factory=dict)
     excluded: dict[Why, pa.Array] = field(default_factory=dict)
     credits: dict[str, Credit] = field(default_factory=dict)
@@ -84,6 +90,40 @@ def documents(made: pa.Table) -> dict[str, Document]:
     return dict(zip(made["Id"].to_pylist(), documents_, strict=True))
 
 
+@dataclass(frozen=True)
+class PartDocument:
+    """One of several invoices of a record.
+
+    :param child: id of the child record that makes it.
+    :param read: what was read of the child; ``shares`` are those of all parts.
+    """
+
+    child: str
+    read: MappingType[str, str | None]
+    document: Document
+
+
+def part_documents(made: pa.Table) -> dict[str, list[PartDocument]]:
+    """Give the invoices of records that become several, by their ids, in the order of the parts.
+
+    :param made: as for :func:`documents`.
+    """
+    if "parts" not in made.column_names:
+        return {}
+    wholes, rows = documents(made), made.select(["Id", "parts"]).to_pylist()
+    return {row["Id"]: [_part(wholes[row["Id"]], part) for part in row["parts"]] for row in rows if row["parts"]}
+
+
+def _part(whole: Document, part: Document) -> PartDocument:
+    """Give one invoice; what its child does not say is as in the whole, and as many days after its date."""
+    lines, read = part["lines"], {name: value for name, value in part.items() if name not in {"Id", "lines"}}
+    own = {name: read[name] for name in ("date", "dueDate", "memo") if read[name] is not None}
+    if "dueDate" in whole:
+        days = date.fromisoformat(whole["dueDate"]) - date.fromisoformat(whole["date"])
+        own = {"dueDate": (date.fromisoformat(own["date"]) + days).isoformat()} | own
+    return PartDocument(part["Id"], read, whole | own | {"lines": [_document(line) for line in lines]})
+
+
 def _document(row: Document) -> Document:
     document: Document = {
         name: symbolic((LINKED_KINDS[name], value)) if name in LINKED_KINDS else value
@@ -95,11 +135,18 @@ def _document(row: Document) -> Document:
     return document
 
 
-def transform(mapping: Mapping, records: pa.Table, lines: pa.Table | None, around: Surroundings) -> Transformed:
+def transform(
+    mapping: Mapping,
+    records: pa.Table,
+    lines: pa.Table | None,
+    around: Surroundings,
+    children: MappingType[str, pa.Table] = MappingProxyType({}),
+) -> Transformed:
     """Apply one mapping.
 
     :param records: one row per record; columns are SOQL paths, ``Id`` among them.
     :param lines: one row per line, with the parent's id in column ``parent``; None when it has none.
+    :param children: those that make invoices of their own, by their relationship, as ``lines``.
     :raises MappingMistakes: when a condition compares values of different types.
     """
     selected = select(mapping, records, around)
@@ -119,7 +166,8 @@ def transform(mapping: Mapping, records: pa.Table, lines: pa.Table | None, aroun
     note_faults(header, mapping.fields, KINDS[mapping.to].fields, faults)
     columns = {name: cells.values for name, cells in _with_room(header, *around.room.get(mapping.to, ("", 0))).items()}
     if own:
-        columns["lines"] = _bill(mapping, selected, own, header["currency"], faults, around, result)
+        billed = _bill(mapping, selected, own, header["currency"], children, faults, around, result)
+        columns |= {name: column for name, column in billed.items() if column is not None}
         columns["rules"] = _as_bits(caught, len(ids))
     result.problems = {ids[row].as_py(): problem for row, problem in sorted(faults.of.items())}
     own_sales = pc.coalesce(sales.values, ids)
@@ -134,11 +182,12 @@ def _bill(
     selected: Selected,
     lines: Lines,
     currencies: Cells,
+    children: MappingType[str, pa.Table],
     faults: Faults,
     around: Surroundings,
     result: Transformed,
-) -> pa.Array:
-    """Charge the lines of each record, after checking that they add up to its total."""
+) -> dict[str, pa.Array | None]:
+    """Charge the lines of each record, after checking that they add up to its total, and divide what is split."""
     records, ids = selected.records, selected.records["Id"].combine_chunks()
     note_faults_of(mapping, lines, len(ids), faults)
     sums = add_up(lines, len(ids), faults.of)
@@ -153,7 +202,12 @@ def _bill(
     faults.note(problems)
     lines = change_lines(mapping, selected.caught, records, lines, around, faults)
     billed[list(faults.of)] = False
-    return _as_lists(lines, charge(lines, billed, _longest(mapping, around)), len(ids))
+    longest = _longest(mapping, around)
+    caught = [mask & billed for mask in selected.caught]
+    apart = Faults()
+    parts = in_parts(mapping, caught, records, lines, children, around, longest, apart)
+    result.undivided = {ids[row].as_py(): problem for row, problem in sorted(apart.of.items())}
+    return {"lines": as_lists(lines, charge(lines, billed, longest), len(ids)), "parts": parts}
 
 
 def _as_bits(caught: Sequence[Mask], records: int) -> pa.Array:
@@ -209,10 +263,3 @@ def _no_currency(code: str) -> Problem | None:
     except money.NotMoney as error:
         return Problem("currency", str(error), "Bill this deal by hand.")
     return None
-
-
-def _as_lists(lines: Lines, charged: Charged, records: int) -> pa.Array:
-    cells = {name: each.values for name, each in lines.cells.items() if name not in {"amount", EXACT}}
-    cells |= {"description": charged.descriptions, "quantity": charged.quantities, "rate": charged.rates}
-    rows = pa.StructArray.from_arrays(list(cells.values()), names=list(cells))
-    return pa.ListArray.from_arrays(pa.array(lines.starts(records), pa.int32()), rows)

@@ -20,7 +20,7 @@ NEAR = timedelta(days=31)
 class Deal:
     """A sale without an invoice.
 
-    :param ident: Salesforce id.
+    :param ident: Salesforce id; of a deal with several invoices, with the part.
     :param customer: Kashoo id of its customer.
     :param total: minor units, taxes included.
     :param po_number: the customer's number for it, as the mapping gives it.

@@ -59,6 +59,16 @@ MARK_MISSING = Problem(
     "Kashoo does not show our reference {reference} in its {field}; a store that is lost would write it again",
     "Add the reference there by hand. For the next ones, correct text_limits or reference_field in the connection.",
 )
+PARTS_CHANGED = Problem(
+    "parts_changed",
+    "{why}",
+    "Undo the change in Salesforce. Or correct its invoices in Kashoo by hand, and dismiss this item.",
+)
+PARTS_UNKNOWN = Problem(
+    "parts_unknown",
+    "it is not known whether its invoice bills part {part} or the whole deal",
+    "Compare it with the deal, bill by hand what is missing, and dismiss this item.",
+)
 REMOVED_IN_BOOKS = Problem(
     "removed_in_books", "it was removed in Kashoo", "Restore it in Kashoo, or leave it so and dismiss this item."
 )
@@ -95,6 +105,8 @@ CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
     PAID_INVOICE_CHANGED,
     LOCKED_INVOICE_CHANGED,
     LATE_UPDATE,
+    PARTS_CHANGED,
+    PARTS_UNKNOWN,
 )
 """Closed when the record equals again what was written last."""
 
@@ -107,7 +119,14 @@ ANSWERED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE)
 CLOSED_BY_REMOVAL = _classes(NO_LONGER_BILLABLE, SALE_BILLED_TWICE, TOTAL_DIFFERS, MARK_MISSING)
 """Closed when the invoice was removed in Kashoo: that was the answer, or there is nothing left to compare."""
 
-OF_BILLABLE = _classes(CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, PAID_INVOICE_CHANGED, LOCKED_INVOICE_CHANGED)
+OF_BILLABLE = _classes(
+    CHANGED_ON_BOTH_SIDES,
+    IDENTITY_CHANGED,
+    PAID_INVOICE_CHANGED,
+    LOCKED_INVOICE_CHANGED,
+    PARTS_CHANGED,
+    PARTS_UNKNOWN,
+)
 """Only asked about a deal that should be billed, so each closes *no longer billable*."""
 
 

@@ -22,9 +22,14 @@ class Record:
     part: int = 1
 
     def __str__(self) -> str:
-        return f"{self.object} {self.id}"
+        return f"{self.object} {self.id}" + (f", part {self.part}" if self.part > 1 else "")
 
     @property
     def named(self) -> tuple[str, str]:
         """Kind and id: the key by which plans and tables look a record up."""
         return self.kind, self.id
+
+    @property
+    def numbered(self) -> tuple[str, str, int]:
+        """Kind, id and part: the key of one of several invoices of a deal."""
+        return self.kind, self.id, self.part

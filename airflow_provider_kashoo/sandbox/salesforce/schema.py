@@ -313,6 +313,10 @@ _OBJECTS = {
     "Organization 00D Organizations": """
         Name text(80); IsSandbox check; OrganizationType pick(Enterprise Edition|Developer Edition);
         InstanceName text(5); TimeZoneSidKey text(40); CURRENCY default""",
+    # An object of the org's own, of which a deal has several.
+    "Billing_Milestone__c a01 Billing_Milestones": """
+        Opportunity__c ref(Opportunity) required once; Name text(80); Percent__c percent(7.4); Due__c date;
+        Payable__c date; Note__c text(255); CURRENCY""",
     # Stands for the objects that no delta can follow: no SystemModstamp, not replicated, not even a recycle bin.
     "Billing_Setting__c a00 Billing_Settings": "Name text(80) required; Value__c text(255)",
     "User 005 Users": "Name text(121); Username text(80); Email email(128); IsActive check",
@@ -344,7 +348,7 @@ def _field(spec: str) -> Field:
         values=tuple(args.split("|")) if kind == "pick" else (),
         restricted="restricted" in flags,
         to=args if kind == "ref" else "",
-        relationship=name.removesuffix("Id") if kind == "ref" else "",
+        relationship=re.sub("Id$|__c$", lambda end: "" if end[0] == "Id" else "__r", name) if kind == "ref" else "",
         compound=next((flag[3:] for flag in flags if flag.startswith("of_")), None),
         calculated="formula" in flags,
     )
@@ -356,6 +360,7 @@ _CASCADES = {
     ("Order", "AccountId"): "Orders",
     ("OpportunityLineItem", "OpportunityId"): "OpportunityLineItems",
     ("OrderItem", "OrderId"): "OrderItems",
+    ("Billing_Milestone__c", "Opportunity__c"): "Billing_Milestones__r",
     ("PricebookEntry", "Product2Id"): "PricebookEntries",
     ("PricebookEntry", "Pricebook2Id"): "PricebookEntries",
 }

@@ -17,17 +17,19 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.cells import Rows
 from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.select import Why, among
+from airflow_provider_kashoo.core.mapping.rule import InParts
+from airflow_provider_kashoo.core.mapping.select import Mask, Why, among
 from airflow_provider_kashoo.core.mapping.sources import MadeFrom
-from airflow_provider_kashoo.core.mapping.transform import Document, documents
+from airflow_provider_kashoo.core.mapping.transform import Document, PartDocument, documents, part_documents
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
-from airflow_provider_kashoo.core.rules.made_from import touched
+from airflow_provider_kashoo.core.rules.made_from import Sources, touched
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.compare import leave_alone, movable
 from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
+from airflow_provider_kashoo.sync.bill.deal_parts import PartLinks, divide, ended_parts, is_billed_whole
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.made import Ids, Made, make_invoices
@@ -53,6 +55,7 @@ class Candidate:
     :param at_rest: it is linked and nothing that is mapped changed: its customer and items are not needed.
     :param rounded: how its total was rounded to whole cents, in words; empty when it was not.
     :param rules: what the rules that caught it do, in words.
+    :param part: which of several invoices of the deal it is, in words; empty if it is the only one.
     """
 
     intent: Intent
@@ -61,6 +64,7 @@ class Candidate:
     at_rest: bool = False
     rounded: str = ""
     rules: tuple[str, ...] = ()
+    part: str = ""
 
 
 @dataclass
@@ -100,17 +104,16 @@ class Considered:
         return Ids(self._skipped)
 
     def leave_out(
-        self, facts: Facts, intent: Intent, link: Link | None, unmet: Why | None = None, *, vanished: bool = False
+        self, facts: Facts, intent: Intent, links: PartLinks, unmet: Why | None = None, *, vanished: bool = False
     ) -> None:
         """Note a record that is not to be billed.
 
+        :param links: of all its invoices.
         :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
         """
-        if link is not None:
-            self.left_out.append(LeftOut(intent, link, unmet, vanished))
-        elif facts.is_open(intent):
-            self.intents.append(facts.wait(intent))
-        else:
+        self.left_out += [LeftOut(intent, link, unmet, vanished) for link in links.values()]
+        self.intents += facts.waits(intent, but=links)
+        if not links and not facts.is_open(intent):
             reason = unmet.reason if unmet else "deleted in Salesforce"
             self.intents.append(intent.become(Release, reason=reason))
 
@@ -131,6 +134,8 @@ def consider(facts: Facts, draft: Draft, *, all_linked: bool = False) -> Conside
     planned = [*sales.moves, *result.unfit, *result.intents]
     leaving = plan_leaving(facts, sales.records, result.left_out, result.billed_elsewhere, planned, result.skipped)
     result.intents = [*sales.moves, *result.intents, *leaving]
+    begun = [each.intent for each in result.candidates]
+    result.intents += ended_parts(facts, made, [*begun, *result.unfit, *result.intents])
     return result
 
 
@@ -140,7 +145,7 @@ def _consider_excluded(facts: Facts, made: Made, sales: Sales, to_bill: Ids, res
         ids = to_bill.without(excluded)
         known = among(ids, {*sales.left_out, *facts.open_of(INVOICE.name)})
         for ident in ids.filter(pa.array(known)).to_pylist():
-            result.leave_out(facts, facts.intent(made.mapping, ident), sales.link(ident), why)
+            result.leave_out(facts, facts.intent(made.mapping, ident), sales.links_of(ident), why)
         result.release(facts, made.mapping, ids.filter(pa.array(~known)), why.reason)
 
 
@@ -162,7 +167,8 @@ def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -
         result.release(facts, made.mapping, outside, f"outside the test batch of {limit}")
     result.billed += len(rows)
     looked_at = result.all_linked or facts.sync.run.remap
-    by_itself = rows[:0] if looked_at else rows[made.linked[rows] & ~made.concerned[rows]]
+    alone = made.linked[rows] & ~made.concerned[rows] & ~records.in_parts[rows]
+    by_itself = rows[:0] if looked_at else rows[alone]
     moving = [np.setdiff1d(rows, by_itself)]
     for some in _some(by_itself):
         same, columns = unchanged(facts, made.mapping, made.ids.take(pa.array(some)), records.made_from(some).json())
@@ -172,25 +178,36 @@ def _consider_made(facts: Facts, made: Made, sales: Sales, result: Considered) -
         _compare(facts, records, some, sales, result)
 
 
+@dataclass
+class _Moving:
+    """A record, or one of several invoices of it, that is not known to be unchanged.
+
+    :param document: of one of several invoices; None for a record that stays one.
+    :param part: which of them it is, in words.
+    """
+
+    row: int
+    intent: Intent
+    link: Link | None
+    document: Document | None = None
+    part: str = ""
+
+
 def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> None:
     """Make candidates, except of linked records for which only their mapping changed."""
     made, hashes = records.made, facts.sync.store.hashes
-    own = facts.sync.store.links.of_sources(INVOICE.name, made.ids.take(pa.array(rows[made.linked[rows]])).to_pylist())
-    moving: list[tuple[int, Intent, Link | None]] = []
-    for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
-        concerned, ident = made.concerned[row], intent.record.id
-        link = sales.link(ident) if concerned else own.get(ident)
-        link = link and facts.as_compared(link)
-        begun = replace(intent, sale=link.sale_id) if link else intent
-        looked_at = concerned or result.all_linked
+    moving: list[_Moving] = []
+    for each in _begin(facts, records, rows, sales, result):
+        intent, link = each.intent, each.link and facts.as_compared(each.link)
+        looked_at = made.concerned[each.row] or result.all_linked
         if link and not looked_at and not touched(intent.sources or {}, link.sources, link.fields):
-            result.draft.add([leave_alone(begun, link)])
+            result.draft.add([leave_alone(intent, link)])
         else:
-            moving.append((row, begun, link))
-    documents = records.documents([row for row, _, _ in moving])
-    for row, intent, link in moving:
-        ident = intent.record.id
-        resolved = facts.codes.resolve(documents[ident])
+            moving.append(replace(each, link=link))
+    documents = records.documents([each.row for each in moving if each.document is None])
+    for each in moving:
+        intent, link, ident = each.intent, each.link, each.intent.record.id
+        resolved = facts.codes.resolve(documents[ident] if each.document is None else each.document)
         if isinstance(resolved, Problem):
             result.unfit.append(intent.parked(resolved))
             continue
@@ -198,7 +215,33 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
         total = expected_total(resolved, facts.codes.rates)
         begun = replace(intent, total=total)
         rounded = made.rounded.get(ident, "")
-        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, records.rules(row)))
+        rules = records.rules(each.row)
+        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, rules, each.part))
+
+
+def _begin(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> Iterator[_Moving]:
+    """Begin with each record, and with each invoice of one that becomes several; note what is decided already."""
+    made = records.made
+    linked = made.ids.take(pa.array(rows[made.linked[rows]])).to_pylist()
+    own, divided = facts.sync.store.links.parts_of(INVOICE.name, linked), records.divided(rows)
+    for row, intent in zip(rows.tolist(), records.begin(rows), strict=True):
+        ident = intent.record.id
+        links = sales.links_of(ident) if made.concerned[row] else own.get(ident, {})
+        if (problem := made.undivided.get(ident)) and not is_billed_whole(links):
+            result.unfit.append(intent.parked(problem))
+            continue
+        children, parts = divided.get(row, ("", []))
+        decided = divide(facts, intent, children, [sources for _, sources in parts], links)
+        if decided.whole:
+            link = links.get(min(links, default=1))
+            yield _Moving(row, replace(intent, sale=link.sale_id) if link else intent, link)
+            continue
+        result.intents += decided.intents
+        for link in decided.surplus:
+            result.left_out.append(LeftOut(intent, link, surplus=f"has no part {link.part} any more"))
+        for (begun, link), (part, _) in zip(decided.parts, parts, strict=bool(decided.parts)):
+            said = f"part {begun.record.part} of {len(parts)}, {part.read['share']} %"
+            yield _Moving(row, begun, link, part.document, said)
 
 
 class _Records:
@@ -208,6 +251,9 @@ class _Records:
         self._facts, self.made = facts, made
         self._made, self._records, self._lines = made.table(), made.part.records(), made.part.lines()
         self._rules: Rows = self._made["rules"].to_numpy()
+        self.in_parts: Mask = np.zeros(len(self._rules), np.bool_)
+        if "parts" in self._made.column_names:
+            self.in_parts = pc.greater(pc.list_value_length(self._made["parts"]), 0).to_numpy()
 
     def made_from(self, rows: Rows) -> MadeFrom:
         """Hash what some records were made from."""
@@ -228,6 +274,25 @@ class _Records:
             )
             for row, each in enumerate(chosen)
         ]
+
+    def divided(self, rows: Rows) -> dict[int, tuple[str, list[tuple[PartDocument, Sources]]]]:
+        """Give the relationship that divides a record, and its parts, by rows; without those that stay one invoice."""
+        rows = rows[self.in_parts[rows]]
+        if not len(rows):
+            return {}
+        made_from, parts = self.made_from(rows), part_documents(self._made.take(pa.array(rows)))
+        found = {}
+        for place, (row, own) in enumerate(zip(rows.tolist(), parts.values(), strict=True)):
+            spec = self._divides(row)
+            with_sources = [(each, made_from.of_part(place, spec, each.child, each.read)) for each in own]
+            found[row] = spec.from_, with_sources
+        return found
+
+    def _divides(self, row: int) -> InParts:
+        """Give the rule that divides a record."""
+        bits = self._rules[row]
+        rules = enumerate(self.made.mapping.rules)
+        return next(rule.invoices for place, rule in rules if rule.invoices and bits >> place & 1)
 
     def rules(self, row: int) -> tuple[str, ...]:
         """Name the rules that caught a record."""
@@ -260,9 +325,9 @@ def _consider_credits(facts: Facts, made: Sequence[Made], sales: Sales, result: 
     before = asked_before(facts) if credited else {}
     for ident in sorted(credited):
         mapping, credit = found[ident]
-        intent, link = facts.intent(mapping, ident), sales.link(ident)
-        if link or facts.is_open(intent):
-            result.leave_out(facts, intent, link, credit.unmet)
+        intent, links = facts.intent(mapping, ident), sales.links_of(ident)
+        if links or facts.is_open(intent):
+            result.leave_out(facts, intent, links, credit.unmet)
         else:
             result.intents.append(ask_for(facts, intent, credit, before.get(ident)))
     return credited
@@ -270,7 +335,7 @@ def _consider_credits(facts: Facts, made: Sequence[Made], sales: Sales, result: 
 
 def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> None:
     vanished = gone(facts.deltas.get(mapping.from_.object))
-    own = facts.sync.store.links.of_sources(mapping.to, vanished)
+    own = facts.sync.store.links.parts_of(mapping.to, vanished)
     known = {*own, *facts.open_of(mapping.to)}
     credited = facts.sync.store.reviews.sources(mapping.to, CREDIT_DUE)
     deleted = {ident for ident, unsaid in vanished.items() if not unsaid}
@@ -280,4 +345,4 @@ def _consider_deleted(facts: Facts, mapping: Mapping, result: Considered) -> Non
             # Parked records are read in every run: no window would show that it can be read again.
             result.unfit.append(intent.parked(NOT_READABLE))
         else:
-            result.leave_out(facts, intent, own.get(ident), vanished=vanished[ident])
+            result.leave_out(facts, intent, own.get(ident, {}), vanished=vanished[ident])

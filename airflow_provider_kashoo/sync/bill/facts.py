@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
+from airflow_provider_kashoo.core.kinds import KINDS, PARENTS, is_billed
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
@@ -33,10 +34,12 @@ class Facts:
     :param deltas: Salesforce object -> what its extract brought.
     :param read_at: when the first of them was asked for, ISO 8601 UTC.
     :param open: (kind, source id) of records that were sent, with an outcome that is not known yet.
+    :param open_parts: kind and source id -> which of their invoices that are.
     :param parked: kind -> source ids of parked records, which every run reads again.
+    :param parked_parts: source id -> which of several invoices of a deal are parked, without the first.
     :param new: (kind, source id) of records of which a person said that they are none of those in the books.
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
-    :param refused: (kind, source id) -> the parked write that Kashoo refused; empty when a person replays.
+    :param refused: (kind, source id, part) -> the parked write that Kashoo refused; empty when a person replays.
     :param removed: knows which linked customers and items were removed in Kashoo.
     """
 
@@ -46,10 +49,12 @@ class Facts:
     deltas: dict[str, Delta]
     read_at: str
     open: set[tuple[str, str]]
+    open_parts: dict[tuple[str, str], set[int]]
     parked: dict[str, set[str]]
+    parked_parts: dict[str, set[int]]
     new: set[tuple[str, str]]
     ended: dict[str, dict[tuple[str, int], int]]
-    refused: dict[tuple[str, str], Refused]
+    refused: dict[tuple[str, str, int], Refused]
     removed: Removed
 
     @classmethod
@@ -57,16 +62,23 @@ class Facts:
         """Collect them."""
         journal, deltas = sync.store.journal, all_staged(sync.files)
         parked: dict[str, set[str]] = defaultdict(set)
+        parked_parts, open_parts = defaultdict[str, set[int]](set), defaultdict[tuple[str, str], set[int]](set)
         for row in journal.unsettled(State.PARKED, State.RETRY):
             parked[row["target"]].add(row["source_id"])
+            if is_billed(row["target"]) and row["part"] > 1:
+                parked_parts[row["source_id"]].add(row["part"])
+        for row in journal.unsettled(State.SENT, State.IN_DOUBT):
+            open_parts[row["target"], row["source_id"]].add(row["part"])
         return cls(
             sync=sync,
             reads=reads,
             codes=Codes.staged(sync),
             deltas=deltas,
             read_at=earliest_read(deltas.values()),
-            open=journal.open_records(),
+            open={*open_parts},
+            open_parts=dict(open_parts),
             parked=parked,
+            parked_parts=dict(parked_parts),
             new={(kind, each.source_id) for kind in PARENTS for each in sync.store.links.ended_references(kind)},
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
@@ -92,6 +104,14 @@ class Facts:
     def wait(self, intent: Intent) -> Wait:
         """Let a record wait until the outcome of its write is known."""
         return intent.become(Wait, reason=OUTCOME_UNKNOWN)
+
+    def waits(self, intent: Intent, but: Collection[int] = ()) -> list[Wait]:
+        """Let those invoices of a record wait that were sent.
+
+        :param but: parts that are decided elsewhere.
+        """
+        parts = sorted(self.open_parts.get(intent.record.named, set()).difference(but))
+        return [self.wait(replace(intent, record=replace(intent.record, part=part))) for part in parts]
 
     def ended_version(self, kind: str, sale: str, part: int = 1) -> int:
         """Give the version at which the last link of a sale ended; its next link continues from there."""

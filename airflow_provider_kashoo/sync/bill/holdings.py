@@ -138,7 +138,8 @@ class Holdings:
         for reference, idents in self._listings[kind].bearers.items():
             found[reference.source_id] += [(reference, ident) for ident in idents]
         twice = {ident for ident, each in found.items() if len(each) > 1}
-        for ident, link in self._sync.store.links.of_sources(kind, twice).items():
+        linked = self._sync.store.links.parts_of(kind, twice)
+        for ident, link in ((ident, link) for ident, parts in linked.items() for link in parts.values()):
             own = [
                 each
                 for each in found[ident]
@@ -153,22 +154,26 @@ class Holdings:
 
     def _unknown(self, planned: Collection[Intent], not_billed: Ids) -> Iterator[Intent]:
         """Link what carries our reference and is unknown to this store: it is new, or was restored."""
-        seen = {each.record.named for each in planned if not _leaves_alone(each)} | {*self._facts.open}
+        seen = {each.record.numbered for each in planned if not _leaves_alone(each)}
         left_out = {each.record.named for each in planned if each.action in {Action.SKIP, Action.REVIEW}}
         for kind, listing in self._listings.items():
             sources = {reference.source_id for reference in listing.bearers}
             left_out |= {(kind, ident) for ident in not_billed.among(sources)} if is_billed(kind) else set()
-            linked, sales = self._sync.store.links.of_sources(kind, sources), self._sales(sources)
+            linked, sales = self._sync.store.links.parts_of(kind, sources), self._sales(sources)
             followed = self._followed(kind, listing.bearers)
             billed = self._billed(kind, {*sources, *sales.values()}, planned)
             for reference in sorted(listing.bearers, key=lambda each: -each.generation):
-                named, link = (kind, reference.source_id), linked.get(reference.source_id)
-                known = self._generations.knows(reference, link) or named in seen or reference in followed
+                named, parts = (kind, reference.source_id), linked.get(reference.source_id, {})
+                own = parts[min(parts)] if parts else None
+                link = parts.get(reference.part) if is_billed(kind) else own
+                numbered = (*named, reference.part)
+                known = self._generations.knows(reference, link) or numbered in seen or reference in followed
+                known = known or named in self._facts.open
                 sobject = self._sync.object_of(reference.source_id)
                 if known or sobject is None:
                     continue
-                seen.add(named)
-                sale = link.sale_id if link else sales.get(reference.source_id, reference.source_id)
+                seen.add(numbered)
+                sale = own.sale_id if own else sales.get(reference.source_id, reference.source_id)
                 second = billed.setdefault(sale, reference.source_id) != reference.source_id
                 sale = reference.source_id if second else sale  # the next plan sees two invoices of one sale
                 version = link.version if link else self._facts.ended_version(kind, sale, reference.part)
@@ -201,8 +206,9 @@ class Holdings:
         waiting = {ident for each, ident in sent if each == kind}
         unknown = {ref for ref in single if self._sync.object_of(ref.source_id) and ref.source_id not in waiting}
         unknown -= self._followed(kind, bearers)
-        links = self._sync.store.links.of_sources(kind, {ref.source_id for ref in unknown})
-        return not all(self._generations.knows(ref, links.get(ref.source_id)) for ref in unknown)
+        links = self._sync.store.links.parts_of(kind, {ref.source_id for ref in unknown})
+        part_of = (lambda ref: ref.part) if is_billed(kind) else (lambda _: 1)
+        return not all(self._generations.knows(ref, links.get(ref.source_id, {}).get(part_of(ref))) for ref in unknown)
 
     def _followed(self, kind: str, bearers: dict[Reference, list[int]]) -> set[Reference]:
         """List references of records that were merged in Salesforce: their customer is linked to the survivor.

@@ -39,16 +39,25 @@ class LeftOut:
 
     :param unmet: why a mapping leaves it out; None when it was deleted.
     :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
+    :param surplus: why only this one of several invoices leaves, for people; empty if all of the record does.
     """
 
     intent: Intent
     link: Link
     unmet: Why | None = None
     vanished: bool = False
+    surplus: str = ""
+
+    @property
+    def numbered(self) -> tuple[str, int]:
+        """Id of the record, and part."""
+        return self.link.source_id, self.link.part
 
     @property
     def why(self) -> str:
         """Why it is no longer to be billed, for people."""
+        if self.surplus:
+            return self.surplus
         return self.unmet.of_invoice if self.unmet else "is deleted in Salesforce"
 
     @property
@@ -75,37 +84,38 @@ def plan_leaving(
     """
     leaving = _by_record(facts, left_out, billable)
     intents = _decide(facts, leaving)
-    seen = {*leaving, *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
+    seen = {*(ident for ident, _ in leaving), *(each.record.id for each in planned if each.record.kind == INVOICE.name)}
     voids = [each for each in intents if isinstance(each, Void)]
     known = billable.and_all(skipped).with_more(seen)
     return [*intents, *_others(facts, voids, billed_elsewhere, known)]
 
 
-def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Ids) -> dict[str, LeftOut]:
-    """Keep one per record: where mappings differ, the one that asks a person."""
-    found: dict[str, LeftOut] = {}
+def _by_record(facts: Facts, left_out: Iterable[LeftOut], billable: Ids) -> dict[tuple[str, int], LeftOut]:
+    """Keep one per record and part: where mappings differ, the one that asks a person."""
+    found: dict[tuple[str, int], LeftOut] = {}
     for each in left_out:
-        known = found.get(each.intent.record.id)
+        known = found.get(each.numbered)
         if known is None or (_voids(facts, known) and not _voids(facts, each)):
-            found[each.intent.record.id] = each
-    billed = billable.among(found)
-    return {ident: each for ident, each in sorted(found.items()) if ident not in billed}
+            found[each.numbered] = each
+    billed = billable.among({ident for ident, _ in found})
+    return {named: each for named, each in sorted(found.items()) if each.surplus or named[0] not in billed}
 
 
-def _decide(facts: Facts, leaving: dict[str, LeftOut]) -> list[Intent]:
-    too_many = sum(each.vanished for each in leaving.values()) > MANY
-    removed = facts.sync.store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
+def _decide(facts: Facts, leaving: dict[tuple[str, int], LeftOut]) -> list[Intent]:
+    too_many = len({ident for (ident, _), each in leaving.items() if each.vanished}) > MANY
+    removed = facts.sync.store.reviews.parts(INVOICE.name, REMOVED_IN_BOOKS)
     limit = facts.sync.run.limit
     intents: list[Intent] = []
-    for ident, each in leaving.items():
-        if ident in removed:
-            intents.append(each.intent.become(Release, reason="its invoice was removed in Kashoo"))
+    for named, each in leaving.items():
+        intent = replace(each.intent, record=each.link.record)
+        if named in removed:
+            intents.append(intent.become(Release, reason="its invoice was removed in Kashoo"))
         elif not _voids(facts, each):
             intents.append(_ask(each))
-        elif facts.is_open(each.intent):
-            intents.append(facts.wait(each.intent))
+        elif each.link.part in facts.open_parts.get(intent.record.named, ()):
+            intents.append(facts.wait(intent))
         elif limit is not None:
-            intents.append(each.intent.become(Release, reason=f"outside the test batch of {limit}"))
+            intents.append(intent.become(Release, reason=f"outside the test batch of {limit}"))
         elif each.vanished and too_many:
             intents.append(_ask(each, "so many records vanished at once that the user may have lost access"))
         else:
@@ -137,7 +147,7 @@ def _void(facts: Facts, each: LeftOut) -> Intent:
     locked = entry.profile.locked_until
     if locked and (entry.date or "") <= locked:
         why = why or f"the books are locked up to {locked}"
-    if why or intent.record.id in facts.sync.store.reviews.sources(kind, POSSIBLE_DUPLICATE):
+    if why or each.numbered in facts.sync.store.reviews.parts(kind, POSSIBLE_DUPLICATE):
         return _ask(each, why or "another invoice carries its reference")
     return intent.become(
         Void,

@@ -38,7 +38,7 @@ class Made:
     def __init__(self, sync: Sync, mapping: Mapping, part: Part, of: Transformed) -> None:
         self._sync, self.mapping, self.part = sync, mapping, part
         self.problems, self.unfit_sales, self.excluded = of.problems, of.unfit_sales, of.excluded
-        self.credits, self.rounded = of.credits, of.rounded
+        self.credits, self.rounded, self.undivided = of.credits, of.rounded, of.undivided
         self._file = f"{PREFIX}{uuid.uuid4().hex}"  # two tries of a plan may make it at once
         self._table: pa.Table | None = of.made if part.is_whole else None
         self._look_at(of.made)
@@ -57,6 +57,10 @@ class Made:
         if table is None:
             raise ConfigurationError("What the plan made of a part is missing.", remedy=clear("plan"))
         return table.filter(pc.is_in(table["Id"], self.ids))
+
+    def read_among(self, ids: Iterable[str]) -> set[str]:
+        """Say which of some records were read by this mapping, in this part."""
+        return Ids([self.ids, self.outside, *self.excluded.values()], [*self.problems, *self.credits]).among(ids)
 
     def refuse(self, ids: pa.Array, problem: Problem) -> None:
         """Turn records that could be billed into problems."""
@@ -83,7 +87,7 @@ def make_invoices(sync: Sync) -> list[Made]:
     for mapping in sync.mappings_to(INVOICE.name):
         name = mapping.from_.object
         for part in parts.setdefault(name, parts_of(sync, name)):
-            of = transform(mapping, part.records(), part.lines(), sync.surroundings)
+            of = transform(mapping, part.records(), part.lines(), sync.surroundings, part.children())
             made.append(Made(sync, mapping, part, of))
     bill_once(made)
     if (limit := sync.run.limit) is not None:

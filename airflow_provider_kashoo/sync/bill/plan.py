@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from itertools import groupby
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS
+from airflow_provider_kashoo.core.mapping.sources import PART
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import LEFT, copied
@@ -36,6 +38,12 @@ DIFFERS_FROM_BOOKS = Problem(
     "differs_from_books", "Kashoo has its invoice with other contents", "Nothing to do: the next run compares the two."
 )
 
+FIRST_PART_DIFFERS = Problem(
+    "first_part_differs",
+    "Kashoo has part 1 of its deal with other contents: it may bill the whole deal",
+    "Nothing to do: the next run compares the two.",
+)
+
 
 def plan(facts: Facts) -> PlanSummary:
     """Plan one run of ``salesforce_to_kashoo``, stage the plan, and summarise it."""
@@ -52,8 +60,8 @@ def plan(facts: Facts) -> PlanSummary:
         total.linked |= parents.linked
         total.unfit |= parents.unfit
         total.found |= parents.found
-    for each in candidates:
-        total.intents += [_explained(intent, each) for intent in _plan_invoice(facts, holdings, each, total)]
+    for _, own in groupby(candidates, key=lambda each: each.intent.record.id):
+        total.intents += _plan_deal(facts, holdings, own, total)
     searched = not sync.store.knows_books
     draft.add([*total.intents, *holdings.reconcile(total.intents, considered.skipped, whole=searched)])
     deltas = facts.deltas.values()
@@ -74,6 +82,20 @@ def needed_by(candidates: Iterable[Candidate], kind: str) -> set[str]:
     """List the source ids of the parents of one kind that candidates need."""
     moving = [each for each in candidates if not each.at_rest]
     return {ident for each in moving for parent, ident in parents_of(each.document) if parent == kind}
+
+
+def _plan_deal(facts: Facts, holdings: Holdings, own: Iterable[Candidate], parents: Pass) -> list[Intent]:
+    """Plan the invoices of a deal.
+
+    If what stands in the books as its first part says something else, it may be the invoice of the whole deal, made
+    before a rule divided it: then no other part is created.
+    """
+    planned = [_explained(intent, each) for each in own for intent in _plan_invoice(facts, holdings, each, parents)]
+    if not any(
+        isinstance(each, Park) and each.problem == DIFFERS_FROM_BOOKS and each.record.part == 1 for each in planned
+    ):
+        return planned
+    return [each.parked(FIRST_PART_DIFFERS) if isinstance(each, Create) else each for each in planned]
 
 
 def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parents: Pass) -> list[Intent]:
@@ -127,12 +149,13 @@ def waiting_for(kind: str, problem: Problem) -> Problem:
 
 
 def _explained(intent: Intent, candidate: Candidate) -> Intent:
-    """Add to the reason of what is written how the total was rounded, and which rules caught the deal."""
+    """Add to the reason of what is written how the total was rounded, which part it is, and which rules caught it."""
     if isinstance(intent, Park):
         return replace(intent, rules=candidate.rules)
     if not isinstance(intent, Create | Update):
         return intent
     more = [candidate.rounded] if candidate.rounded and "lines" in intent.written else []
+    more += [candidate.part] if candidate.part else []
     more += [f"rules: {', '.join(candidate.rules)}"] if candidate.rules else []
     return replace(intent, reason="; ".join([intent.reason, *more]), rules=candidate.rules)
 
@@ -146,6 +169,7 @@ def _take_over(
     differing = known.keys() - diff.written_base({}, known, held, facts.sync.store.hashes).keys()
     same = {name: value for name, value in document.items() if name not in differing}
     reason = "in the books already: our reference"
-    begun = replace(intent, sources=made_from.unknown(intent.sources or {}, differing))
+    unsure = {PART} if "lines" in differing and PART in (intent.sources or {}) else set[str]()
+    begun = replace(intent, sources=made_from.unknown(intent.sources or {}, differing | unsure))
     link = begun.become(Link, reason=reason, kashoo_id=ident, document=same, held=held)
     return [link, intent.parked(DIFFERS_FROM_BOOKS)] if differing else [link]

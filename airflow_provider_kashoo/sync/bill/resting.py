@@ -34,7 +34,7 @@ def resting_update(facts: Facts, intent: Intent, ours: Document) -> Wait | None:
 
 def _resting(facts: Facts, intent: Intent, action: Action) -> Refused | None:
     """Give the write of this kind that rests today, if it is the same still."""
-    refused = facts.refused.get(intent.record.named)
+    refused = facts.refused.get(intent.record.numbered)
     if refused is None or refused.action is not action or not refused.rests(facts.sync.store.now()):
         return None
     return refused

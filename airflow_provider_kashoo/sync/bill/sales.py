@@ -51,7 +51,7 @@ class Sales:
         self._read = Ids([each.ids for each in made], unfit)
         self.records = Ids([ids for each in made for ids in (each.ids, each.outside)], unfit)
         self._doubtful = facts.open_of(INVOICE.name)
-        self._removed = store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
+        self._removed = _removed(facts)
         self._fixed = self._doubtful | self._removed
         self._being_billed = {
             operation["sale_id"]: operation["source_id"]
@@ -65,16 +65,21 @@ class Sales:
         left_out = {ident for each in made for ids in each.excluded.values() for ident in self._linked(ids)}
         left_out |= {ident for each in made for ident in each.credits}
         self.left_out = left_out - self.records.among(left_out)
-        self._own = store.links.of_sources(INVOICE.name, {*self._concern, *left_out})
+        self._parts = store.links.parts_of(INVOICE.name, {*self._concern, *left_out})
+        self._own = {ident: parts[min(parts)] for ident, parts in self._parts.items()}
         self._links = store.links.of_sales(self._concern.values())
         self._claimed: dict[str, Intent] = {}
         self._instead: dict[str, Intent] = {}  # where the invoice that is linked to the sale was removed
         self._left: set[str] = set()
         self._moved_into: set[str] = set()
-        self._joined: set[str] = set()
+        self._joined = {sale for ident, sale in self._concern.items() if self._is_torn(ident, sale)}
         self.moves = self._move_all()
         for each in made:  # a sale that a link left or moved into, or that a billed record joined, is looked at, too
             each.concerned |= _are(each.sales, self._left | self._moved_into | self._joined)
+
+    def _is_torn(self, ident: str, sale: str) -> bool:
+        """Say whether a record with several invoices belongs to another sale now: a person is asked, none moves."""
+        return len(self._parts.get(ident, ())) > 1 and self._own[ident].sale_id != sale
 
     def _linked(self, ids: pa.Array) -> list[str]:
         return list(self._facts.sync.store.linked_records.sales_of(INVOICE.name, ids.to_pylist()))
@@ -119,6 +124,8 @@ class Sales:
         for ident, sale in sorted(self._concern.items()):
             own = self._own.get(ident)
             if own and own.sale_id != sale and sale not in self._being_billed and ident not in self._fixed:
+                if self._is_torn(ident, sale):
+                    continue
                 # If that sale has an invoice already, this one moves to a sale of its own, and the old sale can be
                 # billed.
                 into = ident if sale in self._links else sale
@@ -132,6 +139,7 @@ class Sales:
         ident = own.source_id
         ended = self._facts.ended_version(own.target, sale, own.part)
         self._own[ident] = self._links[sale] = own.followed(ident, sale, ended)
+        self._parts[ident] = {own.part: self._own[ident]}
         begun = own.intent(self._facts.sync.name, source_read=self._facts.read_at)
         return begun.become(Follow, reason=f"part of sale {sale} now", into=ident, into_sale=sale)
 
@@ -163,10 +171,13 @@ class Sales:
                 sale = others[ident]
                 if ident in self._removed:
                     continue  # its invoice was removed, and a person was asked
-                if ident in self.left_out and ident not in self._doubtful and sale not in self._links:
+                is_torn = self._is_torn(ident, sale)
+                if ident in self.left_out and ident not in self._doubtful and sale not in self._links and not is_torn:
                     yield self._move(own, sale)  # its invoice exists until it is voided
                     continue
                 self._joined.add(sale)
+                if ident in self.left_out and is_torn:
+                    continue  # a person is asked about its invoices, or they are voided
                 yield replace(self._facts.intent(mapping, ident), sale=sale).parked(JOINED)
 
     def _new_sales(self) -> set[str]:
@@ -176,9 +187,9 @@ class Sales:
             found.update(each.sales.filter(pa.array(~each.concerned & ~each.linked)).to_pylist())
         return found
 
-    def link(self, source_id: str) -> Link | None:
-        """Give the link of a record that is concerned or left out, as this plan leaves it."""
-        return self._own.get(source_id)
+    def links_of(self, source_id: str) -> Mapping[int, Link]:
+        """Give the links of all invoices of a record that is concerned or left out, by their parts."""
+        return self._parts.get(source_id, {})
 
     def claim(self, intent: Intent) -> Intent | None:
         """Claim a sale for a record; the first record that asks bills a sale that has no invoice.
@@ -208,6 +219,14 @@ class Sales:
         if other.object == intent.record.object:
             return intent.asked(SECOND_OF_SALE.of(other=f"{other.object}, {other.id}"))
         return intent.become(Release, reason=f"its sale is billed through its {other.object}")
+
+
+def _removed(facts: Facts) -> set[str]:
+    """List the records of which every invoice was removed in the books."""
+    store = facts.sync.store
+    asked = store.reviews.parts(INVOICE.name, REMOVED_IN_BOOKS)
+    links = store.links.parts_of(INVOICE.name, {ident for ident, _ in asked})
+    return {ident for ident, _ in asked if asked.issuperset((ident, part) for part in links.get(ident, ()))}
 
 
 def records_of(sync: Sync, mapping: FieldMapping, sales: Iterable[str]) -> Iterator[tuple[str, str]]:

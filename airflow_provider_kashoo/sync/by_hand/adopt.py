@@ -17,11 +17,13 @@ from typing import Any
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS, ORDER, PARENTS, is_billed
+from airflow_provider_kashoo.core.mapping.sources import PART
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules import pairing
 from airflow_provider_kashoo.core.rules.diff import base_hashes
 from airflow_provider_kashoo.core.rules.duplicates import ABSENT, OUR_REFERENCE, Ladder, Match
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Intent, Link, Release
+from airflow_provider_kashoo.core.rules.made_from import unknown
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.core.values.parents import parents_of
 from airflow_provider_kashoo.core.window import RunFacts
@@ -280,7 +282,7 @@ class _Comparison:
         if account not in self._customers:
             return f"its customer is not linked: {self._absent.get(account, 'it cannot be read')}"
         return pairing.Deal(
-            intent.record.id,
+            intent.record.id + (f", part {intent.record.part}" if intent.record.part > 1 else ""),
             self._customers[account],
             document["currency"],
             intent.total or 0,
@@ -315,12 +317,13 @@ class _Comparison:
     def _match(
         self, intent: Intent, document: Document, kashoo_id: int, evidence: str, customer: int | None = None
     ) -> None:
-        kind = intent.record.kind
-        held = self._lists.fields[kind, kashoo_id]
+        kind, named = intent.record.kind, (intent.record.kind, kashoo_id)
+        held, label, total = self._lists.fields[named], self._lists.labels[named], self._lists.totals.get(named)
         alone = is_billed(kind) or evidence != OUR_REFERENCE
+        if PART in (intent.sources or {}) and total != intent.total:  # it may bill the whole deal
+            intent = replace(intent, sources=unknown(intent.sources or {}, [PART]))
         reason = f"adopted: {evidence}"
         link = intent.become(Link, kashoo_id=kashoo_id, document=document, held=held, reason=reason, alone=alone)
-        label, total = self._lists.labels[kind, kashoo_id], self._lists.totals.get((kind, kashoo_id))
         self._report.findings.append(Finding(Result.MATCH, link, evidence, label, books_total=total, customer=customer))
 
     def _note(self, result: Result, intent: Intent, why: str, candidates: tuple[int, ...] = ()) -> None:

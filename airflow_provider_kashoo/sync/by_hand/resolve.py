@@ -78,8 +78,8 @@ def _owner(sync: Sync, operation: Operation, found: Entry) -> str:
     target, ident = operation["target"], found.id
     if is_billed(target):
         link = sync.store.links.of_kashoo(target, [ident]).get(ident)
-        if link and link.sale_id != operation["sale_id"]:
-            return f"{link.source_object} {link.source_id}"
+        if link and (link.sale_id, link.part) != (operation["sale_id"], operation["part"]):
+            return str(link.record)
         if not link and sync.store.links.linked_ids(target, [ident]):
             return "a sale of another Salesforce org"
     marks = found.references

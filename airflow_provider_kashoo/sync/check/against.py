@@ -12,7 +12,7 @@ from airflow_provider_kashoo.sync.check.computed import computed_mistakes
 from airflow_provider_kashoo.sync.check.conditions import condition_mistakes
 from airflow_provider_kashoo.sync.check.paths import path_mistakes
 from airflow_provider_kashoo.sync.check.sides import Sides
-from airflow_provider_kashoo.sync.check.values import value_mistakes
+from airflow_provider_kashoo.sync.check.values import part_mistakes, value_mistakes
 from airflow_provider_kashoo.sync.check.write_backs import write_back_mistakes
 
 
@@ -23,6 +23,7 @@ def mistakes_into_books(mappings: Iterable[Mapping], sides: Sides) -> Iterator[M
         yield from path_mistakes(mapping, sides.salesforce)
         yield from condition_mistakes(mapping, sides)
         yield from value_mistakes(mapping, sides)
+        yield from part_mistakes(mapping, sides)
         yield from computed_mistakes(mapping, sides)
     yield from code_mistakes(mappings, sides)
     yield from warnings_together(mappings)

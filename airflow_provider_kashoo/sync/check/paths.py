@@ -45,6 +45,8 @@ def path_mistakes(mapping: Mapping, salesforce: Describer) -> Iterator[Mistake]:
         where: Where = ("from", "pick", relationship)
         sorted_by = {term.path: (where, False) for term in parse(order)}
         children[where] = (relationship, sorted_by | picked.get(relationship, {}))
+    for relationship, of_part in mapping.part_paths().items():
+        children[*next(iter(of_part.values()))[0][:-1], "from"] = (relationship, of_part)
     for where, (name, paths) in children.items():
         if name and name not in described.children:
             fault = f"{sobject} has no child relationship {name!r}"

@@ -30,10 +30,14 @@ class Sides:
 
     def source(self, mapping: Mapping, path: str, *, of_line: bool = False) -> FieldInfo | None:
         """Give the field that a path of a mapping leads to; None where that is not known."""
-        sobject, relationship = mapping.from_.object, mapping.from_.lines if of_line else None
         first, _, rest = path.partition(".")
         if not of_line and first in mapping.from_.pick:
-            relationship, path = first, rest
+            return self.of_child(mapping, first, rest)
+        return self.of_child(mapping, mapping.from_.lines if of_line else None, path)
+
+    def of_child(self, mapping: Mapping, relationship: str | None, path: str) -> FieldInfo | None:
+        """Give the field that a path leads to from child records, or from the record itself; None if not known."""
+        sobject = mapping.from_.object
         try:
             if relationship:
                 child = self.salesforce.describe(sobject).children.get(relationship)

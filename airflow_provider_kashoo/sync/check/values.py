@@ -30,6 +30,8 @@ _IS_CODE = re.compile(r"[A-Z]{3}")
 
 _OWN: dict[str, FieldType] = {"total": "money", "sale": "link", "reduces": "link"}
 
+_OF_PART: dict[str, FieldType] = {"share": "number", "date": "date", "dueDate": "date"}
+
 _WANTED: dict[FieldType, str] = {"date": "a date", "number": "a number", "money": "an amount", "link": "a record"}
 
 
@@ -45,6 +47,17 @@ def value_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
             if part.add_days:
                 days = part.add_days
                 yield from _source_mistakes(mapping, (*place, "add_days"), days, "number", sides, of_line=of_line)
+
+
+def part_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
+    """List what a rule reads of child records whose type never fits: no deal could be divided by them."""
+    for relationship, paths in mapping.part_paths().items():
+        for path, (where, _) in paths.items():
+            kind = _OF_PART.get(str(where[-1]))
+            info = sides.of_child(mapping, relationship, path) if kind else None
+            if info and kind and _verdict(info, kind) == "never":
+                fault = f"{where[-1]} takes {_WANTED[kind]}, and {path} of {relationship} is {_noun(info)}"
+                yield mapping.mistake(where, fault, "Name another field.")
 
 
 def _no_currency(mapping: Mapping, where: Where, spec: Field, sides: Sides) -> Iterator[Mistake]:

@@ -106,13 +106,12 @@ class Job:
 
 
 def in_window(client: SalesforceClient, sobject: str, shape: Shape, window: Window) -> Iterator[Query]:
-    """Give the queries for the records of a window, deleted ones too, and for their lines; it picks no children."""
+    """Give the queries for the records of a window, deleted ones too, and what is read with them; it picks no child."""
     types = shape.records | {"IsDeleted": pa.bool_()}
     yield Query(f"records.{sobject}", soql.in_window(sobject, list(types), window), types, deleted=True)
-    if shape.lines:
-        child, key, types, _ = shape.lines
+    for name, (child, key, types, _) in shape.read_with.items():
         text = soql.in_window(child, list(types), window, client.describe(child).fields[key].relationship)
-        yield Query("lines", text, types, parent=key)
+        yield Query(name, text, types, parent=key)
 
 
 def start(client: SalesforceClient, query: Query) -> Job:

@@ -154,6 +154,6 @@ def _others(sobject: str, shape: Shape, window: Window) -> Iterator[tuple[str, s
         yield soql.changed_parents(child.sobject, child.key, window), child.key
     for reference in sorted({*references(shape.records), *shape.sales}):
         yield soql.changed_by_reference(sobject, reference, window), "Id"
-    if lines := shape.lines:
-        for reference in references(lines.types):
-            yield soql.changed_by_reference(lines.sobject, reference, window, owner=lines.key), lines.key
+    for child in shape.read_with.values():
+        for reference in references(child.types):
+            yield soql.changed_by_reference(child.sobject, reference, window, owner=child.key), child.key

@@ -1,13 +1,13 @@
 """What is staged of an object, divided into parts of bounded size in the order of the ids.
 
-A record and its lines are in one part, whichever extract read them. What fits into one part is not divided; the rest is
-written once more, by parts, beside what the extracts staged.
+A record and what was read with it are in one part, whichever extract read them. What fits into one part is not divided;
+the rest is written once more, by parts, beside what the extracts staged.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.sync.read.columns import join
-from airflow_provider_kashoo.sync.read.staged import staged_lines, staged_records, staged_rows
+from airflow_provider_kashoo.sync.read.shapes import PARTS
+from airflow_provider_kashoo.sync.read.staged import staged_names, staged_records, staged_rows, staged_with
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 ROWS = 50_000
-"""Records and lines in one part."""
+"""Records, and what was read with them, in one part."""
 
 PREFIX = "part."
 
@@ -30,12 +31,12 @@ Files = dict[str, int]
 
 
 class Part:
-    """Some records of one object, with their lines.
+    """Some records of one object, with their lines, and the children that make invoices of their own.
 
-    :param divided: the files of its records, and of its lines; None if the object has no other part.
+    :param divided: ``records``, ``lines`` and so on -> the files of it; None if the object has no other part.
     """
 
-    def __init__(self, sync: Sync, sobject: str, divided: tuple[Files, Files] | None = None) -> None:
+    def __init__(self, sync: Sync, sobject: str, divided: Mapping[str, Files] | None = None) -> None:
         self._sync, self._sobject, self._divided = sync, sobject, divided
 
     @property
@@ -47,7 +48,7 @@ class Part:
         """Load its records, each once, in the order of their ids."""
         pa.default_memory_pool().release_unused()  # what the part before took is not held on to
         if self._divided:
-            return join([*self._load(self._divided[0])])
+            return join([*self._load(self._divided["records"])])
         return join([*staged_records(self._sync, self._sobject)])
 
     def lines(self) -> pa.Table | None:
@@ -55,12 +56,28 @@ class Part:
 
         :raises ConfigurationError: when a line was staged twice, because a deal would be billed for it twice.
         """
-        tables = [*(self._load(self._divided[1]) if self._divided else staged_lines(self._sync, self._sobject))]
-        lines = join(tables) if tables else None
-        if lines is not None and pc.count_distinct(lines["Id"]).as_py() != lines.num_rows:
-            said = f"Some lines of {self._sobject} were staged twice."
+        return self._beside("lines")
+
+    def children(self) -> dict[str, pa.Table]:
+        """Load the children that make invoices, by their relationship, in any order.
+
+        :raises ConfigurationError: as :meth:`lines`.
+        """
+        names = self._divided if self._divided is not None else staged_names(self._sync, self._sobject)
+        found = {name: self._beside(name) for name in names if name.startswith(f"{PARTS}.")}
+        return {name.removeprefix(f"{PARTS}."): table for name, table in found.items() if table is not None}
+
+    def _beside(self, name: str) -> pa.Table | None:
+        """Load what was read with the records.
+
+        :raises ConfigurationError: when something of it was staged twice, because a deal would be billed for it twice.
+        """
+        tables = [*(self._load(self._divided[name]) if self._divided else staged_with(self._sync, self._sobject, name))]
+        table = join(tables) if tables else None
+        if table is not None and pc.count_distinct(table["Id"]).as_py() != table.num_rows:
+            said = f"Some {name.replace('.', ' of ')} of {self._sobject} were staged twice."
             raise ConfigurationError(said, remedy=clear("that extracts it"))
-        return lines
+        return table
 
     def _load(self, files: Files) -> Iterator[pa.Table]:
         for name, rows in files.items():
@@ -75,21 +92,20 @@ def parts_of(sync: Sync, sobject: str) -> list[Part]:
 
     :returns: its parts, in the order of the ids; none if no record of it was staged.
     """
-    records, lines = staged_rows(sync, sobject)
+    records, beside = staged_rows(sync, sobject)
     if not records:
         return []
     ids = [table["Id"].combine_chunks() for table in staged_records(sync, sobject, ["Id", "IsDeleted"])]
-    bounds = _bounds(pa.concat_arrays(ids), -(-(records + lines) // ROWS))
+    bounds = _bounds(pa.concat_arrays(ids), -(-(records + beside) // ROWS))
     if not bounds:
         return [Part(sync, sobject)]
     prefix = f"{PREFIX}{uuid.uuid4().hex[:8]}.{sobject}."  # two tries of a plan may divide at once
+    divided = {"records": _divide(sync, f"{prefix}records.", "Id", staged_records(sync, sobject), bounds)}
+    for name in staged_names(sync, sobject):
+        tables = staged_with(sync, sobject, name)
+        divided[name] = _divide(sync, f"{prefix}{name}.", "parent", tables, bounds)
     return [
-        Part(sync, sobject, divided)
-        for divided in zip(
-            _divide(sync, f"{prefix}records.", "Id", staged_records(sync, sobject), bounds),
-            _divide(sync, f"{prefix}lines.", "parent", staged_lines(sync, sobject), bounds),
-            strict=True,
-        )
+        Part(sync, sobject, {name: files[place] for name, files in divided.items()}) for place in range(len(bounds) + 1)
     ]
 
 

@@ -28,13 +28,15 @@ def of_period(client: SalesforceClient, sobject: str, shape: Shape, window: Wind
 
 
 def whole(client: SalesforceClient, sobject: str, shape: Shape, ids: Collection[str]) -> Iterator[Part]:
-    """Read records by id, then all their lines, each with the id of its ``parent``; what is not found is left out."""
+    """Read records by id, then all their lines and what makes invoices of its own, each with the id of its ``parent``.
+
+    What is not found is left out.
+    """
     yield from by_id(client, sobject, shape, ids)
-    if shape.lines:
-        child, key, types, order = shape.lines
+    for name, (child, key, types, order) in shape.read_with.items():
         for some in _batches(ids):
             table = columns.to_table(_found(client, child, list(types), some, key, order), types)
-            yield "lines", columns.with_parent(table, key)
+            yield name, columns.with_parent(table, key)
 
 
 def by_id(client: SalesforceClient, sobject: str, shape: Shape, ids: Iterable[str]) -> Iterator[Part]:

@@ -21,8 +21,8 @@ class Removed:
 
     def __init__(self, sync: Sync) -> None:
         self._sync = sync
-        self._asked: dict[tuple[str, str], Mapping[str, Any]] = {
-            (item["target"], item["source_id"]): item
+        self._asked: dict[tuple[str, str, int], Mapping[str, Any]] = {
+            (item["target"], item["source_id"], item["part"]): item
             for item in sync.store.reviews.all_open()
             if item["error_class"] == REMOVED_IN_BOOKS.error_class
         }
@@ -30,14 +30,14 @@ class Removed:
 
     def is_asked(self, intent: Intent) -> bool:
         """Say whether a person was asked about an intent's record."""
-        return intent.record.named in self._asked
+        return intent.record.numbered in self._asked
 
     def ask(self, intent: Intent, entry: Entry | None) -> Ask:
         """Ask about a removed customer or item; the first question about it costs a list of its kind.
 
         :param entry: as the books still show it; None if they do not, then nothing tells what replaced it.
         """
-        if item := self._asked.get(intent.record.named):
+        if item := self._asked.get(intent.record.numbered):
             said = removed_in_books(intent)
             return said.become(Ask, reason=item["cause"], fix=item["fix"])
         return removed_in_books(intent, self._replaced_by(intent, entry))

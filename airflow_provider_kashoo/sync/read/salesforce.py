@@ -20,7 +20,7 @@ from airflow_provider_kashoo.sync.read.bulk import in_window
 from airflow_provider_kashoo.sync.read.columns import Part
 from airflow_provider_kashoo.sync.read.dirty import Matters, find_dirty
 from airflow_provider_kashoo.sync.read.records import by_id, whole
-from airflow_provider_kashoo.sync.read.shapes import Shape, shape_of
+from airflow_provider_kashoo.sync.read.shapes import PARTS, Shape, shape_of
 from airflow_provider_kashoo.sync.read.staged import Parts
 from airflow_provider_kashoo.sync.run.deltas import Delta, staged
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -120,7 +120,7 @@ class _Reading:
                 if name.startswith("records."):
                     self.read.update(table["Id"].to_pylist())
                     self.deleted.update(table.filter(table["IsDeleted"])["Id"].to_pylist())
-        if self._shape.lines:
+        if self._shape.read_with:
             # A backfill's window ended long ago; only what changed lately can have changed during this read.
             since = max(begun.window.upper, datetime.fromisoformat(begun.read) - COVERED_AGE)
             found = self._client.query(soql.changed_since(self._sobject, since), deleted=True)
@@ -182,7 +182,7 @@ def _begun(sync: Sync, sobject: str) -> Begun:
     if staged(files, sobject) is not None:  # an earlier try read everything: read it again
         files.remove(f"delta.{sobject}.json")
         files.remove(f"{name}.json")
-        for kind in ("bulk.records", "bulk.lines", "records", "lines"):
+        for kind in ("bulk.records", "bulk.lines", f"bulk.{PARTS}", "records", "lines", PARTS):
             files.remove(f"{kind}.{sobject}.")
     if (kept := files.read_json(name)) is not None:
         window = Window(datetime.fromisoformat(kept["lower"]), datetime.fromisoformat(kept["upper"]), *kept["rest"])

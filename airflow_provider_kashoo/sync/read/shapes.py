@@ -17,6 +17,9 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 Types = dict[str, pa.DataType]
 """Path -> type of its column."""
 
+PARTS = "parts"
+"""How what is staged of children begins that make invoices, before their relationship."""
+
 
 class Children(NamedTuple):
     """Records that belong to one of another object.
@@ -38,12 +41,14 @@ class Shape:
     :param records: of the object itself.
     :param lines: None when no mapping reads lines.
     :param picks: child relationship -> the children of which one is picked.
+    :param parts: child relationship -> the children of which each makes an invoice of its own.
     :param sales: relationships to the record that is the sale: if that one is lost, this one is to be billed.
     """
 
     records: Types = field(default_factory=lambda: {"Id": pa.string(), "SystemModstamp": STAMP})
     lines: Children | None = None
     picks: dict[str, Children] = field(default_factory=dict)
+    parts: dict[str, Children] = field(default_factory=dict)
     sales: set[str] = field(default_factory=set)
 
     @property
@@ -56,7 +61,13 @@ class Shape:
     @property
     def children(self) -> list[Children]:
         """All child records whose changes make a record of this object dirty."""
-        return [*([self.lines] if self.lines else []), *self.picks.values()]
+        return [*self.read_with.values(), *self.picks.values()]
+
+    @property
+    def read_with(self) -> dict[str, Children]:
+        """What is staged beside the records, each with the id of its parent, by the name of what is staged."""
+        lines = {"lines": self.lines} if self.lines else {}
+        return lines | {f"{PARTS}.{relationship}": children for relationship, children in self.parts.items()}
 
 
 def references(paths: Iterable[str]) -> list[str]:
@@ -85,6 +96,10 @@ def shape_of(sync: Sync, sobject: str) -> Shape:
             child, key = client.describe(sobject).children[mapping.from_.lines]
             types = shape.lines.types if shape.lines else {"Id": pa.string(), key: pa.string()}
             shape.lines = Children(child, key, types | _types(client, child, mapping.line_paths()))
+        for relationship, paths in mapping.part_paths().items():
+            child, key = client.describe(sobject).children[relationship]
+            known = shape.parts.get(relationship, Children(child, key, {"Id": pa.string(), key: pa.string()}))
+            shape.parts[relationship] = known._replace(types=known.types | _types(client, child, paths))
         sale = fields.get(mapping.sale.from_ or "") if mapping.sale else None
         if sale and sale.relationship:
             shape.sales.add(sale.relationship)

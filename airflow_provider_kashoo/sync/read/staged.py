@@ -1,8 +1,9 @@
 """The parts that an extract of Salesforce stages, and the plan loads.
 
-The extract of ``Object`` names them ``records.<Object>.<Other>.<part>`` and ``lines.<Object>.<part>``, and lists them
-in its ``delta.<Object>``. Exactly those are loaded: parts of an abandoned try are ignored, and a missing file is an
-error, so that neither is mistaken for *nothing changed*.
+The extract of ``Object`` names them ``records.<Object>.<Other>.<part>``, ``lines.<Object>.<part>``, and for children
+that make invoices ``parts.<Object>.<Relationship>.<part>``. It lists them in its ``delta.<Object>``. Exactly those are
+loaded: parts of an abandoned try are ignored, and a missing file is an error, so that neither is mistaken for *nothing
+changed*.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.sync.read.bulk import Job, Query, in_bulk, start
 from airflow_provider_kashoo.sync.read.columns import Part
+from airflow_provider_kashoo.sync.read.shapes import PARTS
 from airflow_provider_kashoo.sync.run.deltas import all_staged, staged
 from airflow_provider_kashoo.sync.run.staging import Staging, clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -104,17 +106,34 @@ def staged_records(sync: Sync, sobject: str, only: Sequence[str] | None = None) 
         yield _living(table)
 
 
-def staged_lines(sync: Sync, sobject: str) -> Iterator[pa.Table]:
-    """Give the staged lines of an object, a staged part at a time, each with the id of its ``parent``."""
-    return _staged(sync, f"lines.{sobject}.", sobject, "parent")
+def staged_with(sync: Sync, sobject: str, name: str) -> Iterator[pa.Table]:
+    """Give what was staged beside the records of an object, a staged part at a time, with the id of each ``parent``.
+
+    :param name: ``lines``, or ``parts.<Relationship>``.
+    """
+    return _staged(sync, _prefix(sobject, name), sobject, "parent")
+
+
+def staged_names(sync: Sync, sobject: str) -> list[str]:
+    """Name what was staged beside the records of an object."""
+    beside = f"{PARTS}.{sobject}."
+    names = {name.removeprefix(beside).split(".")[0] for name, _ in _listed(sync, beside, sobject)}
+    return ["lines", *(f"{PARTS}.{relationship}" for relationship in sorted(names))]
 
 
 def staged_rows(sync: Sync, sobject: str) -> tuple[int, int]:
-    """Count the staged records of an object, and their lines."""
-    records, lines = (
-        sum(count for _, count in _listed(sync, prefix, sobject)) for prefix in ("records.", f"lines.{sobject}.")
-    )
-    return records, lines
+    """Count the staged records of an object, and what was staged beside them."""
+    beside = (_prefix(sobject, name) for name in staged_names(sync, sobject))
+    return _count(sync, "records.", sobject), sum(_count(sync, prefix, sobject) for prefix in beside)
+
+
+def _prefix(sobject: str, name: str) -> str:
+    kind, *of = name.split(".")
+    return ".".join([kind, sobject, *of, ""])
+
+
+def _count(sync: Sync, prefix: str, sobject: str) -> int:
+    return sum(count for _, count in _listed(sync, prefix, sobject))
 
 
 def _staged(

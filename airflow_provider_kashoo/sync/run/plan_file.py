@@ -139,6 +139,7 @@ class Decision(NamedTuple):
     mapping: str
     action: Action
     reason: str
+    part: int = 1
 
 
 def decisions_about(files: Staging, source_id: str) -> list[Decision]:
@@ -154,8 +155,11 @@ def decisions_about(files: Staging, source_id: str) -> list[Decision]:
     unchanged = [each | {"action": Action.UNCHANGED} for each in _where(kept, "id", pc.equal, source_id)]
     resting = [*unchanged, *_where(skipped, "id", pc.equal, source_id)]
     return [
-        *(Decision(each.record.kind, each.mapping, each.action, each.reason) for each in acting),
-        *(Decision(each["kind"], each["mapping"], Action(each["action"]), each["reason"]) for each in resting),
+        *(Decision(each.record.kind, each.mapping, each.action, each.reason, each.record.part) for each in acting),
+        *(
+            Decision(each["kind"], each["mapping"], Action(each["action"]), each["reason"], each.get("part", 1))
+            for each in resting
+        ),
     ]
 
 

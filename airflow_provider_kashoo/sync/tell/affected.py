@@ -61,6 +61,7 @@ class Affected:
         self._voided = self._store.voided()
         self._invoices = books.StagedInvoices(sync)
         self._removed = Removed(sync)
+        self._divided, self._due_in_parts = self._store.divided(), set[str]()
         self.weekly = books.lists_all(sync)
         self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
         journal = sync.store.journal
@@ -73,17 +74,41 @@ class Affected:
         """Say whether it is known what Salesforce has on a record: no write-back is unanswered."""
         return intent.record.named not in self._unanswered
 
+    def is_unsettled(self, link: Linked) -> bool:
+        """Say whether the last write-back to a link's record was refused or has no known outcome."""
+        return (link.source_object, link.source_id) in self.unsettled
+
     def changed(self, paid_lately: Collection[int]) -> Iterator[Found]:
         """Pair each link whose invoice may have changed, or was not safely written back, with its invoice now.
 
         :param paid_lately: ids of the invoices to which payments were listed.
-        :returns: part by part, oldest first.
+        :returns: part by part, oldest first; without those of records that have several, see :meth:`in_parts`.
         """
         removed = self._sync.store.reviews.sources(INVOICE.name, REMOVED_IN_BOOKS)
         ids = self._store.all_ids() if self.weekly else self._due(paid_lately)
         for start in range(0, len(ids), PART):
             links = self._store.of_ids(ids[start : start + PART])
-            yield self._paired(links, paid_lately, removed)
+            self._due_in_parts.update(link.source_id for link in links if link.source_id in self._divided)
+            single = [link for link in links if link.source_id not in self._divided]
+            yield self._paired(single, paid_lately, removed)
+
+    def in_parts(self) -> Iterator[list[Linked]]:
+        """Give all links of each record that has several invoices, if one of them was found by :meth:`changed`."""
+        found: dict[tuple[str, str], list[Linked]] = {}
+        for link in self._store.of_records(self._due_in_parts):
+            found.setdefault((link.source_object, link.source_id), []).append(link)
+        for links in found.values():
+            yield sorted(links, key=lambda link: link.part)
+
+    def invoice(self, link: Linked, found: Found) -> Invoice | None:
+        """Give the invoice of a link as the books have it now.
+
+        :param found: takes what is decided about one that cannot be read, or was removed.
+        :returns: None for one that cannot be read.
+        """
+        if link.settlement == VOID and not self.weekly:  # removed by a person, and written back as that
+            return _invoice(link, None)
+        return self._invoices.of([link.kashoo_id]).get(link.kashoo_id) or self._read(link, found)
 
     def _due(self, paid_lately: Collection[int]) -> list[int]:
         """List the row ids of the links that are open, listed, paid or not safely written back."""
@@ -95,7 +120,7 @@ class Affected:
         for link in links:
             invoice = staged.get(link.kashoo_id)
             due = link.settlement != VOID or link.source_id in removed  # its question closes if it is restored
-            missed = (self.weekly and due) or (link.source_object, link.source_id) in self.unsettled
+            missed = (self.weekly and due) or self.is_unsettled(link)
             paid = missed or link.kashoo_id in paid_lately
             if invoice is None and (paid or link.settlement not in AT_REST):
                 invoice = self._read(link, found)
@@ -154,7 +179,7 @@ class Affected:
             invoice = _invoice(link, self._reads.read(link.target, link.kashoo_id, link.version))
         except UnreadableError as error:
             if link.source_object in self.mappings:
-                record = Record(link.source_object, link.source_object, link.source_id, link.part)
+                record = Record(link.source_object, link.source_object, link.source_id)
                 found.intents.append(replace(begun, record=record, generation=1).parked(error.problem))
             return None
         if invoice.removed:

@@ -15,7 +15,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.write_back import Value, as_told, columns, rows, told_by_the_invoice
 from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
-from airflow_provider_kashoo.core.rules.settlement import VOID, settlement_of
+from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, settlement_of
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
@@ -29,10 +29,12 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 from airflow_provider_kashoo.sync.tell.payments import Payments, problem
+from airflow_provider_kashoo.sync.tell.together import Together, known_together
 
 WRITTEN_BACK_ALREADY = "Salesforce already has these values"
 
 HashedFields = MappingType[str, str]
+Paid = MappingType[int, list[Allocation]]
 
 
 @collecting.rarely()
@@ -45,11 +47,15 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
     draft = Draft(Pending.of(sync.store))
     moving = _changed(sync, affected, payments, draft)
-    payments.complete(moving, affected.unsettled)
+    several, found = known_together(affected, payments)
+    draft.add(replace(each, source_read=affected.read) for each in found.intents)
+    payments.complete([*moving, *several], affected.unsettled)
     voids = affected.voids_to_write_back()
     moving.append(voids.known)
     while moving:  # a part that is planned is let go, so that memory holds each invoice once
-        draft.add(_tell(sync, affected, payments, moving.pop(0)))
+        known = moving.pop(0)
+        draft.add(_tell(sync, affected, payments.of(known), known))
+    draft.add(_tell_together(sync, affected, [Together.of(known, payments.of(known)) for known in several]))
     contacts = weekly_look.look(sync)
     questions = [*voids.intents, *affected.copies(), *affected.standing_again(), *contacts.intents]
     draft.add(replace(each, source_read=affected.read) for each in questions)
@@ -88,7 +94,7 @@ def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence
         (link, invoice)
         for link, invoice in known
         if link.settlement not in {None, VOID} and not invoice.removed and link.kashoo_id not in payments.paid_lately
-        if not affected.weekly and (link.source_object, link.source_id) not in affected.unsettled
+        if not affected.weekly and not affected.is_unsettled(link)
     ]
     found: dict[int, Intent] = {}
     for mapping, own in _by_mapping(affected, quiet):
@@ -101,10 +107,20 @@ def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence
     return found
 
 
-def _tell(sync: Sync, affected: Affected, payments: Payments, known: Sequence[Known]) -> Iterator[Intent]:
-    """Decide for each invoice what is to be written back, if anything."""
+def _tell_together(sync: Sync, affected: Affected, several: Sequence[Together]) -> Iterator[Intent]:
+    """Decide for each record with several invoices what is to be written back, if anything."""
+    firsts = {each.first[0].kashoo_id: each for each in several}
+    paid = {ident: each.paid for ident, each in firsts.items()}
+    for decided in _tell(sync, affected, paid, [each.first for each in several]):
+        yield from firsts[decided.kashoo_id or 0].each(decided)
+
+
+def _tell(sync: Sync, affected: Affected, paid: Paid, known: Sequence[Known]) -> Iterator[Intent]:
+    """Decide for each invoice what is to be written back, if anything.
+
+    :param paid: invoice -> its payments.
+    """
     for mapping, own in _by_mapping(affected, known):
-        paid = payments.of(own)
         held = _held(sync, mapping, own) if affected.weekly else {}
         made = _made(sync, mapping, [settlement_of(invoice, paid.get(invoice.id, ())) for _, invoice in own])
         for row, (link, invoice) in enumerate(own):
@@ -184,5 +200,5 @@ def _begin(sync: Sync, mapping: Mapping, link: Linked, read: str) -> Intent:
 
     :param read: when the books were read.
     """
-    record = Record(mapping.to, link.source_object, link.source_id, link.part)
+    record = Record(mapping.to, link.source_object, link.source_id)
     return link.intent(sync.name, record=record, mapping=mapping.name, generation=1, source_read=read)

@@ -29,24 +29,24 @@ def close_questions(sync: Sync) -> None:
     items = sync.store.reviews.all_open()
     answers = _Answers(sync, {item["source_id"] for item in items if is_billed(item["target"])}) if items else None
     asked_to_remove = {
-        (item["target"], item["source_id"])
+        (item["target"], item["source_id"], item["part"])
         for item in items
         if item["error_class"] in questions.ANSWERED_BY_REMOVAL and item["dismissed_at"] is None
     }
     for item in items:
-        target, source_id, error_class = item["target"], item["source_id"], item["error_class"]
+        target, source_id, part, error_class = (item[name] for name in ("target", "source_id", "part", "error_class"))
         if is_billed(target) and error_class == questions.REMOVED_IN_BOOKS.error_class:
-            if (target, source_id) in asked_to_remove:
+            if (target, source_id, part) in asked_to_remove:
                 _answered(sync, item)
-            sync.store.reviews.close(target, source_id, questions.CLOSED_BY_REMOVAL)
+            sync.store.reviews.close(target, source_id, questions.CLOSED_BY_REMOVAL, part)
         with suppress(UnreadableError):
             if answers and answers.is_resolved(item):
-                sync.store.reviews.close(target, source_id, [error_class])
+                sync.store.reviews.close(target, source_id, [error_class], part)
 
 
 def _answered(sync: Sync, item: Item) -> None:
     """Ask nothing about a removal that a person was asked for; that it happened is still known."""
-    about = Intent(record=Record(item["target"], item["source_object"], item["source_id"]))
+    about = Intent(record=Record(item["target"], item["source_object"], item["source_id"], item["part"]))
     sync.store.reviews.open(about, questions.REMOVED_AS_ASKED, sync.run.run_id)
     sync.store.reviews.dismiss(item["id"], by="the sync", reason="a person was asked to remove it")
 
@@ -56,7 +56,11 @@ class _Answers:
 
     def __init__(self, sync: Sync, source_ids: set[str]) -> None:
         self._sync = sync
-        self._links = sync.store.links.of_sources(INVOICE.name, source_ids)
+        self._links = {
+            (ident, part): link
+            for ident, parts in sync.store.links.parts_of(INVOICE.name, source_ids).items()
+            for part, link in parts.items()
+        }
         self._invoices = books.StagedInvoices(sync).of(link.kashoo_id for link in self._links.values())
         self._read_at, self._whole = books.read_at(sync), books.lists_all(sync)
         self._standing = weekly_look.standing(sync)
@@ -84,7 +88,7 @@ class _Answers:
 
     def _linked_invoice(self, item: Item) -> tuple[Link | None, Invoice | Entry | None]:
         """Give a record's link and invoice; no invoice when the staged listing is older than the item."""
-        link = self._links.get(item["source_id"])
+        link = self._links.get((item["source_id"], item["part"]))
         if link is None or item["opened_at"] > self._read_at:
             return link, None
         invoice = self._invoices.get(link.kashoo_id)
@@ -110,7 +114,7 @@ class _Answers:
 
     def _is_single(self, item: Item) -> bool:
         """Say whether a possible duplicate is the linked invoice itself, and the week's list shows no other bearer."""
-        link = self._links.get(item["source_id"])
+        link = self._links.get((item["source_id"], item["part"]))
         if link is None or link.kashoo_id != item["kashoo_id"]:
             return False
         reference = str(Reference(link.source_id, link.part, link.generation))

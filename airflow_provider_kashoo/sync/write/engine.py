@@ -106,7 +106,7 @@ class Engine:
         self._done: set[Done] = set()
         self._overtaken: set[Done] = set()
         self._pending = Pending(set(), {})
-        self._wanted: set[tuple[str, str]] = set()
+        self._wanted: set[tuple[str, str, int]] = set()
 
     def run(self, intents: Sequence[Intent], kept: Iterable[Columns] = ()) -> dict[str, int]:
         """Execute every intent, in order.
@@ -168,15 +168,16 @@ class Engine:
 
     def close_questions(self, intent: Intent, answered: frozenset[str]) -> None:
         """Close what was asked of a record, unless this plan asks it again."""
-        if found := self._pending.answered(intent.record.named, answered):
-            self.sync.store.reviews.close(intent.record.kind, intent.record.id, found)
+        record = intent.record
+        if found := self._pending.answered(record, answered):
+            self.sync.store.reviews.close(record.kind, record.id, found, record.part)
 
     def _prepare(self, intents: Sequence[Intent]) -> None:
         """Read from the store what was done before, what is parked, and what was asked."""
         store = self.sync.store
         self._done = store.journal.done_by(self.sync.run.run_id)
         self._pending = Pending.of(store)
-        self._wanted = {each.record.named for each in intents if each.action in WRITES | {Action.PARK}}
+        self._wanted = {each.record.numbered for each in intents if each.action in WRITES | {Action.PARK}}
         asked = [each for each in intents if isinstance(each, Ask)]
         self._pending.ask_again(asked)
         self._writer.begin(intents)
@@ -225,7 +226,7 @@ class Engine:
         self.sync.store.reviews.open(intent, intent.problem, self.sync.run.run_id)
         if intent.error_class in OF_BILLABLE:
             self.close_questions(intent, frozenset({NO_LONGER_BILLABLE.error_class}))
-        if intent.record.named not in self._wanted:
+        if intent.record.numbered not in self._wanted:
             self._end_waiting(intent)
         return intent.action.value
 
