@@ -15,7 +15,7 @@ from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
-from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
 from airflow_provider_kashoo.core.values.money import CENTS
 from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report, Result, money
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -87,7 +87,7 @@ def adopt(
 
 def print_report(report: Report, console: Console) -> None:
     """Print the matches of each target, then what did not match, and one line that sums it up."""
-    for kind in KINDS:
+    for kind in MAPPED:
         matches = [found for found in report.of(Result.MATCH) if found.intent.record.kind == kind]
         table = Table("record", "Kashoo id", "number" if is_billed(kind) else "name", "evidence", title=f"{kind}s")
         if is_billed(kind):

@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.values import READERS, day_of, decimal_of, ident_of, text_of, whole_of
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS
+from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS, PAYMENT, is_payment
 from airflow_provider_kashoo.core.rules.settlement import Invoice, Payment
 from airflow_provider_kashoo.core.rules.totals import tax_codes
 from airflow_provider_kashoo.core.values.ids import KeyedHash, Reference
@@ -24,11 +24,14 @@ from airflow_provider_kashoo.core.values.texts import cut, length
 Json = dict[str, Any]
 Document = Mapping[str, Any]
 
-TYPES = {CUSTOMER.name: "customer", INVOICE.name: "invoice"}
-"""Kind -> ``type`` of its JSON (evidenced), if it has one."""
+TYPES = {CUSTOMER.name: "customer", INVOICE.name: "invoice", PAYMENT.name: "invoicePayment"}
+"""Kind -> ``type`` of its JSON, if it has one (evidenced, but for the payment's)."""
 
 LINES = {INVOICE.name: "lineItems"}
 """Kind -> key of its lines (evidenced), if it has any."""
+
+PAYS = "invoice"
+"""Field of a payment: the Kashoo id of the invoice that all of it is allocated to."""
 
 _EXACT = "decimal"
 
@@ -40,7 +43,7 @@ SHORTEST_LIMIT = 40
 class Entry:
     """One record of the books as it was read.
 
-    :param kind: ``customer``, ``item`` or ``invoice``.
+    :param kind: ``customer``, ``item``, ``invoice`` or ``payment``.
     :param raw: its JSON, used only to write the whole record back with a change.
     """
 
@@ -106,7 +109,7 @@ class Entry:
 
     @property
     def date(self) -> str | None:
-        """The date of an invoice, ``YYYY-MM-DD``."""
+        """The date of an invoice or payment, ``YYYY-MM-DD``."""
         return day_of(self.raw.get("date"))
 
     @property
@@ -121,8 +124,8 @@ class Entry:
 
     @property
     def total(self) -> int | None:
-        """The total of an invoice, minor units, taxes included."""
-        return whole_of(self.raw.get("totalDue"))
+        """The total of an invoice, taxes included, or the amount of a payment; minor units."""
+        return whole_of(self.raw.get("amount" if is_payment(self.kind) else "totalDue"))
 
     @property
     def balance(self) -> int | None:
@@ -131,7 +134,7 @@ class Entry:
 
     @property
     def contact(self) -> int | None:
-        """Kashoo id of an invoice's customer."""
+        """Kashoo id of the customer of an invoice or payment."""
         return whole_of(self.raw.get("contact"))
 
     @property
@@ -216,18 +219,21 @@ class Account:
     """An account of the books.
 
     :param is_income: whether it is an income account.
+    :param takes_payments: whether it is a cash or bank account.
     """
 
     id: int
     number: str | None
     name: str | None
     is_income: bool
+    takes_payments: bool = False
 
     @classmethod
     def of(cls, row: Json, profile: Profile) -> Account:
         """Read one row of the list."""
-        is_income = row.get("type") == profile.income_type
-        return cls(ident_of(row), text_of(row.get("number")), text_of(row.get("name")), is_income)
+        kind = row.get("type")
+        number, name = text_of(row.get("number")), text_of(row.get("name"))
+        return cls(ident_of(row), number, name, kind == profile.income_type, kind in profile.cash_types)
 
 
 @dataclass(frozen=True)
@@ -286,6 +292,9 @@ def to_json(kind: str, document: Document, reference: Reference, profile: Profil
         body[LINES[kind]] = [_line_json(line) for line in document["lines"]]
     if "taxCode" in document:
         body["taxCode"] = ",".join(tax_codes(document["taxCode"]))
+    if PAYS in document:
+        body["allocations"] = [{"amount": document["amount"], "record": document[PAYS]}]
+        body["unallocatedAmount"] = 0
     place = profile.reference_field(kind)
     marks = list(dict.fromkeys([*_references(kind, base or {}, profile), reference]))
     text = document[place] or "" if place in document else None

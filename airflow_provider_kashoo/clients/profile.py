@@ -41,8 +41,10 @@ class Profile:
     invoice_reference: str = "memo"  # C as a field, G that it can be written
     customer_reference: str = "notes"  # G
     item_reference: str = "description"  # G
+    payment_reference: str = "memo"  # G: that payments have one, and keep it
     text_limits: Mapping[str, int] = field(default_factory=dict)  # G: field -> most characters, if not LONGEST_TEXT
     income_type: str = "INCOME"  # G
+    cash_types: tuple[str, ...] = ("CASH", "BANK")  # CASH is C, BANK is G: accounts that take payments
     locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
         default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)

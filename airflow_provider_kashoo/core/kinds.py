@@ -1,4 +1,4 @@
-"""What a customer, an item and an invoice are: fields, order of writing, parents, and how duplicates are recognised.
+"""What a customer, an item, an invoice and a payment are: fields, order of writing, parents, duplicates.
 
 The only place that knows them by name. Field names are Kashoo's where its API is evidenced; flat names such as
 ``street`` are moved into Kashoo's nested objects by :mod:`airflow_provider_kashoo.clients.profile`.
@@ -119,16 +119,33 @@ INVOICE = Kind(
     texts=("memo", "poNumber", "dueDate", "description"),
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (CUSTOMER, ITEM, INVOICE)}
-"""In the order they are written: an invoice needs its customer and its items."""
+PAYMENT = Kind(
+    "payment",
+    {
+        "account": TargetField("code", required=True),
+        "amount": TargetField("money", required=True),
+        "contact": TargetField("link", required=True),
+        "currency": TargetField(required=True),
+        "date": TargetField("date", required=True),
+        "memo": _TEXT,
+    },
+    identity=("contact", "date", "amount"),
+)
+"""Pays one invoice, whole. A rule makes it and no mapping; its record is the deal of that invoice."""
 
-PARENTS = tuple(name for name, kind in KINDS.items() if not kind.billed)
-"""Kinds that are written only because an invoice needs them."""
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (CUSTOMER, ITEM, INVOICE, PAYMENT)}
+"""In the order they are written: an invoice needs its customer and its items, and a payment its invoice."""
 
-ORDER = {name: place for place, name in enumerate(KINDS)}
+MAPPED = (CUSTOMER.name, ITEM.name, INVOICE.name)
+"""Kinds that mappings make."""
 
 LINKED_KINDS = {"contact": CUSTOMER.name, "item": ITEM.name}
 """Link field -> the kind its mapping must make."""
+
+PARENTS = tuple(LINKED_KINDS.values())
+"""Kinds that are written only because an invoice needs them."""
+
+ORDER = {name: place for place, name in enumerate(KINDS)}
 
 SETTLEMENT_SOURCE: dict[str, FieldType] = {
     "invoice_id": "text",
@@ -147,3 +164,13 @@ SETTLEMENT_SOURCE: dict[str, FieldType] = {
 def is_billed(kind: str) -> bool:
     """Return whether a kind bills a sale; False for a Salesforce object."""
     return kind in KINDS and KINDS[kind].billed
+
+
+def is_payment(kind: str) -> bool:
+    """Return whether a kind pays an invoice: it shares its record with that."""
+    return kind == PAYMENT.name
+
+
+def is_dated(kind: str) -> bool:
+    """Return whether the books list a kind by date, and whether one without our reference is told by its amount."""
+    return kind in KINDS and "date" in KINDS[kind].fields

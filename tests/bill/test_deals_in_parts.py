@@ -450,3 +450,16 @@ def test_a_test_batch_counts_deals(split: Rounds) -> None:
     split.run()
     assert [len(bearing(split, deal)) for deal in (first, second)] == [2, 2]
     quiet(split)
+
+
+def test_a_deal_in_parts_that_is_marked_as_paid_is_put_to_a_person(drive: Rounds) -> None:
+    paid = '  - {when: Prepaid__c, mark_paid: {account: "1000", date: {from: CloseDate}}}\nfields:\n'
+    remap(drive, "invoice_from_opportunity", "fields:\n", SPLIT.replace("fields:\n", paid))
+    deal, _ = deal_of(drive, "40", "60", Prepaid__c=True)
+    drive.run()
+    assert (bearing(drive, deal), bearing(drive, deal, "invoicePayments")) == ([], [])
+    assert [row["error_class"] for row in operations(drive, State.PARKED)] == ["paid_in_parts"]
+    change(drive, deal, Prepaid__c=False)
+    drive.run()
+    assert len(bearing(drive, deal)) == 2
+    assert operations(drive, State.PARKED) == []

@@ -120,12 +120,30 @@ def test_the_reference_stands_in_the_field_that_the_connection_names() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_is_read_back_as_it_is_written(kind: str) -> None:
-    of_type = {"date": "2026-03-10", "link": 5}
+    of_type = {"date": "2026-03-10", "link": 5, "money": 25_000}
     document = {name: of_type.get(field.type, f"a {name}") for name, field in KINDS[kind].fields.items()}
     body = to_json(kind, document, OURS, Profile())
     read = Entry(kind, {"id": 7, **body}, Profile())
     lines = {"lines": []} if kind == "invoice" else {}
     assert read.document == {**document, **lines, "id": 7, "references": [OURS]}
+
+
+def test_a_payment_is_allocated_whole_to_its_invoice() -> None:
+    document = {"account": 1000, "amount": 25_000, "contact": 5, "currency": "USD", "date": "2026-03-10", "invoice": 9}
+    body = to_json("payment", document, OURS, Profile())
+    assert body == {
+        "type": "invoicePayment",
+        "account": 1000,
+        "allocations": [{"amount": 25_000, "record": 9}],
+        "amount": 25_000,
+        "contact": 5,
+        "currency": "USD",
+        "date": "2026-03-10",
+        "memo": str(OURS),
+        "unallocatedAmount": 0,
+    }
+    read = Entry("payment", {"id": 7, **body}, Profile())
+    assert (read.total, read.contact, read.date) == (25_000, 5, "2026-03-10")
 
 
 def test_a_change_leaves_the_record_as_it_was_read() -> None:
@@ -141,6 +159,8 @@ def test_the_short_lists_are_read_in_our_words() -> None:
     assert Business.of({"id": 1, "contactInformation": None}) == Business("1", None)
     income = {"id": 3, "number": 4000, "name": "Sales", "type": "INCOME"}
     assert Account.of(income, Profile()) == Account(3, "4000", "Sales", is_income=True)
+    for kind, takes in (("CASH", True), ("BANK", True), ("INCOME", False), (7, False)):
+        assert Account.of({"id": 3, "type": kind}, Profile()).takes_payments is takes
     assert Account.of({"id": 3}, Profile()) == Account(3, None, None, is_income=False)
     assert Tax.of({"abbreviation": "GST", "rate": 5}) == Tax("GST", Decimal(5))
     assert Tax.of({"abbreviation": "GST", "rate": "five"}) is Tax.of({"rate": 5}) is None

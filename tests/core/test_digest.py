@@ -106,6 +106,7 @@ def test_no_column_of_unchanged_records_is_without_a_field():
 SHOWN = {
     "actions": {"invoice": {"create": 1}},
     "totals": {"CAD": 1},
+    "to_pay": {"CAD": 1},
     "reasons": {"skip: not IsWon": 1},
     "rules": {"invoice_from_order: set memo": 1},
     "requests": 1,

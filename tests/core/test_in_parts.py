@@ -197,7 +197,7 @@ def test_a_credit_needs_no_milestones() -> None:
     ],
 )
 def test_a_rule_that_says_no_such_thing_is_refused(rule: str, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"m.yaml:\d+: .*") as refused:
+    with pytest.raises(ConfigurationError, match=r"m.yaml:\d+:\d+: .*") as refused:
         load_mapping(MAPPING % ("poNumber: none", f"rules:\n  - split: {rule}\n"), "m.yaml")
     assert said in str(refused.value)
 

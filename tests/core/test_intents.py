@@ -56,7 +56,7 @@ def test_a_question_comes_before_the_update_of_its_record_and_a_void_last_of_all
     assert in_order(reversed(wanted)) == wanted
 
 
-KINDS = ["customer", "item", "invoice", "Opportunity"]
+KINDS = ["customer", "item", "invoice", "payment", "Opportunity"]
 SOME = st.lists(
     st.builds(
         lambda of, kind, ident: like(ANY, of, kind=kind, id=ident),
@@ -67,6 +67,13 @@ SOME = st.lists(
     max_size=8,
     unique_by=lambda each: (each.record.kind, each.action, each.record.id),
 )
+
+
+def test_a_payment_and_its_invoice_have_one_record_and_two_keys():
+    invoice, payment = like(ANY, Create), like(ANY, Create, kind="payment")
+    assert payment.reference == invoice.reference
+    assert (payment.needs, invoice.needs) == (2, 1)
+    assert payment.key == invoice.key.replace("/create/", "/create_payment/") != invoice.key
 
 
 @given(SOME, st.randoms())

@@ -7,23 +7,34 @@ from airflow_provider_kashoo.core.kinds import (
     INVOICE,
     KINDS,
     LINKED_KINDS,
+    MAPPED,
     ORDER,
     PARENTS,
+    PAYMENT,
     Kind,
     is_billed,
+    is_dated,
+    is_payment,
 )
 
 EACH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 def test_parents_are_written_before_what_is_billed_with_them():
-    assert list(KINDS) == sorted(ORDER, key=ORDER.__getitem__) == ["customer", "item", "invoice"]
+    assert list(KINDS) == sorted(ORDER, key=ORDER.__getitem__) == ["customer", "item", "invoice", "payment"]
     assert PARENTS == ("customer", "item")
     assert set(LINKED_KINDS.values()) == set(PARENTS)
 
 
 def test_what_is_written_back_is_not_billed():
-    assert [name for name in [*KINDS, "Opportunity", "Contact"] if is_billed(name)] == ["invoice"]
+    names = [*KINDS, "Opportunity", "Contact"]
+    assert [name for name in names if is_billed(name)] == ["invoice"]
+    assert [name for name in names if is_dated(name)] == ["invoice", "payment"]
+
+
+def test_no_mapping_makes_a_payment():
+    assert [name for name in KINDS if name not in MAPPED] == ["payment"] == [name for name in KINDS if is_payment(name)]
+    assert (PAYMENT.billed, PAYMENT.lines, PAYMENT.rungs) == (False, {}, {})
 
 
 @EACH
@@ -33,7 +44,7 @@ def test_a_record_is_looked_for_by_fields_that_its_kind_has(kind: Kind):
     assert all(kind.fields[name].required for name in kind.identity)
 
 
-@EACH
+@pytest.mark.parametrize("kind", [KINDS[name] for name in MAPPED], ids=MAPPED)
 def test_only_what_is_billed_has_lines_and_is_known_by_our_reference_alone(kind: Kind):
     assert kind.billed == bool(kind.lines) == (not kind.rungs)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.kinds import MAPPED
 from airflow_provider_kashoo.core.mapping.load import load_mapping
 from airflow_provider_kashoo.core.mapping.policies import DEFAULT, OnDuplicate, Owner, owned_fields
 from airflow_provider_kashoo.core.rules.diff import Merge, base_hashes, merge
@@ -51,7 +51,7 @@ def decided_before(
 @st.composite
 def compared(draw: st.DrawFn) -> tuple[str, dict[str, str], Merge, set[str]]:
     """A kind, its document, what both sides did to each field, and of which it is known what was written."""
-    kind = draw(st.sampled_from(sorted(KINDS)))
+    kind = draw(st.sampled_from(sorted(MAPPED)))
     places = {name: draw(st.sampled_from(["write", "conflict", "kept", None])) for name in fields_of(kind)}
     document = dict.fromkeys(draw(st.sets(st.sampled_from(fields_of(kind)))), "ours")
     merged = Merge(
@@ -99,7 +99,7 @@ def test_no_owner_writes_what_only_kashoo_changed_nor_over_a_change_that_is_not_
 VALUES = st.sampled_from(["a", "b", "c", None])
 
 
-@given(st.sampled_from(sorted(KINDS)), st.data())
+@given(st.sampled_from(sorted(MAPPED)), st.data())
 def test_of_values_too_what_only_kashoo_changed_is_never_overwritten(kind: str, data: st.DataObject):
     was, ours, theirs = (data.draw(st.fixed_dictionaries(dict.fromkeys(fields_of(kind), VALUES))) for _ in range(3))
     owners = data.draw(st.dictionaries(st.sampled_from(owned_fields(kind)), st.sampled_from(Owner)))

@@ -144,10 +144,35 @@ rules:
     assert (Why("x", by_rule=True).reason, Why("x").reason) == ("x", "not x")
 
 
+PAID = 'rules:\n  - {when: Name == "Prepaid", mark_paid: {account: "1000", date: {from: WonOn}}}\n'
+AND_WIRED = '  - {when: Family == "Wire", mark_paid: {account: "1010", date: {from: CloseDate}}}\n'
+
+
+def test_of_what_a_rule_marks_as_paid_account_and_day_are_known() -> None:
+    prepaid, open_ = deal(Name="Prepaid", WonOn="2026-01-03"), deal(OTHER, WonOn=None)
+    found = run(PAID, prepaid, open_)
+    assert found.made["payment"].to_pylist() == [{"account": "1000", "date": "2026-01-03"}, None]
+    assert documents(found.made)[DEAL] == documents(run("", prepaid).made)[DEAL]
+    assert "payment" not in run("", prepaid).made.column_names
+
+
+def test_of_several_rules_that_mark_a_deal_as_paid_the_last_counts() -> None:
+    both = deal(Name="Prepaid", Family="Wire", WonOn="2026-01-03")
+    wired = deal(OTHER, Family="Wire", WonOn=None)
+    found = run(PAID + AND_WIRED, both, wired)
+    assert {each["account"] for each in found.made["payment"].to_pylist()} == {"1010"}
+
+
+def test_a_payment_without_a_day_parks_its_deal_alone() -> None:
+    found = run(PAID, deal(Name="Prepaid", WonOn=None), deal(OTHER, WonOn=None))
+    assert found.problems[DEAL].cause == "mark_paid date: it is empty"
+    assert found.made["Id"].to_pylist() == [OTHER]
+
+
 @pytest.mark.parametrize(
     ("rule", "fault"),
     [
-        ("{when: IsWon}", "give exactly one of skip, park, set, add_line, split"),
+        ("{when: IsWon}", "give exactly one of skip, park, set, add_line, split, mark_paid"),
         ("{skip: no, when: IsWon}", "reads the word no as false"),
         ("{skip: x}", "a rule that would skip every deal; add when"),
         ("{split: {lines.project: {A: 60, B: 30}}}", "the shares of lines.project add up to 90; each above 0"),
@@ -158,6 +183,9 @@ rules:
         ("{set: {contact: me}}", "'contact' must be a link"),
         ("{add_line: {description: x, percent: -5, account: '1', taxCode: none}}", "Input should be greater than 0"),
         ("{add_line: {description: x, account: '1', taxCode: none}}", "give either percent or amount"),
+        ("{mark_paid: {account: '1000', date: {from: CloseDate}}}", "a rule that would mark_paid every deal; add when"),
+        ("{when: IsWon, mark_paid: {account: '1000'}}", "mark_paid.date: Field required"),
+        ("{when: IsWon, mark_paid: {account: '1', date: {link: AccountId, mapping: customers}}}", "cannot be a link"),
         ("{when: Amount > , skip: x}", "'Amount >' is not a valid condition"),
         ("{when: __import__('os'), skip: x}", "is not allowed in a condition"),
     ],

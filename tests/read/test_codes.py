@@ -40,6 +40,32 @@ def test_an_account_is_known_by_its_number_and_by_its_name() -> None:
     assert known.resolve(line(account="Consulting")) == line(account=2)  # type: ignore[arg-type]
 
 
+CASH_BOX = Account(7, "1000", "Cash", is_income=False, takes_payments=True)
+
+
+def test_a_payment_goes_to_a_cash_or_bank_account_and_to_no_other() -> None:
+    known = codes(INCOME, CASH_BOX)
+    assert (known.deposit("1000"), known.deposit("Cash")) == (7, 7)
+    fix = "Add it in Kashoo, or map the value to one that Kashoo has."
+    for code in ("4000", "1001"):
+        assert known.deposit(code) == Problem("account", f"Kashoo has no cash or bank account {code!r}", fix)
+    twice = codes(CASH_BOX, Account(8, "1010", "Cash", is_income=False, takes_payments=True)).deposit("Cash")
+    assert isinstance(twice, Problem)
+    assert twice.cause == "Kashoo has 2 accounts named 'Cash': 1000 and 1010"
+
+
+def test_a_wrong_account_of_a_payment_is_named_with_its_line_and_the_nearest_that_takes_one() -> None:
+    rules = 'rules:\n  - {when: IsWon, mark_paid: {account: "%s", date: {from: CloseDate}}}\n'
+    known = codes(INCOME, CASH_BOX, account(4, "1001", "Interest"))
+    for code in ("1001", "4000"):
+        (fault,) = known.unknown(shipped("invoice_from_opportunity", rules % code))
+        assert fault.place.startswith("invoice_from_opportunity.yaml:")
+        assert fault.what == f"Kashoo has no cash or bank account '{code}'"
+    (fault,) = known.unknown(shipped("invoice_from_opportunity", rules % "1001"))
+    assert "'1000'" in fault.fix
+    assert not [*known.unknown(shipped("invoice_from_opportunity", rules % "1000"))]
+
+
 def test_a_number_counts_before_a_name() -> None:
     assert codes(INCOME, account(2, "5000", "4000")).accounts["4000"] == 1
 

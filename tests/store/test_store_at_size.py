@@ -100,11 +100,14 @@ def of_growing_tables(statements: Statements) -> list[tuple[str, Any]]:
 def whole_reads_of_sqlite(plan: list[str]) -> list[str]:
     """List the lines of a plan that read a table, or all that a scope or a kind has in it.
 
-    The index of open questions holds nothing else.
+    The indexes of open questions, and of deals with several invoices, hold nothing else.
     """
+    small = ("uq_review_items_open", "ix_links_part")
     scan = re.compile(rf"SCAN ({'|'.join(GROW)}|earlier)\b|.* AUTOMATIC ")  # an index that is made by reading all
     whole = re.compile(r"\((scope_id=\?|scope_id=\? AND target=\?)\)$")
-    return [each for each in plan if scan.match(each) or (whole.search(each) and "uq_review_items_open" not in each)]
+    return [
+        each for each in plan if scan.match(each) or (whole.search(each) and not any(name in each for name in small))
+    ]
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

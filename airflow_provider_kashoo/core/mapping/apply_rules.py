@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import INVOICE, TargetField
+from airflow_provider_kashoo.core.kinds import INVOICE, PAYMENT, TargetField
 from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
 from airflow_provider_kashoo.core.mapping.field import Field
@@ -64,6 +64,29 @@ def _set(
 ) -> Cells:
     given = before or Cells(pa.nulls(records.num_rows, TEXT))
     return given.where(mask, evaluate(spec, records, target.type, around))
+
+
+def payments(
+    mapping: Mapping, caught: Sequence[Mask], records: pa.Table, around: Surroundings, faults: Faults
+) -> pa.Array | None:
+    """Say into which account, and on which day, the invoice of each record was paid; of several rules the last counts.
+
+    :returns: structs, empty where no rule says so; None for a mapping without such a rule.
+    """
+    paying = [(rule.mark_paid, mask) for rule, mask in zip(mapping.rules, caught, strict=True) if rule.mark_paid]
+    if not paying:
+        return None
+    paid = np.zeros(records.num_rows, np.bool_)
+    found = {name: Cells(pa.nulls(records.num_rows, TEXT)) for name in paying[0][0].fields()}
+    for rule, mask in paying:
+        named = {f"mark_paid {name}": (name, spec) for name, spec in rule.fields().items()}
+        fields = {label: spec for label, (_, spec) in named.items()}
+        target = {label: PAYMENT.fields[name] for label, (name, _) in named.items()}
+        cells = apply_section(fields, target, records, around)
+        note_faults(cells, fields, target, faults, only=mask)
+        found |= {name: found[name].where(mask, cells[label]) for label, (name, _) in named.items()}
+        paid |= mask
+    return pa.StructArray.from_arrays([each.values for each in found.values()], names=[*found], mask=pa.array(~paid))
 
 
 def change_lines(

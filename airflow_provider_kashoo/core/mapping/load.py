@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, LINKED_KINDS, PARENTS, SETTLEMENT_SOURCE, TargetField
+from airflow_provider_kashoo.core.kinds import (
+    INVOICE,
+    KINDS,
+    LINKED_KINDS,
+    MAPPED,
+    PARENTS,
+    PAYMENT,
+    SETTLEMENT_SOURCE,
+    TargetField,
+)
 from airflow_provider_kashoo.core.mapping.draft import DOCS, Draft
 from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.mapping.field import Field
@@ -159,8 +168,8 @@ def _mistakes_in(mapping: Mapping, gone: Collection[Where]) -> Iterator[Mistake]
     :param gone: parts that were left out, because they are faulty.
     """
     if not mapping.into_books and mapping.from_.object != INVOICE.name:
-        known = f"to must be one of {', '.join(KINDS)}, or from.object must be invoice"
-        yield mapping.mistake(("to",), known, nearest(mapping.to, KINDS))
+        known = f"to must be one of {', '.join(MAPPED)}, or from.object must be invoice"
+        yield mapping.mistake(("to",), known, nearest(mapping.to, MAPPED))
         return
     yield from _in_policies(mapping)
     if not mapping.into_books:
@@ -190,10 +199,11 @@ def _in_policies(mapping: Mapping) -> Iterator[Mistake]:
 
 
 def _in_rules(mapping: Mapping) -> Iterator[Mistake]:
-    known = {**INVOICE.fields, **LINE_FIELDS}
+    of_invoice = {**INVOICE.fields, **LINE_FIELDS}
     for number, rule in enumerate(mapping.rules):
         for where, spec in rule.fields():
             name = f"{LINES}{where[1]}" if where[0] == "add_line" else where[1]
+            known = PAYMENT.fields if where[0] == "mark_paid" else of_invoice
             yield from _in_field(mapping, ("rules", number, *where), name, spec, known)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field as Option
 from pydantic import PrivateAttr, field_validator, model_validator
 
-from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
 from airflow_provider_kashoo.core.mapping.expressions import Condition
 from airflow_provider_kashoo.core.mapping.field import Field, Strict
 from airflow_provider_kashoo.core.mapping.mistakes import Mistake, Places
@@ -89,7 +89,7 @@ class Mapping(Strict):
     @property
     def into_books(self) -> bool:
         """Return whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
-        return self.to in KINDS
+        return self.to in MAPPED
 
     @property
     def bills(self) -> bool:

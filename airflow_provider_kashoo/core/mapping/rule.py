@@ -12,12 +12,13 @@ from pydantic import field_validator, model_validator
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.field import Field, Strict, checked_path
 
-ACTIONS = ("skip", "park", "set", "add_line", "split")
+ACTIONS = ("skip", "park", "set", "add_line", "split", "mark_paid")
 LINES = "lines."
 SET_IN_LINES = ("description", "item", "account", "taxCode", "project")
 """What a rule may set in lines: anything that changes no amount."""
 
 WHOLE = Decimal(100)
+_NEVER_FOR_ALL = frozenset({"skip", "park", "mark_paid"})
 
 
 class AddLine(Strict):
@@ -42,6 +43,17 @@ class AddLine(Strict):
         given = {"description": self.description, "account": self.account, "taxCode": self.tax_code}
         more = {"item": self.item, "project": self.project}
         return given | {name: field for name, field in more.items() if field is not None}
+
+
+class MarkPaid(Strict):
+    """A payment of the whole invoice of a prepaid deal."""
+
+    account: Field = Option(description="Cash or bank account that received the money, by number or name")
+    date: Field = Option(description="Day of the payment")
+
+    def fields(self) -> dict[str, Field]:
+        """Give the fields of the payment that the mapping fills."""
+        return {"account": self.account, "date": self.date}
 
 
 class InParts(Strict):
@@ -118,13 +130,16 @@ class Rule(Strict):
     set: dict[str, Field] | None = Option(None, description="Fields of the invoice, and of its lines as lines.Field")
     add_line: AddLine | None = Option(None, description="A line that is added")
     split: Split | None = Option(None, description="What is divided: each line, or the deal into several invoices")
+    mark_paid: MarkPaid | None = Option(
+        None, description="A payment is made of the whole invoice: for deals that were paid in advance, and no others"
+    )
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Rule:
         given = [name for name in ACTIONS if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(ACTIONS)}")
-        if self.when is None and (self.skip is not None or self.park is not None):
+        if self.when is None and given[0] in _NEVER_FOR_ALL:
             raise ValueError(f"a rule that would {given[0]} every deal; add when")
         for name in self.set or {}:
             if name.startswith(LINES) and name.removeprefix(LINES) not in SET_IN_LINES:
@@ -151,6 +166,8 @@ class Rule(Strict):
             return f"split into invoices by {self.invoices.from_}"
         if self.set or self.split:
             return f"{'set' if self.set else 'split'} {', '.join(self.set or self.split_lines)}"
+        if self.mark_paid:
+            return "mark_paid"
         return f"park: {self.park}" if self.skip is None else f"skip: {self.skip}"
 
     def fields(self) -> Iterator[tuple[tuple[str, ...], Field]]:
@@ -162,6 +179,8 @@ class Rule(Strict):
                 yield ("add_line", name), field
             if self.add_line.amount:
                 yield ("add_line", "amount"), self.add_line.amount
+        for name, field in self.mark_paid.fields().items() if self.mark_paid else ():
+            yield ("mark_paid", name), field
 
     def changes(self) -> list[str]:
         """Name the fields of one invoice that it changes; ``lines`` stands for all lines."""

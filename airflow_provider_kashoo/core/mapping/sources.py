@@ -28,6 +28,9 @@ LINES, RULES = "lines", "rules"
 PART = "part"
 """Stands for the child record that makes an invoice, of a record that becomes several."""
 
+PAYMENT = "payment"
+"""Stands among the fields for the payment of the invoice: only what the condition of its rule looks at counts."""
+
 Hash = Callable[[str], str]
 """Hashes a value that is written as JSON; see :meth:`.KeyedHash.of_json`."""
 
@@ -52,8 +55,8 @@ class MadeFrom:
         fields = {name: {path: own[path] for path in _counting(mapping, spec)} for name, spec in mapping.fields.items()}
         for name, paths in _ruled(mapping).items():
             fields[name] = fields.get(name, {}) | {f"{RULES}.{path}": ruled[path] for path in paths}
-        of_rules = fields.pop(LINES, {})
-        self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()}
+        of_rules, paid = fields.pop(LINES, {}), {name: fields.pop(name) for name in (PAYMENT,) if name in fields}
+        self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()} | paid
         self._without = dict(self._with_lines)
         self._has_lines = np.zeros(self._rows, np.bool_)
         if mapping.bills:
@@ -136,9 +139,9 @@ def _ruled(mapping: Mapping) -> dict[str, dict[str, None]]:
     found: dict[str, dict[str, None]] = {}
     for rule, caught_by in zip(mapping.rules, mapping.caught_by, strict=True):
         read = dict.fromkeys(sorted(caught_by.paths) if caught_by else ())
-        for _, spec in rule.fields():
+        for _, spec in () if rule.mark_paid else rule.fields():
             read |= {path: None for path, _ in spec.paths()}
-        for name in rule.changes():
+        for name in [PAYMENT] if rule.mark_paid else rule.changes():
             counting = {path: None for path in read if "." not in path or path in mapping.follow}
             found[name] = found.get(name, {}) | counting
     return found

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, LINKED_KINDS
 from airflow_provider_kashoo.core.mapping.amounts import add_up, unequal
-from airflow_provider_kashoo.core.mapping.apply_rules import change_lines, parked, set_fields
+from airflow_provider_kashoo.core.mapping.apply_rules import change_lines, parked, payments, set_fields
 from airflow_provider_kashoo.core.mapping.cells import Cells
 from airflow_provider_kashoo.core.mapping.charge import as_lists, charge, in_whole_cents
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
@@ -47,8 +47,17 @@ from airflow_provider_kashoo.core.values.texts import cut
 
 Document = dict[str, Any]
 
-NO_FIELDS = ("Id", "sale", "rules", "parts")
+PAID = "payment"
+"""Column with the payments that rules make: account and day of each, see :func:`~.apply_rules.payments`."""
+
+NO_FIELDS = ("Id", "sale", "rules", "parts", PAID)
 """Columns of what is made that are no fields of a document."""
+
+PAID_IN_PARTS = Problem(
+    "paid_in_parts",
+    "a rule marks it as paid, and another one makes several invoices of it; a payment pays one invoice",
+    "Let only one of the two rules catch it.",
+)
 
 _NONE_MADE = pa.table(
     {"Id": pa.array([], pa.string()), "sale": pa.array([], pa.string()), "rules": pa.array([], pa.int64())}
@@ -60,8 +69,8 @@ class Transformed:
     """The result for the records of a mapping's source object.
 
     :param made: those that can be written: ``Id``, ``sale``, a column for each field; of invoices ``lines`` as lists
-        of structs, ``rules``, a bit for each rule that caught one, and where a rule makes several invoices of a record
-        ``parts``, a list of structs.
+        of structs, ``rules``, a bit for each rule that caught one, where a rule makes several invoices of a record
+        ``parts``, a list of structs, and ``payment``, if a rule may make one.
     :param problems: id -> why a record that meets ``when`` cannot be written.
     :param undivided: id -> why a record cannot become several invoices, as a rule wants; of one invoice it is made.
     :param unfit_sales: id -> the sale of such a record.
@@ -169,6 +178,8 @@ def transform(
         billed = _bill(mapping, selected, own, header["currency"], children, faults, around, result)
         columns |= {name: column for name, column in billed.items() if column is not None}
         columns["rules"] = _as_bits(caught, len(ids))
+        if (paid := payments(mapping, caught, records, around, faults)) is not None:
+            columns[PAID] = paid
     result.problems = {ids[row].as_py(): problem for row, problem in sorted(faults.of.items())}
     own_sales = pc.coalesce(sales.values, ids)
     result.unfit_sales = {ids[row].as_py(): own_sales[row].as_py() for row in faults.of}
@@ -206,8 +217,18 @@ def _bill(
     caught = [mask & billed for mask in selected.caught]
     apart = Faults()
     parts = in_parts(mapping, caught, records, lines, children, around, longest, apart)
+    apart.note(dict.fromkeys(_paid_in_parts(mapping, caught), PAID_IN_PARTS))
     result.undivided = {ids[row].as_py(): problem for row, problem in sorted(apart.of.items())}
     return {"lines": as_lists(lines, charge(lines, billed, longest), len(ids)), "parts": parts}
+
+
+def _paid_in_parts(mapping: Mapping, caught: Sequence[Mask]) -> list[int]:
+    """Find the records of which one rule makes several invoices, and another one payment."""
+    paid = divided = np.zeros(len(caught[0]) if caught else 0, np.bool_)
+    for rule, mask in zip(mapping.rules, caught, strict=True):
+        paid = paid | mask if rule.mark_paid else paid
+        divided = divided | mask if rule.invoices else divided
+    return [int(row) for row in np.flatnonzero(paid & divided)]
 
 
 def _as_bits(caught: Sequence[Mask], records: int) -> pa.Array:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import ORDER
+from airflow_provider_kashoo.core.kinds import ORDER, is_payment
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import Reference, operation_key
@@ -135,8 +135,15 @@ class Intent:
     @property
     def key(self) -> str:
         """The operation's key; see :func:`~.ids.operation_key`."""
-        record = self.record
-        return operation_key(self.sync, record.object, record.id, record.part, self.action.value, self.generation)
+        record, action = self.record, self.action.value
+        if is_payment(record.kind):  # its record is that of its invoice
+            action = f"{action}_{record.kind}"
+        return operation_key(self.sync, record.object, record.id, record.part, action, self.generation)
+
+    @property
+    def needs(self) -> int:
+        """Requests that it needs."""
+        return self.requests
 
     @property
     def write(self) -> tuple[str, int, str]:
@@ -181,6 +188,11 @@ class Create(_OfDocument):
 
     action = Action.CREATE
     requests = 1
+
+    @property
+    def needs(self) -> int:
+        """Requests that it needs; for a payment its invoice is read before."""
+        return self.requests + is_payment(self.record.kind)
 
     @property
     def written(self) -> Document:

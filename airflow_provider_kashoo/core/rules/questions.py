@@ -44,6 +44,11 @@ CREDIT_DUE = Problem(
     "a credit of {amount} is to be given{where}",
     'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --reason "..."',
 )
+PREPAID_PARTLY_PAID = Problem(
+    "prepaid_partly_paid",
+    "the deal is prepaid, but Kashoo has other payments of its invoice {number}: {paid} of {total} is paid",
+    "If the rest was paid, book it in Kashoo by hand; if not, dismiss this item.",
+)
 MERGED_APART = Problem(
     "merged_apart",
     "merged into {survivor}, but Kashoo still has two: {both}",
@@ -95,7 +100,7 @@ def _classes(*questions: Problem) -> frozenset[str]:
     return frozenset(question.error_class for question in questions)
 
 
-CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE, CREDIT_DUE)
+CLOSED_BY_SKIPPED = _classes(SECOND_OF_SALE, SALE_BILLED_TWICE, CREDIT_DUE, PREPAID_PARTLY_PAID)
 """Closed when the record is skipped."""
 
 CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from airflow_provider_kashoo.core.kinds import ORDER, is_billed
+from airflow_provider_kashoo.core.kinds import ORDER, is_billed, is_payment
 from airflow_provider_kashoo.core.rules.intents import Action, Intent
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import format_minor
@@ -23,6 +23,7 @@ class PlanSummary:
     :param digest: see :class:`~.digest.Digest`; over all other fields of this summary, too.
     :param actions: kind -> action -> records.
     :param totals: ISO code -> minor units of the invoices to be created.
+    :param to_pay: ISO code -> minor units of the payments to be made, of invoices of prepaid deals.
     :param reasons: why records are skipped, wait, are parked or need review -> how many.
     :param rules: mapping and rule -> deals that it caught, of those that can be billed.
     :param requests: requests that applying needs, which count against the request limit.
@@ -36,6 +37,7 @@ class PlanSummary:
     digest: str = ""
     actions: dict[str, dict[str, int]] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
+    to_pay: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -67,6 +69,7 @@ def summarise(
     """
     actions: dict[str, Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
+    to_pay: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     # A summary goes into task logs and XCom, which may not have names of customers.
     seen = Counter((each.record.kind, each.action, each.unquoted) for each in intents) + counted
@@ -75,13 +78,17 @@ def summarise(
         if action in EXPLAINED:
             reasons[f"{action.value}: {reason}"] += count
     for each in intents:
-        if is_billed(each.record.kind) and each.action is Action.CREATE and each.currency:
-            totals[each.currency] += each.total or 0
-    requests = sum(each.requests for each in intents)
+        if each.action is Action.CREATE and each.currency:
+            if is_billed(each.record.kind):
+                totals[each.currency] += each.total or 0
+            elif is_payment(each.record.kind):
+                to_pay[each.currency] += each.total or 0
+    requests = sum(each.needs for each in intents)
     kinds = sorted(actions, key=lambda kind: ORDER.get(kind, len(ORDER)))
     return PlanSummary(
         actions={kind: dict(sorted(actions[kind].items())) for kind in kinds},
         totals=dict(totals),
+        to_pay=dict(to_pay),
         reasons=dict(reasons),
         requests=requests,
         seconds=seconds_for(requests),
@@ -96,6 +103,7 @@ def as_text(summary: PlanSummary) -> str:
     for kind, actions in summary.actions.items():
         lines.append(f"  {kind}: " + ", ".join(f"{count} {action}" for action, count in sorted(actions.items())))
     lines += [f"  to be invoiced: {format_minor(total, code)}" for code, total in sorted(summary.totals.items())]
+    lines += [f"  to be marked as paid: {format_minor(total, code)}" for code, total in sorted(summary.to_pay.items())]
     lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
     lines += [f"  {count} x {rule}" for rule, count in summary.rules.items()]
     lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s within the request limit")

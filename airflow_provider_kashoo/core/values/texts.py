@@ -30,7 +30,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def close_to(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name closest to a misspelt one; None if none is close."""
-    known = sorted(known)
-    swapped = [each for each in known if sorted(each) == sorted(name)]
-    return next(iter(swapped or difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
+    """Give the known name closest to a misspelt one; None if none is close. How custom names end does not count."""
+    short = {each.removesuffix("__c"): each for each in sorted(known, reverse=True)}
+    name, names = name.removesuffix("__c"), sorted(short)
+    swapped = [each for each in names if sorted(each) == sorted(name)]
+    close = next(iter(swapped or difflib.get_close_matches(name, names, n=1, cutoff=0.5)), None)
+    return None if close is None else short[close]

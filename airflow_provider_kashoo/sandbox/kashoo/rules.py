@@ -281,6 +281,7 @@ def _digits(value: object) -> str:
 def payment(business: Business, row: Row, _old: Row | None) -> None:
     """Check a payment; a negative one is a refund. Assumed: one sign throughout, deposit to CASH or BANK."""
     _typed(row, "invoicePayment")
+    _texts(row, "memo")
     business.require_open(day(row.get("date"), "date"))
     _currency(business, row)
     if row.get("contact") is not None:

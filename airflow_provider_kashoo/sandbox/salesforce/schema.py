@@ -288,7 +288,7 @@ _OBJECTS = {
         Amount money; CloseDate date required; Probability percent(3.0); IsClosed check fixed; IsWon check fixed;
         Type pick(New Business|Existing Business); Description long(32000); HasOpportunityLineItem check fixed;
         Pricebook2Id ref(Pricebook2); OwnerId ref(User); ContactId ref(Contact) once; CURRENCY; {_INVOICE};
-        Account_Terms__c number(3.0) formula; Days_Since_Close__c number(5.0) formula""",
+        Prepaid__c check; Account_Terms__c number(3.0) formula; Days_Since_Close__c number(5.0) formula""",
     "OpportunityLineItem 00k Opportunity_Products": f"""
         OpportunityId ref(Opportunity) required once; {_LINE}; Discount percent(5.2); Subtotal money fixed;
         TotalPrice money; ProductCode text(255) fixed; Name text(376) fixed; SortOrder int(9.0); CURRENCY fixed""",

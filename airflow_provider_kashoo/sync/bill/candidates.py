@@ -20,7 +20,7 @@ from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.rule import InParts
 from airflow_provider_kashoo.core.mapping.select import Mask, Why, among
 from airflow_provider_kashoo.core.mapping.sources import MadeFrom
-from airflow_provider_kashoo.core.mapping.transform import Document, PartDocument, documents, part_documents
+from airflow_provider_kashoo.core.mapping.transform import PAID, Document, PartDocument, documents, part_documents
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources, touched
@@ -56,6 +56,7 @@ class Candidate:
     :param rounded: how its total was rounded to whole cents, in words; empty when it was not.
     :param rules: what the rules that caught it do, in words.
     :param part: which of several invoices of the deal it is, in words; empty if it is the only one.
+    :param payment: account and day of the payment of its invoice, if a rule makes one.
     """
 
     intent: Intent
@@ -65,6 +66,7 @@ class Candidate:
     rounded: str = ""
     rules: tuple[str, ...] = ()
     part: str = ""
+    payment: dict[str, str] | None = None
 
 
 @dataclass
@@ -215,8 +217,8 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
         total = expected_total(resolved, facts.codes.rates)
         begun = replace(intent, total=total)
         rounded = made.rounded.get(ident, "")
-        rules = records.rules(each.row)
-        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, rules, each.part))
+        rules, payment = records.rules(each.row), None if each.part else records.payment(each.row)
+        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, rules, each.part, payment))
 
 
 def _begin(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> Iterator[_Moving]:
@@ -298,6 +300,11 @@ class _Records:
         """Name the rules that caught a record."""
         bits = self._rules[row]
         return tuple(rule.label for place, rule in enumerate(self.made.mapping.rules) if bits >> place & 1)
+
+    def payment(self, row: int) -> dict[str, str] | None:
+        """Give account and day of the payment of a record's invoice, if a rule makes one."""
+        found: dict[str, str] | None = self._made[PAID][row].as_py() if PAID in self._made.column_names else None
+        return found
 
     def caught(self) -> Iterator[tuple[str, int]]:
         """Count the records that each rule caught."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import KINDS, PARENTS, is_billed
+from airflow_provider_kashoo.core.kinds import KINDS, PARENTS, PAYMENT, is_billed
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
@@ -96,6 +96,21 @@ class Facts:
     def is_open(self, intent: Intent) -> bool:
         """Say whether its record was sent and the outcome is not known yet."""
         return intent.record.named in self.open
+
+    def is_being_paid(self, invoice: Intent) -> bool:
+        """Say whether a payment of an invoice was sent and the outcome is not known yet."""
+        return (PAYMENT.name, invoice.record.id) in self.open
+
+    def locked(self, day: str) -> Problem | None:
+        """Keep what the connection says is locked as it is, whether Kashoo refuses a write to it or not."""
+        until = self.sync.kashoo.profile.locked_until
+        if day > until:
+            return None
+        cause = f"its date {day} lies in the period that the connection calls locked up to {until}"
+        fix = (
+            "Change the date in Salesforce, or unlock the period and correct locked_until in the connection's profile."
+        )
+        return Problem("closed_period", cause, fix)
 
     def open_of(self, kind: str) -> set[str]:
         """List the source ids of one kind that are :attr:`open`."""

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, MAPPED, is_billed
 from airflow_provider_kashoo.core.mapping.transform import Document
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match, copied
 from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
@@ -53,7 +53,7 @@ class Holdings:
     def __init__(self, facts: Facts, dates: Sequence[date]) -> None:
         self._facts, self._sync, self._dates = facts, facts.sync, dates
         links = self._sync.store.links
-        self._generations = Generations(each for kind in KINDS for each in links.ended_references(kind))
+        self._generations = Generations(each for kind in MAPPED for each in links.ended_references(kind))
         self._listings: dict[str, _Listing] = {}
         self._nameless: set[tuple[str, Reference]] = set()
 
@@ -97,7 +97,7 @@ class Holdings:
         :param left_out: further records that are not to be billed.
         :param whole: read all that the books hold, and link; otherwise only report duplicates in what was read.
         """
-        for kind in KINDS if whole else ():
+        for kind in MAPPED if whole else ():
             self._listing(kind)
         copies = [each for kind in self._listings for each in self._copies(kind)]
         return [*copies, *(self._unknown([*planned, *copies], left_out) if whole else ())]

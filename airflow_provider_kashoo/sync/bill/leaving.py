@@ -112,7 +112,7 @@ def _decide(facts: Facts, leaving: dict[tuple[str, int], LeftOut]) -> list[Inten
             intents.append(intent.become(Release, reason="its invoice was removed in Kashoo"))
         elif not _voids(facts, each):
             intents.append(_ask(each))
-        elif each.link.part in facts.open_parts.get(intent.record.named, ()):
+        elif each.link.part in facts.open_parts.get(intent.record.named, ()) or facts.is_being_paid(intent):
             intents.append(facts.wait(intent))
         elif limit is not None:
             intents.append(intent.become(Release, reason=f"outside the test batch of {limit}"))

@@ -29,6 +29,7 @@ from airflow_provider_kashoo.sync.bill.facts import Facts, Pass
 from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
+from airflow_provider_kashoo.sync.bill.payments import Payments
 from airflow_provider_kashoo.sync.bill.resting import resting_create
 from airflow_provider_kashoo.sync.read import parts
 from airflow_provider_kashoo.sync.run.pending import Pending
@@ -60,8 +61,10 @@ def plan(facts: Facts) -> PlanSummary:
         total.linked |= parents.linked
         total.unfit |= parents.unfit
         total.found |= parents.found
+    payments = Payments(facts, candidates)
     for _, own in groupby(candidates, key=lambda each: each.intent.record.id):
-        total.intents += _plan_deal(facts, holdings, own, total)
+        total.intents += _plan_deal(facts, holdings, payments, own, total)
+    total.intents += payments.released(total.intents)
     searched = not sync.store.knows_books
     draft.add([*total.intents, *holdings.reconcile(total.intents, considered.skipped, whole=searched)])
     deltas = facts.deltas.values()
@@ -84,13 +87,19 @@ def needed_by(candidates: Iterable[Candidate], kind: str) -> set[str]:
     return {ident for each in moving for parent, ident in parents_of(each.document) if parent == kind}
 
 
-def _plan_deal(facts: Facts, holdings: Holdings, own: Iterable[Candidate], parents: Pass) -> list[Intent]:
-    """Plan the invoices of a deal.
+def _plan_deal(
+    facts: Facts, holdings: Holdings, payments: Payments, own: Iterable[Candidate], parents: Pass
+) -> list[Intent]:
+    """Plan the invoices of a deal, and the payment of a prepaid one.
 
     If what stands in the books as its first part says something else, it may be the invoice of the whole deal, made
     before a rule divided it: then no other part is created.
     """
-    planned = [_explained(intent, each) for each in own for intent in _plan_invoice(facts, holdings, each, parents)]
+    planned = [
+        _explained(intent, each)
+        for each in own
+        for intent in payments.plan(each, _plan_invoice(facts, holdings, each, parents))
+    ]
     if not any(
         isinstance(each, Park) and each.problem == DIFFERS_FROM_BOOKS and each.record.part == 1 for each in planned
     ):
@@ -100,7 +109,7 @@ def _plan_deal(facts: Facts, holdings: Holdings, own: Iterable[Candidate], paren
 
 def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parents: Pass) -> list[Intent]:
     intent = candidate.intent
-    if facts.is_open(intent):
+    if facts.is_open(intent) or (facts.is_being_paid(intent) and not candidate.at_rest):
         return [facts.wait(intent)]
     for kind, ident in [] if candidate.at_rest else parents_of(candidate.document):
         if problem := parents.unfit.get((kind, ident)):
@@ -121,22 +130,12 @@ def _plan_invoice(facts: Facts, holdings: Holdings, candidate: Candidate, parent
         return [intent.parked(returned())]
     if len(found.candidates) > 1:
         return [intent.parked(copied(len(found.candidates)))]
-    if found.kashoo_id is None and (locked := _locked(facts, document)):
+    if found.kashoo_id is None and (locked := facts.locked(document["date"])):
         return [intent.parked(locked)]
     if found.kashoo_id is None:
         create = intent.become(Create, reason="won and not billed yet", document=document)
         return [resting_create(facts, create) or create]
     return _take_over(facts, holdings, intent, document, found.kashoo_id, parents)
-
-
-def _locked(facts: Facts, document: Document) -> Problem | None:
-    """Keep what the connection says is locked as it is, whether Kashoo refuses a write to it or not."""
-    until = facts.sync.kashoo.profile.locked_until
-    if document["date"] > until:
-        return None
-    cause = f"its date {document['date']} lies in the period that the connection calls locked up to {until}"
-    fix = "Change the date in Salesforce, or unlock the period and correct locked_until in the connection's profile."
-    return Problem("closed_period", cause, fix)
 
 
 def waiting_for(kind: str, problem: Problem) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.kinds import is_dated
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import mark_missing, total_differs
@@ -76,7 +76,7 @@ def _found(sync: Sync, operation: Operation, kashoo_id: int) -> Entry:
 def _owner(sync: Sync, operation: Operation, found: Entry) -> str:
     """Name the other record that a record of the books belongs to; empty if it may be the operation's."""
     target, ident = operation["target"], found.id
-    if is_billed(target):
+    if is_dated(target):
         link = sync.store.links.of_kashoo(target, [ident]).get(ident)
         if link and (link.sale_id, link.part) != (operation["sale_id"], operation["part"]):
             return str(link.record)

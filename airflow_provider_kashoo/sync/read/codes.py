@@ -30,6 +30,9 @@ ACCOUNT, TAX_CODE = "account", "taxCode"
 NOUNS = {ACCOUNT: "account", TAX_CODE: "tax"}
 """Field with a code -> what it names; also the error class of a record whose code names none."""
 
+CASH = "cash or bank account"
+"""What the account of a payment names: not every account takes one."""
+
 Why = tuple[str, str]
 """Why a code does not name exactly one account or tax: cause and fix."""
 
@@ -42,6 +45,7 @@ class Codes:
 
     :param accounts: code (number, name, or ``type:INCOME``) -> account id.
     :param rates: tax code -> percent.
+    :param cash: those codes that name a cash or bank account.
     :param shared: ``account`` and ``taxCode`` -> code that several of them have, so that it names none -> why.
     :param again: reads them from Kashoo; None when this run did so already.
     """
@@ -50,6 +54,7 @@ class Codes:
     rates: dict[str, Decimal]
     shared: dict[str, dict[str, Why]]
     again: Callable[[], Codes] | None = None
+    cash: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, sync: Sync) -> Codes:
@@ -64,7 +69,9 @@ class Codes:
             ACCOUNT: {code: _shared_account(code, found) for code, found in named.items() if len(found) > 1},
             TAX_CODE: {code: _shared_tax(code, found) for code, found in rates.items() if len(found) > 1},
         }
-        return cls(ids, {code: found[0].rate for code, found in rates.items() if len(found) == 1}, shared)
+        single = {code: found[0].rate for code, found in rates.items() if len(found) == 1}
+        cash = (code for code, found in named.items() if len(found) == 1 and found[0].takes_payments)
+        return cls(ids, single, shared, cash=frozenset(cash))
 
     @classmethod
     def read_and_kept(cls, sync: Sync) -> Codes:
@@ -101,13 +108,13 @@ class Codes:
     def of_values(cls, values: Mapping[str, Any], again: Callable[[], Codes] | None = None) -> Codes:
         """Give them from :attr:`values`."""
         rates = {code: Decimal(rate) for code, rate in values["rates"].items()}
-        return cls(values["accounts"], rates, values.get("shared", {}), again)
+        return cls(values["accounts"], rates, values.get("shared", {}), again, frozenset(values.get("cash", ())))
 
     @property
     def values(self) -> dict[str, Any]:
         """What is kept of them, as JSON."""
         rates = {code: str(rate) for code, rate in self.rates.items()}
-        return {"accounts": self.accounts, "rates": rates, "shared": self.shared}
+        return {"accounts": self.accounts, "rates": rates, "shared": self.shared, "cash": sorted(self.cash)}
 
     def renew(self) -> bool:
         """Read them again, once in a run; say whether that was done.
@@ -117,16 +124,17 @@ class Codes:
         if self.again is None:
             return False
         new, self.again = self.again(), None
-        self.accounts, self.rates, self.shared = new.accounts, new.rates, new.shared
+        self.accounts, self.rates, self.shared, self.cash = new.accounts, new.rates, new.shared, new.cash
         return True
 
     def unknown(self, mapping: FieldMapping) -> Iterator[Mistake]:
         """Say which constants of a mapping name nothing in the books, or more than one thing."""
         for where, name, value in mapping.sections():
+            named = CASH if (name, "mark_paid") == (ACCOUNT, where[-2]) else name
             for code in _constants(value):
-                for each in self._strange(name, code):
-                    known = self.accounts if name == ACCOUNT else [*self.rates, NO_TAX]
-                    cause, fix = self._why(name, each, nearest(each, known))
+                for each in self._strange(named, code):
+                    known = {ACCOUNT: self.accounts, CASH: self.cash}.get(named, [*self.rates, NO_TAX])
+                    cause, fix = self._why(named, each, nearest(each, known))
                     yield mapping.mistake(where, cause, fix)
 
     def resolve(self, document: dict[str, Any]) -> dict[str, Any] | Problem:
@@ -147,6 +155,12 @@ class Codes:
         resolved: dict[str, Any] = lines[0]
         return resolved | {"lines": lines[1:]} if "lines" in document else resolved
 
+    def deposit(self, code: str) -> int | Problem:
+        """Give the id of the cash or bank account that a code names; as :meth:`resolve` otherwise."""
+        if code not in self.cash:
+            self.renew()
+        return self.accounts[code] if code in self.cash else Problem(ACCOUNT, *self._why(CASH, code, ADD_CODE))
+
     def _problem(self, document: dict[str, Any]) -> Problem | None:
         """Say which code of a document is strange, if one is."""
         for line in [document, *document.get("lines", [])]:
@@ -159,6 +173,8 @@ class Codes:
         """List the codes in a field that do not name exactly one account or tax."""
         if name == ACCOUNT and code is not None and code not in self.accounts:
             yield code
+        if name == CASH and code not in self.cash:
+            yield str(code)
         if name == TAX_CODE:
             yield from (each for each in tax_codes(code) if each not in self.rates)
 
@@ -167,7 +183,8 @@ class Codes:
 
         :param fix: what to do if the books do not have it.
         """
-        return self.shared.get(name, {}).get(code) or (f"Kashoo has no {NOUNS[name]} {code!r}", fix)
+        shared = self.shared.get(ACCOUNT if name == CASH else name, {})
+        return shared.get(code) or (f"Kashoo has no {NOUNS.get(name, name)} {code!r}", fix)
 
 
 def _grouped(rows: Iterable[T], code: Callable[[T], str | None]) -> dict[str, list[T]]:

@@ -12,7 +12,7 @@ from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import Organization, SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.kinds import MAPPED
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.window import RunFacts
@@ -111,7 +111,7 @@ class Sync:
         """What a transform needs beside the records."""
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
         profile = self.kashoo.profile
-        room = {kind: profile.room(kind) for kind in KINDS}
+        room = {kind: profile.room(kind) for kind in MAPPED}
         return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room, profile.line_text)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.kinds import INVOICE, is_billed
+from airflow_provider_kashoo.core.kinds import INVOICE, is_billed, is_dated
 from airflow_provider_kashoo.core.rules import questions
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.settlement import Invoice
@@ -27,7 +27,7 @@ Item = Mapping[str, Any]
 def close_questions(sync: Sync) -> None:
     """Close each open item whose cause is gone."""
     items = sync.store.reviews.all_open()
-    answers = _Answers(sync, {item["source_id"] for item in items if is_billed(item["target"])}) if items else None
+    answers = _Answers(sync, {item["source_id"] for item in items if is_dated(item["target"])}) if items else None
     asked_to_remove = {
         (item["target"], item["source_id"], item["part"])
         for item in items
@@ -76,6 +76,9 @@ class _Answers:
             case questions.TOTAL_DIFFERS.error_class:
                 link, invoice = self._linked_invoice(item)
                 return link is not None and invoice is not None and invoice.total == link.expected_total
+            case questions.PREPAID_PARTLY_PAID.error_class:
+                _, invoice = self._linked_invoice(item)
+                return invoice is not None and (invoice.removed or (invoice.balance or 0) <= 0)
             case questions.MARK_MISSING.error_class:
                 shown = item["opened_at"] < self._read_at
                 return shown and (item["kashoo_id"], item["source_id"]) in self._marks(item["target"])

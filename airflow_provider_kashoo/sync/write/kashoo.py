@@ -50,16 +50,14 @@ from airflow_provider_kashoo.core.values.parents import (
 )
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.store.links import LinkChange
-from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
 from airflow_provider_kashoo.sync.bill.leaving import not_voided
 from airflow_provider_kashoo.sync.bill.plan import waiting_for
 from airflow_provider_kashoo.sync.bill.sales import BEING_BILLED
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.write.engine import TRIES, Engine, Writer
+from airflow_provider_kashoo.sync.write.paying import CHANGED_IN_BOOKS, with_invoice
 
 log = logging.getLogger(__name__)
-
-CHANGED_IN_BOOKS = replace(CHANGED_MEANWHILE, cause="it changed in Kashoo after the plan was made")
 
 REFUSED = "refused"
 """Outcome of a write that Kashoo said no to, before it is known why."""
@@ -171,15 +169,18 @@ class KashooWriter(Writer):
             return replace(intent, changes=resolve_parents(intent.changes, self._linked))
         return intent
 
-    def _prepare(self, intent: Write) -> Request | Problem:
+    def _prepare(self, intent: Write) -> tuple[Write, Request] | Problem:
         """Make the request of an intent, right before it is sent; a problem when the books changed since the plan.
 
         An update reads the record, changes it, and writes it whole (assumed to be what Kashoo needs). An invoice to be
-        voided is read once more: if money came in since the plan, it stays. Every further try does the same.
+        voided or paid is read once more: money may have come in since the plan. Every further try does the same.
         """
         books, kind = self._sync.kashoo, intent.record.kind
         if isinstance(intent, Create):
-            return books.prepare_create(kind, intent.document, intent.reference)
+            complete = with_invoice(self._sync, intent) if kinds.is_payment(kind) else intent
+            if isinstance(complete, Problem):
+                return complete
+            return complete, books.prepare_create(kind, complete.document, complete.reference)
         try:
             entry = books.read(kind, intent.kashoo_id or 0)
         except UnreadableError as error:
@@ -187,20 +188,21 @@ class KashooWriter(Writer):
         if entry is None or entry.fingerprint(self._sync.store.hashes) != intent.base:
             return CHANGED_IN_BOOKS
         if isinstance(intent, Void):
-            return books.prepare_remove(kind, entry.id)
+            return intent, books.prepare_remove(kind, entry.id)
         try:
-            return books.prepare_update(entry, intent.changes, intent.reference)
+            return intent, books.prepare_update(entry, intent.changes, intent.reference)
         except ValueError as error:
             return Problem("too_exact", f"Kashoo's record cannot be sent back: {error}", "Correct it in Kashoo.")
 
     def _send(self, intent: Write) -> str:
-        reads = 0 if isinstance(intent, Create) else 1
+        reads = 0 if isinstance(intent, Create) and not kinds.is_payment(intent.record.kind) else 1
         for attempt in range(1, TRIES + 1):
-            with self._sync.kashoo.ready(lambda: self._prepare(intent), reads) as request:
-                if isinstance(request, Problem):
-                    keep = self._engine.stale if request is CHANGED_IN_BOOKS else self._engine.park
-                    return keep(intent, request)
-                sent = self._engine.journal(intent, getattr(intent, "document", {}).get("contact"))
+            with self._sync.kashoo.ready(lambda: self._prepare(intent), reads) as prepared:
+                if isinstance(prepared, Problem):
+                    keep = self._engine.stale if prepared is CHANGED_IN_BOOKS else self._engine.park
+                    return keep(intent, prepared)
+                complete, request = prepared
+                sent = self._engine.journal(complete, getattr(complete, "document", {}).get("contact"))
                 try:
                     written = self._sync.kashoo.send(request)
                 except WriteFailed as failure:
@@ -209,9 +211,9 @@ class KashooWriter(Writer):
                     if isinstance(intent, Void) and failure.outcome.event is Event.REFUSED:
                         return self._not_voided(intent, failure.outcome.problem)
                     return self._outcome_of(failure)
-            if isinstance(intent, Void):
-                return self._confirm_void(sent, intent, written)
-            return self._confirm(sent, intent, written)
+            if isinstance(complete, Void):
+                return self._confirm_void(sent, complete, written)
+            return self._confirm(sent, complete, written)
         raise AssertionError("the last try always returns")
 
     def _not_confirmed(self, sent: Sent, failure: WriteFailed, attempt: int) -> bool:
@@ -233,8 +235,11 @@ class KashooWriter(Writer):
         return True
 
     def _parents_hold(self, intent: Create) -> bool:
-        """Say whether its customer and items are linked still: a person may have relinked one since the plan."""
-        named = [*linked_parents(intent.document)]
+        """Say whether its customer and items are linked still: a person may have relinked one since the plan.
+
+        A payment is for whichever customer its invoice has.
+        """
+        named = [] if kinds.is_payment(intent.record.kind) else [*linked_parents(intent.document)]
         held = {(kind, each) for kind, ident in named for each in self._sync.store.links.linked_ids(kind, [ident])}
         return held.issuperset(named)
 

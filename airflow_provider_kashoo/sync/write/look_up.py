@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.kinds import is_dated
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import MARK_MISSING, total_differs
@@ -148,13 +148,13 @@ class _Creates:
         """Say whether a record may be ours with its reference cleared by hand."""
         if row.references or (row.created or float("inf")) < operation["sent_at"] - CLOCK_SKEW:
             return False
-        if is_billed(self.target):
+        if is_dated(self.target):
             return bool(row.contact == operation["contact_id"] and row.total == operation["expected_total"])
         return bool(self.sync.store.hashes.of(row.name) == (operation["fields"] or {}).get("name"))
 
     def _read(self) -> dict[int, _Listed]:
         start, end = None, None
-        if is_billed(self.target):
+        if is_dated(self.target):
             dates = [date.fromisoformat(each["journal_date"]) for each in self.operations]
             start, end = (min(dates) - REACH).isoformat(), (max(dates) + REACH).isoformat()
         listed = self.sync.kashoo.listing(self.target, start=start, end=end)
