@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.transform import Document, documents, transform
+from airflow_provider_kashoo.core.mapping.transform import Document, documents, part_documents, transform
 from airflow_provider_kashoo.core.values.money import as_decimal
 from airflow_provider_kashoo.core.values.parents import parent_of
 
@@ -34,12 +34,13 @@ def made_of(
     """Make what the mappings into the books make of records.
 
     :param mappings: of one folder, see :func:`~airflow_provider_kashoo.sync.run.mapping_files.load_mappings`.
-    :param read: Salesforce object -> records, as Salesforce gives them: nested parents, and under ``lines`` their
-        lines. Of each path that a mapping reads, one record at least has a value, so that its type is known.
+    :param read: Salesforce object -> records, as Salesforce gives them: nested parents, under ``lines`` their lines,
+        and under its relationship each list of children that make invoices of their own. Of each path that a condition
+        looks at, one record at least has a value, so that its type is known.
     :param currency: of the org, for records without one.
     :param zone: of the business.
-    :returns: ``made``, ``left_out`` and ``parked`` -> mapping -> Salesforce id -> the document, amounts in major units
-        as text; why it is left out; why it is parked.
+    :returns: ``made``, ``left_out`` and ``parked`` -> mapping -> Salesforce id -> the document, or a list of them if a
+        record becomes several invoices, amounts in major units as text; why it is left out; why it is parked.
     :raises ValueError: when no record says what type a path has.
     """
     around = Surroundings(zone, currency, {name: each.to for name, each in mappings.items()})
@@ -48,18 +49,26 @@ def made_of(
         rows = read.get(mapping.from_.object)
         if rows is None or not mapping.into_books:
             continue
-        own_lines = [{**line, "parent": row["Id"]} for row in rows for line in row.get("lines", ())]
         records = _table(rows, ["Id", *mapping.header_paths()], mapping)
-        lines = _table(own_lines, ["parent", "Id", *mapping.line_paths()], mapping) if own_lines else None
-        of = transform(mapping, records, lines, around)
+        lines = _children(rows, "lines", mapping.line_paths(), mapping)
+        parts = {name: _children(rows, name, paths, mapping) for name, paths in mapping.part_paths().items()}
+        of = transform(mapping, records, lines, around, {name: each for name, each in parts.items() if each})
         left_out = {ident: why.reason for why, ids in of.excluded.items() for ident in ids.to_pylist()}
         left_out |= dict.fromkeys(of.credits, "a credit")
-        made = {ident: _readable(each) for ident, each in documents(of.made).items()}
-        parked = {ident: problem.cause for ident, problem in of.problems.items()}
+        made: dict[str, Any] = {ident: _readable(each) for ident, each in documents(of.made).items()}
+        made |= {ident: [_readable(each.document) for each in own] for ident, own in part_documents(of.made).items()}
+        parked = {ident: problem.cause for ident, problem in {**of.problems, **of.undivided}.items()}
+        made = {ident: each for ident, each in made.items() if ident not in parked}
         for name, results in (("made", made), ("left_out", left_out), ("parked", parked)):
             if results:
                 found[name][mapping.name] = results
     return found
+
+
+def _children(rows: Sequence[Row], name: str, paths: Iterable[str], mapping: FieldMapping) -> pa.Table | None:
+    """Make a table of the children of records; None if there are none."""
+    own = [{**child, "parent": row["Id"]} for row in rows for child in row.get(name, ())]
+    return _table(own, ["parent", "Id", *paths], mapping) if own else None
 
 
 def _table(rows: Sequence[Row], paths: Iterable[str], mapping: FieldMapping) -> pa.Table:
