@@ -10,19 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.transform import transform
 from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.run.staging import Staging
 
-MAPPINGS = load_mappings(Path(__file__).parents[1] / "include" / "mappings")
+HERE = Path(__file__).parent
+MAPPINGS = load_mappings(HERE.parent / "include" / "mappings")
 
 
-def documents(files: Staging) -> list[pa.Table]:
+def documents(files: Staging, mapping: Mapping = MAPPINGS["invoice_from_opportunity"]) -> list[pa.Table]:
     """Read what is staged, and transform it."""
     around = Surroundings("UTC", "USD", {name: each.to for name, each in MAPPINGS.items()})
     run: Any = SimpleNamespace(files=files)
-    mapping = MAPPINGS["invoice_from_opportunity"]
     parts = parts_of(run, "Opportunity")
     return [transform(mapping, part.records(), part.lines(), around).made for part in parts]
 
