@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
@@ -149,9 +149,17 @@ class KashooDeltaOperator(_StepOperator):
 
 
 class KashooSyncPlanOperator(_StepOperator):
-    """Work out what would be written; write nothing. The summary goes to XCom and to the log."""
+    """Work out what would be written; write nothing. The summary goes to XCom and to the log.
+
+    Counts and totals are the rendered field ``plan_head`` of the task, without names. The whole report, with names, is
+    staged with the run.
+    """
 
     default_pool = KASHOO_POOL
+    template_fields = ("plan_head",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"plan_head": "json"}
+    overwrite_rtif_after_execution = True
+    plan_head: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look up what got no answer, then plan.
@@ -167,7 +175,7 @@ class KashooSyncPlanOperator(_StepOperator):
         from airflow_provider_kashoo.core.rules.summary import as_text
         from airflow_provider_kashoo.sync import steps
 
-        summary = self._run(context, steps.plan)
+        summary, self.plan_head = self._run(context, lambda sync: (steps.plan(sync), steps.plan_head(sync)))
         self.log.info("The plan:\n%s", as_text(summary))
         return asdict(summary)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.values.money import format_minor
 
 FORMAT = "1.0"
 
@@ -105,6 +106,16 @@ class PlanReport:
         return {currency: {name: found[currency][name] for name in names} for currency in sorted(found)}
 
     @property
+    def head(self) -> dict[str, Any]:
+        """Give counts and totals, without a name, in major units: what a task may show."""
+        to_major = {
+            currency: {name: format_minor(amount) for name, amount in totals.items() if amount}
+            for currency, totals in self.totals.items()
+        }
+        said = {"actions": self.actions, "totals": to_major, "look_at_first": len(self.odd)}
+        return said | {"requests": self.requests, "done_at": instant(self.done_at), "digest": self.digest[:12]}
+
+    @property
     def writes(self) -> int:
         """How many records are written."""
         return sum(row.action in _WRITES for row in self.rows)
@@ -115,8 +126,11 @@ class PlanReport:
         found = [row for row in self.rows if row.odd]
         return sorted(found, key=lambda row: (-len(row.odd), -row.amount, row.source_id))
 
-    def as_json(self) -> dict[str, Any]:
-        """Give it as JSON: amounts in minor units, times ISO 8601 UTC."""
+    def as_json(self, most: int | None = None) -> dict[str, Any]:
+        """Give it as JSON: amounts in minor units, times ISO 8601 UTC.
+
+        :param most: of so many rows, the first; all, if not given.
+        """
         return {
             "format_version": FORMAT,
             "digest": self.digest,
@@ -131,7 +145,8 @@ class PlanReport:
             "reasons": self.reasons,
             "rules": self.caught,
             "notes": list(self.notes),
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [asdict(row) for row in self.rows[:most]],
+            "more_rows": len(self.rows[most:]) if most else 0,
         }
 
 

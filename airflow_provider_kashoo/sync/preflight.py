@@ -33,17 +33,18 @@ def check_pools(recorded: Mapping[str, int]) -> None:
 
 def preflight(sync: Sync) -> None:
     """Check both sides and every mapping, and stage the reference data for the plan."""
-    if codes := check_both_sides(sync, Codes.known):
-        codes.stage(sync)
+    sides = check_both_sides(sync, Codes.known)
+    if sides.codes:
+        sides.codes.stage(sync)
+    sync.files.write_json("business", {"name": sides.business})
     sync.files.write_json("described", sync.salesforce.described())
 
 
-def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Codes | None:
+def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Sides:
     """Check both sides and every mapping.
 
     :param find: finds the codes of the books; unless given, Kashoo is asked, because a person may have changed them
         just now.
-    :returns: the codes; None for the sync that does not need them.
     :raises ConfigurationError: one message with all faults, each with its remedy.
     """
     sides = open_sides(sync, find)
@@ -53,7 +54,7 @@ def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_
         raise MappingMistakes(mistakes, "The mappings do not match Kashoo or Salesforce:")
     for each in found:
         log.warning("%s", each)
-    return sides.codes
+    return sides
 
 
 def open_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Sides:
@@ -62,11 +63,12 @@ def open_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) 
     :raises ConfigurationError: for a version of Salesforce's API or a business that is not there.
     """
     sync.salesforce.check_version()
-    _check_business(sync)
-    return Sides(sync.salesforce, find(sync) if sync.name == TO_KASHOO else None, sync.settings.zone)
+    name = _checked_business(sync)
+    return Sides(sync.salesforce, find(sync) if sync.name == TO_KASHOO else None, sync.settings.zone, name or "")
 
 
-def _check_business(sync: Sync) -> None:
+def _checked_business(sync: Sync) -> str | None:
+    """Give the name of the business, if it has one."""
     mine = {business.id: business.name for business in sync.kashoo.businesses()}
     if sync.kashoo.business_id not in mine:
         known = ", ".join(f"{ident} ({name or 'no name'})" for ident, name in sorted(mine.items())) or "none"
@@ -74,3 +76,4 @@ def _check_business(sync: Sync) -> None:
             f"The Kashoo user has no business with the id {sync.kashoo.business_id}.",
             remedy=f"Set business_id in connection {sync.kashoo.connection} to one of: {known}.",
         )
+    return mine[sync.kashoo.business_id]

@@ -18,6 +18,7 @@ from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.read import books, salesforce
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
+from airflow_provider_kashoo.sync.run.report import NAMED, report_of
 from airflow_provider_kashoo.sync.run.staging import TOKEN_FILE, clear
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 from airflow_provider_kashoo.sync.run.waits import Reads, waiting
@@ -63,8 +64,10 @@ def plan(sync: Sync) -> PlanSummary:
         if sync.name == TO_KASHOO:
             look_up(sync)
         summary = decide(sync, reads)
+        report = report_of(sync, summary)
     if windows != _windows(sync):
         raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
+    sync.files.write_json("report", {**report.as_json(NAMED), "head": report.head})
     # In one file, so that digest and windows always belong to the same plan, whenever a step dies.
     sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)
@@ -81,6 +84,11 @@ def decide(sync: Sync, reads: Reads) -> PlanSummary:
     facts = Facts.of(sync, reads) if sync.name == TO_KASHOO else None
     _check_deltas(sync)
     return bill.plan(facts) if facts else tell.plan(sync, reads)
+
+
+def plan_head(sync: Sync) -> dict[str, Any]:
+    """Give counts and totals of the staged plan, without a name; see :attr:`.PlanReport.head`."""
+    return dict((sync.files.read_json("report") or {}).get("head", {}))
 
 
 def approve(sync: Sync) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.reports.page import plan_page
 from airflow_provider_kashoo.reports.plan import PlanReport
 from airflow_provider_kashoo.store.tables import budget_slots, metadata
+from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.by_hand.preview import preview
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
@@ -159,3 +160,16 @@ def test_nothing_to_do_is_said(drive: Rounds) -> None:
 def test_a_file_that_cannot_be_written_is_named(drive: Rounds, tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"nowhere/plan.html cannot be written: No such file"):
         command.show(looked_at(drive), "html", str(tmp_path / "nowhere" / "plan.html"), Console(file=io.StringIO()))
+
+
+def test_a_run_stages_the_same_report_and_its_head_names_nobody(drive: Rounds) -> None:
+    win(drive, Name="Lift, 2 floors")
+    shown = looked_at(drive)
+    sync = drive.prepare()
+    staged = sync.files.read_json("report") or {}
+    assert staged["rows"] == json.loads(json.dumps(shown.as_json()["rows"]))
+    assert staged["digest"] == (sync.files.read_json("approved") or {})["digest"]
+    head = steps.plan_head(sync)
+    assert head["totals"] == {"USD": {"create": "250.00"}}
+    assert head["actions"]["invoice"]["create"] == 1
+    assert "Lift" not in json.dumps(head)

@@ -22,11 +22,13 @@ class Sides:
 
     :param codes: the codes of the books; None where they are not known.
     :param zone: business time zone.
+    :param business: name of the books; empty where that is not known.
     """
 
     salesforce: Describer
     codes: Codes | None
     zone: str = "UTC"
+    business: str = ""
 
     def source(self, mapping: Mapping, path: str, *, of_line: bool = False) -> FieldInfo | None:
         """Give the field that a path of a mapping leads to; None where that is not known."""

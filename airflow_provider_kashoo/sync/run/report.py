@@ -119,5 +119,6 @@ def _history(sync: Sync, intents: Sequence[Intent]) -> tuple[dict[int, Usual], f
 
 
 def _business(sync: Sync) -> str:
-    name = next((each.name for each in sync.kashoo.businesses() if each.id == sync.store.business_id), None)
+    """Give the name of the books as preflight found it, and their id."""
+    name = (sync.files.read_json("business") or {}).get("name")
     return f"{name} ({sync.store.business_id})" if name else sync.store.business_id
