@@ -21,7 +21,7 @@ _MINE = budget_slots.c.budget == bindparam("this_budget")
 _COUNT = select(func.count()).where(_MINE, budget_slots.c.counts_from > bindparam("since"))
 _SLOTS = (
     select(budget_slots.c.taken_at, budget_slots.c.counts_from)
-    .where(_MINE, budget_slots.c.counts_from > bindparam("since"))
+    .where(_MINE)  # older ones than any window are forgotten, but for the newest: it says how long an answer took
     .order_by(budget_slots.c.counts_from)
 )
 _CLOSED = select(budget_closures.c.until).where(budget_closures.c.budget == bindparam("this_budget"))
@@ -135,8 +135,7 @@ class Budget:
         """Give the limits as they stand, with the requests of all tasks, workers and hosts."""
         with self._database.begin() as connection:
             now = self._database.now(connection)
-            of_mine = {"this_budget": self._name, "since": now - self._longest}
-            slots = connection.execute(_SLOTS, of_mine).all()
+            slots = connection.execute(_SLOTS, {"this_budget": self._name}).all()
             closed = connection.execute(_CLOSED, {"this_budget": self._name}).scalar_one_or_none()
         lately = [counts_from - taken_at for taken_at, counts_from in slots if counts_from <= now][-LATELY:]
         return Pace(
