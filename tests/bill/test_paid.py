@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from records import add_deal, books_rows, edit, invoice_of, writes
-from rounds import Rounds, at, bearing, change, links, moved_on, open_items, operations, quiet, remap, win
+from records import add_deal, books_rows, edit, invoice_of, today, writes
+from rounds import Rounds, at, bearing, change, links, lock, moved_on, open_items, operations, quiet, remap, win
 
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.summary import as_text
@@ -114,6 +114,38 @@ def test_a_rule_that_is_edited_pays_nothing_that_it_left_before(prepaid: Rounds)
     prepaid.run()
     moved_on(prepaid)
     assert payments(prepaid, deal) == []
+
+
+def test_a_deal_that_becomes_prepaid_is_paid_by_a_run_that_remaps_too(prepaid: Rounds) -> None:
+    deal, other = win(prepaid), win(prepaid, "300.00")
+    prepaid.run()
+    moved_on(prepaid)
+    change(prepaid, deal, Prepaid__c=True)
+    prepaid.run(remap=True)
+    assert payments(prepaid, other) == []
+    paid_once(prepaid, deal)
+
+
+def test_a_run_that_remaps_pays_nothing_that_an_edited_mapping_catches_now(drive: Rounds) -> None:
+    deal = win(drive, Prepaid__c=True)
+    drive.run()
+    remap(drive, "invoice_from_opportunity", "fields:\n", RULE)
+    drive.run(remap=True)
+    moved_on(drive)
+    assert payments(drive, deal) == []
+
+
+def test_a_parked_payment_survives_a_run_that_remaps(prepaid: Rounds) -> None:
+    deal = win(prepaid)
+    prepaid.run()
+    lock(prepaid, today(prepaid.sandbox))
+    change(prepaid, deal, Prepaid__c=True)
+    prepaid.run()
+    prepaid.run(remap=True)
+    assert open_items(prepaid) == [(deal, "refused")]
+    lock(prepaid, None)
+    prepaid.run()
+    paid_once(prepaid, deal)
 
 
 def test_a_payment_that_a_person_removed_is_not_made_again(prepaid: Rounds) -> None:

@@ -78,8 +78,10 @@ class Payments:
     def __init__(self, facts: Facts, candidates: Iterable[Candidate]) -> None:
         self._facts, self._prepaid = facts, [each for each in candidates if each.payment]
         ids = {each.intent.record.id for each in self._prepaid}
-        links = facts.sync.store.links.of_sources(PAYMENT.name, ids) if ids else {}
-        self._links = {link.record: link for link in links.values()}
+        links = facts.sync.store.links
+        paid, billed = (links.of_sources(kind, ids) if ids else {} for kind in (PAYMENT.name, INVOICE.name))
+        self._links = {link.record: link for link in paid.values()}
+        self._made_from = {link.record: link.sources for link in billed.values()}
         self._found: _Listed | None = None
 
     def plan(self, candidate: Candidate, decided: list[Intent]) -> list[Intent]:
@@ -87,7 +89,7 @@ class Payments:
         rests = any(isinstance(each, Park | Wait) for each in decided)
         if rests or not candidate.payment or not candidate.intent.total:
             return decided
-        link, created = candidate.link, next((each for each in decided if isinstance(each, Create)), None)
+        link, created = self._stored(candidate), next((each for each in decided if isinstance(each, Create)), None)
         if created:
             return [_left_due(created, None), self._decide(candidate, created, None, decided)]
         if link is None or not self._is_due(candidate, link):
@@ -96,6 +98,11 @@ class Payments:
         if isinstance(payment, Link | Release | Ask):
             return [*decided, payment]
         return [*(_left_due(each, link) for each in decided), payment]
+
+    def _stored(self, candidate: Candidate) -> StoredLink | None:
+        """Give the link of an invoice as the store has it: a run that remaps compares it as if it had no sources."""
+        link = candidate.link
+        return link and replace(link, sources=self._made_from.get(link.record))
 
     def released(self, planned: Collection[Intent]) -> list[Intent]:
         """Let go of parked payments that are not due any more, of deals that this run read."""
