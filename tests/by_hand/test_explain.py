@@ -129,6 +129,18 @@ def test_lines_say_from_what_they_are_made(drive: Rounds) -> None:
     assert made["lines[1].taxCode"] == ("none", "none", {})
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_lines_say_what_rules_set_in_them(drive: Rounds, own: bool) -> None:
+    rule = 'rules:\n  - set: {lines.account: "4000"}\n  - set: {lines.account: "4100", lines.project: {from: Name}}\n'
+    remap(drive, NAME, "single_line:\n", f"{rule}single_line:\n")
+    deal = add_deal(drive.sandbox, add_account(drive.sandbox), None if own else "250.00", Name="Lift")
+    if own:
+        add_line(drive.sandbox, deal, "100.00")
+    made = origins(told(drive, deal, asked=True))
+    assert made["lines[1].account"] == ("4100", "'4100'", {})
+    assert made["lines[1].project"] == ("Lift", "{from: Name}", {"Name": "Lift"})
+
+
 def test_a_deal_that_no_run_has_read_says_why_it_would_not_be_billed(drive: Rounds) -> None:
     small = add_deal(drive.sandbox, add_account(drive.sandbox), "99.00")
     story = told(drive, small, asked=True)

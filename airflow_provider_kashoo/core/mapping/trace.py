@@ -80,7 +80,7 @@ def trace(mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Su
     rules = list(_rules(mapping, record))
     return Trace(mapping.name, mapping.to, list(_conditions(mapping, record)), rules, [
         *_header(mapping, record, around, rules),
-        *_lines(mapping, record, lines, around),
+        *_lines(mapping, record, lines, around, rules),
     ])  # fmt: skip
 
 
@@ -103,24 +103,33 @@ def _rules(mapping: Mapping, record: pa.Table) -> Iterator[Tested]:
 def _header(mapping: Mapping, record: pa.Table, around: Surroundings, rules: list[Tested]) -> Iterator[Origin]:
     target = KINDS[mapping.to].fields
     specs = {name: (spec, mapping.place("fields", name)) for name, spec in mapping.fields.items()}
-    for rule, tested in zip(mapping.rules, rules, strict=True):
-        for name, spec in (rule.set or {}).items() if tested.holds else ():
-            if not name.startswith(LINES):
-                specs[name] = (spec, tested.place)
+    specs |= {name: each for name, each in _set(mapping, rules).items() if not name.startswith(LINES)}
     for name, (spec, place) in specs.items():
         yield _origin(name, spec, target[name], place, record, around)
 
 
-def _lines(mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Surroundings) -> Iterator[Origin]:
-    own = own_lines(mapping, record, lines)[0] if mapping.lines and lines is not None else None
-    if own is not None and own.num_rows:
-        for row in range(min(own.num_rows, MOST_LINES)):
-            for name, spec in mapping.lines.items():
-                label, place = f"lines[{row + 1}].{name}", mapping.place("lines", name)
-                yield _origin(label, spec, INVOICE.lines[name], place, own.slice(row, 1), around)
-        return
-    for name, spec in mapping.single_line.items():
-        yield _origin(f"lines[1].{name}", spec, INVOICE.lines[name], mapping.place("single_line", name), record, around)
+def _set(mapping: Mapping, rules: list[Tested]) -> dict[str, tuple[Field, str]]:
+    """Give what rules set in the record, and where they say so; of several rules the last counts."""
+    found: dict[str, tuple[Field, str]] = {}
+    for rule, tested in zip(mapping.rules, rules, strict=True):
+        found |= {name: (spec, tested.place) for name, spec in (rule.set or {}).items() if tested.holds}
+    return found
+
+
+def _lines(
+    mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Surroundings, rules: list[Tested]
+) -> Iterator[Origin]:
+    own = own_lines(mapping, record, lines)[0] if mapping.lines and lines is not None else record.slice(0, 0)
+    key, section, rows = "lines", mapping.lines, own
+    if not own.num_rows:
+        key, section, rows = "single_line", mapping.single_line, record
+    ruled = {name.removeprefix(LINES): each for name, each in _set(mapping, rules).items() if name.startswith(LINES)}
+    for row in range(min(rows.num_rows, MOST_LINES) if section else 0):
+        line = rows.slice(row, 1)
+        origins = {name: (spec, mapping.place(key, name), line) for name, spec in section.items()}
+        origins |= {name: (spec, place, record) for name, (spec, place) in ruled.items()}  # rules read the deal
+        for name, (spec, place, read) in origins.items():
+            yield _origin(f"lines[{row + 1}].{name}", spec, INVOICE.lines[name], place, read, around)
 
 
 def _origin(name: str, spec: Field, target: TargetField, place: str, row: pa.Table, around: Surroundings) -> Origin:
