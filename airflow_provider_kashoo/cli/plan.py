@@ -113,13 +113,22 @@ def _sentences(report: PlanReport) -> list[str]:
         f"{target}: {', '.join(f'{count:,} {action}' for action, count in actions.items())}"
         for target, actions in report.actions.items()
     ]
+    paid = [f"to be marked as paid: {format_minor(total, code)}" for code, total in report.to_pay.items()]
     reasons = [f"{count:,} x {reason}" for reason, count in {**report.reasons, **report.caught}.items()]
     needed = (
         f"{report.requests:,} requests to Kashoo, {report.free_now:,} of them free now; "
         f"done at {instant(report.done_at)}, if it began now."
     )
     nothing = [] if report.rows else ["Nothing is to be written, and nothing waits for a person."]
-    return [*counts, *reasons, *nothing, *([needed] if report.requests else []), *report.notes, "Nothing was written."]
+    return [
+        *counts,
+        *paid,
+        *reasons,
+        *nothing,
+        *([needed] if report.requests else []),
+        *report.notes,
+        "Nothing was written.",
+    ]
 
 
 def _json(report: PlanReport) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.kinds import is_billed, is_payment
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.money import format_minor
 
@@ -116,6 +116,15 @@ class PlanReport:
         return said | {"requests": self.requests, "done_at": instant(self.done_at), "digest": self.digest[:12]}
 
     @property
+    def to_pay(self) -> Mapping[str, int]:
+        """Currency -> minor units of the payments to be made, of invoices of prepaid deals."""
+        found: Counter[str] = Counter()
+        for row in self.rows:
+            if row.currency and is_payment(row.target) and row.action == Action.CREATE:
+                found[row.currency] += row.total_minor or 0
+        return dict(sorted(found.items()))
+
+    @property
     def writes(self) -> int:
         """How many records are written."""
         return sum(row.action in _WRITES for row in self.rows)
@@ -139,6 +148,7 @@ class PlanReport:
             "made_at": instant(self.made_at),
             "actions": self.actions,
             "totals": self.totals,
+            "to_pay": self.to_pay,
             "requests": self.requests,
             "free_now": self.free_now,
             "done_at": instant(self.done_at),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from records import add_deal, books_rows, today, writes
 from rich.console import Console
-from rounds import Rounds, Start, in_doubt, price, win
+from rounds import Rounds, Start, change, in_doubt, price, remap, win
 from sqlalchemy import select
 
 from airflow_provider_kashoo.cli import plan as command
@@ -135,6 +135,23 @@ def test_the_json_has_the_fields_that_others_rely_on(drive: Rounds, tmp_path: Pa
     assert {"sync", "actions", "totals", "requests", "free_now", "done_at"} < said.keys()
     names = {"action", "target", "source_object", "source_id", "kashoo_id", "reason", "rules"}
     assert names | {"currency", "total_minor", "total_before_minor"} < said["rows"][0].keys()
+
+
+def test_payments_are_shown_apart_from_invoices(drive: Rounds) -> None:
+    rule = 'rules:\n  - {when: Prepaid__c, mark_paid: {account: "1000", date: {from: CloseDate}}}\nfields:\n'
+    remap(drive, "invoice_from_opportunity", "fields:\n", rule)
+    win(drive, Prepaid__c=True)
+    billed = win(drive, "300.00")
+    report = looked_at(drive)
+    assert (report.totals["USD"]["create"], report.to_pay) == (55_000, {"USD": 25_000})
+    drive.run()
+    change(drive, billed, Prepaid__c=True)
+    report = looked_at(drive)
+    assert (report.totals, report.to_pay, report.as_json()["to_pay"]) == ({}, {"USD": 30_000}, {"USD": 30_000})
+    assert "to be marked as paid: 300.00 USD" in printed(report)
+    page = plan_page(report)
+    assert "To be marked as paid: 300.00 USD" in page
+    assert "moves no money" not in page
 
 
 HOSTILE = "<script>alert('x')</script> [red] \u202eevil & Söhne"
