@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from records import books_rows, edit
 from rounds import Rounds, bearing, moved_on, open_items, quiet, remap, win
 
@@ -79,3 +80,24 @@ def test_customers_follow_too(drive: Rounds) -> None:
     assert not any("from Salesforce" in row["notes"] for row in books_rows(drive.sandbox, "customers"))
     drive.run(remap=True)
     assert all("from Salesforce" in row["notes"] for row in books_rows(drive.sandbox, "customers"))
+
+
+@pytest.mark.parametrize(("owners", "due"), [("", "2026-04-18"), ("owners: {dueDate: kashoo}\n", "2026-05-05")])
+def test_an_edit_that_the_mapping_contradicts_is_decided_by_its_owner(drive: Rounds, owners: str, due: str) -> None:
+    deal = win(drive)
+    drive.run()
+    (invoice,) = bearing(drive, deal)
+    edit(drive.sandbox, "invoices", invoice, dueDate="2026-05-05")
+    remap(drive, NAME, "default: 30", "default: 45")
+    remap(drive, NAME, "fields:\n", f"{owners}fields:\n")
+    drive.run(remap=True)
+    (now,) = bearing(drive, deal)
+    assert (now["dueDate"], open_items(drive)) == (due, [])
+
+
+def test_a_test_batch_counts_linked_deals(drive: Rounds) -> None:
+    deals = [win(drive, Name="Lift") for _ in range(3)]
+    drive.run()
+    edited(drive)
+    drive.run(remap=True, limit=2)
+    assert 0 < [memo(drive, deal) for deal in deals].count("Lift, thank you") <= 2
