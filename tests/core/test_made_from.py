@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from room import DEAL, shipped
 
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom
+from airflow_provider_kashoo.core.mapping.sources import MadeFrom, is_decided_anew
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.made_from import made_of, touched, unknown
 from airflow_provider_kashoo.core.values.ids import KeyedHash
@@ -72,7 +72,7 @@ def test_what_a_person_is_asked_about_is_touched_again_and_nothing_else(pending,
     [
         ("Name", "Other", {"memo", "lines"}),
         ("CloseDate", date(2026, 3, 2), {"date", "dueDate"}),
-        ("Amount", Decimal("250.01"), {"lines"}),
+        ("Amount", Decimal("250.01"), {"lines", "when"}),
         ("AccountId", "001000000000002AAA", {"contact"}),
         ("Account.Payment_Terms__c", Decimal(10), set()),
         ("Amount", Decimal("250.0"), set()),
@@ -96,9 +96,39 @@ def test_of_other_records_only_what_the_mapping_follows_counts():
 
 
 def test_lines_count_whatever_their_order_and_a_deal_with_lines_is_not_made_of_its_amount():
-    assert made(lines=LINES) == made(RECORD | {"Amount": None}, lines=LINES[::-1])
+    assert made(lines=LINES) == made(lines=LINES[::-1])
+    assert changed(made(lines=LINES), made(RECORD | {"Amount": None}, lines=LINES)) == {"when"}
     for lines in ([], LINES[:1], [LINES[0], LINES[1] | {"Quantity": Decimal(3)}]):
         assert changed(made(lines=LINES), made(lines=lines)) == {"lines"}
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        ({}, False),
+        ({"IsWon": True}, True),
+        ({"Amount": Decimal("250.0"), "Name": "Other", "Size": Decimal(1)}, False),
+        ({"Amount": Decimal("250.01")}, True),
+        ({"Account.Approved__c": False}, True),
+        ({"Test__c": True}, True),
+    ],
+)
+def test_what_decides_that_a_deal_is_billed_is_also_what_other_records_say(change, anew):
+    rules = """\
+rules:
+  - {when: Test__c or not Account.Approved__c, skip: a test}
+  - {when: Size == 1, park: too small}
+"""
+    mapping = shipped("invoice_from_opportunity", rules)
+    first = RECORD | {"IsWon": None, "Account.Approved__c": True, "Test__c": False, "Size": Decimal(2)}
+    hashed = KeyedHash(b"secret").of_json
+    before = MadeFrom(mapping, pa.Table.from_pylist([first]), None, hashed).of(0)
+    now = pa.Table.from_pylist([first | change])
+    assert is_decided_anew(now, before, hashed) == anew
+    assert is_decided_anew(now, None, hashed)
+    assert is_decided_anew(now.drop_columns(["Amount", "IsWon"]), before, hashed) == (
+        anew and not change.keys() & {"Amount", "IsWon"}
+    )
 
 
 def test_a_customer_is_made_of_all_that_its_mapping_reads():

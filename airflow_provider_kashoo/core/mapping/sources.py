@@ -31,6 +31,9 @@ PART = "part"
 PAYMENT = "payment"
 """Stands among the fields for the payment of the invoice: only what the condition of its rule looks at counts."""
 
+WHEN = "when"
+"""Stands among the fields for what the conditions look at that decide whether the record is billed."""
+
 Hash = Callable[[str], str]
 """Hashes a value that is written as JSON; see :meth:`.KeyedHash.of_json`."""
 
@@ -55,8 +58,10 @@ class MadeFrom:
         fields = {name: {path: own[path] for path in _counting(mapping, spec)} for name, spec in mapping.fields.items()}
         for name, paths in _ruled(mapping).items():
             fields[name] = fields.get(name, {}) | {f"{RULES}.{path}": ruled[path] for path in paths}
-        of_rules, paid = fields.pop(LINES, {}), {name: fields.pop(name) for name in (PAYMENT,) if name in fields}
-        self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()} | paid
+        of_rules, apart = fields.pop(LINES, {}), {name: fields.pop(name) for name in (PAYMENT,) if name in fields}
+        if mapping.bills:
+            apart[WHEN] = {path: self._values(records, path) for path in _deciding(mapping)}
+        self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()} | apart
         self._without = dict(self._with_lines)
         self._has_lines = np.zeros(self._rows, np.bool_)
         if mapping.bills:
@@ -132,6 +137,27 @@ def _counting(mapping: Mapping, spec: Field) -> list[str]:
     """List the paths that count, of those that a field reads."""
     read = dict.fromkeys(path for path, _ in spec.paths())
     return [path for path in read if not mapping.bills or "." not in path or path in mapping.follow]
+
+
+def _deciding(mapping: Mapping) -> list[str]:
+    """List the paths that say whether a record is billed, also of other records: ``when``, and rules that skip."""
+    skips = [
+        each for rule, each in zip(mapping.rules, mapping.caught_by, strict=True) if rule.skip is not None and each
+    ]
+    return sorted({path for each in (*mapping.conditions, *skips) for path in each.paths})
+
+
+def is_decided_anew(record: pa.Table, made_from: Sources | None, hashed: Hash) -> bool:
+    """Say whether what decided that a record is billed changed since; also if that is not known.
+
+    :param record: one row, as for :func:`~.transform.transform`.
+    :param made_from: from what its invoice was made.
+    """
+    before = (made_from or {}).get(WHEN)
+    if before is None:
+        return True
+    now = {path: hashed(canonical(_plain(column(record, path)[0].as_py()))) for path in before}
+    return any(now[path] != before[path] for path in before if path in record.column_names)
 
 
 def _ruled(mapping: Mapping) -> dict[str, dict[str, None]]:

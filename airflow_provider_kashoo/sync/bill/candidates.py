@@ -6,7 +6,7 @@ One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.mapping.cells import Rows
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.rule import InParts
 from airflow_provider_kashoo.core.mapping.select import Mask, Why, among
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom
+from airflow_provider_kashoo.core.mapping.sources import MadeFrom, is_decided_anew
 from airflow_provider_kashoo.core.mapping.transform import PAID, Document, PartDocument, documents, part_documents
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
@@ -106,14 +106,22 @@ class Considered:
         return Ids(self._skipped)
 
     def leave_out(
-        self, facts: Facts, intent: Intent, links: PartLinks, unmet: Why | None = None, *, vanished: bool = False
+        self,
+        facts: Facts,
+        intent: Intent,
+        links: PartLinks,
+        unmet: Why | None = None,
+        *,
+        vanished: bool = False,
+        edited: Collection[int] = (),
     ) -> None:
         """Note a record that is not to be billed.
 
         :param links: of all its invoices.
         :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
+        :param edited: the parts that leave only because their mapping was edited.
         """
-        self.left_out += [LeftOut(intent, link, unmet, vanished) for link in links.values()]
+        self.left_out += [LeftOut(intent, link, unmet, vanished, part in edited) for part, link in links.items()]
         self.intents += facts.waits(intent, but=links)
         if not links and not facts.is_open(intent):
             reason = unmet.reason if unmet else "deleted in Salesforce"
@@ -146,8 +154,10 @@ def _consider_excluded(facts: Facts, made: Made, sales: Sales, to_bill: Ids, res
     for why, excluded in made.excluded.items():
         ids = to_bill.without(excluded)
         known = among(ids, {*sales.left_out, *facts.open_of(INVOICE.name)})
-        for ident in ids.filter(pa.array(known)).to_pylist():
-            result.leave_out(facts, facts.intent(made.mapping, ident), sales.links_of(ident), why)
+        for ident, record in made.records_of(ids.filter(pa.array(known))):
+            links, hashed = sales.links_of(ident), facts.sync.store.hashes.of_json
+            edited = {part for part, link in links.items() if not is_decided_anew(record, link.sources, hashed)}
+            result.leave_out(facts, facts.intent(made.mapping, ident), links, why, edited=edited)
         result.release(facts, made.mapping, ids.filter(pa.array(~known)), why.reason)
 
 

@@ -39,6 +39,7 @@ class LeftOut:
 
     :param unmet: why a mapping leaves it out; None when it was deleted.
     :param vanished: it is not found any more, but Salesforce does not say that it was deleted.
+    :param edited: nothing of what its conditions look at changed: the mapping did.
     :param surplus: why only this one of several invoices leaves, for people; empty if all of the record does.
     """
 
@@ -46,6 +47,7 @@ class LeftOut:
     link: Link
     unmet: Why | None = None
     vanished: bool = False
+    edited: bool = False
     surplus: str = ""
 
     @property
@@ -116,6 +118,8 @@ def _decide(facts: Facts, leaving: dict[tuple[str, int], LeftOut]) -> list[Inten
             intents.append(facts.wait(intent))
         elif limit is not None:
             intents.append(intent.become(Release, reason=f"outside the test batch of {limit}"))
+        elif each.edited and not facts.sync.run.remap:
+            intents.append(_ask(each, "only its mapping changed; a run that remaps voids it"))
         elif each.vanished and too_many:
             intents.append(_ask(each, "so many records vanished at once that the user may have lost access"))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,13 @@ class Made:
         if table is None:
             raise ConfigurationError("What the plan made of a part is missing.", remedy=clear("plan"))
         return table.filter(pc.is_in(table["Id"], self.ids))
+
+    def records_of(self, ids: pa.Array) -> Iterator[tuple[str, pa.Table]]:
+        """Give some of the staged records, each with its id, in the order of the ids."""
+        if len(ids):
+            records = self.part.records()
+            rows = pc.index_in(ids, records["Id"].combine_chunks()).to_pylist()
+            yield from ((ident, records.slice(row, 1)) for ident, row in zip(ids.to_pylist(), rows, strict=True))
 
     def read_among(self, ids: Iterable[str]) -> set[str]:
         """Say which of some records were read by this mapping, in this part."""
