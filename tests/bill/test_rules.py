@@ -94,3 +94,20 @@ def test_the_summary_says_what_rules_caught(ruled: Rounds) -> None:
     add_deal(ruled.sandbox, add_account(ruled.sandbox, "Paris SA", BillingCountry="FR"), "300.00")
     sync = ruled.prepare()
     assert "\n  1 x invoice_from_opportunity: add_line International handling\n" in as_text(steps.plan(sync))
+
+
+@pytest.mark.parametrize(("name", "one", "other"), [("project", "Hardware", "Services"), ("account", "4000", "4100")])
+def test_shares_in_another_order_go_where_they_belong(drive: Rounds, name: str, one: str, other: str) -> None:
+    shares = [f'"{one}": 60, "{other}": 40', f'"{other}": 40, "{one}": 60']
+    rule = f"rules:\n  - split: {{lines.{name}: {{{shares[0]}}}}}\nfields:\n"
+    remap(drive, "invoice_from_opportunity", "fields:\n", rule)
+    box = drive.sandbox
+    deal = add_deal(box, add_account(box), "200.00")
+    drive.run()
+    before = {line[name]: line["rate"] for line in invoice_of(box, deal)["lineItems"]}
+    remap(drive, "invoice_from_opportunity", *shares)
+    change(drive, deal, Amount="300.00")
+    drive.run()
+    now = {line[name]: line["rate"] for line in invoice_of(box, deal)["lineItems"]}
+    assert sorted(before.values()) == [8_000, 12_000]
+    assert now == {value: rate * 3 // 2 for value, rate in before.items()}

@@ -40,10 +40,11 @@ def _changed(now: Mapping[str, str] | None, before: Mapping[str, str] | None) ->
 
 
 def _are_pairs(ours: list[Line], theirs: list[Line]) -> bool:
-    """Say whether each line stands beside itself: a new order of lines would mix them up."""
-    return len(ours) == len(theirs) and all(
-        line.get("item") == other.get("item") for line, other in zip(ours, theirs, strict=True)
-    )
+    """Say whether each line stands beside itself: a new order of lines, or of shares, would mix them up."""
+    if [line.get("item") for line in ours] != [line.get("item") for line in theirs]:
+        return False
+    mine, billed = ([repr([line.get(name) for name in _AS_BILLED]) for line in lines] for lines in (ours, theirs))
+    return mine == billed or sorted(mine) != sorted(billed)
 
 
 def _with(line: Line, other: Line, kept: Collection[str]) -> Line:
