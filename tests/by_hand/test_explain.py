@@ -208,3 +208,23 @@ def test_of_a_deal_in_parts_every_invoice_is_told(drive: Rounds) -> None:
     assert "invoice, part 2" in printed(story)
     second = next(each for each in story["links"] if each["part"] == 2)
     assert second in told(drive, str(second["kashoo_id"]))["links"]
+
+
+def test_of_a_deal_in_parts_each_share_and_date_is_told(drive: Rounds) -> None:
+    spec = "{from: Billing_Milestones__r, share: Percent__c, date: Due__c}"
+    rule = f"rules:\n  - {{when: Amount >= 200, split: {{invoices: {spec}}}}}\nfields:\n"
+    remap(drive, NAME, "fields:\n", rule)
+    deal, whole, other = win(drive), win(drive, "150.00"), win(drive)
+    for of, share, day in ((deal, "30", "2026-03-05"), (deal, "70", "2026-04-05"), (other, "100", "2026-05-05")):
+        row = {"Opportunity__c": of, "Percent__c": Decimal(share), "Due__c": day}
+        drive.sandbox.org.insert("Billing_Milestone__c", row)
+    made = origins(told(drive, deal, asked=True))
+    parts = {name: each for name, each in made.items() if name.startswith("parts")}
+    assert {name: value for name, (value, _, _) in parts.items()} == {
+        "parts[1].share": "30",
+        "parts[1].date": "2026-03-05",
+        "parts[2].share": "70",
+        "parts[2].date": "2026-04-05",
+    }
+    assert parts["parts[2].date"][1:] == ("{from: Due__c}", {"Due__c": "2026-04-05"})
+    assert not any(name.startswith("parts") for name in origins(told(drive, whole, asked=True)))

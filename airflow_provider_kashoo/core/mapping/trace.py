@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
+from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate
 from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.in_parts import TYPES
 from airflow_provider_kashoo.core.mapping.lines import own_lines
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.operations import words
@@ -42,7 +46,8 @@ class Tested:
 class Origin:
     """One field, and where its value comes from.
 
-    :param target: the field; of the n-th line ``lines[n].Field``.
+    :param target: the field; of the n-th line ``lines[n].Field``, and what makes the n-th of several invoices
+        ``parts[n].Key``.
     :param value: as the mapping makes it; None if empty.
     :param how: as the file says it.
     :param sources: path in Salesforce -> its value.
@@ -71,16 +76,24 @@ class Trace:
     fields: list[Origin]
 
 
-def trace(mapping: Mapping, record: pa.Table, lines: pa.Table | None, around: Surroundings) -> Trace:
+def trace(
+    mapping: Mapping,
+    record: pa.Table,
+    lines: pa.Table | None,
+    around: Surroundings,
+    children: MappingType[str, pa.Table] = MappingProxyType({}),
+) -> Trace:
     """Trace one record.
 
     :param record: one row, as for :func:`.transform`.
     :param lines: the lines of this and perhaps other records, as for :func:`.transform`.
+    :param children: as for :func:`.transform`, also of other records.
     """
     rules = list(_rules(mapping, record))
     return Trace(mapping.name, mapping.to, list(_conditions(mapping, record)), rules, [
         *_header(mapping, record, around, rules),
         *_lines(mapping, record, lines, around, rules),
+        *_parts(mapping, record, children, around, rules),
     ])  # fmt: skip
 
 
@@ -130,6 +143,24 @@ def _lines(
         origins |= {name: (spec, place, record) for name, (spec, place) in ruled.items()}  # rules read the deal
         for name, (spec, place, read) in origins.items():
             yield _origin(f"lines[{row + 1}].{name}", spec, INVOICE.lines[name], place, read, around)
+
+
+def _parts(
+    mapping: Mapping,
+    record: pa.Table,
+    children: MappingType[str, pa.Table],
+    around: Surroundings,
+    rules: list[Tested],
+) -> Iterator[Origin]:
+    """Trace what each child says of its invoice; the rest is as for the whole record."""
+    for rule, tested in zip(mapping.rules, rules, strict=True):
+        spec = rule.invoices
+        if spec is None or not tested.holds or (own := children.get(spec.from_)) is None:
+            continue
+        own = own.filter(pc.equal(own["parent"], record["Id"][0])).sort_by("Id")
+        for row, (key, path) in product(range(min(own.num_rows, MOST_LINES)), spec.paths().items()):
+            label, target = f"parts[{row + 1}].{key}", TargetField(TYPES[key])
+            yield _origin(label, Field(from_=path), target, tested.place, own.slice(row, 1), around)
 
 
 def _origin(name: str, spec: Field, target: TargetField, place: str, row: pa.Table, around: Surroundings) -> Origin:

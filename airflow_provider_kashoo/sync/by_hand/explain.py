@@ -61,7 +61,8 @@ def _traces(sync: Sync, sobject: str, source_id: str) -> Iterator[Trace]:
         record = part.records()
         record = record.filter(pc.equal(record["Id"], source_id))
         if record.num_rows:
-            yield from (trace(each, record, part.lines(), sync.surroundings) for each in sync.mappings_from(sobject))
+            read = record, part.lines(), sync.surroundings, part.children()
+            yield from (trace(each, *read) for each in sync.mappings_from(sobject))
 
 
 def sources_of_number(sync: Sync, number: str) -> list[str]:
