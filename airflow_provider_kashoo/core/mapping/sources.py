@@ -60,7 +60,10 @@ class MadeFrom:
             fields[name] = fields.get(name, {}) | {f"{RULES}.{path}": ruled[path] for path in paths}
         of_rules, apart = fields.pop(LINES, {}), {name: fields.pop(name) for name in (PAYMENT,) if name in fields}
         if mapping.bills:
-            apart[WHEN] = {path: self._values(records, path) for path in _deciding(mapping)}
+            known = own | ruled
+            apart[WHEN] = {
+                path: known[path] if path in known else self._values(records, path) for path in _deciding(mapping)
+            }
         self._with_lines: dict[str, Hashes] = {name: hashes | chosen for name, hashes in fields.items()} | apart
         self._without = dict(self._with_lines)
         self._has_lines = np.zeros(self._rows, np.bool_)
