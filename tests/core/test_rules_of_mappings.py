@@ -78,6 +78,30 @@ rules:
     assert [(each["account"], each.get("project")) for each in east["lines"]] == [("4000", None)]
 
 
+@pytest.mark.parametrize(
+    ("set_", "says"),
+    [
+        ("dueDate: {from: Name}", "dueDate: 'Spring order' is not a date"),
+        ('memo: {expr: "Amount / Days"}', "memo: "),
+        ("memo: {from: Name, map: {a: b}}", "memo: the value 'Spring order' of Name is not listed in map"),
+        ("lines.project: {from: Name, map: {a: b}}", "project: the value 'Spring order' of Name is not listed in map"),
+    ],
+)
+def test_a_value_that_a_rule_cannot_set_parks_its_deal_and_is_not_left_out(set_: str, says: str) -> None:
+    rules = f"rules:\n  - {{when: Days == 0, set: {{{set_}}}}}\n"
+    found = run(rules, deal(Days="0"), deal(OTHER, Days="1"))
+    assert found.made["Id"].to_pylist() == [OTHER]
+    assert found.problems[DEAL].cause.startswith(says)
+
+
+def test_a_function_of_a_rule_gets_the_deals_that_the_rule_catches() -> None:
+    call = '{call: "own_rules:terms", inputs: [Rating, CloseDate], returns: date}'
+    rules = f"rules:\n  - {{when: Days == 0, set: {{dueDate: {call}}}}}\n"
+    found = run(rules, deal(Days="1", CloseDate=None), deal(OTHER, Days="0", Rating="Hot"))
+    assert documents(found.made)[OTHER]["dueDate"] == "2026-04-30"
+    assert found.problems[DEAL].cause == "date: it is empty"
+
+
 def test_a_rule_may_set_what_the_deal_lacks() -> None:
     rules = 'rules: [{when: CloseDate == None, set: {date: "2026-12-31"}}]\n'
     assert made(rules, CloseDate=None)["date"] == "2026-12-31"

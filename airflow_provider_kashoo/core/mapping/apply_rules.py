@@ -55,7 +55,7 @@ def set_fields(
                 header[name] = _set(spec, INVOICE.fields[name], records, mask, header.get(name), around)
                 continue
             field = name.removeprefix(LINES)
-            made = evaluate(spec, records, INVOICE.lines[field].type, around).take(lines.owners)
+            made = _of_caught(spec, INVOICE.lines[field], records, mask, around).take(lines.owners)
             lines.cells[field] = lines.of(field).where(mask[lines.owners], made)
 
 
@@ -63,7 +63,15 @@ def _set(
     spec: Field, target: TargetField, records: pa.Table, mask: Mask, before: Cells | None, around: Surroundings
 ) -> Cells:
     given = before or Cells(pa.nulls(records.num_rows, TEXT))
-    return given.where(mask, evaluate(spec, records, target.type, around))
+    return given.where(mask, _of_caught(spec, target, records, mask, around))
+
+
+def _of_caught(spec: Field, target: TargetField, records: pa.Table, mask: Mask, around: Surroundings) -> Cells:
+    """Make a field of the caught records alone: a function fails for all that it gets. The others have any value."""
+    if not mask.any():
+        return Cells(pa.nulls(len(mask), TEXT))
+    caught = evaluate(spec, records.filter(pa.array(mask)), target.type, around)
+    return caught.take(np.maximum(np.cumsum(mask) - 1, 0))
 
 
 def payments(
@@ -82,7 +90,7 @@ def payments(
         named = {f"mark_paid {name}": (name, spec) for name, spec in rule.fields().items()}
         fields = {label: spec for label, (_, spec) in named.items()}
         target = {label: PAYMENT.fields[name] for label, (name, _) in named.items()}
-        cells = apply_section(fields, target, records, around)
+        cells = {label: _of_caught(spec, target[label], records, mask, around) for label, spec in fields.items()}
         note_faults(cells, fields, target, faults, only=mask)
         found |= {name: found[name].where(mask, cells[label]) for label, (name, _) in named.items()}
         paid |= mask

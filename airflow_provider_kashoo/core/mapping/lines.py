@@ -14,6 +14,7 @@ from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells, Rows
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.order import sort
+from airflow_provider_kashoo.core.mapping.rule import LINES
 from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
 from airflow_provider_kashoo.core.mapping.select import Mask
 
@@ -83,8 +84,9 @@ def lines_of(mapping: Mapping, records: pa.Table, lines: pa.Table | None, around
 
 def note_faults_of(mapping: Mapping, lines: Lines, records: int, faults: Faults) -> None:
     """Note which records cannot be billed because of their lines, or because they have none."""
+    ruled = {name.removeprefix(LINES): spec for name, spec in mapping.ruled.items() if name.startswith(LINES)}
     for section, only in ((mapping.lines, ~lines.single), (mapping.single_line, lines.single)):
-        fields = {name: spec for name, spec in section.items() if name in lines.cells}
+        fields = {name: spec for name, spec in (ruled | section).items() if name in lines.cells}
         note_faults(lines.cells, fields, INVOICE.lines, faults, lines.owners, only)
     bare = np.setdiff1d(np.arange(records), lines.owners)
     faults.note(dict.fromkeys(bare.tolist(), NO_LINES))

@@ -106,6 +106,11 @@ class Mapping(Strict):
         """The parsed condition of each rule; None for one that catches every deal."""
         return self._caught_by
 
+    @property
+    def ruled(self) -> dict[str, Field]:
+        """What rules set, fields of lines as ``lines.Field``; of several rules the last."""
+        return {name: spec for rule in self.rules for name, spec in (rule.set or {}).items()}
+
     def placed_conditions(self) -> Iterator[tuple[Where, Condition]]:
         """List the conditions, those of rules too, with their places."""
         for number, condition in enumerate(self.conditions):

@@ -172,7 +172,8 @@ def transform(
         set_fields(mapping, caught, records, header, own, around)
     faults.note(sales.problems, name="sale")
     faults.note(_odd(mapping, records, lines, ids))
-    note_faults(header, mapping.fields, KINDS[mapping.to].fields, faults)
+    fields = {name: spec for name, spec in mapping.ruled.items() if name in header} | mapping.fields
+    note_faults(header, fields, KINDS[mapping.to].fields, faults)
     columns = {name: cells.values for name, cells in _with_room(header, *around.room.get(mapping.to, ("", 0))).items()}
     if own:
         billed = _bill(mapping, selected, own, header["currency"], children, faults, around, result)
