@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,14 @@ def test_a_hostile_name_is_shown_and_never_run(drive: Rounds) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; [red] \u202eevil &amp; Söhne" in page
     assert HOSTILE in printed(report)
+
+
+def test_each_printed_page_can_repeat_the_titles_of_the_columns(drive: Rounds) -> None:
+    win(drive)
+    page = plan_page(looked_at(drive))
+    titles = re.findall(r'<th [^>]*data-title="(.+?)"[^>]*><button type="button">(.+?)</button>', page)
+    assert len(titles) == page.count("<th ") > 0
+    assert all(printed_as == shown for printed_as, shown in titles)
 
 
 def test_nothing_to_do_is_said(drive: Rounds) -> None:
