@@ -47,6 +47,7 @@ def _command(title: str, *args: Arg, about: str, epilog: str | None = None) -> C
         def run(given: Namespace) -> None:
             from airflow_provider_kashoo.core.errors import SyncError
 
+            _log_to_stderr()
             try:
                 call(given)
             except SyncError as error:
@@ -345,11 +346,15 @@ def _opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Sy
     from airflow_provider_kashoo.core.window import RunFacts
     from airflow_provider_kashoo.runtime.open_run import open_sync
 
-    for handler in logging.root.handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)  # what is printed may be JSON that a program reads
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)
+
+
+def _log_to_stderr() -> None:
+    """Keep the log out of what is printed: it may be JSON that a program reads."""
+    for handler in logging.root.handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
 
 
 def _user() -> str:

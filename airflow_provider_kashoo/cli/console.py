@@ -11,8 +11,11 @@ from airflow_provider_kashoo.core.values.dates import parse_instant
 
 
 def add_row(table: Table, *cells: str) -> None:
-    """Add a row of plain text: Rich would take ``[sf:...]`` for markup, drop it, and stumble over ``[/x]``."""
-    table.add_row(*map(Text, cells))
+    """Add a row of plain text: Rich would take ``[sf:...]`` for markup, drop it, and stumble over ``[/x]``.
+
+    What is too long for its column goes on in the next line: an id that is cut short is of no use.
+    """
+    table.add_row(*(Text(cell, overflow="fold") for cell in cells))
 
 
 def instant_given(option: str, text: str | None) -> datetime | None:

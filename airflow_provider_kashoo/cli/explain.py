@@ -21,6 +21,7 @@ from airflow_provider_kashoo.core.errors import (
     UnreachableError,
     shown,
 )
+from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.store.database import Database
@@ -32,6 +33,20 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 
 PLANS = 5
 """Of so many plans, the newest, it is said what they decided."""
+
+_WOULD = {
+    Action.CREATE: "create the {}",
+    Action.UPDATE: "update the {}",
+    Action.FOLLOW: "only move the link of the {}",
+    Action.VOID: "void the {}",
+    Action.LINK: "link the {} that is in Kashoo already",
+    Action.WRITE_BACK: "write the {} back",
+    Action.PARK: "park the {}",
+    Action.REVIEW: "ask a person about the {}",
+    Action.WAIT: "wait with the {}",
+    Action.SKIP: "make no {}",
+    Action.UNCHANGED: "leave the {} as it is",
+}
 
 Story = dict[str, Any]
 
@@ -148,7 +163,8 @@ def _print_now(now: Story, console: Console) -> None:
     if not now["found"]:
         console.print(Text(f"{who}: Salesforce does not show it; it was deleted, or the user may not see it."))
     for made in now["mappings"]:
-        console.print(Text(f"{who}{name} by {made['mapping']}, to {made['target']}", style="bold"))
+        file = "".join(f" ({_short(each['place']).split(':')[0]})" for each in made["fields"][:1])
+        console.print(Text(f"{who}{name} by {made['mapping']}{file}, to {made['target']}", style="bold"))
         for each in made["conditions"]:
             console.print(
                 Text(f"  {'holds ' if each['holds'] else 'FAILS '} {each['what']}  ({_short(each['place'])})")
@@ -157,20 +173,21 @@ def _print_now(now: Story, console: Console) -> None:
             caught = "caught" if each["holds"] else "left  "
             when = f"  when {each['when']}" if each["when"] else ""
             console.print(Text(f"  {caught} rule {each['what']}{when}  ({_short(each['place'])})"))
-        table = Table(Column("field", no_wrap=True), "value", "made from")
+        table = Table(Column("field", no_wrap=True), "value", "made from", Column("line", justify="right"))
         for each in made["fields"]:
-            add_row(table, each["target"], each["problem"] or each["value"] or "", _made_from(each))
+            line = each["place"].split(":")[-2]
+            add_row(table, each["target"], each["problem"] or each["value"] or "", _made_from(each), line)
         console.print(table)
     for each in now["would"]:
-        console.print(Text(f"The next run would {each['action']} the {each['target']}: {each['why']}"))
+        console.print(Text(f"The next run would {_WOULD[each['action']].format(each['target'])}: {each['why']}"))
 
 
 def _made_from(origin: Story) -> str:
-    """Say how the file makes a field, from which values, and where it says so."""
+    """Say how the file makes a field, and from which values."""
     sources = [f"{path} = {value or 'empty'}" for path, value in origin["sources"].items()]
     plain = {f"{{from: {path}}}" for path in origin["sources"]} | {origin["value"]}
     how = [] if origin["how"] in plain else [origin["how"]]
-    return "\n".join([*how, *sources, f"({_short(origin['place'])})"])
+    return "\n".join([*how, *sources])
 
 
 def _short(place: str) -> str:
@@ -180,6 +197,10 @@ def _short(place: str) -> str:
 def _shown(row: Story, name: str) -> str:
     """Write one value for people; of several invoices of a deal, its target says which one it is."""
     said = str("" if row[name] is None else row[name])
+    if name in {"at", "opened", "closed"} and said:
+        return f"{said[:10]} {said[11:19]}Z"
+    if name == "reason":
+        return f"{said}\nrun {row['run_id']}"
     return f"{said}, part {row['part']}" if name == "target" and row.get("part", 1) > 1 else said
 
 

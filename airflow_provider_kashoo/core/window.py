@@ -154,8 +154,9 @@ def _start(run: RunFacts, watermark: datetime | None, overlap: timedelta) -> dat
     if run.first:
         return run.first
     raise ConfigurationError(
-        "Nothing was read yet, and there is no start date.",
-        remedy="Set the DAG's start_date, or trigger it with the param since.",
+        "Nothing was read yet, and Airflow knows no start_date of the DAG.",
+        remedy="Give since: the param of a run, or --since 2026-01-01 of a command. Or set the DAG's start_date; that "
+        "Airflow reads the DAG files: airflow dags reserialize.",
     )
 
 

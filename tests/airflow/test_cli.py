@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -340,6 +341,14 @@ def test_help_of_adopt_teaches_with_an_example() -> None:
     (group,) = cli.get_kashoo_commands()
     (command,) = [each for each in group.subcommands if each.name == "adopt"]
     assert "airflow kashoo adopt --from 2026-01-01 --dry-run --output adopt.csv" in command.epilog
+
+
+def test_no_command_mixes_the_log_into_what_it_prints(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    init(no_copy=True)
+    handler = logging.StreamHandler(sys.stdout)
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    cli.status(Namespace())
+    assert handler.stream is sys.stderr
 
 
 def test_explain_takes_an_id_of_either_side_and_says_what_is_unknown(

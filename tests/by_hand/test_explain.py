@@ -32,9 +32,9 @@ def asking(drive: Rounds) -> Callable[[], AbstractContextManager[Sync]]:
     return lambda: nullcontext(drive.sync())
 
 
-def printed(story: dict[str, Any]) -> str:
+def printed(story: dict[str, Any], width: int = 200) -> str:
     text = io.StringIO()
-    print_story(story, Console(file=text, width=200))
+    print_story(story, Console(file=text, width=width))
     return text.getvalue()
 
 
@@ -119,6 +119,21 @@ def test_each_field_says_from_what_it_is_made(drive: Rounds) -> None:
     text = printed(story)
     assert "caught rule set memo  when Amount < 1000" in text
     assert "The next run would create the invoice" in text
+
+
+def test_a_narrow_terminal_cuts_nothing(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    story = told(drive, deal, asked=True)
+    text = printed(story, width=80)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"{NAME} ({NAME}.yaml), to invoice" in " ".join(text.split())
+    (field,) = [line for line in text.splitlines() if "lines[1].amount" in line]
+    (amount,) = [each for made in story["now"][0]["mappings"] for each in made["fields"] if "amount" in each["target"]]
+    assert field.split("│")[-2].strip() == amount["place"].split(":")[-2]
+    assert "The next run would leave the invoice as it is: nothing that is mapped changed" in text
+    assert f"run {story['done'][0]['run_id']}" in printed(story)
 
 
 def test_lines_say_from_what_they_are_made(drive: Rounds) -> None:
