@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
@@ -37,12 +37,12 @@ def print_status(database: Database, console: Console | None = None) -> None:
 
 
 def _waiting(overview: Overview, name: str) -> Table:
-    table = Table("id", "state", "record", "target", "Kashoo id", "cause", "what to do", title=Text(name))
+    table = Table(Column("id", no_wrap=True), Column("record", no_wrap=True), "cause", "what to do", title=Text(name))
     for row in overview.waiting:
         cause, fix = row["cause"] or "no answer yet", row["fix"] or ""
-        add_row(table, str(row["id"]), row["state"], *_record(row), cause, fix)
+        add_row(table, str(row["id"]), _record(row, row["state"]), cause, fix)
     for row in overview.asked:
-        add_row(table, f"R{row['id']}", "review", *_record(row), row["cause"], row["fix"])
+        add_row(table, f"R{row['id']}", _record(row, "review"), row["cause"], row["fix"])
     return table
 
 
@@ -57,6 +57,9 @@ def _instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _record(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _record(row: Mapping[str, Any], state: str) -> str:
+    """Name it in short lines: an id that a terminal breaks in two cannot be copied."""
     part = f", part {row['part']}" if row["part"] > 1 else ""
-    return f"{row['source_object']} {row['source_id']}{part}", row["target"], str(row["kashoo_id"] or "")
+    in_books = f"in Kashoo {row['kashoo_id']}" if row["kashoo_id"] else ""
+    said = [f"{row['target']}, {state.replace('_', ' ')}", row["source_object"], f"{row['source_id']}{part}", in_books]
+    return "\n".join(filter(None, said))

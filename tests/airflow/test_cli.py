@@ -173,10 +173,14 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     capsys.readouterr()
     cli.status(Namespace())
     shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
-    parked = ["1", "parked", "Order 801000000000001AAA", "invoice", "", "it carries [sf:006...] already"]
-    assert [*parked, "remove [/x] [bold]"] in shown
-    review = ["R1", "review", "Opportunity 006000000000001AAA", "invoice", "4711", POSSIBLE_DUPLICATE.cause]
-    assert [*review, POSSIBLE_DUPLICATE.fix] in shown
+    assert ["1", "invoice, parked", "it carries [sf:006...] already", "remove [/x] [bold]"] in shown
+    assert ["R1", "invoice, review", POSSIBLE_DUPLICATE.cause, POSSIBLE_DUPLICATE.fix] in shown
+    assert ["", "in Kashoo 4711", "", ""] in shown
+    monkeypatch.setenv("COLUMNS", "80")
+    cli.status(Namespace())
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert {"801000000000001AAA", "006000000000001AAA"} <= set(narrow.split())  # whole, so that they can be copied
     assert ["salesforce.Order", "2026-03-02 01:55:07", "scheduled__2026"] in shown
 
 
