@@ -77,7 +77,7 @@ def test_mistakes_of_both_syncs_are_listed_and_those_of_files_even_without_a_con
     back = replace(mappings / "payment_to_order.yaml", "Kashoo_Paid__c", "Kashoo_Payed__c")
     deals = replace(mappings / "invoice_from_opportunity.yaml", "Amount >= 100", "Amount = 100")
     assert check() == 1
-    broken = f"{deals}:9:5: 'Amount = 100' is not a valid condition; is equal is written ==."
+    broken = f"{deals}:9:12: 'Amount = 100' is not a valid condition; is equal is written ==."
     first, second, last = capsys.readouterr().out.splitlines()
     assert first.startswith(broken)
     assert second.startswith(f"{back}:10:3: {PAYED}. Did you mean 'Kashoo_Paid__c'?")

@@ -203,12 +203,12 @@ KINDS = {path: kind_of_column(column.type) for path, column in ROWS.items()}
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("1 + Name * 2", "'Name * 2' takes two numbers, and Name is a text and 2 is a number."),
+        ("1 + Name * 2", "'Name * 2' takes two numbers, and Name is a text and 2 is a number"),
         (
             "CloseDate + Name",
             "takes two numbers, or a date and a number of days, and CloseDate is a date and Name",
         ),
-        ('Name + "x"', "Texts are joined with concat."),
+        ('Name + "x"', "; texts are joined with concat"),
         ("CloseDate + Due", "takes two numbers, or a date and a number of days"),
         ("upper(Price)", "'upper(Price)' takes a text, and Price is a number"),
         ("coalesce(Price, Name)", "takes values of one kind, and Price is a number and Name is a text"),

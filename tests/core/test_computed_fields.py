@@ -157,7 +157,7 @@ def load(directory: Path, field: str, old: str = "poNumber: none") -> Any:
             "fields.poNumber.expr: 'lenn' is no function of an expression",
         ),
         ('poNumber: {expr: "Name", from: Name}', "exactly one of from, value, text, link, expr, call"),
-        ("poNumber: {expr: 5}", "fields.poNumber.expr: Input should be a valid string"),
+        ("poNumber: {expr: 5}", "fields.poNumber.expr: '5' is not a text"),
         ('poNumber: {from: Name, format: ".2f"}', "'.2f' is no format"),
         ('poNumber: {from: Name, format: "0", map: {a: b}}', "format cannot be joined with map or add_days"),
         ('poNumber: {text: "{Name}", format: "0"}', "format goes with from or expr; inside text, write {Path:format}"),

@@ -191,6 +191,10 @@ def test_the_parts_of_a_condition_are_what_and_joins(text, parts):
         ("Amount <> 100", "is not equal is written !="),
         ("IsWon AND Amount >= 100", "and, or, not and in are written in small letters"),
         ("IsWon && Amount >= 100", "and, or are written as words"),
+        ("Name == \u201cA\u201d", "quotes are \" or '"),
+        ("Amount >= $100", "an amount is a plain number, such as 1000"),
+        ("CloseDate >= 2026-02-03", 'a date stands in quotes: "2026-01-31"'),
+        ('Name like "A%"', "there is no like; compare with whole values, by == or in [..]"),
         ('Name == "A = B" AND IsWon', "and, or, not and in are written in small letters"),
     ],
 )
@@ -198,6 +202,28 @@ def test_what_people_write_who_know_soql_is_named(text: str, slip: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         Condition(text)
     assert str(caught.value).endswith(f"is not a valid condition; {slip}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "IsWon == true",
+            "'true' is not a constant value; the words are True, False and None; a checkbox",
+        ),
+        ("Region__c == null", "'null' is not a constant value; the words are True, False and None"),
+        ("Amount >= 1,000", "write: field operator constant; an amount is a plain number, such as 1000"),
+        ("CloseDate >= 2026-12-13", 'is not a constant value; a date stands in quotes: "2026-01-31"'),
+        (
+            "CloseDate >= TODAY()",
+            "'TODAY()' is not a constant value; there is no date of today",
+        ),
+    ],
+)
+def test_a_constant_that_is_written_as_elsewhere_is_named(text: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Condition(text)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_a_credit_needs_no_milestones() -> None:
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("{invoices: {from: M__r, share: P__c}}", "date: Field required"),
+        ("{invoices: {from: M__r, share: P__c}}", "date: it is missing"),
         (
             "{invoices: {from: M__r, share: P__c, date: D__c, due: X}}",
             "takes from, share, date, dueDate or memo, not 'due'",

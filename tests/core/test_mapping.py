@@ -58,10 +58,10 @@ def fault(text: str, file: str = "m.yaml") -> str:
     [
         (INVOICE, "{object: Opp", "{object: [Opp", 4, "not YAML"),
         (INVOICE, "  date:", "\tdate:", 11, "not YAML"),
-        (CUSTOMER, CUSTOMER, "", 1, "the file: Input should be"),
-        (CUSTOMER, CUSTOMER, "- a\n- b\n", 1, "the file: Input should be"),
-        (CUSTOMER, "version: 1", "version: 2", 1, "version: Input should be 1"),
-        (CUSTOMER, "name: customers\n", "", 1, "name: Field required"),
+        (CUSTOMER, CUSTOMER, "", 1, "the file is empty"),
+        (CUSTOMER, CUSTOMER, "- a\n- b\n", 1, "the file is no mapping"),
+        (CUSTOMER, "version: 1", "version: 2", 1, "version: '2' is not 1"),
+        (CUSTOMER, "name: customers\n", "", 1, "name: it is missing"),
         (INVOICE, "fields:", "feilds:", 9, "unknown key 'feilds'. Nothing was written. Did you mean 'fields'?"),
         (INVOICE, "lines: Opp", "line: Opp", 4, "unknown key 'line'. Nothing was written. Did you mean 'lines'?"),
         (INVOICE, "Items}", "Items, order: SortOrder LIMIT 1}", 4, "'SortOrder LIMIT 1' is not an order"),
@@ -88,7 +88,7 @@ def fault(text: str, file: str = "m.yaml") -> str:
         (INVOICE, ", mapping: customers", "", 10, "link and mapping go together"),
         (INVOICE, "{link: AccountId, mapping: customers}", "{from: AccountId}", 10, "'contact' must be a link"),
         (INVOICE, "{from: CloseDate}", "{link: Id, mapping: customers}", 11, "'date' cannot be a link"),
-        (INVOICE, "date: {from: CloseDate}", "date: 1.5", 11, "fields.date: Input should be"),
+        (INVOICE, "date: {from: CloseDate}", "date: 1.5", 11, "fields.date: '1.5' is not a text, a whole number"),
         (INVOICE, "taxCode: none", "taxCode: {from: T, map: {NO: S}}", 16, "reads the word NO as false. Nothing was"),
         (INVOICE, "taxCode: none", "taxCode: {from: T, map: {N: ON}}", 16, 'Write "ON" in quotes, or true or false.'),
         (INVOICE, "taxCode: none", "taxCode: *x", 16, "the alias *x stands for something else"),
@@ -271,12 +271,19 @@ def test_a_constant_that_its_field_never_takes_is_refused(tmp_path: Path, old: s
     assert (fault in said, "deals.yaml:" in said) == (True, True), said
 
 
+def test_a_file_that_would_be_passed_over_for_its_name_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CUSTOMER)
+    (tmp_path / "b.yml").write_text(INVOICE)
+    with pytest.raises(ConfigurationError, match=r"b.yml:1:1: a file \*.yml is not read. .*Rename it to b.yaml."):
+        load_mappings(tmp_path)
+
+
 def test_the_mistakes_of_several_files_are_named_together(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 2", "utf-8")
     (tmp_path / "b.yaml").write_text("name: [", "utf-8")
     said = faults_of(tmp_path)
     assert said.startswith("The mapping files have 6 mistakes:")
-    assert ("a.yaml:1:1: version: Input" in said, "b.yaml:2:1: not YAML" in said) == (True, True)
+    assert ("a.yaml:1:1: version: '" in said, "b.yaml:2:1: not YAML" in said) == (True, True)
 
 
 def test_aliases_that_stand_for_a_billion_words_are_refused_at_once() -> None:

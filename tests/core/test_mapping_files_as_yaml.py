@@ -70,13 +70,14 @@ def test_what_follows_a_part_that_is_left_out_keeps_its_place(items: list[int], 
         ("a: 1\na: 2", "m.yaml:2:1: the key 'a' appears twice. Keep one of them."),
         ("a:\n\t- b", "m.yaml:2:1: not YAML: a tab. Indent with blanks."),
         ("a: é\0b", "m.yaml:1:5: not YAML: a control character. Remove it; editors may not show it."),
-        ("a: !!python/object/apply:os.system [ls]", "m.yaml:1:4: not YAML. Check indentation and quotes."),
-        ("a: \ud800", "m.yaml:1:1: not YAML. Check indentation and quotes."),
+        ("a: !!python/object/apply:os.system [ls]", "m.yaml:1:4: not YAML. Check indentation, quotes and colons"),
+        ("a: \ud800", "m.yaml:1:1: not YAML. Check indentation, quotes and colons"),
         ("[" * 100_000, "m.yaml:1:41: more than 40 levels, one in the other. Check indentation and brackets."),
         ("- " * 100_000, "m.yaml:1:81: more than 40 levels, one in the other. Check indentation and brackets."),
         ("a: &a [b]\nc: *a\nd: *a", "m.yaml:2:4: the alias *a stands for something else. Write it out."),
         ("x" * 10_000_000, f"m.yaml:1:1: the file has 10,000,000 characters, and a mapping has at most {LONGEST:,}."),
-        ("%YAML 9\n---\n", "m.yaml:1:8: not YAML. Check indentation and quotes."),
+        ("a: 1\n---\na: 2", "m.yaml:2:1: a second mapping in one file. Write it to a file of its own."),
+        ("%YAML 9\n---\n", "m.yaml:1:8: not YAML. Check indentation, quotes and colons"),
     ],
     ids=lambda text: repr(text[:20]),
 )
@@ -112,12 +113,12 @@ def test_several_mistakes_are_said_together_in_the_order_of_the_file() -> None:
     form = "a text, a whole number, true, false, or a block such as {from: Name}"
     assert str(refused.value).splitlines() == [
         "The mapping files have 6 mistakes:",
-        f"  m.yaml:1:1: version: Input should be 1. {docs}",
+        f"  m.yaml:1:1: version: '2' is not 1. {docs}",
         f"  m.yaml:5:15: 'Name ==' is not a valid condition. {docs}",
-        "  m.yaml:5:17: when.1: Input should be a valid string. Write it in quotes.",
+        "  m.yaml:5:17: when.1: '5' is not a text. Write it in quotes.",
         "  m.yaml:9:3: item has no field 'colour'. Known: account, code, description, name, taxCode.",
         f"  m.yaml:10:3: fields.code: 'a b' {no_field}. {docs}",
-        f"  m.yaml:11:3: fields.taxCode: Input should be {form}. {docs} Nothing was written.",
+        f"  m.yaml:11:3: fields.taxCode: '['x']' is not {form}. {docs} Nothing was written.",
     ]
 
 

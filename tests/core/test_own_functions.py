@@ -172,7 +172,7 @@ CUSTOMER = "version: 1\nname: c\nfrom: {object: Account}\nto: customer\nfields:\
         ('notes: {call: "own_rules:upper", returns: text}', "call needs inputs"),
         ('notes: {call: "own_rules:upper", inputs: [Name]}', "call needs inputs"),
         ('notes: {call: "own_rules:upper", inputs: [Name * 2], returns: text}', "'Name * 2' is no field"),
-        ('notes: {call: "own_rules:upper", inputs: [Name], returns: json}', "returns: Input should be 'text'"),
+        ('notes: {call: "own_rules:upper", inputs: [Name], returns: json}', "returns: 'json' is not 'text', 'date'"),
         ('notes: {call: "own_rules:whole", inputs: [A], returns: number, length: 4}', "length is for a function that"),
         ("notes: {from: Name, nulls: true}", "nulls belongs to call, and there is none"),
         ('notes: {from: Name, default: {call: "own_rules:x", inputs: [Name], returns: text}}', "has no 'x'"),

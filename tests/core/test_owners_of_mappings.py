@@ -202,7 +202,7 @@ def test_owners_and_the_policy_are_read():
         (INVOICE, "lines: kashoo", "lines: Kashoo", 6, "owners.lines is 'Kashoo', and takes salesforce, kashoo,"),
         (INVOICE, "lines: kashoo", "lines: lastest", 6, "Did you mean 'latest'?"),
         (INVOICE, "lines: kashoo", "lines: [kashoo]", 6, "owners.lines is \"['kashoo']\", and takes"),
-        (CUSTOMER, "{phone: kashoo, default: latest}", "kashoo", 5, "owners: Input should be a valid dictionary"),
+        (CUSTOMER, "{phone: kashoo, default: latest}", "kashoo", 5, "owners: 'kashoo' is not a block"),
         (CUSTOMER, "merge", "marge", 6, "on_duplicate is 'marge', and takes link, update, merge, skip, review."),
         (CUSTOMER, "merge", "marge", 6, "Did you mean 'merge'?"),
         (INVOICE, "owners:", "on_duplicate: link\nowners:", 5, "a mapping to invoice has no on_duplicate"),

@@ -208,7 +208,7 @@ def test_a_payment_without_a_day_parks_its_deal_alone() -> None:
         ("{add_line: {description: x, percent: -5, account: '1', taxCode: none}}", "Input should be greater than 0"),
         ("{add_line: {description: x, account: '1', taxCode: none}}", "give either percent or amount"),
         ("{mark_paid: {account: '1000', date: {from: CloseDate}}}", "a rule that would mark_paid every deal; add when"),
-        ("{when: IsWon, mark_paid: {account: '1000'}}", "mark_paid.date: Field required"),
+        ("{when: IsWon, mark_paid: {account: '1000'}}", "mark_paid.date: it is missing"),
         ("{when: IsWon, mark_paid: {account: '1', date: {link: AccountId, mapping: customers}}}", "cannot be a link"),
         ("{when: Amount > , skip: x}", "'Amount >' is not a valid condition"),
         ("{when: __import__('os'), skip: x}", "is not allowed in a condition"),

@@ -261,6 +261,6 @@ def _kind(tree: Tree, kinds: Mapping[str, Kind]) -> Kind:
             said = " and ".join(
                 f"{part.said} is {kind}" for part, kind in zip(parts, given, strict=True) if kind != NOTHING
             )
-            hint = " Texts are joined with concat." if name == "+" and TEXT in given else ""
-            raise ExpressionError(f"{tree.said!r} takes {tree.operation.takes}, and {said}.{hint}", tree.offset)
+            hint = "; texts are joined with concat" if name == "+" and TEXT in given else ""
+            raise ExpressionError(f"{tree.said!r} takes {tree.operation.takes}, and {said}{hint}", tree.offset)
     raise AssertionError(tree)

@@ -10,12 +10,23 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_kashoo.core.errors import shown
 from airflow_provider_kashoo.core.mapping.mistakes import Mistake, Places
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.yaml_file import Where, read_yaml
 from airflow_provider_kashoo.core.values.texts import close_to, nearest
 
 DOCS = "See docs/reference/mapping.md."
+
+_NOUNS = {
+    "string_": "a text",
+    "list_": "a list, such as [a, b]",
+    "dict_": "a block, such as {a: b}",
+    "decimal_": "a number, such as 5",
+    "int_": "a whole number",
+    "bool_": "true or false",
+}
+"""How a type of pydantic's faults begins -> what is wanted."""
 
 STAND_INS: dict[str, Any] = {"version": 1, "name": "", "fields": {}}
 """What a file is read with that lacks one of these; without the others, nothing more can be said of it."""
@@ -110,15 +121,31 @@ class Draft:
             known, given = re.findall(r"'(\w+)'", fault["ctx"]["expected"]), str(fault["input"])
             what, fix = f"{name} is {given!r}, and takes {', '.join(known)}", nearest(given, known)
         elif fault["type"] in {"model_type", "model_attributes_type"} and where:
-            what = f"{name}: Input should be a text, a whole number, true, false, or a block such as {{from: Name}}"
+            takes = "a text, a whole number, true, false, or a block such as {from: Name}"
+            block = isinstance(fault["input"], str)  # where a value is wanted, a text is one
+            what = f"{name}: {shown(fault['input'])} is not {'a block, such as {a: b}' if block else takes}"
             fix = DOCS
+        elif not where:
+            what, fix = "the file is empty" if fault["input"] is None else "the file is no mapping", DOCS
         else:
-            said, near = _without_advice(fault["msg"].removeprefix("Value error, "))
+            said, near = _without_advice(_plainly(fault))
             what, fix = f"{name}: {said}", near or DOCS
             if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
                 fix = "Write it in quotes."
         offset = getattr(fault.get("ctx", {}).get("error"), "offset", None)  # of an expression
         return self.places.mistake(where, what, fix, offset)
+
+
+def _plainly(fault: Any) -> str:
+    """Say a fault without the words of pydantic."""
+    noun = next((noun for kind, noun in _NOUNS.items() if fault["type"].startswith(kind)), "")
+    if noun:
+        return f"{shown(fault['input'])} is not {noun}"
+    if fault["type"] == "missing":
+        return "it is missing"
+    if fault["type"] == "literal_error":
+        return f"{shown(fault['input'])} is not {fault['ctx']['expected']}"
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _without_advice(said: str) -> tuple[str, str]:

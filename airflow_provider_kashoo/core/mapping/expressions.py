@@ -174,10 +174,8 @@ class Condition:
             case ast.Name() | ast.Attribute():
                 self.paths.add(path_of(node))
             case _:
-                raise ExpressionError(
-                    f"{ast.unparse(node)!r} is not allowed in a condition; write: field operator constant",
-                    node.col_offset,
-                )
+                fault = f"{ast.unparse(node)!r} is not allowed in a condition; write: field operator constant"
+                raise ExpressionError(f"{fault}{_slip(self.text)}", node.col_offset)
 
     def _evaluate(self, node: ast.expr, frame: pd.DataFrame) -> pd.Series[bool]:
         match node:
@@ -224,13 +222,19 @@ _SLIPS = {
     r"<>": "is not equal is written !=",
     r"\b(AND|OR|NOT|IN)\b": "and, or, not and in are written in small letters",
     r"&&|\|\|": "and, or are written as words",
+    r"(?i)\blike\b": "there is no like; compare with whole values, by == or in [..]",
+    r"\b(true|false|null|NULL|TRUE|FALSE)\b": "the words are True, False and None; a checkbox stands alone",
+    "[\u201c\u201d\u201e\u2018\u2019]": "quotes are \" or '",
+    r"\d,\d{3}\b|[$€£¥]": "an amount is a plain number, such as 1000",
+    r"\b\d{4} ?- ?\d\d? ?- ?\d\d?\b": 'a date stands in quotes: "2026-01-31"',
+    r"\b(TODAY|NOW|today|now)\b": "there is no date of today; write a date in quotes",
 }
 """What people write who know SOQL or a spreadsheet -> how it is written here."""
 
 
 def _slip(text: str) -> str:
     """Say how what was probably meant is written."""
-    outside = re.sub(r"\"[^\"]*\"|'[^']*'", '""', text)
+    outside = re.sub(r"\"[^\"]*\"|'[^']*'|\[[\d, ]*\]", '""', text)
     return "".join(f"; {fix}" for slip, fix in _SLIPS.items() if re.search(slip, outside))
 
 
@@ -324,4 +328,5 @@ def _constant(node: ast.expr) -> Any:
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
             return [_constant(part) for part in parts]
         case _:
-            raise ExpressionError(f"{ast.unparse(node)!r} is not a constant value", node.col_offset)
+            said = ast.unparse(node)
+            raise ExpressionError(f"{said!r} is not a constant value{_slip(said)}", node.col_offset)

@@ -83,6 +83,9 @@ _WORDS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
 
 
+CHECK = "Check indentation, quotes and colons, here and in the line before."
+
+
 def read_yaml(text: str) -> Content:
     """Read a file; what is not YAML at all, has aliases, or is too large has no content."""
     if len(text) > LONGEST:
@@ -96,7 +99,7 @@ def read_yaml(text: str) -> Content:
     except yaml.YAMLError as error:
         return Content(slips=[_no_yaml(text, error)])
     except ValueError:  # half a surrogate pair
-        return Content(slips=[Slip(1, 1, "not YAML", "Check indentation and quotes.")])
+        return Content(slips=[Slip(1, 1, "not YAML", CHECK)])
     if node is None:
         return Content()
     return Content(data, dict(_marks(node, ())), [*_doubled(node), *_misread(node)])
@@ -126,7 +129,9 @@ def _no_yaml(text: str, error: yaml.YAMLError) -> Slip:
     line, column = mark.line + 1, mark.column + 1
     if text.splitlines()[mark.line : line] and "\t" in text.splitlines()[mark.line][: column + 1]:
         return Slip(line, column, "not YAML: a tab", "Indent with blanks.")
-    return Slip(line, column, "not YAML", "Check indentation and quotes.")
+    if "single document" in (getattr(error, "context", None) or ""):
+        return Slip(line, column, "a second mapping in one file", "Write it to a file of its own.")
+    return Slip(line, column, "not YAML", CHECK)
 
 
 def _slip(part: Any, what: str, fix: str) -> Slip:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
+from difflib import get_close_matches
 
 from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES, Describer
 from airflow_provider_kashoo.core.errors import ConfigurationError
@@ -18,6 +19,9 @@ from airflow_provider_kashoo.sync.read.columns import column_type
 
 ALWAYS_OPTIONAL = frozenset({"CurrencyIsoCode"})
 """Exists only in orgs with multi-currency (evidenced)."""
+
+_MISSPELT = 0.85
+"""How alike an optional name is to one that is there, to be taken for a misspelt one: a letter or two differ."""
 
 Paths = MappingType[str, tuple[Where, bool]]
 """Path -> its place, and whether it is optional."""
@@ -75,8 +79,13 @@ def _unknown(mapping: Mapping, sobject: str, paths: Paths, salesforce: Describer
         except ConfigurationError as error:  # the object that a relationship leads to
             yield mapping.mistake(where, f"{path}: {error.what.rstrip('.')}", error.remedy)
             continue
-        if not known and not optional and path.rsplit(".", 1)[-1] not in ALWAYS_OPTIONAL:
+        if known or path.rsplit(".", 1)[-1] in ALWAYS_OPTIONAL:
+            continue
+        if not optional:
             yield mapping.mistake(where, *_no_field(mapping, sobject, path, salesforce))
+        elif meant := get_close_matches(*_lost(sobject, path, salesforce), n=1, cutoff=_MISSPELT):
+            fault = f"{sobject} has no field {path!r}, or the user may not see it, so it counts as empty"
+            yield mapping.mistake(where, fault, f"Did you mean {meant[0]!r}?").warning
 
 
 def _no_field(mapping: Mapping, sobject: str, path: str, salesforce: Describer) -> tuple[str, str]:

@@ -26,11 +26,11 @@ def load_mappings(directory: Path) -> dict[str, Mapping]:
 
 
 def files_of(directory: Path) -> list[Path]:
-    """List the mapping files of a directory.
+    """List the mapping files of a directory, and those that were meant to be some.
 
     :raises ConfigurationError: when it has none, or does not exist.
     """
-    files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
+    files = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")]) if directory.is_dir() else []
     if not files:
         raise ConfigurationError(f"No mapping files in {directory}.", remedy="Run: airflow kashoo init")
     return files
@@ -52,6 +52,9 @@ def mistakes_of(readings: Iterable[Reading]) -> list[Mistake]:
 
 
 def _read(file: Path) -> Reading:
+    if file.suffix == ".yml":
+        name = file.with_suffix(".yaml").name
+        return Reading(str(file), None, [Mistake(str(file), 1, 1, "a file *.yml is not read", f"Rename it to {name}.")])
     try:
         return read_mapping(file.read_text("utf-8"), str(file))
     except UnicodeDecodeError as error:
