@@ -42,3 +42,10 @@ def test_a_path_that_no_record_fills_is_named() -> None:
     mappings = load_mappings(EXAMPLES / "manufacturing")
     with pytest.raises(ValueError, match=r"no Order has a \w+, so nobody knows its type"):
         made_of(mappings, {"Order": [{"Id": "801000000000001AAA", "StatusCode": "Draft"}]})
+
+
+def test_the_golden_file_in_the_docs_is_true() -> None:
+    page = (EXAMPLES.parents[2] / "docs" / "how-to" / "test-a-mapping.md").read_text("utf-8")
+    case = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    found = made_of(load_mappings(EXAMPLES / "services"), case["read"])
+    assert list(differences({name: case[name] for name in RESULTS}, found)) == []
