@@ -178,8 +178,12 @@ def _print_now(now: Story, console: Console) -> None:
             line = each["place"].split(":")[-2]
             add_row(table, each["target"], each["problem"] or each["value"] or "", _made_from(each), line)
         console.print(table)
+        if any(each["holds"] and each["what"].startswith(("add_line", "split")) for each in made["rules"]):
+            console.print(Text("The lines are those before its rules: what rules add or divide is not shown here."))
     for each in now["would"]:
-        console.print(Text(f"The next run would {_WOULD[each['action']].format(each['target'])}: {each['why']}"))
+        console.print(
+            Text(f"The next run would {_WOULD[each['action']].format(_shown(each, 'target'))}: {each['why']}")
+        )
 
 
 def _made_from(origin: Story) -> str:
@@ -218,7 +222,13 @@ def _now(now: Now) -> Story:
         "found": now.found,
         "mappings": [asdict(each) for each in now.traces],
         "would": [
-            {"target": each.kind, "mapping": each.mapping, "action": each.action.value, "why": each.reason}
+            {
+                "target": each.kind,
+                "part": each.part,
+                "mapping": each.mapping,
+                "action": each.action.value,
+                "why": each.reason,
+            }
             for each in now.decisions
         ],
     }

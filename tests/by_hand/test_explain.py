@@ -216,11 +216,13 @@ def test_of_a_deal_in_parts_every_invoice_is_told(drive: Rounds) -> None:
         row = {"Opportunity__c": deal, "Percent__c": Decimal(share), "Due__c": today(drive.sandbox)}
         drive.sandbox.org.insert("Billing_Milestone__c", row)
     drive.run()
-    story = told(drive, deal)
+    story = told(drive, deal, asked=True)
     totals = {each["part"]: each["total"] for each in story["links"]}
     assert (len(story["links"]), totals) == (2, {1: "75.00 USD", 2: "175.00 USD"})
     assert sorted((each["part"], each["action"]) for each in story["plans"]) == [(1, "create"), (2, "create")]
     assert "invoice, part 2" in printed(story)
+    assert "The next run would leave the invoice, part 2 as it is" in printed(story)
+    assert "The lines are those before its rules: what rules add or divide is not shown here." in printed(story)
     second = next(each for each in story["links"] if each["part"] == 2)
     assert second in told(drive, str(second["kashoo_id"]))["links"]
 
