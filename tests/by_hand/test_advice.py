@@ -309,6 +309,7 @@ FOLLOWED_ELSEWHERE = {
     "not_readable": "bill/test_poison.py",
     "paid_in_parts": "bill/test_deals_in_parts.py",
     "parts_changed": "bill/test_deals_in_parts.py",
+    "parts_leaving": "bill/test_deals_in_parts.py",
     "parts_unknown": "bill/test_deals_in_parts.py",
     "permission": "run/test_sync_bad_input.py",
     "removed_in_books": "by_hand/test_relink.py",

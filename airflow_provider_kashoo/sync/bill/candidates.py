@@ -29,7 +29,7 @@ from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.compare import leave_alone, movable
 from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
-from airflow_provider_kashoo.sync.bill.deal_parts import PartLinks, divide, ended_parts, is_billed_whole
+from airflow_provider_kashoo.sync.bill.deal_parts import PartLinks, divide, ended_parts, held_back, is_billed_whole
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut, plan_leaving
 from airflow_provider_kashoo.sync.bill.made import Ids, Made, make_invoices
@@ -196,6 +196,7 @@ class _Moving:
 
     :param document: of one of several invoices; None for a record that stays one.
     :param part: which of them it is, in words.
+    :param held: why it must not change yet.
     """
 
     row: int
@@ -203,6 +204,7 @@ class _Moving:
     link: Link | None
     document: Document | None = None
     part: str = ""
+    held: Problem | None = None
 
 
 def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> None:
@@ -224,8 +226,10 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
             result.unfit.append(intent.parked(resolved))
             continue
         at_rest = link is not None and not diff.changed_fields(*movable(intent, resolved, link), hashes)
-        total = expected_total(resolved, facts.codes.rates)
-        begun = replace(intent, total=total)
+        begun = replace(intent, total=expected_total(resolved, facts.codes.rates))
+        if each.held and not at_rest:
+            result.unfit.append(begun.parked(each.held))
+            continue
         rounded = made.rounded.get(ident, "")
         rules, payment = records.rules(each.row), None if each.part else records.payment(each.row)
         result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, rules, each.part, payment))
@@ -249,11 +253,12 @@ def _begin(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Co
             yield _Moving(row, replace(intent, sale=link.sale_id) if link else intent, link)
             continue
         result.intents += decided.intents
+        held = held_back(facts, decided.surplus)
         for link in decided.surplus:
             result.left_out.append(LeftOut(intent, link, surplus=f"has no part {link.part} any more"))
         for (begun, link), (part, _) in zip(decided.parts, parts, strict=bool(decided.parts)):
             said = f"part {begun.record.part} of {len(parts)}, {part.read['share']} %"
-            yield _Moving(row, begun, link, part.document, said)
+            yield _Moving(row, begun, link, part.document, said, held)
 
 
 class _Records:

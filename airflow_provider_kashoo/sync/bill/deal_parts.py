@@ -14,10 +14,16 @@ from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.sources import PART
 from airflow_provider_kashoo.core.rules.intents import Intent, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources
-from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN
+from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN, REMOVED_IN_BOOKS
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.made import Made
+
+PARTS_LEAVING = Problem(
+    "parts_leaving",
+    "the deal has no part {part} any more, but the invoice of that part still exists: together they would bill more",
+    "Remove that invoice in Kashoo, or restore its record in Salesforce; this one follows then.",
+)
 
 PartLinks = Mapping[int, Link]
 """Part of a deal -> the link of its invoice."""
@@ -75,6 +81,16 @@ def divide(facts: Facts, deal: Intent, children: str, made_from: Sequence[Source
         parts=[(each, links.get(each.record.part)) for each in begun],
         surplus=[link for part, link in sorted(links.items()) if part > len(begun)],
     )
+
+
+def held_back(facts: Facts, surplus: Sequence[Link]) -> Problem | None:
+    """Say why the invoices that a deal has must not change yet: one that it has no child for takes part of the money.
+
+    :param surplus: the links of those that it has no child record for any more.
+    """
+    removed = facts.sync.store.reviews.parts(INVOICE.name, REMOVED_IN_BOOKS) if surplus else set()
+    standing = [str(link.part) for link in surplus if (link.source_id, link.part) not in removed]
+    return PARTS_LEAVING.of(part=" and ".join(standing)) if standing else None
 
 
 def ended_parts(facts: Facts, made: Iterable[Made], planned: Iterable[Intent]) -> Iterator[Release]:
