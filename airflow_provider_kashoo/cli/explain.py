@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -178,12 +179,29 @@ def _print_now(now: Story, console: Console) -> None:
             line = each["place"].split(":")[-2]
             add_row(table, each["target"], each["problem"] or each["value"] or "", _made_from(each), line)
         console.print(table)
-        if any(each["holds"] and each["what"].startswith(("add_line", "split")) for each in made["rules"]):
-            console.print(Text("The lines are those before its rules: what rules add or divide is not shown here."))
+        for number, document in enumerate(made["made"], 1):
+            if "lines" in document:
+                console.print(_lines_table(document, number, len(made["made"])))
     for each in now["would"]:
         console.print(
             Text(f"The next run would {_WOULD[each['action']].format(_shown(each, 'target'))}: {each['why']}")
         )
+
+
+def _lines_table(document: Story, number: int, parts: int) -> Table:
+    """Show the lines of an invoice as they would be written, after all rules, and what they come to without taxes."""
+    which = f"part {number} of {parts}, " if parts > 1 else ""
+    table = Table("line", "account", "project", title=Text(f"{which}{document['date']}, without taxes"))
+    for name in ("quantity", "rate", "amount"):
+        table.add_column(name, justify="right")
+    total = Decimal(0)
+    for line in document["lines"]:
+        amount = Decimal(line["quantity"]) * Decimal(line["rate"])
+        total += amount
+        cells = (line.get(name, "") for name in ("description", "account", "project", "quantity"))
+        add_row(table, *map(str, cells), f"{Decimal(line['rate']):,.2f}", f"{amount:,.2f}")
+    add_row(table, "together", "", "", "", "", f"{total:,.2f}")
+    return table
 
 
 def _made_from(origin: Story) -> str:

@@ -222,7 +222,7 @@ def test_of_a_deal_in_parts_every_invoice_is_told(drive: Rounds) -> None:
     assert sorted((each["part"], each["action"]) for each in story["plans"]) == [(1, "create"), (2, "create")]
     assert "invoice, part 2" in printed(story)
     assert "The next run would leave the invoice, part 2 as it is" in printed(story)
-    assert "The lines are those before its rules: what rules add or divide is not shown here." in printed(story)
+    assert "part 2 of 2, " in printed(story)
     second = next(each for each in story["links"] if each["part"] == 2)
     assert second in told(drive, str(second["kashoo_id"]))["links"]
 
@@ -245,3 +245,20 @@ def test_of_a_deal_in_parts_each_share_and_date_is_told(drive: Rounds) -> None:
     }
     assert parts["parts[2].date"][1:] == ("{from: Due__c}", {"Due__c": "2026-04-05"})
     assert not any(name.startswith("parts") for name in origins(told(drive, whole, asked=True)))
+
+
+def test_the_lines_are_those_that_would_be_written_after_all_rules(drive: Rounds) -> None:
+    fee = 'rules:\n  - add_line: {description: Handling, percent: 5, account: "4200", taxCode: none}\n'
+    remap(drive, NAME, "single_line:\n", f"{fee}  - split: {{lines.project: {{A: 60, B: 40}}}}\nsingle_line:\n")
+    deal = win(drive, "333.33")
+    story = told(drive, deal, asked=True)
+    (made,) = [each["made"] for each in story["now"][0]["mappings"] if each["mapping"] == NAME]
+    assert [(each["description"], each["project"], each["rate"]) for each in made[0]["lines"]] == [
+        ("Deal (60 %)", "A", "200"),
+        ("Deal (40 %)", "B", "133.33"),
+        ("Handling (60 %)", "A", "10"),
+        ("Handling (40 %)", "B", "6.67"),
+    ]
+    assert "350.00" in printed(story)
+    drive.run()
+    assert invoice_of(drive.sandbox, deal)["totalDue"] == 35_000

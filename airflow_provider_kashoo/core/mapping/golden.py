@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.transform import Document, documents, part_documents, transform
+from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, documents, part_documents, transform
 from airflow_provider_kashoo.core.values.money import as_decimal
 from airflow_provider_kashoo.core.values.parents import parent_of
 
@@ -55,14 +55,22 @@ def made_of(
         of = transform(mapping, records, lines, around, {name: each for name, each in parts.items() if each})
         left_out = {ident: why.reason for why, ids in of.excluded.items() for ident in ids.to_pylist()}
         left_out |= dict.fromkeys(of.credits, "a credit")
-        made: dict[str, Any] = {ident: _readable(each) for ident, each in documents(of.made).items()}
-        made |= {ident: [_readable(each.document) for each in own] for ident, own in part_documents(of.made).items()}
+        made: dict[str, Any] = {ident: own if len(own) > 1 else own[0] for ident, own in readable(of).items()}
         parked = {ident: problem.cause for ident, problem in {**of.problems, **of.undivided}.items()}
         made = {ident: each for ident, each in made.items() if ident not in parked}
         for name, results in (("made", made), ("left_out", left_out), ("parked", parked)):
             if results:
                 found[name][mapping.name] = results
     return found
+
+
+def readable(of: Transformed) -> dict[str, list[dict[str, Any]]]:
+    """Write what was made of records for people, by their ids: of each its document, or those of its parts.
+
+    :returns: amounts in major units as text; customers and items by their Salesforce ids.
+    """
+    found = {ident: [_readable(each)] for ident, each in documents(of.made).items()}
+    return found | {ident: [_readable(each.document) for each in own] for ident, own in part_documents(of.made).items()}
 
 
 def _children(rows: Sequence[Row], name: str, paths: Iterable[str], mapping: FieldMapping) -> pa.Table | None:

@@ -17,11 +17,13 @@ import yaml
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate
 from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.golden import readable
 from airflow_provider_kashoo.core.mapping.in_parts import TYPES
 from airflow_provider_kashoo.core.mapping.lines import own_lines
 from airflow_provider_kashoo.core.mapping.model import Mapping
 from airflow_provider_kashoo.core.mapping.operations import words
 from airflow_provider_kashoo.core.mapping.rule import LINES
+from airflow_provider_kashoo.core.mapping.transform import transform
 from airflow_provider_kashoo.core.values.money import format_exact
 
 MOST_LINES = 20
@@ -67,6 +69,8 @@ class Trace:
     """What one mapping says of one record.
 
     :param conditions: its ``when``, all of which must hold.
+    :param fields: before its rules add and divide lines.
+    :param made: what becomes of it in the end, see :func:`.golden.readable`: no document, one, or those of its parts.
     """
 
     mapping: str
@@ -74,6 +78,7 @@ class Trace:
     conditions: list[Tested]
     rules: list[Tested]
     fields: list[Origin]
+    made: list[dict[str, Any]]
 
 
 def trace(
@@ -90,11 +95,13 @@ def trace(
     :param children: as for :func:`.transform`, also of other records.
     """
     rules = list(_rules(mapping, record))
-    return Trace(mapping.name, mapping.to, list(_conditions(mapping, record)), rules, [
+    fields = [
         *_header(mapping, record, around, rules),
         *_lines(mapping, record, lines, around, rules),
         *_parts(mapping, record, children, around, rules),
-    ])  # fmt: skip
+    ]
+    made = readable(transform(mapping, record, lines, around, children)).get(record["Id"][0].as_py(), [])
+    return Trace(mapping.name, mapping.to, list(_conditions(mapping, record)), rules, fields, made)
 
 
 def _holds(condition: Any, record: pa.Table) -> bool:
