@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from rich.console import Console
@@ -129,6 +130,19 @@ class LocalAirflow:
         """List a DAG's runs."""
         return list(self._call("GET", f"/dags/{dag}/dagRuns")["dag_runs"])
 
+    def asked(self, dag: str) -> list[dict[str, Any]]:
+        """List what a DAG asks a person, and nobody answered yet: what Airflow shows under Required Actions."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/~/hitlDetails?response_received=false")["hitl_details"]
+        return [each for each in found if each["task_instance"]["state"] == "awaiting_input"]
+
+    def approve(self, asked: dict[str, Any]) -> None:
+        """Answer as a person does by the button: with the form as it is shown."""
+        task = asked["task_instance"]
+        run = f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}"
+        form = {name: field["value"] for name, field in asked["params"].items()}
+        answer = {"chosen_options": ["Approve"], "params_input": form}
+        self._call("PATCH", f"{run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails", answer)
+
     def memory(self) -> int:
         """Add up the memory of all its processes, shared pages counted once, in bytes; 0 where /proc is absent."""
         total = 0
@@ -183,6 +197,9 @@ class Demo:
             self.airflow.trigger(dag)
 
         def finished() -> bool:
+            for each in self.airflow.asked(dag):
+                self.airflow.approve(each)
+                self.console.print(f"[green]done[/]  {USER} reads and approves: {each['subject']}")
             runs = self.airflow.runs(dag)
             if any(run["state"] == "failed" for run in runs):
                 raise DemoFailed(f"A run of {dag} failed; see {self.airflow.log}.")

@@ -109,6 +109,26 @@ _OPTIONS = {
         "Time zone of the business: for the DAGs' schedules, and to convert a DateTime to a date.",
         "America/Toronto",
     ),
+    "approve_invoice_above": _option(
+        "string",
+        None,
+        "A person must approve a plan with an invoice above this amount, in major units of its currency: a number, or "
+        "a JSON object with one for each currency; one that it does not name counts as 0. Empty means never.",
+        '{"USD": 10000, "CAD": 12000}',
+    ),
+    "approve_total_above": _option(
+        "string",
+        None,
+        "The same for all invoices of a plan together that are created or whose lines change, by currency.",
+        "100000",
+    ),
+    "approve_writes_above": _option(
+        "integer", None, "A person must approve a plan with more writes than this. Empty means never.", "500"
+    ),
+    "approve_voids": _option("boolean", "True", "A person must approve a plan that voids an invoice."),
+    "approve_first_run": _option(
+        "boolean", "True", "A person must approve each plan until a full run has written to the books."
+    ),
     "delta_overlap_seconds": _option(
         "integer", "600", "Start reading this long before the watermark, for late commits."
     ),

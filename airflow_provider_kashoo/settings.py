@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,10 @@ from airflow.sdk import BaseHook, Connection, ObjectStoragePath, conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, shown
+from airflow_provider_kashoo.core.rules.approval import Above, Policy
+from airflow_provider_kashoo.core.values.currencies import ISO_CODES
+from airflow_provider_kashoo.core.values.money import NotMoney, to_minor
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync.run.sync import Settings
 
@@ -56,7 +60,54 @@ def settings() -> Settings:
         settle=_seconds("settle_seconds", least=0),
         zone=zone,
         retention=timedelta(days=_least("staging_retention_days", 1, "days")),
+        approval=_approval_policy(),
     )
+
+
+def _approval_policy() -> Policy:
+    return Policy(
+        invoice_above=_amount_above("approve_invoice_above"),
+        total_above=_amount_above("approve_total_above"),
+        writes_above=_least("approve_writes_above", 0, "writes") if _given("approve_writes_above") else None,
+        voids=conf.getboolean(SECTION, "approve_voids"),
+        first_run=conf.getboolean(SECTION, "approve_first_run"),
+    )
+
+
+def _given(name: str) -> str:
+    return str(conf.get(SECTION, name, fallback=None) or "").strip()
+
+
+def _amount_above(name: str) -> Above | None:
+    """Read an amount in major units: one for every currency, or a JSON object with one for each.
+
+    :raises ConfigurationError: for anything else.
+    """
+    import json
+
+    if not (text := _given(name)):
+        return None
+    try:
+        # Numbers stay texts until Decimal reads them: a float is not exact.
+        value = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        if isinstance(value, dict):
+            if unknown := sorted(set(value) - ISO_CODES):
+                raise NotMoney(f"{shown(unknown[0])} is no currency")
+            return Above(of={currency: _amount(amount) for currency, amount in value.items()})
+        return Above(each=_amount(value))
+    except (ValueError, InvalidOperation) as error:
+        said = f" ({error})" if isinstance(error, NotMoney) else ""
+        raise ConfigurationError(
+            f"[kashoo] {name} is {shown(text)}, which is no amount{said}.",
+            remedy='Give a number such as 10000, or {"USD": 10000, "CAD": 12000}.',
+        ) from None
+
+
+def _amount(text: Any) -> Decimal:
+    amount = to_minor(Decimal(text if isinstance(text, str) else "no number"))
+    if amount < 0:
+        raise NotMoney("it is below 0")
+    return amount
 
 
 def _seconds(name: str, *, least: int) -> int:

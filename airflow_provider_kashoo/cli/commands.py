@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -45,9 +44,10 @@ def _command(title: str, *args: Arg, about: str, epilog: str | None = None) -> C
     def add(call: Command) -> Command:
         @wraps(call)
         def run(given: Namespace) -> None:
+            from airflow_provider_kashoo.cli.console import log_to_stderr
             from airflow_provider_kashoo.core.errors import SyncError
 
-            _log_to_stderr()
+            log_to_stderr()
             try:
                 call(given)
             except SyncError as error:
@@ -140,6 +140,44 @@ def plan(args: Namespace) -> None:
         shown.show(shown.plan(sync, run), args.format, args.output)
 
 
+_PLAN = Arg(("digest",), help="of the plan: its first 12 characters or more, as the log of the task plan shows it")
+
+
+@_command(
+    "Approve a plan that waits for a person",
+    _PLAN,
+    Arg(("--reason",), help="why, for whoever audits the books later", default=""),
+    about="Approve exactly this plan; the task approve that waits for it goes on. Who approved it, when, and the "
+    "totals are kept. Neither Kashoo nor Salesforce is asked.",
+    epilog="Example: airflow kashoo approve 3f5a9c1e07bd",
+)
+def approve(args: Namespace) -> None:
+    """Approve a plan."""
+    _decide(args, "approve")
+
+
+@_command(
+    "Reject a plan that waits for a person",
+    _PLAN,
+    Arg(("--reason",), help="why, for whoever reads the failed task", required=True),
+    about="Nothing of the plan is written, and the task approve that waits for it fails with your reason. The next run "
+    "plans its records again, and asks again.",
+    epilog="Example: airflow kashoo reject 3f5a9c1e07bd --reason 'the new prices are missing'",
+)
+def reject(args: Namespace) -> None:
+    """Reject a plan."""
+    _decide(args, "reject")
+
+
+def _decide(args: Namespace, decision: str) -> None:
+    from airflow_provider_kashoo.cli.approve import decide
+    from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.settings import open_database, staging_root
+
+    for line in decide(open_database(), staging_root(), args.digest, decision, by=this_user(), reason=args.reason):
+        _say(line)
+
+
 @_command(
     "Explain one record: why it was billed, or why it was not",
     Arg(("record",), help="Salesforce id, 15 or 18 characters; number of an invoice; or id of a record in Kashoo"),
@@ -149,7 +187,7 @@ def plan(args: Namespace) -> None:
     about="Read the record, and say which conditions hold, which rules catch it, from what each field is made, and "
     "what the next run would do; then what the last plans decided, which record of the books it is, what waits or is "
     "asked about it, and all that was done. Nothing is written. With --stored, Kashoo and Salesforce are not asked.",
-    epilog="Examples:\n  airflow kashoo explain 006WU00000abcdeYAA\n  airflow kashoo explain 1042",
+    epilog="Example: airflow kashoo explain 006WU00000abcdeYAA",
 )
 def explain(args: Namespace) -> None:
     """Explain one record."""
@@ -273,12 +311,13 @@ def resolve(args: Namespace) -> None:
 )
 def relink(args: Namespace) -> None:
     """Link a record to another customer or item."""
+    from airflow_provider_kashoo.cli.console import this_user
     from airflow_provider_kashoo.sync.by_hand.relink import relink as link_again
 
     if (args.to is not None) == args.new:
         raise SystemExit("Give --to KASHOO_ID or --new.")
     with _opened(args) as sync:
-        _say(link_again(sync, args.record, args.to, by=_user()))
+        _say(link_again(sync, args.record, args.to, by=this_user()))
 
 
 @_command(
@@ -292,13 +331,14 @@ def relink(args: Namespace) -> None:
 )
 def dismiss(args: Namespace) -> None:
     """Dismiss review items."""
+    from airflow_provider_kashoo.cli.console import this_user
     from airflow_provider_kashoo.settings import open_database
     from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss as leave
 
     database = open_database()
     database.check()
     for item in args.items:
-        left = leave(database, item, by=_user(), reason=args.reason)
+        left = leave(database, item, by=this_user(), reason=args.reason)
         _say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")
 
 
@@ -348,23 +388,6 @@ def _opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Sy
 
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)
-
-
-def _log_to_stderr() -> None:
-    """Keep the log out of what is printed: it may be JSON that a program reads."""
-    for handler in logging.root.handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)
-
-
-def _user() -> str:
-    """Name the user of this computer, who answers for what is done by hand."""
-    from getpass import getuser
-
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container may run as a user without a name
-        return "unknown"
 
 
 def _say(text: str) -> None:

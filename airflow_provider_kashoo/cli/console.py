@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from datetime import datetime
+from getpass import getuser
 
 from rich.table import Table
 from rich.text import Text
@@ -28,3 +31,18 @@ def instant_given(option: str, text: str | None) -> datetime | None:
         return parse_instant(text) if text else None
     except ValueError:
         raise SystemExit(f"{option} {text} is not a date. Give it as 2026-01-31, or with a time in UTC.") from None
+
+
+def this_user() -> str:
+    """Name the user of this computer, who answers for what is done by hand."""
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return "unknown"
+
+
+def log_to_stderr() -> None:
+    """Keep the log out of what is printed: it may be JSON that a program reads."""
+    for handler in logging.root.handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)

@@ -119,16 +119,10 @@ def _sentences(report: PlanReport) -> list[str]:
         f"{report.requests:,} requests to Kashoo, {report.free_now:,} of them free now; "
         f"done at {instant(report.done_at)}, if it began now."
     )
+    asks = [f"A person has to approve it: {count:,} x {reason}" for reason, count in report.asks.items()]
     nothing = [] if report.rows else ["Nothing is to be written, and nothing waits for a person."]
-    return [
-        *counts,
-        *paid,
-        *reasons,
-        *nothing,
-        *([needed] if report.requests else []),
-        *report.notes,
-        "Nothing was written.",
-    ]
+    end = [*([needed] if report.requests else []), *report.notes, "Nothing was written."]
+    return [*counts, *paid, *reasons, *asks, *nothing, *end]
 
 
 def _json(report: PlanReport) -> str:

@@ -183,28 +183,58 @@ class KashooSyncPlanOperator(_StepOperator):
 class KashooSyncApproveOperator(_StepOperator, ApprovalOperator):
     """Approve the plan of this run by its digest, so that exactly this plan is applied.
 
-    It approves by itself: no plan asks for a person yet. It is an ``ApprovalOperator`` and takes its arguments, so that
-    DAGs need not change when plans can ask.
+    A plan that asks for nothing passes at once. For one that asks, the task waits for a person in Airflow's *Required
+    Actions*, or for ``airflow kashoo approve``; meanwhile it takes no worker and no pool slot. A rejected plan fails
+    the task. It takes the arguments of ``ApprovalOperator``; these matter most:
 
     :param sync: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param kashoo_conn_id: connection to Kashoo.
     :param salesforce_conn_id: connection to Salesforce.
+    :param response_timeout: how long a person has; then the task fails. Without it, it waits for ever.
+    :param assigned_users: who may answer: ``{"id": ..., "name": ...}`` with the ids of the auth manager. Without it,
+        everybody may who can edit what waits for a person in this DAG.
+    :param notifiers: tell people that they are asked.
+    :raises ValueError: for ``defaults`` that would approve a plan when the time is over.
     """
 
     def __init__(self, *, sync: str, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Approve what will be written")
+        kwargs.setdefault("defaults", self.REJECT)
+        if self.APPROVE in kwargs["defaults"]:
+            raise ValueError("A plan is approved by a person, never because the time is over: leave out defaults.")
         super().__init__(sync=sync, **kwargs)
 
     def execute(self, context: Context) -> str:
-        """Approve the plan.
+        """Let the plan pass, or ask a person and wait.
 
         :returns: to XCom: the digest of the plan that is approved.
-        :raises AirflowFailException: when this run has no plan, or an incomplete one.
+        :raises AirflowFailException: when this run has no plan, or an incomplete one, or a person rejected it.
         :raises AirflowException: when the store does not answer; neither side is contacted.
         """
-        from airflow_provider_kashoo.sync import steps
+        return self._approve(context, None)
 
-        return self._run(context, steps.approve)
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """Go on after an answer, or after the time is over.
+
+        An answer that names another plan approves nothing, and the person is asked again: when a task is cleared,
+        Airflow shows the text of its first try, whatever is planned by then.
+
+        :returns: as :meth:`execute`.
+        :raises AirflowFailException: as :meth:`execute`, and when nobody answered in time.
+        :raises AirflowException: as :meth:`execute`.
+        """
+        return self._approve(context, event)
+
+    def _approve(self, context: Context, event: dict[str, Any] | None) -> str:
+        from airflow_provider_kashoo.operators.asking import approve
+
+        given = self._run(context, lambda sync: approve(sync, event, self.assigned_users))
+        if isinstance(given, str):
+            return given
+        self.subject, self.body = f"{self.subject} (plan {given.short})", given.text
+        self.params = given.params
+        (self.log.warning if event else self.log.info)("%s", given.said)
+        return str(super().execute(context))  # which raises what lets the task wait
 
 
 class KashooSyncApplyOperator(_StepOperator):

@@ -38,6 +38,7 @@ class PlanRow:
     :param customer: of the deal; as ``name``.
     :param date: of the invoice, ``YYYY-MM-DD``.
     :param odd: what a person should look at before signing, in words.
+    :param asks: why a person has to approve it, in words.
     """
 
     action: str
@@ -57,6 +58,7 @@ class PlanRow:
     customer: str = ""
     date: str | None = None
     odd: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
     @property
     def amount(self) -> int:
@@ -74,6 +76,7 @@ class PlanReport:
     :param actions: target -> action -> records.
     :param reasons: why records are skipped, wait, are parked or asked about -> how many.
     :param caught: mapping and rule -> deals that it caught.
+    :param asks: why a person has to approve the plan -> how many records; empty if nobody has to.
     :param requests: to Kashoo, that applying needs.
     :param free_now: of these, how many the request limits allow right now.
     :param made_at: epoch seconds UTC.
@@ -87,6 +90,7 @@ class PlanReport:
     actions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
     caught: Mapping[str, int] = field(default_factory=dict)
+    asks: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
     free_now: int = 0
     made_at: float = 0.0
@@ -154,6 +158,7 @@ class PlanReport:
             "done_at": instant(self.done_at),
             "reasons": self.reasons,
             "rules": self.caught,
+            "asks": self.asks,
             "notes": list(self.notes),
             "rows": [asdict(row) for row in self.rows[:most]],
             "more_rows": len(self.rows[most:]) if most else 0,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.store import tables
+from airflow_provider_kashoo.store.approvals import Approvals
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.kept_codes import KeptCodes
@@ -41,6 +42,7 @@ class Tables:
         self.written_back = WrittenBack(scope)
         self.watermarks = Watermarks(scope)
         self.codes = KeptCodes(scope)
+        self.approvals = Approvals(scope)
 
 
 class SyncStore(Tables):

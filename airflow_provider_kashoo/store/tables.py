@@ -82,6 +82,23 @@ runs = Table(
     UniqueConstraint("scope_id", "sync", "run_id"),
 )
 
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    Column("sync", String(64), nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("decided_by", String(250), nullable=False),
+    Column("reason", Text, nullable=False),
+    # Counts and totals of the plan, as the person saw them.
+    Column("shown", JSON, nullable=False),
+    Index("ix_approvals_digest", "scope_id", "digest"),
+)
+
 watermarks = Table(
     "watermarks",
     metadata,

@@ -16,6 +16,7 @@ from airflow_provider_kashoo.sync.bill import plan as bill
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.read import books, salesforce
+from airflow_provider_kashoo.sync.run.approval import require_approval
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.report import NAMED, report_of
@@ -92,15 +93,19 @@ def plan_head(sync: Sync) -> dict[str, Any]:
 
 
 def approve(sync: Sync) -> str:
-    """Approve the plan of this run.
+    """Let the plan of this run pass, if it asks for nothing or a person approved it.
 
-    :returns: the digest that is approved; nothing asks for a person yet.
-    :raises ConfigurationError: when plan and summary do not match, because the step plan died between the two.
+    :returns: the digest that is approved.
+    :raises ApprovalNeeded: when a person has to approve it first.
+    :raises ConfigurationError: when a person rejected it, and when plan and summary do not match, because the step plan
+        died between the two.
     """
     _go_on(sync)
     summary = _summary(sync)
     if summary.digest != PlanFile(sync.files).digest(summary):
         raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
+    _check_recorded(sync, summary)
+    require_approval(sync, summary)
     sync.files.write_json("approved", {"digest": summary.digest})
     return summary.digest
 
@@ -110,7 +115,8 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
 
     :param stopping: asked before each write; True ends the step after the request in flight.
     :returns: outcome -> records.
-    :raises ConfigurationError: when the plan is not the approved one, or is for another org or business.
+    :raises ConfigurationError: when the plan is not the approved one, or is for another org or business. Whether a
+        person approved it is asked of the store again: a file says only that the step ``approve`` was done.
     """
     _go_on(sync)
     approved, summary = sync.files.read_json("approved") or {}, _summary(sync)
@@ -118,6 +124,8 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
     plan = PlanFile(sync.files)
     if not approved.get("digest") == summary.digest == plan.digest(summary):
         raise ConfigurationError("The plan of this run is not the one that was approved.", remedy=clear("approve"))
+    _check_recorded(sync, summary)
+    require_approval(sync, summary)
     writer = KashooWriter if sync.name == TO_KASHOO else FieldsWriter
     outcome = Engine(sync, writer, stopping).run(plan.rows(), plan.kept())
     if sync.name == TO_SALESFORCE:
@@ -192,6 +200,13 @@ def _check_scope(sync: Sync, summary: PlanSummary) -> None:
             f"{sync.store.org_id} and business {sync.store.business_id}.",
             remedy=f"Correct the connections, or begin again. {clear('preflight')}",
         )
+
+
+def _check_recorded(sync: Sync, summary: PlanSummary) -> None:
+    """Refuse a plan whose files are not those that the step plan left: they could say that it asks for nothing."""
+    run = sync.store.run(sync.name, sync.run.run_id)
+    if run and run["digest"] != summary.digest:
+        raise ConfigurationError("The files of this plan are not those that were planned.", remedy=clear("plan"))
 
 
 def _summary(sync: Sync) -> PlanSummary:

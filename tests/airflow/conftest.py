@@ -33,6 +33,7 @@ os.environ |= {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
+    "AIRFLOW__KASHOO__APPROVE_FIRST_RUN": "False",  # else each new store waits for a person
 }
 
 from airflow_provider_kashoo.sandbox.server import Sandbox  # noqa: E402  after the environment

@@ -77,15 +77,21 @@ def test_the_connection_form_offers_exactly_the_extras_that_are_read() -> None:
     assert form["ui-field-behaviour"]["placeholders"]["host"] == DEFAULT_HOST
 
 
-def test_every_setting_has_its_default_without_any_configuration() -> None:
+def test_every_setting_has_its_default_without_any_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import conf
 
+    monkeypatch.delenv("AIRFLOW__KASHOO__APPROVE_FIRST_RUN")
     assert {name: conf.get("kashoo", name, fallback=None) for name in info()["config"]["kashoo"]["options"]} == {
         "store_conn_id": "kashoo_store",
         "mappings_dir": None,
         "staging_path": None,
         "staging_retention_days": "7",
         "time_zone": "UTC",
+        "approve_invoice_above": None,
+        "approve_total_above": None,
+        "approve_writes_above": None,
+        "approve_voids": "True",
+        "approve_first_run": "True",
         "delta_overlap_seconds": "600",
         "delta_margin_seconds": "300",
         "send_deadline_seconds": "60",
@@ -124,6 +130,8 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "init",
         "check",
         "plan",
+        "approve",
+        "reject",
         "explain",
         "status",
         "adopt",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.rules.approval import Above, Policy
 from airflow_provider_kashoo.settings import open_database, settings, staging_root
 
 LOCAL = "airflow.executors.local_executor.LocalExecutor"
@@ -111,4 +113,47 @@ def test_a_setting_that_undoes_what_it_is_for_is_refused(
 ) -> None:
     monkeypatch.setenv(f"AIRFLOW__KASHOO__{name.upper()}", value)
     with pytest.raises(ConfigurationError, match=rf"\[kashoo\] {name} is .*Give "):
+        settings()
+
+
+def test_approval_is_asked_for_as_the_section_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__KASHOO__APPROVE_FIRST_RUN", raising=False)
+    assert settings().approval == Policy(voids=True, first_run=True)
+    given = {
+        "INVOICE_ABOVE": "10000.5",
+        "TOTAL_ABOVE": '{"USD": 250.005, "CAD": "12"}',
+        "WRITES_ABOVE": "7",
+        "VOIDS": "False",
+        "FIRST_RUN": "False",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"AIRFLOW__KASHOO__APPROVE_{name}", value)
+    total = Above(of={"USD": Decimal("25000.5"), "CAD": Decimal(1200)})
+    assert settings().approval == Policy(Above(each=Decimal(1000050)), total, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("10,000", "'10,000', which is no amount."),
+        ("-1", "below 0"),
+        ("NaN", "not a finite number"),
+        ("true", "no amount"),
+        ('{"USS": 5}', "'USS' is no currency"),
+        ('{"USD": null}', "no amount"),
+        ("[1]", "no amount"),
+    ],
+)
+def test_an_amount_that_is_none_is_refused_with_how_to_write_it(
+    monkeypatch: pytest.MonkeyPatch, value: str, why: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__KASHOO__APPROVE_INVOICE_ABOVE", value)
+    with pytest.raises(ConfigurationError, match=r"\[kashoo\] approve_invoice_above is .*Give a number") as refused:
+        settings()
+    assert why in str(refused.value)
+
+
+def test_a_number_of_writes_is_not_below_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__KASHOO__APPROVE_WRITES_ABOVE", "-1")
+    with pytest.raises(ConfigurationError, match=r"approve_writes_above is -1.*0 or more writes"):
         settings()

@@ -109,6 +109,7 @@ SHOWN = {
     "to_pay": {"CAD": 1},
     "reasons": {"skip: not IsWon": 1},
     "rules": {"invoice_from_order: set memo": 1},
+    "asks": {"an invoice is voided": 1},
     "requests": 1,
     "seconds": 0.5,
     "notes": ["first run"],

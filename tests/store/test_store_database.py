@@ -114,13 +114,13 @@ def test_a_store_without_tables_says_how_to_make_them(tmp_path) -> None:
 def test_a_store_whose_migration_was_cut_off_has_no_schema(database) -> None:
     with database.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    assert "has schema none, but this version needs 0012" in refusal(database)
+    assert "has schema none, but this version needs 0013" in refusal(database)
 
 
 def test_an_older_store_names_both_versions(database) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-    assert "has schema 0004, but this version needs 0012" in refusal(database)
+    assert "has schema 0004, but this version needs 0013" in refusal(database)
 
 
 @pytest.mark.parametrize("use", ["check", "migrate"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field as Option
 from pydantic import field_validator, model_validator
@@ -12,12 +12,13 @@ from pydantic import field_validator, model_validator
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.field import Field, Strict, checked_path
 
-ACTIONS = ("skip", "park", "set", "add_line", "split", "mark_paid")
+ACTIONS = ("skip", "park", "set", "add_line", "split", "mark_paid", "require")
 LINES = "lines."
 SET_IN_LINES = ("description", "item", "account", "taxCode", "project")
 """What a rule may set in lines: anything that changes no amount."""
 
 WHOLE = Decimal(100)
+_REQUIRES = "require approval"
 _NEVER_FOR_ALL = frozenset({"skip", "park", "mark_paid"})
 
 
@@ -133,6 +134,9 @@ class Rule(Strict):
     mark_paid: MarkPaid | None = Option(
         None, description="A payment is made of the whole invoice: for deals that were paid in advance, and no others"
     )
+    require: Literal["approval"] | None = Option(
+        None, description="A person must approve the plan that creates, changes or voids the invoice of such a deal"
+    )
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Rule:
@@ -168,6 +172,8 @@ class Rule(Strict):
             return f"{'set' if self.set else 'split'} {', '.join(self.set or self.split_lines)}"
         if self.mark_paid:
             return "mark_paid"
+        if self.require:
+            return f"{_REQUIRES}: {self.when}" if self.when else f"{_REQUIRES} of every deal"
         return f"park: {self.park}" if self.skip is None else f"skip: {self.skip}"
 
     def fields(self) -> Iterator[tuple[tuple[str, ...], Field]]:
@@ -186,6 +192,11 @@ class Rule(Strict):
         """Name the fields of one invoice that it changes; ``lines`` stands for all lines."""
         names = ["lines" if name.startswith(LINES) else name for name in self.set or {}]
         return list(dict.fromkeys([*names, *(["lines"] if self.add_line or self.split_lines else [])]))
+
+
+def requires_approval(label: str) -> bool:
+    """Say whether the label of a rule is that of one that requires an approval."""
+    return label.startswith(_REQUIRES)
 
 
 LINE_FIELDS = {f"{LINES}{name}": target for name, target in INVOICE.lines.items()}

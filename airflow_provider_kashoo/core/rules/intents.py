@@ -186,8 +186,7 @@ class _OfDocument(Intent):
 class Create(_OfDocument):
     """Create the record in the books."""
 
-    action = Action.CREATE
-    requests = 1
+    action, requests = Action.CREATE, 1
 
     @property
     def needs(self) -> int:
@@ -208,8 +207,7 @@ class Update(_OfDocument):
     :param base: keyed hash of the record in the books when this was planned.
     """
 
-    action = Action.UPDATE
-    requests = 2
+    action, requests = Action.UPDATE, 2
 
     changes: Document = field(default_factory=dict)
     base: str = ""
@@ -225,12 +223,13 @@ class Void(Intent):
     """Remove an invoice from the books.
 
     :param base: as in :class:`Update`.
+    :param rules: those of its mapping that require an approval, in words.
     """
 
-    action = Action.VOID
-    requests = 3
+    action, requests = Action.VOID, 3
 
     base: str = ""
+    rules: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_kashoo.core.kinds import ORDER, is_billed, is_payment
+from airflow_provider_kashoo.core.rules.approval import BY_RULES_ALONE, Policy
 from airflow_provider_kashoo.core.rules.intents import Action, Intent
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import format_minor
@@ -26,6 +27,7 @@ class PlanSummary:
     :param to_pay: ISO code -> minor units of the payments to be made, of invoices of prepaid deals.
     :param reasons: why records are skipped, wait, are parked or need review -> how many.
     :param rules: mapping and rule -> deals that it caught, of those that can be billed.
+    :param asks: why a person has to approve it -> how many records; empty if nobody has to.
     :param requests: requests that applying needs, which count against the request limit.
     :param seconds: shortest time that this takes within the request limit.
     :param notes: windows, first runs, anything unusual.
@@ -40,6 +42,7 @@ class PlanSummary:
     to_pay: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
+    asks: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -59,12 +62,16 @@ def summarise(
     *,
     seconds_for: Callable[[int], float],
     notes: list[str],
+    policy: Policy = BY_RULES_ALONE,
+    first_run: bool = False,
     **more: Any,
 ) -> PlanSummary:
     """Summarise a plan, without its digest.
 
     :param counted: kind, action and reason of the records that no intent is about -> how many.
     :param seconds_for: the budget's function from a number of requests to seconds.
+    :param policy: when a person has to approve a plan.
+    :param first_run: whether no full run has written to the books yet.
     :param more: further fields of the summary.
     """
     actions: dict[str, Counter[str]] = defaultdict(Counter)
@@ -90,6 +97,7 @@ def summarise(
         totals=dict(totals),
         to_pay=dict(to_pay),
         reasons=dict(reasons),
+        asks=policy.asks(intents, first_run=first_run),
         requests=requests,
         seconds=seconds_for(requests),
         notes=notes,
@@ -106,5 +114,6 @@ def as_text(summary: PlanSummary) -> str:
     lines += [f"  to be marked as paid: {format_minor(total, code)}" for code, total in sorted(summary.to_pay.items())]
     lines += [f"  {count} x {reason}" for reason, count in sorted(summary.reasons.items())]
     lines += [f"  {count} x {rule}" for rule, count in summary.rules.items()]
+    lines += [f"  a person has to approve it: {count} x {reason}" for reason, count in summary.asks.items()]
     lines.append(f"  {summary.requests} requests to write, at least {summary.seconds:.0f} s within the request limit")
     return "\n".join(lines + [f"  {note}" for note in summary.notes])

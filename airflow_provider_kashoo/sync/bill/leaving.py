@@ -153,12 +153,15 @@ def _void(facts: Facts, each: LeftOut) -> Intent:
         why = why or f"the books are locked up to {locked}"
     if why or each.numbered in facts.sync.store.reviews.parts(kind, POSSIBLE_DUPLICATE):
         return _ask(each, why or "another invoice carries its reference")
+    # A deal that left, or is not even there, is held against no rule: each that requires an approval counts.
+    rules = tuple(rule.label for rule in facts.sync.mappings[intent.mapping].rules if rule.require)
     return intent.become(
         Void,
         reason=f"the deal {each.why}; its invoice is unpaid and unchanged",
         base=entry.fingerprint(hashes),
         currency=link.currency,
         total=link.expected_total,
+        rules=rules,
     )
 
 

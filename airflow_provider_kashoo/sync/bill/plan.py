@@ -32,6 +32,7 @@ from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parent
 from airflow_provider_kashoo.sync.bill.payments import Payments
 from airflow_provider_kashoo.sync.bill.resting import resting_create
 from airflow_provider_kashoo.sync.read import parts
+from airflow_provider_kashoo.sync.run.approval import is_first_run
 from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.plan_file import Draft
 
@@ -77,6 +78,8 @@ def plan(facts: Facts) -> PlanSummary:
         org_id=sync.store.org_id,
         business_id=sync.store.business_id,
         searched_books=searched,
+        policy=sync.settings.approval,
+        first_run=is_first_run(sync),
         rules=dict(considered.caught),
     )
 

@@ -14,6 +14,7 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
 
@@ -23,7 +24,8 @@ def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
     :param sync: any run; its connections and store are used.
     :param idents: operation ids as ``airflow kashoo status`` shows them; None for all.
     :returns: outcome -> records.
-    :raises ConfigurationError: for an id that is not parked; nothing is replayed then.
+    :raises ConfigurationError: for an id that is not parked; nothing is replayed then. Also when what would be
+        written has to be approved by a person.
     """
     chosen = _chosen(sync, idents)
     outcome: Counter[str] = Counter()
@@ -59,7 +61,12 @@ def _run_steps(sync: Sync, sources: Iterable[str]) -> Counter[str]:
     for source in sources:
         steps.extract(sync, source)
     steps.plan(sync)
-    steps.approve(sync)
+    try:
+        steps.approve(sync)
+    except ApprovalNeeded as asked:
+        sync.store.finish_run(sync.name, sync.run.run_id)  # nobody is to approve what is not executed any more
+        remedy = f"The next run of {sync.name} plans it again, and asks there."
+        raise ConfigurationError(asked.what, remedy=remedy) from None
     outcome = steps.apply(sync)
     steps.commit(sync)
     return Counter(outcome)

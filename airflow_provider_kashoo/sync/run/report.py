@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow_provider_kashoo.core.kinds import is_billed
@@ -22,15 +23,20 @@ NAMED = 5_000
 CONTACT = "contact"
 
 
-def report_of(sync: Sync, summary: PlanSummary) -> PlanReport:
-    """Report the staged plan of a run; Salesforce is asked for names.
+def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True) -> PlanReport:
+    """Report the staged plan of a run.
 
     :param summary: of that plan.
+    :param named: ask Salesforce and Kashoo for names; without them neither side is asked anything.
     """
     intents = [each for each in PlanFile(sync.files).rows() if each.action in SHOWN]
-    names = names_of(sync, [each.record for each in intents[:NAMED]])
+    names = names_of(sync, [each.record for each in intents[:NAMED]]) if named else {}
     before = _totals_before(sync, intents)
-    rows = [_row(each, names.get(each.record.id, Named()), before) for each in intents]
+    policy = sync.settings.approval
+    rows = [
+        replace(_row(each, names.get(each.record.id, Named()), before), asks=tuple(policy.reasons(each)))
+        for each in intents
+    ]
     pace, now = sync.budget.pace(), sync.store.now()
     today = business_date(datetime.fromtimestamp(now, UTC), sync.settings.zone)
     usual, new = _history(sync, intents)
@@ -38,15 +44,16 @@ def report_of(sync: Sync, summary: PlanSummary) -> PlanReport:
     if new and not any(sync.store.linked_records.any_of(each.record.kind) for each in intents if _bills(each)):
         new = frozenset()
         notes.append("no invoice is linked yet: each customer gets its first one")
-    if len(intents) > NAMED:
+    if named and len(intents) > NAMED:
         notes.append(f"names are shown of the first {NAMED:,} of {len(intents):,} rows")
     return PlanReport(
         sync=sync.name,
         digest=summary.digest,
-        business=_business(sync),
+        business=_business(sync) if named else sync.store.business_id,
         actions=summary.actions,
         reasons=summary.reasons,
         caught=summary.rules,
+        asks=summary.asks,
         requests=summary.requests,
         free_now=min(pace.free, summary.requests),
         made_at=now,

@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import MAPPED
 from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
 from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.rules.approval import BY_RULES_ALONE, Policy
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.store import SyncStore
@@ -33,6 +34,7 @@ class Settings:
     :param send_deadline: seconds a write may take from its journal entry to its answer.
     :param settle: seconds after that before an unanswered write is looked up.
     :param retention: how long staged files stay after a step last began to work with them.
+    :param approval: when a person has to approve a plan.
     """
 
     overlap: timedelta = timedelta(seconds=600)
@@ -41,6 +43,7 @@ class Settings:
     settle: float = 600
     zone: str = "UTC"
     retention: timedelta = timedelta(days=7)
+    approval: Policy = BY_RULES_ALONE
 
 
 class Org:

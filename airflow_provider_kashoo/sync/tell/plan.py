@@ -66,6 +66,7 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
         notes=[*(f"{delta.source}: {delta.records} records, {delta.note}" for delta in deltas), *contacts.notes],
         org_id=sync.store.org_id,
         business_id=sync.store.business_id,
+        policy=sync.settings.approval,
     )
 
 

@@ -1,0 +1,45 @@
+"""The tasks of Airflow that wait for a person's answer about a plan, for commands that run outside of them."""
+
+from __future__ import annotations
+
+FIELDS = {"plan", "reason"}
+"""The form of :class:`~airflow_provider_kashoo.operators.sync.KashooSyncApproveOperator`."""
+
+
+def answer(dag_id: str, run_id: str, *, approves: bool, by: str, plan: str) -> bool:
+    """Give the answer that a run waits for, as Airflow's API would; only where Airflow's own tables may be written.
+
+    What counts for the plan is the store, which the task asks first: this only wakes it.
+
+    :param by: who decides.
+    :param plan: digest of the plan.
+    :returns: whether a task waited.
+    """
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import handle_event_submit
+    from airflow.sdk.timezone import utcnow
+    from airflow.triggers.base import TriggerEvent
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    waits = (
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == run_id,
+        TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
+    )
+    woken = False
+    with create_session() as session:
+        # The task first, then its question: in the order in which Airflow locks them.
+        for task in session.scalars(select(TaskInstance).where(*waits).with_for_update(of=TaskInstance)).all():
+            question = session.get(HITLDetail, task.id)
+            if question is None or question.response_received or set(question.params or {}) != FIELDS:
+                continue
+            question.responded_by = {"id": by, "name": by}
+            question.responded_at = utcnow()
+            question.chosen_options = [question.options[0 if approves else 1]]
+            question.params_input = {"plan": plan, "reason": None}
+            handle_event_submit(TriggerEvent(question.as_resume_event_payload()), task_instance=task, session=session)
+            woken = True
+    return woken
