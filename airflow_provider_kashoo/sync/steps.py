@@ -65,7 +65,7 @@ def plan(sync: Sync) -> PlanSummary:
         if sync.name == TO_KASHOO:
             look_up(sync)
         summary = decide(sync, reads)
-        report = report_of(sync, summary)
+        report = report_of(sync, summary, history=False)
     if windows != _windows(sync):
         raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
     sync.files.write_json("report", {**report.as_json(NAMED), "head": report.head})

@@ -193,7 +193,8 @@ def test_a_run_stages_the_same_report_and_its_head_names_nobody(drive: Rounds) -
     shown = looked_at(drive)
     sync = drive.prepare()
     staged = sync.files.read_json("report") or {}
-    assert staged["rows"] == json.loads(json.dumps(shown.as_json()["rows"]))
+    rows = json.loads(json.dumps(shown.as_json()["rows"]))
+    assert staged["rows"] == [row | {"odd": []} for row in rows]  # a run holds nothing against earlier invoices
     assert staged["digest"] == (sync.files.read_json("approved") or {})["digest"]
     head = steps.plan_head(sync)
     assert head["totals"] == {"USD": {"create": "250.00"}}

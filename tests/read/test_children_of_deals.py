@@ -73,15 +73,15 @@ def test_a_child_alone_makes_its_deal_dirty(split: Rounds) -> None:
     [
         ("Billing_Milestones__r", "Milestones__r", "has no child relationship 'Milestones__r'"),
         ("share: Percent__c", "share: Percent", "Billing_Milestone__c has no field 'Percent'"),
-        ("share: Percent__c", "share: Name", "share needs a number, and Billing_Milestone__c.Name is none"),
-        ("date: Due__c", "date: Percent__c", "date needs a date, and Billing_Milestone__c.Percent__c is none"),
+        ("share: Percent__c", "share: Name", "share takes a number, and Name of Billing_Milestones__r is a text"),
+        ("date: Due__c", "date: Percent__c", "date takes a date, and Percent__c of Billing_Milestones__r is a number"),
     ],
 )
 def test_a_rule_that_does_not_fit_the_org_is_refused_with_file_and_line(
     split: Rounds, old: str, new: str, said: str
 ) -> None:
     remap(split, "invoice_from_opportunity", old, new)
-    with pytest.raises(ConfigurationError, match=r"invoice_from_opportunity.yaml:\d+: ") as refused:
+    with pytest.raises(ConfigurationError, match=r"invoice_from_opportunity.yaml:\d+:\d+: ") as refused:
         check_both_sides(split.sync())
     assert said in str(refused.value)
     line = next(each for each in str(refused.value).splitlines() if said in each)

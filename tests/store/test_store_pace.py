@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conftest import ManualClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
@@ -15,7 +14,20 @@ from airflow_provider_kashoo.store.database import Database
 LIMITS = st.lists(st.builds(Limit, st.integers(2, 60), st.sampled_from([1.0, 60.0, 3600.0])), min_size=1, max_size=3)
 
 
-def send(budget: Budget, clock: ManualClock, requests: int, each: float) -> float:
+class Clock:
+    """Epoch seconds that move only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def send(budget: Budget, clock: Clock, requests: int, each: float) -> float:
     """Send requests one after the other; give when the last was answered."""
     for _ in range(requests):
         while True:
@@ -36,7 +48,7 @@ def test_requests_are_answered_when_it_was_said(
 ) -> None:
     path = tmp_path_factory.mktemp("pace") / "store.db"
     path.write_bytes(sqlite_template.read_bytes())
-    clock = ManualClock()
+    clock = Clock()
     database = Database(make_url(f"sqlite:///{path}"), clock)
     budget = Budget(database, "books", limits, sleep=clock.sleep)
     send(budget, clock, before, 0.25)  # others, or an earlier run

@@ -50,12 +50,12 @@ def value_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
 
 
 def part_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
-    """List what a rule reads of child records whose type never fits: no deal could be divided by them."""
+    """List what a rule reads of child records and is of another type: it would divide no deal."""
     for relationship, paths in mapping.part_paths().items():
         for path, (where, _) in paths.items():
             kind = _OF_PART.get(str(where[-1]))
             info = sides.of_child(mapping, relationship, path) if kind else None
-            if info and kind and _verdict(info, kind) == "never":
+            if info and kind and _verdict(info, kind):
                 fault = f"{where[-1]} takes {_WANTED[kind]}, and {path} of {relationship} is {_noun(info)}"
                 yield mapping.mistake(where, fault, "Name another field.")
 

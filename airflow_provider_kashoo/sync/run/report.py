@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.dates import business_date
+from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.core.values.parents import Parent, parent_of
 from airflow_provider_kashoo.reports.odd import Usual, with_oddities
 from airflow_provider_kashoo.reports.plan import SHOWN, PlanReport, PlanRow
@@ -23,14 +25,15 @@ NAMED = 5_000
 CONTACT = "contact"
 
 
-def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True) -> PlanReport:
+def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True, history: bool = True) -> PlanReport:
     """Report the staged plan of a run.
 
     :param summary: of that plan.
-    :param named: ask Salesforce and Kashoo for names; without them neither side is asked anything.
+    :param named: ask Salesforce for names; without them neither side is asked anything.
+    :param history: hold new invoices against those of before, for which all links are looked at.
     """
     intents = [each for each in PlanFile(sync.files).rows() if each.action in SHOWN]
-    names = names_of(sync, [each.record for each in intents[:NAMED]]) if named else {}
+    names, notes = _names(sync, intents) if named else ({}, [])
     before = _totals_before(sync, intents)
     policy = sync.settings.approval
     rows = [
@@ -39,13 +42,11 @@ def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True) -> PlanRe
     ]
     pace, now = sync.budget.pace(), sync.store.now()
     today = business_date(datetime.fromtimestamp(now, UTC), sync.settings.zone)
-    usual, new = _history(sync, intents)
-    notes = list(summary.notes)
+    usual, new = _history(sync, intents if history else ())
+    notes = [*summary.notes, *notes]
     if new and not any(sync.store.linked_records.any_of(each.record.kind) for each in intents if _bills(each)):
         new = frozenset()
         notes.append("no invoice is linked yet: each customer gets its first one")
-    if named and len(intents) > NAMED:
-        notes.append(f"names are shown of the first {NAMED:,} of {len(intents):,} rows")
     return PlanReport(
         sync=sync.name,
         digest=summary.digest,
@@ -61,6 +62,21 @@ def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True) -> PlanRe
         notes=notes,
         rows=with_oddities(rows, today, usual, new),
     )
+
+
+def _names(sync: Sync, intents: Sequence[Intent]) -> tuple[dict[str, Named], list[str]]:
+    """Read names; without them a plan is as good.
+
+    :returns: Salesforce id -> names, and notes.
+    """
+    notes = []
+    if len(intents) > NAMED:
+        notes.append(f"names are shown of the first {NAMED:,} of {len(intents):,} rows")
+    records = [each.record for each in intents[:NAMED] if is_record_id(each.record.id)]
+    try:
+        return names_of(sync, records), notes
+    except (ConfigurationError, RefusedError) as error:
+        return {}, [*notes, f"no names are shown: {error.what}"]
 
 
 def _bills(intent: Intent) -> bool:
