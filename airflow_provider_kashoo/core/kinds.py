@@ -139,7 +139,10 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (CUSTOMER, ITEM, INVOICE, 
 MAPPED = (CUSTOMER.name, ITEM.name, INVOICE.name)
 """Kinds that mappings make."""
 
-LINKED_KINDS = {"contact": CUSTOMER.name, "item": ITEM.name}
+CONTACT = "contact"
+"""The field that links what is billed to its customer."""
+
+LINKED_KINDS = {CONTACT: CUSTOMER.name, "item": ITEM.name}
 """Link field -> the kind its mapping must make."""
 
 PARENTS = tuple(LINKED_KINDS.values())

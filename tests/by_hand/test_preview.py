@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from records import add_deal, books_rows, today, writes
 from rich.console import Console
-from rounds import Rounds, Start, change, in_doubt, price, remap, win
+from rounds import Rounds, Start, backup_of, change, in_doubt, price, remap, win
 from sqlalchemy import select
 
 from airflow_provider_kashoo.cli import plan as command
-from airflow_provider_kashoo.core.errors import UnreachableError
+from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.reports.page import plan_page
 from airflow_provider_kashoo.reports.plan import PlanReport
 from airflow_provider_kashoo.store.tables import budget_slots, metadata
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.by_hand.preview import preview
+from airflow_provider_kashoo.sync.run import report as report_module
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
 
 
@@ -200,3 +201,33 @@ def test_a_run_stages_the_same_report_and_its_head_names_nobody(drive: Rounds) -
     assert head["totals"] == {"USD": {"create": "250.00"}}
     assert head["actions"]["invoice"]["create"] == 1
     assert "Lift" not in json.dumps(head)
+
+
+def test_a_restored_store_is_planned_as_the_run_then_plans(
+    drive: Rounds, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    drive.run()
+    old = backup_of(drive, tmp_path_factory.mktemp("backup"))
+    lost = win(drive)
+    drive.run()  # the backup does not know it
+    old.runs = 300
+    drive.sandbox.clock.advance(3600)
+    since = drive.sandbox.clock.now()
+    win(drive)
+    report = looked_at(old, since=since)  # reads the new deal only; the books show a mark that the store does not know
+    assert ("link", lost) in {(row.action, row.source_id) for row in report.rows}
+    summary: Any = old.run(since=since).summary
+    assert report.actions == summary["actions"]
+    old.end()
+
+
+def test_names_that_salesforce_refuses_stop_no_plan(drive: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    win(drive)
+
+    def refused(*_: Any) -> Any:
+        raise ConfigurationError("Salesforce refused the question.")
+
+    monkeypatch.setattr(report_module, "names_of", refused)
+    report = looked_at(drive)
+    assert [row.name for row in report.rows if row.action == "create"] == ["", ""]
+    assert "no names are shown: Salesforce refused the question." in report.notes

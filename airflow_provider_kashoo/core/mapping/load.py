@@ -97,18 +97,6 @@ def _not_a_condition(mapping: Mapping, where: Where, error: ExpressionError) -> 
     return mapping.mistake(where, str(error), DOCS, offset=getattr(error, "offset", 0))
 
 
-def assemble(loaded: Iterable[Mapping]) -> dict[str, Mapping]:
-    """Check that mappings fit together: names are unique, and links point to existing mappings.
-
-    :returns: mapping name -> mapping, in the order given.
-    :raises MappingMistakes: naming file, line and column.
-    """
-    readings = [Reading(mapping.file, mapping, []) for mapping in loaded]
-    if mistakes := list(mistakes_together(readings)):
-        raise MappingMistakes(mistakes)
-    return understood(readings)
-
-
 def understood(readings: Iterable[Reading]) -> dict[str, Mapping]:
     """Give the mappings by their names, as far as they are understood."""
     found: dict[str, Mapping] = {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError
-from airflow_provider_kashoo.core.kinds import is_billed
+from airflow_provider_kashoo.core.kinds import CONTACT, is_billed
 from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.dates import business_date
@@ -21,8 +21,6 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 
 NAMED = 5_000
 """The names of so many rows, the first, are read; of more it would take too many queries."""
-
-CONTACT = "contact"
 
 
 def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True, history: bool = True) -> PlanReport:
