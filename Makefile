@@ -33,7 +33,7 @@ bench: .venv/.dev ## Measure, all or ARGS="transform extract"; writes bench/resu
 	$(BIN)/python bench/run.py $(ARGS)
 
 schema: .venv/.dev ## Write the JSON schema of mapping files, after their models changed
-	$(BIN)/python -c 'from airflow_provider_kashoo.core.mapping.schema import schema; print(schema(), end="")' \
+	$(BIN)/python -c 'from airflow_provider_kashoo.core.mapping.file.schema import schema; print(schema(), end="")' \
 		> include/mappings/mapping.schema.json
 
 clean: ## Remove the environment and every cache

@@ -6,7 +6,7 @@ import our_transform
 import pyarrow as pa
 from our_transform import HERE, counted
 
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.sync.run.staging import Staging
 
 __all__ = ["counted", "documents"]

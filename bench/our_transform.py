@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.transform import transform
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.transform import transform
 from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.run.staging import Staging

@@ -26,8 +26,8 @@ from sqlalchemy import insert
 
 from airflow_provider_kashoo.clients.describe import ObjectInfo
 from airflow_provider_kashoo.clients.profile import Profile
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.core.rules.settlement import OPEN, STATUSES
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.database import Database

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import SyncError
-from airflow_provider_kashoo.core.mapping.load import Reading, understood
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.load import Reading, understood
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.settings import mappings_dir, settings
 from airflow_provider_kashoo.sync.check.against import joined, mistakes_into_books, mistakes_of_write_backs
 from airflow_provider_kashoo.sync.check.saved import Asked, load, save

@@ -8,7 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any, Protocol
 
 from airflow_provider_kashoo.core.errors import UnreachableError
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 
 STANDARD_PREFIXES = {"001": "Account", "006": "Opportunity", "01t": "Product2", "801": "Order"}
 """Key prefix of a Salesforce id -> object (evidenced), known whether a mapping reads the object or not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.hooks.kashoo import KashooHook
 from airflow_provider_kashoo.hooks.salesforce import KashooSalesforceHook

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes
 from airflow_provider_kashoo.sync.check.against import mistakes_into_books, mistakes_of_write_backs
 from airflow_provider_kashoo.sync.check.sides import Sides
 from airflow_provider_kashoo.sync.read.codes import Codes

@@ -11,7 +11,7 @@ from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room, shipped
 
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.select import Why
+from airflow_provider_kashoo.core.mapping.stages.select import Why
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Intent,

@@ -10,7 +10,7 @@ from intents import like
 from room import DEAL, DEAL_2, DOCUMENT, LINE, ORDER, Room
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.select import Credit, Why
+from airflow_provider_kashoo.core.mapping.stages.select import Credit, Why
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,

@@ -13,7 +13,7 @@ from records import add_account, add_deal, add_line, add_order, invoice_of, sell
 from rounds import Killed, Rounds, change, in_doubt, remap, remove, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.transform import Transformed
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.bill import candidates, made, parents

@@ -11,7 +11,7 @@ from intents import like, said
 from room import DEAL, DEAL_2, LINE, OBJECTS, ORDER, Room
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.select import Why
+from airflow_provider_kashoo.core.mapping.stages.select import Why
 from airflow_provider_kashoo.core.rules.intents import (
     Ask,
     Create,

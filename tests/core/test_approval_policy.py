@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from intents import like
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.core.rules.approval import FIRST_RUN, VOIDED, Above, Policy
 from airflow_provider_kashoo.core.rules.intents import INTENTS, WRITES, Create, Intent, Park, Update, Void
 from airflow_provider_kashoo.core.values.money import to_minor

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.calculation import calculation
-from airflow_provider_kashoo.core.mapping.computed import NUMBER, WIDE, computed
-from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
-from airflow_provider_kashoo.core.mapping.operations import kind_of_column
+from airflow_provider_kashoo.core.mapping.values.calculation import calculation
+from airflow_provider_kashoo.core.mapping.values.computed import NUMBER, WIDE, computed
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.mapping.values.operations import kind_of_column
 
 D = Decimal
 ROWS: dict[str, pa.Array] = {

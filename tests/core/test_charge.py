@@ -21,11 +21,11 @@ from mapped import (
     table,
 )
 
-from airflow_provider_kashoo.core.mapping.amounts import add_up
-from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.lines import Lines
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.transform import documents, transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.amounts import add_up
+from airflow_provider_kashoo.core.mapping.stages.lines import Lines
+from airflow_provider_kashoo.core.mapping.stages.transform import documents, transform
+from airflow_provider_kashoo.core.mapping.values.cells import Cells
 from airflow_provider_kashoo.core.rules.totals import net_total
 from airflow_provider_kashoo.core.values.texts import length
 

@@ -12,15 +12,15 @@ from mapped import AROUND, DEAL, MAPPING, OTHER, THIRD, deal, documents, line, r
 from pydantic import ValidationError
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.computed_check import misfits
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.operations import Kind
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom
-from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
-from airflow_provider_kashoo.core.mapping.write_back import columns
-from airflow_provider_kashoo.core.mapping.write_back_check import misfits as write_back_misfits
+from airflow_provider_kashoo.core.mapping.file.computed_check import misfits
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.write_back_check import misfits as write_back_misfits
+from airflow_provider_kashoo.core.mapping.stages.sources import MadeFrom
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed, transform
+from airflow_provider_kashoo.core.mapping.stages.write_back import columns
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
+from airflow_provider_kashoo.core.mapping.values.operations import Kind
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 
 PRICED = "amount: {from: TotalPrice}"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, ITEM
-from airflow_provider_kashoo.core.mapping.policies import OnDuplicate
+from airflow_provider_kashoo.core.mapping.file.policies import OnDuplicate
 from airflow_provider_kashoo.core.rules.duplicates import OF_OTHERS, Ladder, Match
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition, ExpressionError
 
 NUMBER = pa.decimal128(38, 10)
 TYPES = {

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.field_types import (
+from airflow_provider_kashoo.core.mapping.stages.write_back import as_told
+from airflow_provider_kashoo.core.mapping.values.field_types import (
     DATES,
     DOES_NOT_FIT,
     IDS,
@@ -23,7 +24,6 @@ from airflow_provider_kashoo.core.mapping.field_types import (
     as_json,
     fitted,
 )
-from airflow_provider_kashoo.core.mapping.write_back import as_told
 
 TYPES = sorted(NUMBERS | TEXTS | PICKLISTS | DATES | IDS | {"boolean", "address", "time", "base64", "anyType"})
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapped import DEAL, deal, documents, line, only_problem, run
 
-from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
-from airflow_provider_kashoo.core.mapping.formats import format_of
+from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
+from airflow_provider_kashoo.core.mapping.values.formats import format_of
 
 D = Decimal
 

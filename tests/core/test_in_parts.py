@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mapped import AROUND, DEAL, DUE, MAPPING, NUMBER, OTHER, deal, line, table
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.odd import ODD
-from airflow_provider_kashoo.core.mapping.sources import PART, MadeFrom
-from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, part_documents, transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.sources import PART, MadeFrom
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed, documents, part_documents, transform
+from airflow_provider_kashoo.core.mapping.values.odd import ODD
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 
 SPLIT = "rules:\n  - split: {invoices: {from: Billing_Milestones__r, share: Percent__c, date: Due__c}}\n"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from intents import like
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.core.rules.intents import (
     INTENTS,
     WRITES,

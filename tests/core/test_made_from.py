@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from room import DEAL, shipped
 
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom, is_decided_anew
+from airflow_provider_kashoo.core.mapping.stages.sources import MadeFrom, is_decided_anew
 from airflow_provider_kashoo.core.rules.diff import UNKNOWN
 from airflow_provider_kashoo.core.rules.made_from import made_of, touched, unknown
 from airflow_provider_kashoo.core.values.ids import KeyedHash

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 
 SHIPPED = Path(__file__).parents[2] / "include" / "mappings"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.mapping.load import load_mapping, read_mapping
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes, Mistake, Places
-from airflow_provider_kashoo.core.mapping.yaml_file import LONGEST, Mark, read_yaml
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping, read_mapping
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes, Mistake, Places
+from airflow_provider_kashoo.core.mapping.file.yaml_file import LONGEST, Mark, read_yaml
 
 ITEM = """\
 version: 1

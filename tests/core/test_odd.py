@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.odd import ODD
-from airflow_provider_kashoo.core.mapping.transform import transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.transform import transform
+from airflow_provider_kashoo.core.mapping.values.odd import ODD
 from airflow_provider_kashoo.sync.read.columns import NUMBER, STAMP, from_csv, join, to_table
 
 A, B, C = "006000000000001AAA", "006000000000002AAA", "006000000000003AAA"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse, sort
+from airflow_provider_kashoo.core.mapping.values.order import AS_SOLD, Term, parse, sort
 from airflow_provider_kashoo.sync.read.columns import NUMBER, STAMP
 
 TYPES = {"SortOrder": NUMBER, "CreatedDate": STAMP, "Name": pa.string(), "Big": pa.bool_(), "Id": pa.string()}

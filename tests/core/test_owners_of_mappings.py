@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import MAPPED
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.policies import DEFAULT, OnDuplicate, Owner, owned_fields
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.policies import DEFAULT, OnDuplicate, Owner, owned_fields
 from airflow_provider_kashoo.core.rules.diff import Merge, base_hashes, merge
 from airflow_provider_kashoo.core.rules.observed import newer_sides, observe
 from airflow_provider_kashoo.core.rules.ownership import ONLY_BY_A_PERSON, Decision, Owners, decide, owner_of

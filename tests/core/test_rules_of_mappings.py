@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mapped import AROUND, DEAL, MAPPING, OTHER, deal, excluded, line, table
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.select import Why
-from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.select import Why
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed, documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 
 HANDLING = """\

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from airflow_provider_kashoo.core.mapping.schema import FILE, LINE, schema
+from airflow_provider_kashoo.core.mapping.file.schema import FILE, LINE, schema
 
 SHIPPED = Path(__file__).parents[2] / "include" / "mappings"
 FILES = sorted(SHIPPED.glob("*.yaml"))

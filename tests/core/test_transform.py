@@ -27,9 +27,9 @@ from mapped import (
 )
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.select import Credit, Why
-from airflow_provider_kashoo.core.mapping.transform import documents, transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.select import Credit, Why
+from airflow_provider_kashoo.core.mapping.stages.transform import documents, transform
 from airflow_provider_kashoo.core.rules.totals import net_total
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.mapping.expressions import Condition
-from airflow_provider_kashoo.core.mapping.together import contradict
+from airflow_provider_kashoo.core.mapping.file.together import contradict
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition
 
 NUMBERS = [None, *(Decimal(each) / 2 for each in range(-2, 11))]
 ROWS = pd.DataFrame({"A": pd.Series(NUMBERS, dtype=pd.ArrowDtype(pa.decimal128(5, 1)))})

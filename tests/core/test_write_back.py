@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping import write_back
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back import columns, rows
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages import write_back
+from airflow_provider_kashoo.core.mapping.stages.write_back import columns, rows
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 
 SAYS: dict[str, Any] = {
     "invoice_id": "7", "number": "INV-7", "status": "Partly Paid", "currency": "USD", "due_date": "2026-04-01",

@@ -9,11 +9,11 @@ import pytest
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back import columns
-from airflow_provider_kashoo.core.mapping.write_back_check import misfits
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.write_back_check import misfits
+from airflow_provider_kashoo.core.mapping.stages.write_back import columns
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 
 ZONE = "America/Toronto"

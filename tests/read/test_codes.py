@@ -13,7 +13,7 @@ from rounds import Rounds, Start, open_items, operations, remap
 
 from airflow_provider_kashoo.clients.entries import Account, Tax
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sync.preflight import check_both_sides
 from airflow_provider_kashoo.sync.read.codes import Codes

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from inprocess import in_process
 from rounds import Rounds
 
-from airflow_provider_kashoo.core.mapping.load import understood
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.load import understood
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.sync.check.against import joined, mistakes_into_books, mistakes_of_write_backs
 from airflow_provider_kashoo.sync.check.saved import Asked, load, save
 from airflow_provider_kashoo.sync.check.sides import Sides

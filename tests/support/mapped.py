@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.transform import Transformed, documents, transform
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed, documents, transform
 
 AROUND = Surroundings("America/Vancouver", "CAD", {"customers": "customer", "items": "item"})
 DEAL, OTHER, THIRD = "006000000000001AAA", "006000000000002AAA", "006000000000003AAA"

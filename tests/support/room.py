@@ -16,10 +16,10 @@ from airflow_provider_kashoo.clients.describe import ObjectInfo
 from airflow_provider_kashoo.clients.entries import Entry, to_json
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.load import load_mapping
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.transform import Transformed
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.core.rules.diff import base_hashes
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.intents import Link as LinkIntent

@@ -289,7 +289,7 @@ def test_an_invoice_of_nothing_that_was_removed_and_stands_again_is_told_so(driv
 
 
 def test_a_checkbox_is_held_as_it_is_told() -> None:
-    from airflow_provider_kashoo.core.mapping.write_back import as_told
+    from airflow_provider_kashoo.core.mapping.stages.write_back import as_told
 
     assert as_told(True) == "true"
 

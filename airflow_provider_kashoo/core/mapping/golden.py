@@ -12,9 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.transform import Document, Transformed, documents, part_documents, transform
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.transform import (
+    Document,
+    Transformed,
+    documents,
+    part_documents,
+    transform,
+)
 from airflow_provider_kashoo.core.values.money import as_decimal
 from airflow_provider_kashoo.core.values.parents import parent_of
 

@@ -15,15 +15,15 @@ import pyarrow.compute as pc
 import yaml
 
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, TargetField
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, column, evaluate
-from airflow_provider_kashoo.core.mapping.field import Field
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import LINES
 from airflow_provider_kashoo.core.mapping.golden import readable
-from airflow_provider_kashoo.core.mapping.in_parts import TYPES
-from airflow_provider_kashoo.core.mapping.lines import own_lines
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.operations import words
-from airflow_provider_kashoo.core.mapping.rule import LINES
-from airflow_provider_kashoo.core.mapping.transform import transform
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, column, evaluate
+from airflow_provider_kashoo.core.mapping.stages.in_parts import TYPES
+from airflow_provider_kashoo.core.mapping.stages.lines import own_lines
+from airflow_provider_kashoo.core.mapping.stages.transform import transform
+from airflow_provider_kashoo.core.mapping.values.operations import words
 from airflow_provider_kashoo.core.values.money import format_exact
 
 MOST_LINES = 20

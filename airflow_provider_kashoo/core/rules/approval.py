@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from airflow_provider_kashoo.core.kinds import is_billed
-from airflow_provider_kashoo.core.mapping.rule import requires_approval
+from airflow_provider_kashoo.core.mapping.file.rule import requires_approval
 from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Update
 from airflow_provider_kashoo.core.values.money import format_exact
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import Kind, Rung
-from airflow_provider_kashoo.core.mapping.policies import OnDuplicate
+from airflow_provider_kashoo.core.mapping.file.policies import OnDuplicate
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.core.values.spelling import compact, digits, fold, plain, same_phone, text_of

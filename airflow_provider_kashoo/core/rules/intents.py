@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import ORDER, is_payment
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import Reference, operation_key
 from airflow_provider_kashoo.core.values.record import Record

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_kashoo.core.mapping.policies import Owner
+from airflow_provider_kashoo.core.mapping.file.policies import Owner
 from airflow_provider_kashoo.core.rules.diff import BaseHashes
 from airflow_provider_kashoo.core.rules.made_from import Sources, touched
 from airflow_provider_kashoo.core.values.ids import KeyedHash

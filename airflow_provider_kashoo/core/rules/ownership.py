@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, ITEM, is_billed
-from airflow_provider_kashoo.core.mapping.policies import DEFAULT, Owner
+from airflow_provider_kashoo.core.mapping.file.policies import DEFAULT, Owner
 from airflow_provider_kashoo.core.rules.diff import Merge
 from airflow_provider_kashoo.core.rules.questions import CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED
 

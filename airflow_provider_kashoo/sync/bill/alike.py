@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.mapping.policies import OnDuplicate, Owner
+from airflow_provider_kashoo.core.mapping.file.policies import OnDuplicate, Owner
 from airflow_provider_kashoo.core.rules.diff import Merge
 from airflow_provider_kashoo.core.rules.intents import Intent, Link, Update
 from airflow_provider_kashoo.core.rules.made_from import made_of, unknown

@@ -15,12 +15,18 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.cells import Rows
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.rule import InParts
-from airflow_provider_kashoo.core.mapping.select import Mask, Why, among
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom, is_decided_anew
-from airflow_provider_kashoo.core.mapping.transform import PAID, Document, PartDocument, documents, part_documents
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import InParts
+from airflow_provider_kashoo.core.mapping.stages.select import Mask, Why, among
+from airflow_provider_kashoo.core.mapping.stages.sources import MadeFrom, is_decided_anew
+from airflow_provider_kashoo.core.mapping.stages.transform import (
+    PAID,
+    Document,
+    PartDocument,
+    documents,
+    part_documents,
+)
+from airflow_provider_kashoo.core.mapping.values.cells import Rows
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources, touched

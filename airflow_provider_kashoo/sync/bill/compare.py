@@ -9,8 +9,8 @@ from decimal import Decimal
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import KINDS, is_billed
-from airflow_provider_kashoo.core.mapping.policies import Owner
-from airflow_provider_kashoo.core.mapping.transform import Document
+from airflow_provider_kashoo.core.mapping.file.policies import Owner
+from airflow_provider_kashoo.core.mapping.stages.transform import Document
 from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Link, Update
 from airflow_provider_kashoo.core.rules.leaving import UNTOUCHED

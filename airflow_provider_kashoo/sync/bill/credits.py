@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.select import Credit
+from airflow_provider_kashoo.core.mapping.stages.select import Credit
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
 from airflow_provider_kashoo.core.values.money import format_minor

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.sources import PART
+from airflow_provider_kashoo.core.mapping.stages.sources import PART
 from airflow_provider_kashoo.core.rules.intents import Intent, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN, REMOVED_IN_BOOKS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.select import Why
+from airflow_provider_kashoo.core.mapping.stages.select import Why
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
 from airflow_provider_kashoo.core.rules.intents import Action, Ask, Intent, Release, Void
 from airflow_provider_kashoo.core.rules.leaving import why_it_stays

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.select import Mask
-from airflow_provider_kashoo.core.mapping.transform import Transformed, transform
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.stages.transform import Transformed, transform
 from airflow_provider_kashoo.sync.read.parts import Part, parts_of
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent
 from airflow_provider_kashoo.core.rules.questions import MERGED_APART
 from airflow_provider_kashoo.store.links import Link

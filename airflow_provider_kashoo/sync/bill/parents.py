@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.sources import MadeFrom
-from airflow_provider_kashoo.core.mapping.transform import Document, documents, transform
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.sources import MadeFrom
+from airflow_provider_kashoo.core.mapping.stages.transform import Document, documents, transform
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Release
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.alike import follow_up

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.clients.entries import PAYS, Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE, PAYMENT, is_payment
-from airflow_provider_kashoo.core.mapping.sources import PAYMENT as OF_PAYMENT
+from airflow_provider_kashoo.core.mapping.stages.sources import PAYMENT as OF_PAYMENT
 from airflow_provider_kashoo.core.rules.duplicates import copied
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Intent, Link, Park, Release, Update, Wait
 from airflow_provider_kashoo.core.rules.leaving import UNTOUCHED

@@ -14,8 +14,8 @@ from itertools import groupby
 
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS
-from airflow_provider_kashoo.core.mapping.sources import PART
-from airflow_provider_kashoo.core.mapping.transform import Document
+from airflow_provider_kashoo.core.mapping.stages.sources import PART
+from airflow_provider_kashoo.core.mapping.stages.transform import Document
 from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.duplicates import LEFT, copied
 from airflow_provider_kashoo.core.rules.intents import Create, Intent, Link, Park, Update

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_kashoo.core.mapping.transform import Document
+from airflow_provider_kashoo.core.mapping.stages.transform import Document
 from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent, Update, Wait
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.sync.bill.facts import Facts

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.select import Mask, among
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.stages.select import Mask, among
 from airflow_provider_kashoo.core.rules.intents import Follow, Intent, Park, Release
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS, SALE_BILLED_TWICE, SECOND_OF_SALE

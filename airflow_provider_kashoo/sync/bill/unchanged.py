@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
 from airflow_provider_kashoo.core.rules.kept import KEPT_COLUMNS
 from airflow_provider_kashoo.store.linked_records import Standing
 from airflow_provider_kashoo.sync.bill.facts import Facts

@@ -17,8 +17,8 @@ from typing import Any
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, KINDS, ORDER, PARENTS, is_billed
-from airflow_provider_kashoo.core.mapping.sources import PART
-from airflow_provider_kashoo.core.mapping.transform import Document
+from airflow_provider_kashoo.core.mapping.stages.sources import PART
+from airflow_provider_kashoo.core.mapping.stages.transform import Document
 from airflow_provider_kashoo.core.rules import pairing
 from airflow_provider_kashoo.core.rules.diff import base_hashes
 from airflow_provider_kashoo.core.rules.duplicates import ABSENT, OUR_REFERENCE, Ladder, Match

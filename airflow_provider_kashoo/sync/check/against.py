@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.together import warnings_together
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.together import warnings_together
 from airflow_provider_kashoo.sync.check.computed import computed_mistakes
 from airflow_provider_kashoo.sync.check.conditions import condition_mistakes
 from airflow_provider_kashoo.sync.check.paths import path_mistakes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_provider_kashoo.core.mapping.computed_check import misfits, targets
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.operations import Kind, kind_of_column
+from airflow_provider_kashoo.core.mapping.file.computed_check import misfits, targets
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.values.operations import Kind, kind_of_column
 from airflow_provider_kashoo.sync.check.sides import Sides
 from airflow_provider_kashoo.sync.read.columns import arrow_type
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.expressions import Condition
-from airflow_provider_kashoo.core.mapping.field_types import PICKLISTS
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition
+from airflow_provider_kashoo.core.mapping.values.field_types import PICKLISTS
 from airflow_provider_kashoo.sync.check.sides import Sides, near
 from airflow_provider_kashoo.sync.read.columns import column_type
 

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from airflow_provider_kashoo.clients.describe import STANDARD_PREFIXES, Describer
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import KINDS
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.order import parse
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.order import parse
 from airflow_provider_kashoo.core.values.texts import close_to
 from airflow_provider_kashoo.sync.check.sides import near
 from airflow_provider_kashoo.sync.read.columns import column_type

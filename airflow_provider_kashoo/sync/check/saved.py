@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_kashoo.clients.describe import Describer, ObjectInfo, from_json, is_current, to_json
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.sync.check.sides import Sides, near
 from airflow_provider_kashoo.sync.read.codes import Codes
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from airflow_provider_kashoo.clients.describe import Describer
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.core.values.texts import close_to
 from airflow_provider_kashoo.sync.read.codes import Codes
 from airflow_provider_kashoo.sync.read.columns import resolve

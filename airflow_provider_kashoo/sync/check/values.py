@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType
-from airflow_provider_kashoo.core.mapping.constants import CURRENCY
-from airflow_provider_kashoo.core.mapping.convert import convert
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.field_types import CHECKBOX, DATES, IDS, NUMBERS, PICKLISTS, FieldInfo
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.rule import LINES
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.constants import CURRENCY
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import LINES
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.convert import convert
+from airflow_provider_kashoo.core.mapping.values.field_types import CHECKBOX, DATES, IDS, NUMBERS, PICKLISTS, FieldInfo
 from airflow_provider_kashoo.core.values.currencies import ISO_CODES
 from airflow_provider_kashoo.sync.check.sides import Sides, fields_of, listed, near, nested
 
@@ -26,7 +26,7 @@ MANY = frozenset({"address", "location", "complexvalue", "base64"})
 """Salesforce's types of what is no single value (evidenced)."""
 
 _IS_CODE = re.compile(r"[A-Z]{3}")
-"""Anything else is refused when the file is read; see :mod:`~airflow_provider_kashoo.core.mapping.constants`."""
+"""Anything else is refused when the file is read; see :mod:`~airflow_provider_kashoo.core.mapping.file.constants`."""
 
 _OWN: dict[str, FieldType] = {"total": "money", "sale": "link", "reduces": "link"}
 

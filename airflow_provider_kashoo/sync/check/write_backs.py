@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back_check import misfits
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.write_back_check import misfits
 from airflow_provider_kashoo.sync.check.sides import Sides, near
 
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from airflow_provider_kashoo.clients.entries import Account, Tax
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
 from airflow_provider_kashoo.core.values.texts import nearest
 from airflow_provider_kashoo.sync.run.staging import clear

@@ -16,8 +16,8 @@ from pyarrow import csv as arrow_csv
 
 from airflow_provider_kashoo.clients.describe import Describer
 from airflow_provider_kashoo.core.errors import UnreachableError
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo
-from airflow_provider_kashoo.core.mapping.odd import ODD
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
+from airflow_provider_kashoo.core.mapping.values.odd import ODD
 from airflow_provider_kashoo.core.values.dates import parse_instant
 from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes
 from airflow_provider_kashoo.sync.check.paths import parted, path_mistakes
 from airflow_provider_kashoo.sync.read.columns import STAMP, column_type
 from airflow_provider_kashoo.sync.run.sync import Sync

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.computed_check import unfit_values
-from airflow_provider_kashoo.core.mapping.constants import unfit_constants
-from airflow_provider_kashoo.core.mapping.load import Reading, mistakes_together, read_mapping, understood
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes, Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.computed_check import unfit_values
+from airflow_provider_kashoo.core.mapping.file.constants import unfit_constants
+from airflow_provider_kashoo.core.mapping.file.load import Reading, mistakes_together, read_mapping, understood
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes, Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 
 
 def load_mappings(directory: Path) -> dict[str, Mapping]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.rules.digest import Digest
 from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Ask, Intent, Keep, Release, in_order
 from airflow_provider_kashoo.core.rules.kept import KEPT_COLUMNS, PART, Columns, Kept, counts_of, intents_of

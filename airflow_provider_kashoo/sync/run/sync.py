@@ -13,8 +13,8 @@ from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.salesforce import Organization, SalesforceClient
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import MAPPED
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
 from airflow_provider_kashoo.core.rules.approval import BY_RULES_ALONE, Policy
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.store.budget import Budget

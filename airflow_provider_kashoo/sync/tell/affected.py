@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.field_types import DOES_NOT_FIT
+from airflow_provider_kashoo.core.mapping.values.field_types import DOES_NOT_FIT
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import (

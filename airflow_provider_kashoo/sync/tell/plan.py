@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.write_back import Value, as_told, columns, rows, told_by_the_invoice
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.write_back import Value, as_told, columns, rows, told_by_the_invoice
 from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, settlement_of
 from airflow_provider_kashoo.core.rules.summary import PlanSummary

@@ -12,7 +12,7 @@ from airflow_provider_kashoo.clients.refusals import TRANSIENT, Refused
 from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
 from airflow_provider_kashoo.core.errors import Problem, SyncError, UnreachableError
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.field_types import as_json
+from airflow_provider_kashoo.core.mapping.values.field_types import as_json
 from airflow_provider_kashoo.core.rules.intents import Intent, Tell
 from airflow_provider_kashoo.core.rules.kept import Columns
 from airflow_provider_kashoo.core.rules.operations import Event

@@ -23,7 +23,7 @@ from voids import (
 )
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, SyncError
-from airflow_provider_kashoo.core.mapping.load import load_mapping
+from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sync.bill import leaving

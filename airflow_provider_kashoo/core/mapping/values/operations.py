@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR
+from airflow_provider_kashoo.core.mapping.values.field_types import FIRST_YEAR, LAST_YEAR
 
 Kind = Literal["a number", "a text", "a date", "a checkbox", "empty"]
 """What a value is, as people call it; a DateTime is its day."""

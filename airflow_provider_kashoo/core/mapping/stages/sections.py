@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import TargetField
-from airflow_provider_kashoo.core.mapping.cells import Cells, Rows
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.select import Mask, origin
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.mapping.stages.select import Mask, origin
+from airflow_provider_kashoo.core.mapping.values.cells import Cells, Rows
 
 
 @dataclass

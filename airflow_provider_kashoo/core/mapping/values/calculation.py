@@ -13,8 +13,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from airflow_provider_kashoo.core.errors import shown
-from airflow_provider_kashoo.core.mapping.expressions import ExpressionError, parse, path_of
-from airflow_provider_kashoo.core.mapping.operations import (
+from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError, parse, path_of
+from airflow_provider_kashoo.core.mapping.values.operations import (
     FUNCTIONS,
     MOST_PLACES,
     NOTHING,

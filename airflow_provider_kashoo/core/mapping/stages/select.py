@@ -13,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate, record_ids
-from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, evaluate, record_ids
+from airflow_provider_kashoo.core.mapping.values.cells import Cells
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition, ExpressionError
+from airflow_provider_kashoo.core.mapping.values.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
 
 Mask = npt.NDArray[np.bool_]

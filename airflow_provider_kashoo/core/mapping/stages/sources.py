@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.evaluate import column
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.rule import InParts
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import InParts
+from airflow_provider_kashoo.core.mapping.stages.evaluate import column
+from airflow_provider_kashoo.core.mapping.values.cells import Cells
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import canonical
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic import Field as Option
 
-from airflow_provider_kashoo.core.mapping.calculation import Calculation, calculation
-from airflow_provider_kashoo.core.mapping.formats import Format, format_of
-from airflow_provider_kashoo.core.mapping.own_functions import Returns
+from airflow_provider_kashoo.core.mapping.values.calculation import Calculation, calculation
+from airflow_provider_kashoo.core.mapping.values.formats import Format, format_of
+from airflow_provider_kashoo.core.mapping.values.own_functions import Returns
 
 Scalar = str | int | bool
 

@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, PAYMENT, TargetField
-from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.lines import Lines
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.rule import LINES, AddLine
-from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
-from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import LINES, AddLine
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.mapping.stages.lines import Lines
+from airflow_provider_kashoo.core.mapping.stages.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.values.cells import MONEY, TEXT, Cells
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
 
 FILE = "mapping.schema.json"
 """Beside the mappings; their first line names it."""

@@ -19,16 +19,16 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, FieldType
-from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells, Rows
-from airflow_provider_kashoo.core.mapping.charge import as_lists, charge, described
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings, evaluate
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.lines import EXACT, Lines
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
-from airflow_provider_kashoo.core.mapping.rule import WHOLE, InParts
-from airflow_provider_kashoo.core.mapping.sections import Faults
-from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import WHOLE, InParts
+from airflow_provider_kashoo.core.mapping.stages.charge import as_lists, charge, described
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, evaluate
+from airflow_provider_kashoo.core.mapping.stages.lines import EXACT, Lines
+from airflow_provider_kashoo.core.mapping.stages.sections import Faults
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.values.cells import MONEY, TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.values.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import cut

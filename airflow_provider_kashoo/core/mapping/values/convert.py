@@ -13,24 +13,11 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
-from airflow_provider_kashoo.core.mapping.operations import words
+from airflow_provider_kashoo.core.mapping.values.field_types import FIRST_YEAR, LAST_YEAR, MAX_DIGITS
+from airflow_provider_kashoo.core.mapping.values.operations import words
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import Reference
-
-
-def looked_up(value: Any, spec: Field) -> Any:
-    """Look a value up in the map of its field; one that is not listed is a problem, unless the field has a default."""
-    if value is None or isinstance(value, Problem):
-        return value
-    found = (spec.map or {}).get(said := words(value))
-    if found is not None or spec.default is not None:
-        return found
-    cause = f"the value {shown(said)} of {spec.from_ or spec.expr or 'its source'} is not listed in map"
-    fix = "Add the value, or a default, to the map in the mapping file."
-    return Problem("unmapped_value", cause, fix, said=shown(said))
 
 
 def convert(value: Any, kind: FieldType, zone: str) -> Any:

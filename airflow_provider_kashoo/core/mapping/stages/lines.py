@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.cells import MONEY, TEXT, Cells, Rows
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.order import sort
-from airflow_provider_kashoo.core.mapping.rule import LINES
-from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
-from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import LINES
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.values.cells import MONEY, TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.values.order import sort
 
 EXACT = "exact"
 """Beside the fields of lines: amounts with a fraction of a cent, as they were before they were rounded."""

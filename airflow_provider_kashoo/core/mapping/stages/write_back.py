@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.computed import column_of
-from airflow_provider_kashoo.core.mapping.evaluate import values_of
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.field_types import FieldInfo, fitted
-from airflow_provider_kashoo.core.mapping.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import values_of
+from airflow_provider_kashoo.core.mapping.values.computed import column_of
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo, fitted
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import as_decimal

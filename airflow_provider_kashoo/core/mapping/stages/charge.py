@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.amounts import exact_amounts
-from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells, Rows
-from airflow_provider_kashoo.core.mapping.lines import EXACT, Lines
-from airflow_provider_kashoo.core.mapping.select import Mask
+from airflow_provider_kashoo.core.mapping.stages.amounts import exact_amounts
+from airflow_provider_kashoo.core.mapping.stages.lines import EXACT, Lines
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.values.cells import LARGE, MONEY, TEXT, Cells, Rows
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import cut, length

@@ -19,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 
 from airflow_provider_kashoo.core.errors import Problem, shown
-from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.computed import column_of, typed
-from airflow_provider_kashoo.core.mapping.operations import MOST_PLACES
+from airflow_provider_kashoo.core.mapping.values.cells import Cells
+from airflow_provider_kashoo.core.mapping.values.computed import column_of, typed
+from airflow_provider_kashoo.core.mapping.values.operations import MOST_PLACES
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import nearest
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
-from airflow_provider_kashoo.core.mapping.expressions import Comparison
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.rule import Rule
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.rule import Rule
+from airflow_provider_kashoo.core.mapping.values.expressions import Comparison
 
 
 def warnings_together(mappings: Iterable[Mapping]) -> Iterator[Mistake]:

@@ -13,10 +13,11 @@ from typing import Literal
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
-from airflow_provider_kashoo.core.mapping.computed_check import misfits as computed_misfits
-from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
-from airflow_provider_kashoo.core.mapping.field import Field, pieces_of
-from airflow_provider_kashoo.core.mapping.field_types import (
+from airflow_provider_kashoo.core.mapping.file.computed_check import misfits as computed_misfits
+from airflow_provider_kashoo.core.mapping.file.field import Field, pieces_of
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
+from airflow_provider_kashoo.core.mapping.values.field_types import (
     CHECKBOX,
     DATES,
     IDS,
@@ -26,8 +27,7 @@ from airflow_provider_kashoo.core.mapping.field_types import (
     FieldInfo,
     fitted,
 )
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.operations import DATE, NUMBER, TEXT, Kind
+from airflow_provider_kashoo.core.mapping.values.operations import DATE, NUMBER, TEXT, Kind
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
 

@@ -10,7 +10,7 @@ from pydantic import Field as Option
 from pydantic import field_validator, model_validator
 
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.mapping.field import Field, Strict, checked_path
+from airflow_provider_kashoo.core.mapping.file.field import Field, Strict, checked_path
 
 ACTIONS = ("skip", "park", "set", "add_line", "split", "mark_paid", "require")
 LINES = "lines."

@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.kinds import FieldType
-from airflow_provider_kashoo.core.mapping.cells import LARGE, MONEY, TEXT, Cells
-from airflow_provider_kashoo.core.mapping.computed import computed, days_of, typed
-from airflow_provider_kashoo.core.mapping.convert import convert, looked_up, moved
-from airflow_provider_kashoo.core.mapping.field import Field, Piece, pieces_of
-from airflow_provider_kashoo.core.mapping.formats import Format, format_of
-from airflow_provider_kashoo.core.mapping.operations import words
-from airflow_provider_kashoo.core.mapping.own_functions import called
+from airflow_provider_kashoo.core.mapping.file.field import Field, Piece, pieces_of
+from airflow_provider_kashoo.core.mapping.values.cells import LARGE, MONEY, TEXT, Cells
+from airflow_provider_kashoo.core.mapping.values.computed import computed, days_of, typed
+from airflow_provider_kashoo.core.mapping.values.convert import convert, moved
+from airflow_provider_kashoo.core.mapping.values.formats import Format, format_of
+from airflow_provider_kashoo.core.mapping.values.operations import words
+from airflow_provider_kashoo.core.mapping.values.own_functions import called
 from airflow_provider_kashoo.core.values.id_columns import are_record_ids
 from airflow_provider_kashoo.core.values.ids import OPENING, is_record_id, to_18
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
@@ -89,6 +89,18 @@ def trimmed(texts: pa.Array) -> pa.Array:
     """Remove blanks around texts; one without anything else is empty."""
     texts = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, TEXT), texts)
+
+
+def looked_up(value: Any, spec: Field) -> Any:
+    """Look a value up in the map of its field; one that is not listed is a problem, unless the field has a default."""
+    if value is None or isinstance(value, Problem):
+        return value
+    found = (spec.map or {}).get(said := words(value))
+    if found is not None or spec.default is not None:
+        return found
+    cause = f"the value {shown(said)} of {spec.from_ or spec.expr or 'its source'} is not listed in map"
+    fix = "Add the value, or a default, to the map in the mapping file."
+    return Problem("unmapped_value", cause, fix, said=shown(said))
 
 
 def record_ids(cells: Cells) -> Cells:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
-from airflow_provider_kashoo.core.mapping.calculation import Applied, Calculation, Constant, Name, Tree
-from airflow_provider_kashoo.core.mapping.cells import TEXT, Cells, Rows
-from airflow_provider_kashoo.core.mapping.operations import MOST_PLACES, Unfit, words
+from airflow_provider_kashoo.core.mapping.values.calculation import Applied, Calculation, Constant, Name, Tree
+from airflow_provider_kashoo.core.mapping.values.cells import TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.values.operations import MOST_PLACES, Unfit, words
 
 NUMBER = pa.decimal128(38, 18)
 WIDE = pa.decimal256(2 * MOST_PLACES, MOST_PLACES)

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem, shown
-from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
-from airflow_provider_kashoo.core.mapping.operations import DATE, MOST_PLACES, NUMBER, Kind, kind_of, words
+from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
+from airflow_provider_kashoo.core.mapping.values.operations import DATE, MOST_PLACES, NUMBER, Kind, kind_of, words
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.mapping.yaml_file import Mark, Where
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Mark, Where
 
 
 @dataclass(frozen=True, order=True)

@@ -20,17 +20,15 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, LINKED_KINDS
-from airflow_provider_kashoo.core.mapping.amounts import add_up, unequal
-from airflow_provider_kashoo.core.mapping.apply_rules import change_lines, parked, payments, set_fields
-from airflow_provider_kashoo.core.mapping.cells import Cells
-from airflow_provider_kashoo.core.mapping.charge import as_lists, charge, in_whole_cents
-from airflow_provider_kashoo.core.mapping.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.in_parts import in_parts
-from airflow_provider_kashoo.core.mapping.lines import Lines, lines_of, note_faults_of
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.odd import odd_paths, with_one_of
-from airflow_provider_kashoo.core.mapping.sections import Faults, apply_section, note_faults
-from airflow_provider_kashoo.core.mapping.select import (
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.amounts import add_up, unequal
+from airflow_provider_kashoo.core.mapping.stages.apply_rules import change_lines, parked, payments, set_fields
+from airflow_provider_kashoo.core.mapping.stages.charge import as_lists, charge, in_whole_cents
+from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
+from airflow_provider_kashoo.core.mapping.stages.in_parts import in_parts
+from airflow_provider_kashoo.core.mapping.stages.lines import Lines, lines_of, note_faults_of
+from airflow_provider_kashoo.core.mapping.stages.sections import Faults, apply_section, note_faults
+from airflow_provider_kashoo.core.mapping.stages.select import (
     Credit,
     Mask,
     Selected,
@@ -41,6 +39,8 @@ from airflow_provider_kashoo.core.mapping.select import (
     sales_of,
     select,
 )
+from airflow_provider_kashoo.core.mapping.values.cells import Cells
+from airflow_provider_kashoo.core.mapping.values.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.parents import symbolic
 from airflow_provider_kashoo.core.values.texts import cut

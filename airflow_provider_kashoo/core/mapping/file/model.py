@@ -9,13 +9,13 @@ from pydantic import Field as Option
 from pydantic import PrivateAttr, field_validator, model_validator
 
 from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
-from airflow_provider_kashoo.core.mapping.expressions import Condition
-from airflow_provider_kashoo.core.mapping.field import Field, Strict
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake, Places
-from airflow_provider_kashoo.core.mapping.order import AS_SOLD, Term, parse
-from airflow_provider_kashoo.core.mapping.policies import EVERY_OWNED, OnDuplicate, Owner
-from airflow_provider_kashoo.core.mapping.rule import LINES, Rule
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.field import Field, Strict
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake, Places
+from airflow_provider_kashoo.core.mapping.file.policies import EVERY_OWNED, OnDuplicate, Owner
+from airflow_provider_kashoo.core.mapping.file.rule import LINES, Rule
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition
+from airflow_provider_kashoo.core.mapping.values.order import AS_SOLD, Term, parse
 
 
 class Source(Strict):

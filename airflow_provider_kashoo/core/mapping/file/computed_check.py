@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType
-from airflow_provider_kashoo.core.mapping.expressions import ExpressionError
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.operations import CHECKBOX, DATE, NOTHING, NUMBER, TEXT, Kind
-from airflow_provider_kashoo.core.mapping.own_functions import NoFunction, Returns, function_of
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
+from airflow_provider_kashoo.core.mapping.values.operations import CHECKBOX, DATE, NOTHING, NUMBER, TEXT, Kind
+from airflow_provider_kashoo.core.mapping.values.own_functions import NoFunction, Returns, function_of
 
 _KINDS: Mapping[FieldType | None, tuple[Kind, ...]] = {
     "money": (NUMBER,),

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.mapping.cells import LARGE, Cells, Rows
-from airflow_provider_kashoo.core.mapping.lines import Lines
+from airflow_provider_kashoo.core.mapping.stages.lines import Lines
+from airflow_provider_kashoo.core.mapping.values.cells import LARGE, Cells, Rows
 from airflow_provider_kashoo.core.values import money
 
 MOST_LINES = 90_000

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, FieldType, TargetField
-from airflow_provider_kashoo.core.mapping.convert import convert
-from airflow_provider_kashoo.core.mapping.field import Field, Scalar
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.field import Field, Scalar
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.convert import convert
 from airflow_provider_kashoo.core.values import money
 
 CURRENCY = "currency"

@@ -11,9 +11,9 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_kashoo.core.errors import shown
-from airflow_provider_kashoo.core.mapping.mistakes import Mistake, Places
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.yaml_file import Where, read_yaml
+from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake, Places
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where, read_yaml
 from airflow_provider_kashoo.core.values.texts import close_to, nearest
 
 DOCS = "See docs/reference/mapping.md."

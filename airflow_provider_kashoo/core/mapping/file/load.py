@@ -17,14 +17,14 @@ from airflow_provider_kashoo.core.kinds import (
     SETTLEMENT_SOURCE,
     TargetField,
 )
-from airflow_provider_kashoo.core.mapping.draft import DOCS, Draft
-from airflow_provider_kashoo.core.mapping.expressions import Condition, ExpressionError
-from airflow_provider_kashoo.core.mapping.field import Field
-from airflow_provider_kashoo.core.mapping.mistakes import MappingMistakes, Mistake
-from airflow_provider_kashoo.core.mapping.model import Mapping
-from airflow_provider_kashoo.core.mapping.policies import owned_fields
-from airflow_provider_kashoo.core.mapping.rule import LINE_FIELDS, LINES
-from airflow_provider_kashoo.core.mapping.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.file.draft import DOCS, Draft
+from airflow_provider_kashoo.core.mapping.file.field import Field
+from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes, Mistake
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.file.policies import owned_fields
+from airflow_provider_kashoo.core.mapping.file.rule import LINE_FIELDS, LINES
+from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
+from airflow_provider_kashoo.core.mapping.values.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.values.texts import close_to, nearest
 
 

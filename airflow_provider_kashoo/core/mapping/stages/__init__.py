@@ -1,0 +1,1 @@
+"""A mapping applied to records, stage by stage: select, fields, lines, totals, rules."""

@@ -1,0 +1,1 @@
+"""What one expression, format or conversion makes of columns; nothing here knows a mapping file."""
