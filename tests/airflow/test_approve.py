@@ -25,7 +25,7 @@ from driver import BEGINNING
 from records import add_account, add_deal, writes
 from tasks import Run
 
-from airflow_provider_kashoo.cli import commands as cli
+from airflow_provider_kashoo.cli.commands import decide
 from airflow_provider_kashoo.operators.sync import KashooSyncApproveOperator
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.settings import open_database
@@ -233,7 +233,7 @@ def test_notifiers_are_told_when_a_person_is_asked(asked: Asked) -> None:
 
 
 def command(name: str, plan: str, reason: str = "") -> None:
-    getattr(cli, name)(Namespace(digest=plan, reason=reason))
+    getattr(decide, name)(Namespace(digest=plan, reason=reason))
 
 
 def test_the_command_line_approves_what_its_digest_names(

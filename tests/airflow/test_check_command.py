@@ -10,6 +10,7 @@ import pytest
 from records import writes
 
 from airflow_provider_kashoo.cli import commands as cli
+from airflow_provider_kashoo.cli.commands import set_up
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from tests.airflow.environment import set_connection
 
@@ -29,7 +30,7 @@ def home(airflow_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
 @pytest.fixture
 def mappings(home: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """The mappings directory after ``init``."""
-    cli.init(Namespace(no_copy=False))
+    set_up.init(Namespace(no_copy=False))
     capsys.readouterr()
     return home / "include" / "mappings"
 
@@ -60,7 +61,7 @@ def test_nothing_is_wrong_with_what_is_shipped(
     sandbox: Sandbox, mappings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent = writes(sandbox)
-    cli.check(Namespace())
+    set_up.check(Namespace())
     assert (capsys.readouterr().out, writes(sandbox)) == (NOTHING, sent)
 
 

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from airflow_provider_kashoo.cli import adopt as by_hand
 from airflow_provider_kashoo.cli import commands as cli
+from airflow_provider_kashoo.cli.commands import look, set_up, try_out
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Ask, Create, Link
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
@@ -47,7 +48,7 @@ def home(airflow_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
 
 
 def init(no_copy: bool = False) -> None:
-    cli.init(Namespace(no_copy=no_copy))
+    set_up.init(Namespace(no_copy=no_copy))
 
 
 def test_init_copies_every_dag_and_mapping_into_an_empty_home(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,13 +138,13 @@ def test_init_says_what_is_wrong_with_the_store(home: Path, monkeypatch: pytest.
 
 def test_status_before_init_says_what_to_run(home: Path) -> None:
     with pytest.raises(SystemExit, match="Run: airflow kashoo init"):
-        cli.status(Namespace())
+        look.status(Namespace())
 
 
 def test_status_of_a_new_store_is_empty(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     init()
     capsys.readouterr()
-    cli.status(Namespace())
+    look.status(Namespace())
     assert capsys.readouterr().out == "Nothing was synced yet.\n"
 
 
@@ -151,9 +152,9 @@ def test_status_names_the_scope_that_has_nothing_waiting(
     sandbox: Sandbox, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init()
-    cli.check(Namespace())
+    set_up.check(Namespace())
     capsys.readouterr()
-    cli.status(Namespace())
+    look.status(Namespace())
     scope = f"{sandbox.org.org_id} / {sandbox.books.main()}"
     assert capsys.readouterr().out.replace("\n", " ").strip() == f"{scope}: nothing waits for a person."
 
@@ -171,13 +172,13 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     store.reviews.open(deal, POSSIBLE_DUPLICATE, "r")
     monkeypatch.setenv("COLUMNS", "300")
     capsys.readouterr()
-    cli.status(Namespace())
+    look.status(Namespace())
     shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
     assert ["1", "invoice, parked", "it carries [sf:006...] already", "remove [/x] [bold]"] in shown
     assert ["R1", "invoice, review", POSSIBLE_DUPLICATE.cause, POSSIBLE_DUPLICATE.fix] in shown
     assert ["", "in Kashoo 4711", "", ""] in shown
     monkeypatch.setenv("COLUMNS", "80")
-    cli.status(Namespace())
+    look.status(Namespace())
     narrow = capsys.readouterr().out
     assert max(map(len, narrow.splitlines())) <= 80
     assert {"801000000000001AAA", "006000000000001AAA"} <= set(narrow.split())  # whole, so that they can be copied
@@ -190,7 +191,7 @@ def test_a_scope_that_waits_for_nobody_shows_its_watermarks_too(home: Path, caps
     store = SyncStore(open_database(), "00D000000000001EAA", "77")
     store.watermarks.move("kashoo.payments", lower=now, upper=now, run_id="r")
     capsys.readouterr()
-    cli.status(Namespace())
+    look.status(Namespace())
     out = capsys.readouterr().out
     assert "nothing waits for a person." in out
     assert "kashoo.payments" in out
@@ -210,7 +211,7 @@ def test_the_report_of_adopt_prints_every_text_as_it_is(capsys: pytest.CaptureFi
 def test_a_data_set_that_does_not_exist_is_said_in_one_line() -> None:
     for name in ("deom", "scale", "scale:many", "demo:3"):
         with pytest.raises(SystemExit, match=rf"^--dataset {name} is unknown\. Give demo, empty, scale:ROWS or gen"):
-            cli.sandbox(Namespace(dataset=name, seed=1, salesforce_port=0, kashoo_port=0))
+            try_out.sandbox(Namespace(dataset=name, seed=1, salesforce_port=0, kashoo_port=0))
 
 
 @pytest.mark.parametrize("name", ["sandbox", "check", "status", "adopt", "replay", "resolve", "init", "demo"])
@@ -237,7 +238,7 @@ def test_the_store_may_be_a_connection(home: Path, monkeypatch: pytest.MonkeyPat
 
 
 def adopt(since: str | None = "2026-01-01", **given: object) -> None:
-    cli.adopt(Namespace(**{"since": since, "dry_run": False, "yes": False, "output": None} | given))
+    set_up.adopt(Namespace(**{"since": since, "dry_run": False, "yes": False, "output": None} | given))
 
 
 def test_adopt_reports_asks_and_links(
@@ -327,7 +328,7 @@ def test_a_remedy_names_the_connection_that_was_used(
     ):
         set_connection(monkeypatch, "books_2", **change)
         with pytest.raises(SystemExit):
-            cli.check(of_command("check", "--kashoo-conn-id", "books_2"))
+            set_up.check(of_command("check", "--kashoo-conn-id", "books_2"))
         out = capsys.readouterr().out
         assert said in out
         assert "kashoo_default" not in out
@@ -338,7 +339,7 @@ def test_a_remedy_names_the_connection_of_the_store(home: Path, monkeypatch: pyt
     away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}
     monkeypatch.setenv("AIRFLOW_CONN_LEDGERLESS", json.dumps(away))
     with pytest.raises(SystemExit, match="Check connection ledgerless;"):
-        cli.status(Namespace())
+        look.status(Namespace())
 
 
 def test_help_of_adopt_teaches_with_an_example() -> None:
@@ -351,7 +352,7 @@ def test_no_command_mixes_the_log_into_what_it_prints(home: Path, monkeypatch: p
     init(no_copy=True)
     handler = logging.StreamHandler(sys.stdout)
     monkeypatch.setattr(logging.root, "handlers", [handler])
-    cli.status(Namespace())
+    look.status(Namespace())
     assert handler.stream is sys.stderr
 
 
@@ -360,10 +361,10 @@ def test_explain_takes_an_id_of_either_side_and_says_what_is_unknown(
 ) -> None:
     init(no_copy=True)
     with pytest.raises(SystemExit, match="'Acme' is neither a Salesforce id nor a Kashoo id"):
-        cli.explain(Namespace(record="Acme", format="table", stored=True))
+        look.explain(Namespace(record="Acme", format="table", stored=True))
     capsys.readouterr()
-    cli.explain(Namespace(record="006000000000001", format="json", stored=True))
+    look.explain(Namespace(record="006000000000001", format="json", stored=True))
     told = json.loads(capsys.readouterr().out)
     assert (told["record"], told["plans"], told["links"]) == ("006000000000001AAA", [], [])
-    cli.explain(Namespace(record="12345", format="table", stored=True))
+    look.explain(Namespace(record="12345", format="table", stored=True))
     assert "12345: neither the store nor the last runs know it." in capsys.readouterr().out

@@ -126,7 +126,7 @@ def test_mappings_are_looked_for_in_the_setting_then_beside_the_dags_then_in_the
 def test_the_commands_are_those_of_the_docs() -> None:
     (group,) = cli.get_kashoo_commands()
     assert group.name == "kashoo"
-    assert [command.name for command in group.subcommands] == [
+    assert {command.name for command in group.subcommands} == {
         "init",
         "check",
         "plan",
@@ -141,7 +141,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "dismiss",
         "sandbox",
         "demo",
-    ]
+    }
     assert all(command.help for command in group.subcommands)
 
 

@@ -1,0 +1,133 @@
+"""Commands by which a person decides what the sync asks, or corrects what it knows."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from airflow.cli.cli_config import Arg
+
+from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, command, opened, say
+
+_PLAN = Arg(("digest",), help="of the plan: its first 12 characters or more, as the log of the task plan shows it")
+
+
+@command(
+    "Approve a plan that waits for a person",
+    _PLAN,
+    Arg(("--reason",), help="why, for whoever audits the books later", default=""),
+    about="Approve exactly this plan; the task approve that waits for it goes on. Who approved it, when, and the "
+    "totals are kept. Neither Kashoo nor Salesforce is asked.",
+    epilog="Example: airflow kashoo approve 3f5a9c1e07bd",
+)
+def approve(args: Namespace) -> None:
+    """Approve a plan."""
+    _decide(args, "approve")
+
+
+@command(
+    "Reject a plan that waits for a person",
+    _PLAN,
+    Arg(("--reason",), help="why, for whoever reads the failed task", required=True),
+    about="Nothing of the plan is written, and the task approve that waits for it fails with your reason. The next run "
+    "plans its records again, and asks again.",
+    epilog="Example: airflow kashoo reject 3f5a9c1e07bd --reason 'the new prices are missing'",
+)
+def reject(args: Namespace) -> None:
+    """Reject a plan."""
+    _decide(args, "reject")
+
+
+def _decide(args: Namespace, decision: str) -> None:
+    from airflow_provider_kashoo.cli.approve import decide
+    from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.settings import open_database, staging_root
+
+    for line in decide(open_database(), staging_root(), args.digest, decision, by=this_user(), reason=args.reason):
+        say(line)
+
+
+@command(
+    "Try parked records again now",
+    Arg(("--all",), help="try every parked operation", action="store_true"),
+    Arg(("ids",), help="operation ids, as airflow kashoo status shows them", nargs="*", type=int),
+    *CONNECTIONS,
+    about="Read the Salesforce records of parked operations again, and write those that can be written now. Every run "
+    "of the DAG does the same. No watermark moves, and what is in doubt is not sent again.",
+    epilog="Example: airflow kashoo replay 86 88",
+)
+def replay(args: Namespace) -> None:
+    """Replay parked operations."""
+    from airflow_provider_kashoo.sync.by_hand import replay as by_hand
+
+    if bool(args.ids) == args.all:
+        raise SystemExit("Give operation ids, or --all. See: airflow kashoo status")
+    with opened(args) as sync:
+        outcome = by_hand.replay(sync, None if args.all else args.ids)
+    if not outcome:
+        say("Nothing is parked.")
+    for name, count in sorted(outcome.items()):
+        say(f"{name:<12} {count}")
+
+
+@command(
+    "Say whether a write in doubt is in Kashoo",
+    Arg(("id",), help="operation id, as airflow kashoo status shows it", type=int),
+    Arg(("--found",), help="id of the record in Kashoo", type=int, metavar="KASHOO_ID"),
+    Arg(("--absent",), help="Kashoo does not have it: the next run plans it again", action="store_true"),
+    *CONNECTIONS,
+    about="A write in doubt was sent, and the sync cannot find out whether it arrived. Look in Kashoo, then give "
+    "--found with the id of the record, or --absent. Nothing is written to Kashoo or Salesforce.",
+    epilog="Example: airflow kashoo resolve 86 --found 4711",
+)
+def resolve(args: Namespace) -> None:
+    """Close one write in doubt."""
+    from airflow_provider_kashoo.sync.by_hand import resolve as by_hand
+
+    if (args.found is not None) == args.absent:
+        raise SystemExit("Give --found KASHOO_ID or --absent.")
+    with opened(args) as sync:
+        say(f"operation {args.id} is {by_hand.resolve(sync, args.id, args.found)}")
+
+
+@command(
+    "Say which customer or item in Kashoo a record is",
+    Arg(("record",), help="Salesforce id of the Account or Product"),
+    Arg(("--to",), help="id of its customer or item in Kashoo", type=int, metavar="KASHOO_ID"),
+    Arg(("--new",), help="it is none of those in Kashoo; the next run makes a new one", action="store_true"),
+    *CONNECTIONS,
+    about="Use it when a customer or an item was removed, merged or mixed up in Kashoo. What waits for it goes on with "
+    "the next run. Its values in Kashoo stay as they are until they change in Salesforce. Nothing is written to Kashoo "
+    "or Salesforce.",
+    epilog="Example: airflow kashoo relink 001xx000003DGb2AAG --to 4711",
+)
+def relink(args: Namespace) -> None:
+    """Link a record to another customer or item."""
+    from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.sync.by_hand.relink import relink as link_again
+
+    if (args.to is not None) == args.new:
+        raise SystemExit("Give --to KASHOO_ID or --new.")
+    with opened(args) as sync:
+        say(link_again(sync, args.record, args.to, by=this_user()))
+
+
+@command(
+    "Leave as it is what a person was asked about",
+    Arg(("items",), help="ids of review items, as airflow kashoo status shows them", nargs="+", metavar="R12"),
+    Arg(("--reason",), help="why, for whoever audits the books later", required=True),
+    about="A review item asks a person to decide. If everything is right as it is, dismiss the item: it is not shown "
+    "again until what it says changes. Who dismissed it, when and why is kept. Nothing is written to Kashoo or "
+    "Salesforce.",
+    epilog="Example: airflow kashoo dismiss R12 --reason 'the customer kept the old price'",
+)
+def dismiss(args: Namespace) -> None:
+    """Dismiss review items."""
+    from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.settings import open_database
+    from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss as leave
+
+    database = open_database()
+    database.check()
+    for item in args.items:
+        left = leave(database, item, by=this_user(), reason=args.reason)
+        say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")

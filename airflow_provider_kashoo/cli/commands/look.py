@@ -1,0 +1,88 @@
+"""Commands that only show."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import partial
+
+from airflow.cli.cli_config import Arg
+
+from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, TO_KASHOO, TO_SALESFORCE, command, opened, say
+
+
+@command(
+    "Show what the next run would do, and the money it moves",
+    Arg(("--sync",), help="which sync", choices=(TO_KASHOO, TO_SALESFORCE), default=TO_KASHOO),
+    Arg(("--since",), help="read from this time on, ISO 8601 UTC", metavar="TIME"),
+    Arg(("--until",), help="read up to this time, ISO 8601 UTC", metavar="TIME"),
+    Arg(("--limit",), help="as a test batch of so many invoices", type=int),
+    Arg(("--remap",), help="what the mappings as they are now would change in linked records", action="store_true"),
+    Arg(("--format",), help="table, json or html", choices=("table", "json", "html"), default="table"),
+    Arg(("--output",), help="write it to a file", metavar="FILE"),
+    *CONNECTIONS,
+    about="Read both sides and plan, with the code of a run: a row for each write, question and parked record, with "
+    "the amounts before and after, totals by currency, what to look at first, and when it will be done. Nothing is "
+    "written to Kashoo, Salesforce or the store; the requests to Kashoo count against the limit.",
+    epilog="Examples:\n  airflow kashoo plan\n  airflow kashoo plan --format html --output plan.html",
+)
+def plan(args: Namespace) -> None:
+    """Show what the next run would do."""
+    from airflow_provider_kashoo.cli import plan as shown
+    from airflow_provider_kashoo.cli.console import instant_given
+    from airflow_provider_kashoo.core.window import RunFacts
+    from airflow_provider_kashoo.runtime.dags import start_of
+
+    if args.limit is not None and args.limit < 1:
+        raise SystemExit("--limit takes a number from 1 on.")
+    since, until = (instant_given(f"--{name}", getattr(args, name)) for name in ("since", "until"))
+    run = RunFacts("plan", first=start_of(args.sync), since=since, until=until, limit=args.limit, remap=args.remap)
+    with opened(args, args.sync) as sync:
+        shown.show(shown.plan(sync, run), args.format, args.output)
+
+
+_PLAN = Arg(("digest",), help="of the plan: its first 12 characters or more, as the log of the task plan shows it")
+
+
+@command(
+    "Explain one record: why it was billed, or why it was not",
+    Arg(("record",), help="Salesforce id, 15 or 18 characters; number of an invoice; or id of a record in Kashoo"),
+    Arg(("--stored",), help="what the store and the last plans know; ask neither side", action="store_true"),
+    Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
+    *CONNECTIONS,
+    about="Read the record, and say which conditions hold, which rules catch it, from what each field is made, and "
+    "what the next run would do; then what the last plans decided, which record of the books it is, what waits or is "
+    "asked about it, and all that was done. Nothing is written. With --stored, Kashoo and Salesforce are not asked.",
+    epilog="Example: airflow kashoo explain 006WU00000abcdeYAA",
+)
+def explain(args: Namespace) -> None:
+    """Explain one record."""
+    from rich.console import Console
+
+    from airflow_provider_kashoo.cli.explain import as_json, print_story, tell
+    from airflow_provider_kashoo.settings import open_database, staging_root
+    from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
+
+    database = open_database()
+    try:
+        database.check()
+        sides = None if args.stored else partial(opened, args)
+        story = tell(args.record, database, newest_runs(staging_root()), sides)
+    finally:
+        database.dispose()
+    if args.format == "json":
+        say(as_json(story))
+    else:
+        print_story(story, Console())
+
+
+@command(
+    "List what waits for a person, and how far each source was read",
+    about="List parked records, writes in doubt and review items, each with its cause and what to do, and up to when "
+    "each source was read. It reads the store only: Kashoo and Salesforce are not asked.",
+)
+def status(_: Namespace) -> None:
+    """List what waits for a person, and the watermarks."""
+    from airflow_provider_kashoo.cli.status import print_status
+    from airflow_provider_kashoo.settings import open_database
+
+    print_status(open_database())
