@@ -65,7 +65,7 @@ def approve(sync: Sync, event: Mapping[str, Any] | None, assigned: Sequence[Mapp
     :param event: Airflow's words for an answer; None before one was asked for.
     :param assigned: who may answer; everybody if empty.
     :returns: the digest of the plan, or the request.
-    :raises ConfigurationError: when a person rejected it, or nobody answered in time.
+    :raises ConfigurationError: when a person rejected a plan that asks as a whole, or nobody answered in time.
     """
     try:
         return steps.approve(sync)  # whatever was answered: it may be approved by the command line meanwhile

@@ -184,8 +184,9 @@ class KashooSyncApproveOperator(_StepOperator, ApprovalOperator):
     """Approve the plan of this run by its digest, so that exactly this plan is applied.
 
     A plan that asks for nothing passes at once. For one that asks, the task waits for a person in Airflow's *Required
-    Actions*, or for ``airflow kashoo approve``; meanwhile it takes no worker and no pool slot. A rejected plan fails
-    the task. It takes the arguments of ``ApprovalOperator``; these matter most:
+    Actions*, or for ``airflow kashoo approve``; meanwhile it takes no worker and no pool slot. If a person
+    rejects it, the rows that ask are parked by the task that applies; a plan that asks as a whole fails this task. It
+    takes the arguments of ``ApprovalOperator``; these matter most:
 
     :param sync: ``salesforce_to_kashoo`` or ``kashoo_to_salesforce``.
     :param kashoo_conn_id: connection to Kashoo.
@@ -208,7 +209,8 @@ class KashooSyncApproveOperator(_StepOperator, ApprovalOperator):
         """Let the plan pass, or ask a person and wait.
 
         :returns: to XCom: the digest of the plan that is approved.
-        :raises AirflowFailException: when this run has no plan, or an incomplete one, or a person rejected it.
+        :raises AirflowFailException: when this run has no plan, or an incomplete one, or a person rejected one
+            that asks as a whole.
         :raises AirflowException: when the store does not answer; neither side is contacted.
         """
         return self._approve(context, None)
@@ -241,10 +243,17 @@ class KashooSyncApplyOperator(_StepOperator):
     """Execute exactly the approved plan, each write journalled before it is sent.
 
     When the request budget is spent, the task is rescheduled, without using a retry, and goes on where it was.
+
+    :param before_approval: write only what asks for no approval. Such a task lies between those that plan and approve,
+        and another one writes the rest afterwards.
     """
 
     default_pool = KASHOO_POOL
     _stopping = False
+
+    def __init__(self, *, sync: str, before_approval: bool = False, **kwargs: Any) -> None:
+        super().__init__(sync=sync, **kwargs)
+        self.before_approval = before_approval
 
     def execute(self, context: Context) -> dict[str, int]:
         """Write what the plan says, most important first.
@@ -258,7 +267,8 @@ class KashooSyncApplyOperator(_StepOperator):
         """
         from airflow_provider_kashoo.sync import steps
 
-        outcome = self._run(context, lambda sync: steps.apply(sync, lambda: self._stopping))
+        step = steps.apply_what_nobody_asks if self.before_approval else steps.apply
+        outcome = self._run(context, lambda sync: step(sync, lambda: self._stopping))
         self.log.info("Applied: %s", outcome)
         return outcome
 

@@ -6,6 +6,7 @@ Airflow keeps it in its own database, shows it to everybody who may see the DAG,
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_kashoo.core.values.money import format_minor
@@ -36,10 +37,18 @@ def request_text(report: PlanReport, short: str) -> str:
             f"{plain(target)}: {', '.join(f'{count:,} {action}' for action, count in actions.items())}"
             for target, actions in report.actions.items()
         ),
-        f"{report.requests:,} requests to Kashoo. Nothing was written yet.",
+        _if_rejected(report, asking),
+        f"{report.requests:,} requests to Kashoo.",
         "Names are not kept here: look the records up in Salesforce by their ids, or see `airflow kashoo plan`.",
     ]
     return "\n\n".join(parts)
+
+
+def _if_rejected(report: PlanReport, asking: Sequence[PlanRow]) -> str:
+    """Say what happens then: to the rows that ask and to the others, or to the plan, if it asks as a whole."""
+    if report.asks == Counter(reason for row in asking for reason in row.asks):
+        return f"If you reject it, {len(asking):,} are parked with your reason, and everything else is written."
+    return "If you reject it, nothing of it is written, and the next run plans and asks again."
 
 
 def plain(text: str) -> str:

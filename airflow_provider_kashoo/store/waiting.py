@@ -6,10 +6,12 @@ Every run reads them again. What is parked closes by itself when the record is w
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.approval import REJECTED
 from airflow_provider_kashoo.core.rules.intents import Action, Intent
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.rules.tries import Refused
@@ -33,8 +35,11 @@ class Waiting:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def park(self, intent: Intent, problem: Problem, run_id: str) -> None:
-        """Park a record that cannot be sent, with cause and fix; a second call updates them."""
+    def park(self, intent: Intent, problem: Problem, run_id: str, payload_hash: str | None = None) -> None:
+        """Park a record that cannot be sent, with cause and fix; a second call updates them.
+
+        :param payload_hash: of just what a person rejected.
+        """
         with self._scope.writing() as scope:
             parked = scope.connection.execute(rows.PARKED, rows.names(scope, intent)).scalar()
             values = {
@@ -44,6 +49,7 @@ class Waiting:
                 "error_class": problem.error_class,
                 "cause": problem.cause,
                 "fix": problem.fix,
+                **({"payload_hash": payload_hash} if payload_hash else {}),
             }
             if parked:
                 scope.connection.execute(rows.UPDATE, {"this_id": parked, **values})
@@ -51,15 +57,16 @@ class Waiting:
             ident = rows.new(scope, {**values, "attempts": 0})
             audit.note(scope, intent, State.PARKED.value, problem.unquoted, run_id, ident)
 
-    def park_unless_newer(self, intent: Intent, problem: Problem, run_id: str) -> bool:
+    def park_unless_newer(self, intent: Intent, problem: Problem, run_id: str, payload_hash: str | None = None) -> bool:
         """Park a record, unless another run acted on a later reading of it.
 
+        :param payload_hash: as in :meth:`park`.
         :returns: whether it was parked.
         """
         with self._scope.writing() as scope:
             if Links(scope).is_newer(intent):
                 return False
-            Waiting(scope).park(intent, problem, run_id)
+            Waiting(scope).park(intent, problem, run_id, payload_hash)
             return True
 
     def park_if_overtaken(self, intent: Intent, run_id: str) -> bool:
@@ -112,6 +119,19 @@ class Waiting:
                     last=row["sent_at"],
                 )
         return found
+
+    def rejected(self) -> dict[str, str]:
+        """Return key -> hash of what is written, of the writes that a person rejected."""
+        with self._scope.reading() as connection:
+            found = connection.execute(rows.IN_STATES, {"this_scope": self._scope.id, "these_states": [State.PARKED]})
+            named = (row for row in found if row.error_class == REJECTED and row.payload_hash)
+            return {row.key: row.payload_hash for row in named}
+
+    def ask_again(self, idents: Collection[int]) -> None:
+        """Forget what a person rejected about some operations, so that the next run asks about them again."""
+        with self._scope.writing() as scope:
+            for ident in idents:
+                scope.connection.execute(rows.UPDATE, {"this_id": ident, "payload_hash": None})
 
     def sources(self, source_object: str) -> list[str]:
         """List the records of one object that are read again in every run."""

@@ -5,6 +5,7 @@ Steps hand files to each other; what must survive the run is in the store.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -16,7 +17,7 @@ from airflow_provider_kashoo.sync.bill import plan as bill
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
 from airflow_provider_kashoo.sync.read import books, salesforce
-from airflow_provider_kashoo.sync.run.approval import require_approval
+from airflow_provider_kashoo.sync.run.approval import require_approval, without_asking
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.report import NAMED, report_of
@@ -29,6 +30,8 @@ from airflow_provider_kashoo.sync.write.engine import Engine
 from airflow_provider_kashoo.sync.write.fields import FieldsWriter
 from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 from airflow_provider_kashoo.sync.write.look_up import look_up
+
+log = logging.getLogger(__name__)
 
 
 def preflight(sync: Sync) -> None:
@@ -93,21 +96,41 @@ def plan_head(sync: Sync) -> dict[str, Any]:
 
 
 def approve(sync: Sync) -> str:
-    """Let the plan of this run pass, if it asks for nothing or a person approved it.
+    """Let the plan of this run pass, if it asks for nothing or a person decided about it.
 
-    :returns: the digest that is approved.
-    :raises ApprovalNeeded: when a person has to approve it first.
-    :raises ConfigurationError: when a person rejected it, and when plan and summary do not match, because the step plan
-        died between the two.
+    :returns: the digest that is approved. If a person rejected the rows that ask, these are parked by :func:`apply`.
+    :raises ApprovalNeeded: when a person has to decide about it first.
+    :raises ConfigurationError: when a person rejected it and it asks as a whole, and when plan and summary do not
+        match, because the step plan died between the two.
     """
     _go_on(sync)
     summary = _summary(sync)
     if summary.digest != PlanFile(sync.files).digest(summary):
         raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
     _check_recorded(sync, summary)
-    require_approval(sync, summary)
+    if rejected := require_approval(sync, summary, PlanFile(sync.files).rows):
+        log.warning("%s: what asked is parked, the rest of the plan is written.", rejected.unquoted)
     sync.files.write_json("approved", {"digest": summary.digest})
     return summary.digest
+
+
+def apply_what_nobody_asks(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
+    """Execute, before a person decides about the others, those writes of the plan of which none asks.
+
+    Nothing is written if the plan asks as a whole, or moves a link. :func:`apply` does the rest of the plan.
+
+    :param stopping: as in :func:`apply`.
+    :returns: outcome -> records.
+    :raises ConfigurationError: as :func:`apply`.
+    """
+    _go_on(sync)
+    summary, plan = _summary(sync), PlanFile(sync.files)
+    _check_scope(sync, summary)
+    if summary.digest != plan.digest(summary):
+        raise ConfigurationError("The plan of this run is incomplete.", remedy=clear("plan"))
+    _check_recorded(sync, summary)
+    first = without_asking(sync, summary, plan.rows()) if sync.name == TO_KASHOO and summary.asks else []
+    return Engine(sync, KashooWriter, stopping).run(first) if first else {}
 
 
 def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
@@ -125,9 +148,11 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
     if not approved.get("digest") == summary.digest == plan.digest(summary):
         raise ConfigurationError("The plan of this run is not the one that was approved.", remedy=clear("approve"))
     _check_recorded(sync, summary)
-    require_approval(sync, summary)
+    rows = plan.rows()
+    rejected, policy = require_approval(sync, summary, lambda: rows), sync.settings.approval
     writer = KashooWriter if sync.name == TO_KASHOO else FieldsWriter
-    outcome = Engine(sync, writer, stopping).run(plan.rows(), plan.kept())
+    engine = Engine(sync, writer, stopping, rejection=lambda row: rejected if policy.reasons(row) else None)
+    outcome = engine.run(rows, plan.kept())
     if sync.name == TO_SALESFORCE:
         close_questions(sync)
     if summary.searched_books:

@@ -22,11 +22,11 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from driver import BEGINNING
-from records import add_account, add_deal, writes
+from records import add_account, add_deal, invoices_of, writes
 from tasks import Run
 
 from airflow_provider_kashoo.cli.commands import decide
-from airflow_provider_kashoo.operators.sync import KashooSyncApproveOperator
+from airflow_provider_kashoo.operators.sync import KashooSyncApplyOperator, KashooSyncApproveOperator
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.settings import open_database
 from airflow_provider_kashoo.store.approvals import asking_plans
@@ -42,16 +42,17 @@ class Asked(Run):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.operator: dict[str, Any] = {}
+        self.context: dict[str, Any] = {}
         self.shown: dict[str, Any] = {}
 
     def approve(self, method: str = "execute", **given: Any) -> Any:
         run = SimpleNamespace(
             dag_id=SYNC, run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None
         )
-        context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=BEGINNING)}
-        context["task_instance"] = SimpleNamespace(id="ti")
+        self.context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=BEGINNING)}
+        self.context["task_instance"] = SimpleNamespace(id="ti")
         operator = KashooSyncApproveOperator(task_id="approve", sync=SYNC, **self.operator)
-        return getattr(operator, method)(context, **given)
+        return getattr(operator, method)(self.context, **given)
 
     def ask(self) -> dict[str, Any]:
         """Let the task ask; gives the question as it reaches Airflow."""
@@ -250,6 +251,24 @@ def test_the_command_line_approves_what_its_digest_names(
     command("approve", digest(asked))
     assert "It was approved by carol at " in capsys.readouterr().out
     assert [row[:2] for row in decided()] == [("approve", "carol")]
+
+
+def test_single_rows_that_a_person_rejects_are_parked_and_the_others_may_be_written_before(
+    asked: Asked, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__KASHOO__APPROVE_FIRST_RUN", "False")
+    monkeypatch.setenv("AIRFLOW__KASHOO__APPROVE_INVOICE_ABOVE", "90000")
+    deal = add_deal(sandbox, add_account(sandbox, "North"), "98765.00")
+    sandbox.clock.advance(600)  # past the margin
+    asked.again()
+    body = asked.ask()["body"]
+    assert "If you reject it, 1 are parked with your reason, and everything else is written." in body
+    first = KashooSyncApplyOperator(task_id="apply_first", sync=SYNC, before_approval=True)
+    assert first.execute(asked.context)["created"] > 50
+    assert asked.answer(REJECT, reason="too dear") == digest(asked)
+    assert asked("apply")["rejected"] == 1
+    asked("commit")
+    assert invoices_of(sandbox, deal) == []
 
 
 def test_the_command_line_rejects_and_the_later_word_counts(asked: Asked) -> None:

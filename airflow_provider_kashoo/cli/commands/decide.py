@@ -28,8 +28,9 @@ def approve(args: Namespace) -> None:
     "Reject a plan that waits for a person",
     _PLAN,
     Arg(("--reason",), help="why, for whoever reads the failed task", required=True),
-    about="Nothing of the plan is written, and the task approve that waits for it fails with your reason. The next run "
-    "plans its records again, and asks again.",
+    about="If single records ask, these are parked with your reason, the task approve goes on, and the rest of the "
+    "plan is written. If the plan asks as a whole, such as a first run, nothing of it is written, the task fails, and "
+    "the next run plans the records again and asks again.",
     epilog="Example: airflow kashoo reject 3f5a9c1e07bd --reason 'the new prices are missing'",
 )
 def reject(args: Namespace) -> None:

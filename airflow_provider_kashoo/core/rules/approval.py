@@ -14,6 +14,9 @@ from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, I
 from airflow_provider_kashoo.core.values.money import format_exact
 
 VOIDED = "an invoice is voided"
+REJECTED = "rejected"
+"""The error class of a record that a person does not want to be written so."""
+
 FIRST_RUN = "the first run that writes to these books"
 
 
@@ -68,12 +71,16 @@ class Policy:
             found += [f"an invoice above {most}"] if most else []
         return [*found, VOIDED] if self.voids and intent.action is Action.VOID else found
 
+    def of_rows(self, intents: Sequence[Intent]) -> dict[str, int]:
+        """Say why single records of a plan ask: reason -> how many."""
+        return dict(Counter(reason for each in intents for reason in self.reasons(each)))
+
     def asks(self, intents: Sequence[Intent], *, first_run: bool) -> dict[str, int]:
         """Say why a plan asks: reason -> how many records.
 
         :param first_run: whether no full run has written to the books yet.
         """
-        found = Counter(reason for each in intents for reason in self.reasons(each))
+        found = Counter(self.of_rows(intents))
         writes = sum(each.action in WRITES for each in intents)
         if self.total_above:
             for currency, totals in _invoiced(intents).items():

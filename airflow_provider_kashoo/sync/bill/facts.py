@@ -40,6 +40,7 @@ class Facts:
     :param new: (kind, source id) of records of which a person said that they are none of those in the books.
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
     :param refused: (kind, source id, part) -> the parked write that Kashoo refused; empty when a person replays.
+    :param rejected: key of a write -> hash of what a person rejected of it; empty when a person replays.
     :param removed: knows which linked customers and items were removed in Kashoo.
     """
 
@@ -55,6 +56,7 @@ class Facts:
     new: set[tuple[str, str]]
     ended: dict[str, dict[tuple[str, int], int]]
     refused: dict[tuple[str, str, int], Refused]
+    rejected: dict[str, str]
     removed: Removed
 
     @classmethod
@@ -82,6 +84,7 @@ class Facts:
             new={(kind, each.source_id) for kind in PARENTS for each in sync.store.links.ended_references(kind)},
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
+            rejected={} if sync.run.only is not None else sync.store.waiting.rejected(),
             removed=Removed(sync),
         )
 

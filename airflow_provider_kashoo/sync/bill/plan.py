@@ -30,7 +30,7 @@ from airflow_provider_kashoo.sync.bill.holdings import Holdings
 from airflow_provider_kashoo.sync.bill.leaving import returned
 from airflow_provider_kashoo.sync.bill.parents import decide_parent, plan_parents
 from airflow_provider_kashoo.sync.bill.payments import Payments
-from airflow_provider_kashoo.sync.bill.resting import resting_create
+from airflow_provider_kashoo.sync.bill.resting import resting_create, unless_rejected
 from airflow_provider_kashoo.sync.read import parts
 from airflow_provider_kashoo.sync.run.approval import is_first_run
 from airflow_provider_kashoo.sync.run.pending import Pending
@@ -67,7 +67,8 @@ def plan(facts: Facts) -> PlanSummary:
         total.intents += _plan_deal(facts, holdings, payments, own, total)
     total.intents += payments.released(total.intents)
     searched = not sync.store.knows_books
-    draft.add([*total.intents, *holdings.reconcile(total.intents, considered.skipped, whole=searched)])
+    reconciled = holdings.reconcile(total.intents, considered.skipped, whole=searched)
+    draft.add(unless_rejected(facts, [*total.intents, *reconciled]))
     deltas = facts.deltas.values()
     for prefix in (made.PREFIX, parts.PREFIX):
         sync.files.remove(prefix)
@@ -101,7 +102,7 @@ def _plan_deal(
     planned = [
         _explained(intent, each)
         for each in own
-        for intent in payments.plan(each, _plan_invoice(facts, holdings, each, parents))
+        for intent in payments.plan(each, unless_rejected(facts, _plan_invoice(facts, holdings, each, parents)))
     ]
     if not any(
         isinstance(each, Park) and each.problem == DIFFERS_FROM_BOOKS and each.record.part == 1 for each in planned

@@ -1,12 +1,15 @@
-"""Writes that Kashoo refused on several days, and that would be the same again today: they rest for a week."""
+"""Writes that would be the same again as before, and rest: Kashoo refused them on several days, or a person did."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from airflow_provider_kashoo.core.mapping.stages.transform import Document
-from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent, Update, Wait
+from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Update, Wait
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.sync.bill.facts import Facts
 
+WAS_REJECTED = "a person rejected just this; it is asked again when it changes"
 RESTS = "Kashoo refused just this on several days; it is tried once a week, or when it changes"
 
 
@@ -30,6 +33,16 @@ def resting_update(facts: Facts, intent: Intent, ours: Document) -> Wait | None:
     same = all(hashes.of(ours.get(name)) == sent for name, sent in refused.fields.items())
     made = all(now.get(name) == each for name, each in (refused.sources or {}).items())
     return intent.become(Wait, reason=RESTS) if same and made else None
+
+
+def unless_rejected(facts: Facts, intents: Iterable[Intent]) -> list[Intent]:
+    """Keep parked what a person rejected, and what would be written just so again."""
+    return [each.become(Wait, reason=WAS_REJECTED) if _is_rejected(facts, each) else each for each in intents]
+
+
+def _is_rejected(facts: Facts, intent: Intent) -> bool:
+    rejected = facts.rejected.get(intent.key) if facts.rejected and intent.action in WRITES else None
+    return rejected is not None and rejected == facts.sync.store.hashes.of(intent.written)
 
 
 def _resting(facts: Facts, intent: Intent, action: Action) -> Refused | None:

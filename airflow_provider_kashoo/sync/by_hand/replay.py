@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
+from airflow_provider_kashoo.core.rules.approval import REJECTED
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.window import RunFacts
@@ -47,6 +48,7 @@ def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Mapping[str, Any]]
     rows = [parked[ident] for ident in sorted(chosen)]
     if any(row["target"] in PARENTS for row in rows):
         rows += [row for row in parked.values() if row["error_class"] == WAITING_FOR_PARENT and row not in rows]
+    sync.store.waiting.ask_again([row["id"] for row in rows if row["error_class"] == REJECTED])
     return rows
 
 

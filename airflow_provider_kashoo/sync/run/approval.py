@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
-from airflow_provider_kashoo.core.rules.approval import Decision
+from airflow_provider_kashoo.core.rules.approval import REJECTED, Decision
+from airflow_provider_kashoo.core.rules.intents import Action, Intent
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.store.approvals import Decided
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
+
+REJECTED_FIX = (
+    "Change the deal or the mapping: then it is planned again, and a person is asked. To be asked again about just "
+    "this, run: airflow kashoo replay ID."
+)
 
 SHORT = 12
 """So many characters of a digest name a plan."""
@@ -32,23 +39,49 @@ class ApprovalNeeded(ConfigurationError):
         )
 
 
-def require_approval(sync: Sync, summary: PlanSummary) -> None:
-    """Let a plan pass that asks for nothing, or that a person approved.
+def require_approval(sync: Sync, summary: PlanSummary, rows: Callable[[], Sequence[Intent]]) -> Problem | None:
+    """Let a plan pass that asks for nothing, or about which a person decided.
 
+    :param rows: gives the rows of the plan.
+    :returns: why the rows that ask are not written, if a person rejected them; the others are.
     :raises ApprovalNeeded: when nobody decided about it yet.
-    :raises ConfigurationError: when a person rejected it.
+    :raises ConfigurationError: when a person rejected a plan that asks as a whole.
     """
     if not summary.asks:
-        return
+        return None
     decided = sync.store.approvals.of(sync.name, summary.digest)
     if decided is None:
         raise ApprovalNeeded(summary)
-    if decided.decision is Decision.REJECT:
-        raise ConfigurationError(
-            f"The plan {summary.digest[:SHORT]} was {said(decided)}.",
-            remedy="The next run plans these records again and asks again. If it was a mistake: airflow kashoo approve "
-            f"{summary.digest[:SHORT]}. {clear('approve')}",
-        )
+    if decided.decision is Decision.APPROVE:
+        return None
+    if asks_by_rows(sync, summary, rows()):
+        return Problem(REJECTED, f"its plan was {said(decided)}", REJECTED_FIX, decided.reason)
+    raise ConfigurationError(
+        f"The plan {summary.digest[:SHORT]} was {said(decided)}.",
+        remedy="The next run plans these records again and asks again. If it was a mistake: airflow kashoo approve "
+        f"{summary.digest[:SHORT]}. {clear('approve')}",
+    )
+
+
+def asks_by_rows(sync: Sync, summary: PlanSummary, rows: Sequence[Intent]) -> bool:
+    """Return whether only single rows of a plan ask, so that a person decides about these and no others.
+
+    If what asks was configured differently since the plan, it is taken as a whole.
+    """
+    return summary.asks == sync.settings.approval.of_rows(rows)
+
+
+def without_asking(sync: Sync, summary: PlanSummary, rows: Sequence[Intent]) -> list[Intent]:
+    """Give what may be written before a person decides: all rows of records of which none asks.
+
+    A record that is asked about, parked or voided too is left for later, so that these happen in their order. Nothing
+    is given of a plan that asks as a whole or moves a link.
+    """
+    if not asks_by_rows(sync, summary, rows) or any(each.action is Action.FOLLOW for each in rows):
+        return []
+    policy, early = sync.settings.approval, {Action.LINK, Action.CREATE, Action.UPDATE}
+    late = {each.record.id for each in rows if each.action not in early or policy.reasons(each)}
+    return [each for each in rows if each.record.id not in late]
 
 
 def decide(sync: Sync, summary: PlanSummary, decision: Decision, *, by: str, reason: str) -> None:

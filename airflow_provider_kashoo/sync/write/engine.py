@@ -71,6 +71,10 @@ class Writer:
         """Say whether a question is out of date, because a link changed."""
         return False
 
+    def resolved(self, intent: Intent) -> Intent:
+        """Give an intent as it would be sent, as far as that is known."""
+        return intent
+
     def link(self, intent: Link) -> str:
         """Link a record that is in the books; give the outcome."""
         raise NotImplementedError
@@ -90,6 +94,7 @@ class Engine:
     :param writer: makes the writer of the channel that the plan is for.
     :param stopping: asked before each intent, and each part of the unchanged records; True ends the step there.
     :param sleep: replaced in tests.
+    :param rejection: says why a person does not want an intent to be written; None for those that are.
     """
 
     def __init__(
@@ -98,8 +103,9 @@ class Engine:
         writer: Callable[[Engine], Writer],
         stopping: Callable[[], bool] = lambda: False,
         sleep: Callable[[float], None] = time.sleep,
+        rejection: Callable[[Intent], Problem | None] = lambda _: None,
     ) -> None:
-        self.sync, self._stopping, self._sleep = sync, stopping, sleep
+        self.sync, self._stopping, self._sleep, self._rejection = sync, stopping, sleep, rejection
         self.lease = uuid.uuid4().hex
         self.counts: Counter[str] = Counter()
         self._writer = writer(self)
@@ -128,6 +134,8 @@ class Engine:
                 self.counts[self._store(intent)] += 1
             elif intent.write in self._done:
                 self.counts["done before"] += 1
+            elif rejection := self._rejection(intent):
+                self.counts[self._reject(intent, rejection)] += 1
             else:
                 batch.append(intent)
             if self._writer.most == 1:  # otherwise all that sends nothing comes first
@@ -219,6 +227,12 @@ class Engine:
             case Keep() | Release():
                 return self._rest(intent)
         return intent.action.value
+
+    def _reject(self, intent: Intent, rejection: Problem) -> str:
+        """Park what a person rejected, and note what just that is: planned again, it is neither written nor asked."""
+        payload_hash = self.sync.store.hashes.of(self._writer.resolved(intent).written)
+        kept = self.sync.store.waiting.park_unless_newer(intent, rejection, self.sync.run.run_id, payload_hash)
+        return "rejected" if kept else "stale"
 
     def _ask(self, intent: Ask) -> str:
         if self._writer.is_overtaken(intent):

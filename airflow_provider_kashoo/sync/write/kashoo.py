@@ -160,8 +160,11 @@ class KashooWriter(Writer):
         except LostLease:
             return "in_doubt"
 
-    def _resolved(self, intent: Write) -> Write:
+    def resolved(self, intent: Intent) -> Intent:
         """Give an intent with the Kashoo ids of its parents, as far as they are known."""
+        return self._resolved(intent) if isinstance(intent, Write) else intent
+
+    def _resolved(self, intent: Write) -> Write:
         if isinstance(intent, Void):
             return intent
         intent = replace(intent, document=resolve_parents(intent.document, self._linked))
