@@ -121,7 +121,7 @@ def _sentences(report: PlanReport) -> list[str]:
     )
     asks = [f"A person has to approve it: {count:,} x {reason}" for reason, count in report.asks.items()]
     nothing = [] if report.rows else ["Nothing is to be written, and nothing waits for a person."]
-    end = [*([needed] if report.requests else []), *report.notes, "Nothing was written."]
+    end = [*report.test_batch, *([needed] if report.requests else []), *report.notes, "Nothing was written."]
     return [*counts, *paid, *reasons, *asks, *nothing, *end]
 
 

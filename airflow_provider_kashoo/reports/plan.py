@@ -81,6 +81,7 @@ class PlanReport:
     :param free_now: of these, how many the request limits allow right now.
     :param made_at: epoch seconds UTC.
     :param done_at: when the last write will be answered if applying begins at once, epoch seconds UTC.
+    :param test_batch: how the newest test batch came out, in sentences, if this is the first full run.
     :param notes: the windows that were read, and anything unusual.
     """
 
@@ -95,6 +96,7 @@ class PlanReport:
     free_now: int = 0
     made_at: float = 0.0
     done_at: float = 0.0
+    test_batch: Sequence[str] = ()
     notes: Sequence[str] = ()
     rows: Sequence[PlanRow] = ()
 
@@ -159,6 +161,7 @@ class PlanReport:
             "reasons": self.reasons,
             "rules": self.caught,
             "asks": self.asks,
+            "test_batch": list(self.test_batch),
             "notes": list(self.notes),
             "rows": [asdict(row) for row in self.rows[:most]],
             "more_rows": len(self.rows[most:]) if most else 0,

@@ -29,6 +29,7 @@ def request_text(report: PlanReport, short: str) -> str:
         f"**Plan `{short}`** of {plain(report.sync)}, business {plain(report.business)}. An answer counts for it only.",
         "**Why you are asked**",
         _bullets(f"{count:,} x {plain(reason)}" for reason, count in report.asks.items()),
+        *(["**The test batch**", _bullets(map(plain, report.test_batch))] if report.test_batch else []),
         *_money(report),
         *_rows("The biggest that ask", sorted(asking, key=lambda row: -row.amount)[:BIGGEST], len(asking)),
         *_rows("Look at these too", odd[:ODD], len(odd)),

@@ -127,6 +127,19 @@ class SyncStore(Tables):
         """Store the plan's digest and summary with the run."""
         self._update_run(sync, run_id, digest=summary.digest, summary=asdict(summary))
 
+    def record_read_back(self, sync: str, run_id: str, result: Mapping[str, Any]) -> None:
+        """Store with a run how the records of its test batch compare with what was sent."""
+        self._update_run(sync, run_id, read_back=dict(result))
+
+    def newest_read_back(self, sync: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the newest test batch that was read back: its run, and how it compares; None if there was none."""
+        runs = tables.runs.c
+        mine = runs.scope_id == self.scope_id, runs.sync == sync, runs.read_back.is_not(None)
+        query = select(runs.run_id, runs.read_back).where(*mine).order_by(runs.id.desc()).limit(1)
+        with self.database.begin() as connection:
+            row = connection.execute(query).one_or_none()
+            return (row.run_id, row.read_back) if row else None
+
     def finish_run(self, sync: str, run_id: str) -> None:
         """Record that every step of a run is done."""
         with self.database.begin() as connection:

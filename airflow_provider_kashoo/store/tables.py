@@ -79,6 +79,8 @@ runs = Table(
     Column("finished_at", Float),
     Column("digest", String(64)),
     Column("summary", JSON),
+    # How the records of a test batch compare with what was sent: counts by field, and what differs.
+    Column("read_back", JSON(none_as_null=True)),
     UniqueConstraint("scope_id", "sync", "run_id"),
 )
 

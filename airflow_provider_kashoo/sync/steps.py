@@ -30,6 +30,7 @@ from airflow_provider_kashoo.sync.write.engine import Engine
 from airflow_provider_kashoo.sync.write.fields import FieldsWriter
 from airflow_provider_kashoo.sync.write.kashoo import KashooWriter
 from airflow_provider_kashoo.sync.write.look_up import look_up
+from airflow_provider_kashoo.sync.write.read_back import read_back
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def apply_what_nobody_asks(sync: Sync, stopping: Callable[[], bool] = lambda: Fa
 
 
 def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str, int]:
-    """Execute exactly the plan that was approved.
+    """Execute exactly the plan that was approved. What a test batch wrote is read back and compared.
 
     :param stopping: asked before each write; True ends the step after the request in flight.
     :returns: outcome -> records.
@@ -155,6 +156,8 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
     outcome = engine.run(rows, plan.kept())
     if sync.name == TO_SALESFORCE:
         close_questions(sync)
+    elif sync.run.limit is not None:
+        read_back(sync, rows)
     if summary.searched_books:
         sync.store.mark_books_known()
     sync.files.write_json("applied", {"digest": summary.digest, "outcome": outcome})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError
 from airflow_provider_kashoo.core.kinds import CONTACT, is_billed
+from airflow_provider_kashoo.core.rules.approval import FIRST_RUN
 from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.dates import business_date
@@ -15,6 +16,7 @@ from airflow_provider_kashoo.core.values.ids import is_record_id
 from airflow_provider_kashoo.core.values.parents import Parent, parent_of
 from airflow_provider_kashoo.reports.odd import Usual, with_oddities
 from airflow_provider_kashoo.reports.plan import SHOWN, PlanReport, PlanRow
+from airflow_provider_kashoo.reports.read_back import sentences
 from airflow_provider_kashoo.sync.read.names import Named, names_of
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -57,6 +59,7 @@ def report_of(sync: Sync, summary: PlanSummary, *, named: bool = True, history: 
         free_now=min(pace.free, summary.requests),
         made_at=now,
         done_at=pace.done_at(summary.requests),
+        test_batch=_test_batch(sync, summary),
         notes=notes,
         rows=with_oddities(rows, today, usual, new),
     )
@@ -75,6 +78,16 @@ def _names(sync: Sync, intents: Sequence[Intent]) -> tuple[dict[str, Named], lis
         return names_of(sync, records), notes
     except (ConfigurationError, RefusedError) as error:
         return {}, [*notes, f"no names are shown: {error.what}"]
+
+
+def _test_batch(sync: Sync, summary: PlanSummary) -> list[str]:
+    """Say before the first full run how the newest test batch came out."""
+    if FIRST_RUN not in summary.asks or sync.run.limit is not None:
+        return []
+    if newest := sync.store.newest_read_back(sync.name):
+        run_id, result = newest
+        return sentences(result, run_id)
+    return ["No test batch was written. To see ten invoices in the books first: trigger the DAG with limit 10."]
 
 
 def _bills(intent: Intent) -> bool:

@@ -1,0 +1,13 @@
+"""How the records of a test batch compare with what was sent."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("read_back", sa.JSON()))
