@@ -24,6 +24,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
+from airflow_provider_kashoo.operators.links import PlanReportLink
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -152,11 +154,12 @@ class KashooSyncPlanOperator(_StepOperator):
     """Work out what would be written; write nothing. The summary goes to XCom and to the log.
 
     Counts and totals are the rendered field ``plan_head`` of the task, without names. The whole report, with names, is
-    staged with the run.
+    staged with the run; a link of the task opens it.
     """
 
     default_pool = KASHOO_POOL
     template_fields = ("plan_head",)
+    operator_extra_links = (PlanReportLink(),)
     template_fields_renderers: ClassVar[dict[str, str]] = {"plan_head": "json"}
     overwrite_rtif_after_execution = True
     plan_head: dict[str, Any] | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
+from airflow_provider_kashoo.reports.page import plan_page
 from airflow_provider_kashoo.sync.bill import plan as bill
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.preflight import preflight as check_everything
@@ -73,6 +74,7 @@ def plan(sync: Sync) -> PlanSummary:
     if windows != _windows(sync):
         raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
     sync.files.write_json("report", {**report.as_json(NAMED), "head": report.head})
+    sync.files.write_page("report", plan_page(report))
     # In one file, so that digest and windows always belong to the same plan, whenever a step dies.
     sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)

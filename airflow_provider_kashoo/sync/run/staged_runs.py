@@ -41,6 +41,21 @@ def newest_runs(root: Any) -> list[tuple[str, str, Staging]]:
     return sorted(found, key=lambda each: each[0], reverse=True)
 
 
+def files_of(root: Any, dag_id: str, run_id: str) -> Staging | None:
+    """Open the files of one run of a DAG; None if there are none.
+
+    If several orgs or businesses have such a run, it is the one that was worked on last.
+    """
+    found = []
+    for sync in (TO_KASHOO, TO_SALESFORCE):
+        for scope in _folders(root / sync):
+            files = Staging(root, sync, scope.name, run_id)
+            note = note_of(files.folder / NOTE) if (files.folder / NOTE).exists() else None
+            if note and (note.get("run_id"), note.get("dag_id")) == (run_id, dag_id):
+                found.append((str(note["at"]), files))
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
 def note_of(path: Any) -> dict[str, Any] | None:
     """Read the note of a run; None when it cannot be read."""
     try:

@@ -162,6 +162,15 @@ class Staging:
         """Write a JSON object, replacing an earlier one."""
         self._write(f"{name}.json", json.dumps(value, ensure_ascii=False, default=str).encode())
 
+    def write_page(self, name: str, html: str) -> None:
+        """Write a page for a browser, replacing an earlier one."""
+        self._write(f"{name}.html", html.encode())
+
+    def read_page(self, name: str) -> str | None:
+        """Read a page; None when it was not staged."""
+        content = self._read(f"{name}.html")
+        return None if content is None else content.decode()
+
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read a JSON object; None when it was not staged.
 

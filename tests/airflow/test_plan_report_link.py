@@ -1,0 +1,103 @@
+"""The task plan links to its report, and only who may see the DAG gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from records import add_account, add_deal
+from tasks import Run
+
+from airflow_provider_kashoo.operators.links import PlanReportLink
+from airflow_provider_kashoo.plugins.api import app
+from airflow_provider_kashoo.sandbox.server import Sandbox
+
+SYNC = "salesforce_to_kashoo"
+RUN = "scheduled__2026-03-01T02:00:00+00:00"
+
+
+@pytest.fixture
+def planned(new_run: Callable[[str], Run], sandbox: Sandbox) -> Run:
+    """A run with a plan."""
+    add_deal(sandbox, add_account(sandbox, "<script>alert(1)</script>"), "98765.00", Name="Deal & Sons")
+    sandbox.clock.advance(600)  # past the margin
+    return Run(sandbox, SYNC, RUN).up_to("plan")
+
+
+def link_of(run_id: str = RUN) -> str:
+    return PlanReportLink().get_link(SimpleNamespace(), ti_key=SimpleNamespace(dag_id=SYNC, run_id=run_id))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def as_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], TestClient]:
+    """Make a browser of somebody with a role; None is nobody."""
+
+    def browser(role: str | None) -> TestClient:
+        create_auth_manager()
+        user = SimpleAuthManagerUser(username="ann", role=role)
+        monkeypatch.setattr(app, "dependency_overrides", {get_user: lambda: user} if role else {})
+        return TestClient(app)
+
+    return browser
+
+
+def get(browser: TestClient, path: str) -> Any:
+    return browser.get(path.removeprefix("/kashoo"))
+
+
+def test_the_link_opens_the_report_with_names(planned: Run, as_user: Callable[[str | None], TestClient]) -> None:
+    shown = get(as_user("viewer"), link_of())
+    assert shown.status_code == 200
+    assert "Deal &amp; Sons" in shown.text
+    assert "98,765.00" in shown.text
+    assert "<script>alert(1)</script>" not in shown.text
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert shown.headers["cache-control"] == "no-store"
+
+
+def test_nobody_gets_it_without_a_login(planned: Run, as_user: Callable[[str | None], TestClient]) -> None:
+    assert get(as_user(None), link_of()).status_code == 401
+
+
+def test_who_may_not_see_the_dag_does_not_get_it(planned: Run, as_user: Callable[[str | None], TestClient]) -> None:
+    browser = as_user("viewer")
+    app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="eve", role=None)
+    assert get(browser, link_of()).status_code == 403
+
+
+@pytest.mark.parametrize("run_id", ["another", "../../etc", "a/b"])
+def test_a_report_that_is_not_there_says_why(as_user: Callable[[str | None], TestClient], run_id: str) -> None:
+    shown = get(as_user("viewer"), link_of(run_id))
+    assert shown.status_code == 404
+    assert "No report of run" in shown.text
+    assert "airflow kashoo plan --format html" in shown.text
+
+
+def test_a_run_of_another_dag_is_not_shown(planned: Run, as_user: Callable[[str | None], TestClient]) -> None:
+    assert get(as_user("viewer"), f"/plan/another_dag/{quote(RUN, safe='')}").status_code == 404
+
+
+def test_the_link_is_below_the_path_of_the_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air.example.com/company/")
+    assert link_of("a/b c") == f"/company/kashoo/plan/{SYNC}/a%2Fb%20c"
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://localhost:8080")
+    assert link_of("1").startswith("/kashoo/plan/")
+
+
+def test_every_route_needs_a_login(as_user: Callable[[str | None], TestClient]) -> None:
+    browser = as_user(None)
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert routes
+    for route in routes:
+        for method in route.methods:
+            path = route.path_format.format(**dict.fromkeys(route.param_convertors, "x"))
+            assert browser.request(method, path).status_code == 401, path
+    assert len(routes) == len(app.routes)
