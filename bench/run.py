@@ -17,6 +17,7 @@ STEPS = (
     "bookkeeping",
     "transform",
     "million",
+    "plan_ahead",
     "write_backs",
     "store_size",
     "extract",

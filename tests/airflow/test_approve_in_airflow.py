@@ -80,7 +80,7 @@ def test_clear_then_a_new_plan_then_approve(box: Sandbox, airflow: LocalAirflow,
     new = rows(tmp_path, "SELECT digest FROM runs")[0][0]
     assert again["body"] == first["body"]  # Airflow shows what it showed before
 
-    link = airflow._call("GET", f"/dags/{FORWARD}/dagRuns/{quote(run)}/taskInstances/plan/links")["extra_link_urls"]
+    link = airflow._call("GET", f"/dags/{FORWARD}/dagRuns/{quote(run)}/taskInstances/plan/links")["extra_links"]
     page = airflow._session.get(airflow.url + link["What will be written"], timeout=30)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert new in page.text
