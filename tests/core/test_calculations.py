@@ -30,6 +30,7 @@ ROWS: dict[str, pa.Array] = {
     "Due": pa.array([date(2026, 3, 1), date(2026, 1, 1), None]),
     "WonAt": pa.array([datetime(2026, 1, 1, 3, tzinfo=UTC), None, None], pa.timestamp("us", "UTC")),
     "IsWon": pa.array([True, False, None]),
+    "Street": pa.array(["Main Straße 1", "Main St 2", ""]),
     "Gone__c": pa.nulls(3, pa.string()),
 }
 
@@ -73,6 +74,7 @@ def why(text: str, rows: dict[str, pa.Array] = ROWS) -> list[str | None]:
         ("round(Price, -9)", [D(0), D(0), D(0)]),
         ("lower(Name)", ["zoë", None, "שלום 😀"]),
         ("upper(Account.Code__c)", ["AB-1", "CD-2", None]),
+        ("upper(Street)", ["MAIN STRASSE 1", "MAIN ST 2", None]),
         ("left(Name, 2)", ["Zo", None, "של"]),
         ('strip(concat(" ", Name, " "))', ["Zoë", None, "שלום 😀"]),
         ('concat(Name, " / ", Account.Code__c)', ["Zoë / ab-1", "/ cd-2", "שלום 😀 /"]),
@@ -338,3 +340,12 @@ def test_a_usual_product_is_exact_in_narrow_columns(rows: list[tuple[Any, Any]])
     columns = {name: pa.array(list(values), NUMBER) for name, values in zip("AB", zip(*rows, strict=True), strict=True)}
     wanted = [None if one is None or other is None else one * other * D("1.05") for one, other in rows]
     assert of("A * B * 1.05", columns) == wanted
+
+
+@given(st.lists(st.none() | st.text(max_size=4) | st.text("aB \u00df\ufb01", max_size=4), min_size=1, max_size=6))
+def test_columns_of_texts_give_what_python_gives_row_by_row(texts: list[str | None]) -> None:
+    """Also for letters whose upper case is two letters."""
+    rows = {"A": pa.array(texts, pa.string())}
+    for name, wanted in {"left(A, 2)": lambda text: text[:2], "upper(A)": str.upper, "lower(A)": str.lower}.items():
+        found = [None if text is None else wanted(text).strip() or None for text in texts]
+        assert of(name, rows) == found

@@ -118,7 +118,7 @@ def rate_of(amount: int, quantity: Decimal) -> tuple[Decimal, int]:
     return Decimal(1), amount
 
 
-def sold_as(quantity: Decimal, amount: Decimal) -> str:
+def sold_as(quantity: Decimal, amount: Decimal | int) -> str:
     """Say in words what was sold, such as ``7,000 x 0.1648``.
 
     The unit price is exact if it is short; otherwise it is rounded to four digits, cents at least, and marked ``~``.

@@ -14,12 +14,14 @@ def cut(text: str, most: int) -> str:
     :param most: characters as Java and JavaScript count them: a letter outside of Unicode's first plane, such as an
         emoji, is two. No letter is halved.
     """
+    if text.isascii():
+        return text[:most].rstrip()
     return text.encode(_UTF_16, "surrogatepass")[: 2 * most].decode(_UTF_16, "ignore").rstrip()
 
 
 def length(text: str) -> int:
     """Count the characters of a text as :func:`cut` does."""
-    return len(text.encode(_UTF_16, "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(text.encode(_UTF_16, "surrogatepass")) // 2
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

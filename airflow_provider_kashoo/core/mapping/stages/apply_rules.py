@@ -24,6 +24,7 @@ from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings, e
 from airflow_provider_kashoo.core.mapping.stages.lines import Lines
 from airflow_provider_kashoo.core.mapping.stages.sections import Faults, apply_section, note_faults
 from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.stages.shares import divided_by
 from airflow_provider_kashoo.core.mapping.values.cells import MONEY, TEXT, Cells
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
@@ -140,10 +141,9 @@ def _divided(field: str, shares: MappingType[str, Decimal], mask: Mask, lines: L
     divided = lines.take(taken)
     place = np.arange(len(taken)) - np.repeat(np.cumsum(times) - times, times)  # which share, of a line that is divided
     amounts = lines.of("amount").whole()
-    by_share = each_once(lambda amount: _shares(amount, list(shares.values())), amounts[caught].tolist())
     cents = amounts[taken].copy()
     here = caught[taken]
-    cents[here] = [cent for each in by_share for cent in each]
+    cents[here] = divided_by(list(shares.values()), amounts[caught]).ravel()
     share = pa.array(np.where(here, place, 0))
     names = pa.array(list(shares)).take(share)
     said = pa.array([f"({each.normalize():f} %)" for each in shares.values()]).take(share)
@@ -156,7 +156,3 @@ def _divided(field: str, shares: MappingType[str, Decimal], mask: Mask, lines: L
         "description": divided.of("description").where(here, Cells(described)),
     }
     return replace(divided, cells=divided.cells | more)
-
-
-def _shares(amount: int, percents: Sequence[Decimal]) -> list[int]:
-    return money.round_together([amount * percent / 100 for percent in percents], Decimal(amount))

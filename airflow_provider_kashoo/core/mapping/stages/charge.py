@@ -133,7 +133,7 @@ def _charged(line: Sold, longest: int | None) -> tuple[str, int, str | None]:
     if abs(rate) > MOST:
         quantity, rate = _ONE, amount
     if sold and quantity != sold:
-        text = described(text, money.sold_as(sold, Decimal(amount) if exact is None else exact), longest)
+        text = described(text, money.sold_as(sold, amount if exact is None else exact), longest)
     return "1" if quantity is _ONE else format(quantity.normalize(), "f"), rate, text
 
 

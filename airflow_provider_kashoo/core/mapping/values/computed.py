@@ -25,6 +25,9 @@ from airflow_provider_kashoo.core.mapping.values.operations import MOST_PLACES, 
 NUMBER = pa.decimal128(38, 18)
 WIDE = pa.decimal256(2 * MOST_PLACES, MOST_PLACES)
 
+_FEW = 100
+"""So many numbers are tried first: a cast of a whole column that fails takes Arrow several times as long as another."""
+
 Function = Callable[[Sequence[Any]], Any]
 """Computes from single values."""
 
@@ -44,8 +47,7 @@ def computed(calculation: Calculation, given: Callable[[str], pa.Array], rows: i
         return cells.with_values(pa.nulls(rows, TEXT))
     if not pa.types.is_string(cells.values.type):
         return cells
-    texts = pc.utf8_trim_whitespace(cells.values)
-    return cells.with_values(pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, TEXT), texts))
+    return cells.with_values(_without_empty(pc.utf8_trim_whitespace(cells.values)))
 
 
 def typed(values: pa.Array, zone: str) -> pa.Array:
@@ -198,8 +200,10 @@ def _tight(numbers: pa.Array) -> pa.Array:
     most = max((end.as_py().copy_abs() for end in (ends["min"], ends["max"]) if end.is_valid), default=Decimal(0))
     whole = most.adjusted() + 1 if most >= 1 else 0
     for scale in (*(each for each in _SCALES if each < numbers.type.scale), numbers.type.scale):
+        kind = _decimal(max(whole + scale, 1), scale)
         try:
-            return numbers.cast(_decimal(max(whole + scale, 1), scale))
+            numbers[:_FEW].cast(kind)
+            return numbers.cast(kind)
         except pa.ArrowInvalid:  # some have more decimals
             continue
     return numbers
@@ -258,7 +262,23 @@ def _joined(columns: Sequence[pa.Array], _: int) -> pa.Array | None:
     known = [column for column in columns if not pa.types.is_null(column.type)]
     if not known or not all(pa.types.is_string(column.type) for column in known):
         return None
-    texts = pc.binary_join_element_wise(*known, "", null_handling="skip")
+    return _without_empty(pc.binary_join_element_wise(*known, "", null_handling="skip"))
+
+
+def _left(columns: Sequence[pa.Array], most: int) -> pa.Array | None:
+    texts = columns[0]
+    return _without_empty(pc.utf8_slice_codeunits(texts, 0, most)) if pa.types.is_string(texts.type) else None
+
+
+def _in_case(function: Any, columns: Sequence[pa.Array], _: int) -> pa.Array | None:
+    """Change the case of plain letters; of others Arrow and Python think differently, such as of the German sharp s."""
+    texts = columns[0]
+    if not pa.types.is_string(texts.type) or not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+        return None
+    return _without_empty(function(texts))
+
+
+def _without_empty(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, TEXT), texts)
 
 
@@ -271,5 +291,8 @@ _KERNELS: dict[str, Callable[[Sequence[pa.Array], int], pa.Array | None]] = {
     "min": partial(_extreme, pc.min_element_wise),
     "max": partial(_extreme, pc.max_element_wise),
     "concat": _joined,
+    "left": _left,
+    "lower": partial(_in_case, pc.ascii_lower),
+    "upper": partial(_in_case, pc.ascii_upper),
 }
 """What columns can do."""
