@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,23 +126,27 @@ def room(sqlite_database: Database, tmp_path: Path) -> Room:
     return Room(SyncStore(sqlite_database, ORG, BUSINESS), tmp_path / "staging")
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
-def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """A store and two systems that have been in step for a while; on PostgreSQL among the long tests."""
+@pytest.fixture(scope="session")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Start]]:
+    """Makes each kind of :class:`Start` once: every test begins again from it, of whatever file it is."""
     from rounds import in_step  # here, because it imports much and most unit tests do without
 
-    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    with in_step(tmp_path_factory.mktemp("start"), postgres=postgres) as start:
-        yield start
+    with ExitStack() as opened:
+        yield cache(lambda *kind: opened.enter_context(in_step(tmp_path_factory.mktemp("start"), *kind)))
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def start(request: pytest.FixtureRequest, starts: Callable[..., Start]) -> Start:
+    """A store and two systems that have been in step for a while; on PostgreSQL among the long tests."""
+    return starts(None, request.getfixturevalue("postgres") if request.param == "postgres" else None)
 
 
 @pytest.fixture(scope="module")
-def fixed_weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def fixed_weeks(starts: Callable[..., Start]) -> Start:
     """As ``start``, on a Wednesday: weeks begin only when a test says so."""
-    from rounds import WEDNESDAY, in_step
+    from rounds import WEDNESDAY
 
-    with in_step(tmp_path_factory.mktemp("start"), WEDNESDAY) as start:
-        yield start
+    return starts(WEDNESDAY, None)
 
 
 @pytest.fixture

@@ -227,8 +227,8 @@ class SalesforceClient:
 
     def recall(self, described: Mapping[str, Any]) -> None:
         """Reuse recent describes from :meth:`described`, unless an older version of this package wrote them."""
-        whole = {name: info for name, info in described.items() if is_current(info)}
-        self._described = {name: from_json(info) for name, info in whole.items()} | self._described
+        unknown = {name: info for name, info in described.items() if name not in self._described and is_current(info)}
+        self._described |= {name: from_json(info) for name, info in unknown.items()}
 
     def query(self, text: str, *, deleted: bool = False) -> Iterator[Record]:
         """Run a query and read all pages; numbers are exact decimals.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from records import add_account, add_deal, books_rows, edit, invoice_of
 from rounds import Rounds, Start, change, moved_by, open_items, order_with, quiet, remap, reviews, weeks, win
+from turns import in_turns
 
 from airflow_provider_kashoo.sync.run.plan_file import decisions_about
 
@@ -151,8 +152,7 @@ def test_what_both_sides_changed_is_decided_by_its_owner(drive: Rounds, of: type
     assert (field.shown(), open_items(drive)) == (getattr(field, stands), asked(field) if is_asked else [])
 
 
-@pytest.mark.parametrize("owner", [*OWNERS, None])
-@pytest.mark.parametrize("of", FIELDS)
+@pytest.mark.parametrize(("of", "owner"), in_turns(FIELDS, [*OWNERS, None], 3))
 def test_what_only_salesforce_changed_is_written(drive: Rounds, of: type[Any], owner: str | None) -> None:
     field = begun(drive, of, owner)
     field.sell(field.ours)
@@ -161,8 +161,7 @@ def test_what_only_salesforce_changed_is_written(drive: Rounds, of: type[Any], o
     quiet(drive)
 
 
-@pytest.mark.parametrize("owner", [*OWNERS, None])
-@pytest.mark.parametrize("of", FIELDS)
+@pytest.mark.parametrize(("of", "owner"), in_turns(FIELDS, [*OWNERS, None], 3))
 def test_what_only_kashoo_changed_stays_whoever_owns_it(drive: Rounds, of: type[Any], owner: str | None) -> None:
     field = begun(drive, of, owner)
     field.type(field.theirs)
@@ -175,8 +174,7 @@ def test_what_only_kashoo_changed_stays_whoever_owns_it(drive: Rounds, of: type[
     assert open_items(drive) == ([(field.ident, "total_differs")] if is_asked else [])
 
 
-@pytest.mark.parametrize("owner", [*OWNERS, None])
-@pytest.mark.parametrize("of", FIELDS)
+@pytest.mark.parametrize(("of", "owner"), in_turns(FIELDS, [*OWNERS, None], 3))
 def test_what_both_changed_to_the_same_is_settled(drive: Rounds, of: type[Any], owner: str | None) -> None:
     field = begun(drive, of, owner)
     field.type(field.ours)

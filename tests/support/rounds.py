@@ -107,7 +107,14 @@ class Rounds(InProcessDriver):
 
 @lru_cache
 def _mappings(folder: Path) -> Any:
-    return load_mappings(folder)
+    """Read a folder once; and files that are the same, such as the shipped ones, once for all folders."""
+    content = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()) if path.is_file())
+    if content not in _READ:
+        _READ[content] = load_mappings(folder)
+    return _READ[content]
+
+
+_READ: dict[tuple[tuple[str, bytes], ...], Any] = {}
 
 
 class Start:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from records import add_account, add_deal, books_rows, edit, invoice_of
 from rounds import Rounds, copy, crash, fault, links, moved_by, new_rows, open_items, quiet, remove, states_of
+from turns import in_turns
 
 Row = dict[str, Any]
 
@@ -44,6 +45,7 @@ def nothing(drive: Rounds, invoice: Row) -> None:
     """Leave it alone."""
 
 
+WAYS = ["no answer", "crash before the answer", "crash after the answer"]
 #: What is done -> (invoices standing in the end, what is open in the end).
 HANDS: dict[Callable[[Rounds, Row], object], tuple[int, list[str]]] = {
     nothing: (1, []),
@@ -58,8 +60,7 @@ HANDS: dict[Callable[[Rounds, Row], object], tuple[int, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("way", ["no answer", "crash before the answer", "crash after the answer"])
-@pytest.mark.parametrize("hand", HANDS, ids=lambda hand: hand.__name__)
+@pytest.mark.parametrize(("hand", "way"), in_turns(HANDS, WAYS, 3), ids=lambda each: getattr(each, "__name__", each))
 def test_between_a_crash_and_the_look_up(drive: Rounds, hand: Callable[[Rounds, Row], object], way: str) -> None:
     before = books_rows(drive.sandbox, "invoices")
     deal = add_deal(drive.sandbox, add_account(drive.sandbox, "Second Customer"))

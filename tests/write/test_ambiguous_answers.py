@@ -27,6 +27,7 @@ from rounds import (
     remap,
     reviews,
 )
+from turns import in_turns
 
 from airflow_provider_kashoo.core.errors import SyncError
 from airflow_provider_kashoo.core.rules.operations import State
@@ -92,6 +93,9 @@ def begin(start: Start, folder: Path) -> Rounds:
     return drive
 
 
+HITS = [("customer create", "invoice update"), ("item create", "customer update"), ("invoice create", "write-back")]
+
+
 def both_ways(drive: Rounds) -> None:
     """Run both directions; a run that stops is tried again by Airflow, at the latest by the next schedule."""
     with suppress(SyncError):
@@ -111,10 +115,7 @@ def settled(drive: Rounds, expected: dict[str, Any], runs: int = 2) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    "hit", [("customer create", "invoice update"), ("item create", "customer update"), ("invoice create", "write-back")]
-)
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(("kind", "hit"), in_turns(FAULTS, HITS, 3))
 def test_whatever_answer_a_write_gets_it_ends_as_if_nothing_had_been_wrong(
     drive: Rounds, expected: dict[str, Any], kind: str, hit: tuple[str, str]
 ) -> None:

@@ -95,7 +95,7 @@ class Staging:
         readable = re.sub(r"[^A-Za-z0-9.-]+", "_", run_id)[:80]
         self._above = (root / sync, root / sync / scope)
         self.folder = self._above[-1] / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-        self._tightened = False
+        self._made = False
 
     def of_run(self, sync: str, run_id: str) -> Staging:
         """Give the folder of another run of the same scope."""
@@ -200,10 +200,13 @@ class Staging:
                 self._make_folder()
                 write_whole(self.folder, name, content)
             except FileNotFoundError:  # maintenance removed the folder, as it was empty
+                self._made = False
                 self._make_folder()
                 write_whole(self.folder, name, content)
 
     def _make_folder(self) -> None:
+        if self._made:
+            return
         if not isinstance(self.folder, Path):  # object storage has rights of its own
             self.folder.mkdir(parents=True, exist_ok=True)
             return
@@ -211,10 +214,9 @@ class Staging:
         self.root.mkdir(OWNER_FOLDER, parents=True, exist_ok=True)
         for folder in (*self._above, self.folder):
             make_folder(folder)
-        if not self._tightened:
-            for path in self.folder.iterdir():
-                tighten(path)
-            self._tightened = True
+        for path in self.folder.iterdir():
+            tighten(path)
+        self._made = True
 
     def _read(self, name: str) -> bytes | None:
         path = self.folder / name
