@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kashoo.cli.console import add_row
+from airflow_provider_kashoo.cli.console import add_row, as_cell, printer
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
 from airflow_provider_kashoo.core.values.money import CENTS
@@ -53,7 +53,7 @@ def adopt(
     :raises ConfigurationError: when there is no date to begin with, or the file cannot be written.
     :raises UnreachableError: when the request budget needs a longer wait.
     """
-    console = console or Console()
+    console = console or printer()
     if choice.output and not Path(choice.output).absolute().parent.is_dir():
         raise ConfigurationError(f"The folder of {choice.output} does not exist.", remedy="Create it.")
     adoption = Adoption(sync, since)
@@ -141,8 +141,7 @@ def _cells(found: Finding) -> list[str]:
         record.object,
         record.id,
         " ".join(map(str, idents)),
-        # A spreadsheet would run what begins like a formula, and a customer chooses its own name.
-        f"'{found.label}" if found.label[:1] in "=+-@\t\r" and found.label else found.label,
+        as_cell(found.label),  # a customer chooses its own name
         found.why,
         _major(intent.total),
         intent.currency or "",

@@ -1,16 +1,31 @@
-"""What the commands share: rows of tables, and options that people type."""
+"""What the commands share: where they print, rows of tables, and options that people type."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from getpass import getuser
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_kashoo.core.values.dates import parse_instant
+
+WIDE = 10_000
+"""Columns of what is no terminal: a pipe or a file takes lines of any length, and nothing is to be cut."""
+
+
+def printer() -> Console:
+    """Print to standard output: as wide as the terminal is, or as wide as it takes if there is none."""
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=WIDE)
+
+
+def as_cell(text: str) -> str:
+    """Write a text as a cell of CSV: a spreadsheet would run what begins like a formula."""
+    return f"'{text}" if text[:1] in {*"=+-@\t\r"} else text
 
 
 def add_row(table: Table, *cells: str) -> None:
@@ -31,6 +46,16 @@ def instant_given(option: str, text: str | None) -> datetime | None:
         return parse_instant(text) if text else None
     except ValueError:
         raise SystemExit(f"{option} {text} is not a date. Give it as 2026-01-31, or with a time in UTC.") from None
+
+
+def end_given(option: str, text: str | None) -> datetime | None:
+    """Read an option that takes the end of a time, which is not a part of it; of a day without a time, all of it is.
+
+    :returns: UTC; None when it was not given.
+    :raises SystemExit: as :func:`instant_given`.
+    """
+    end = instant_given(option, text)
+    return end + timedelta(days=1) if end and text and len(text.strip()) == len("2026-01-31") else end
 
 
 def this_user() -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kashoo.cli.console import add_row
+from airflow_provider_kashoo.cli.console import add_row, printer
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.money import format_minor
@@ -46,7 +46,7 @@ def show(report: PlanReport, form: str, output: str | None, console: Console | N
     :param output: a file; None for the terminal.
     :raises ConfigurationError: when the file cannot be written.
     """
-    console = console or Console()
+    console = console or printer()
     if form == "table" and not output:
         print_report(report, console)
         return

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from airflow_provider_kashoo.core.rules.approval import Decision
+from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import approvals, runs, scopes
@@ -64,6 +65,8 @@ class Approvals:
             said = {"decided_at": scope.now, "decided_by": by[:250], "reason": reason}
             shown = {name: summary[name] for name in SHOWN if name in summary}
             scope.connection.execute(insert(approvals).values(**row, **said, shown=shown))
+            who = f"by {by[:250]}{f': {reason}' if reason else ''}"
+            audit.note_decision(scope, sync, run_id, digest, decision.value, who)
             return None
 
     def of(self, sync: str, digest: str) -> Decided | None:

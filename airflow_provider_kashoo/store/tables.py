@@ -267,6 +267,10 @@ review_items = Table(
     Column("dismissed_at", Float),
     Column("dismissed_by", String(250)),
     Column("dismissed_reason", Text),
+    # A settled item stays open until a run has done what the person said: "books" or "salesforce" is right.
+    Column("settled_for", String(16)),
+    Column("settled_by", String(250)),
+    Column("settled_reason", Text),
     Index(
         "uq_review_items_open",
         "scope_id",
@@ -295,7 +299,11 @@ audit = Table(
     Column("kashoo_id", BigInteger),
     Column("fields", JSON, nullable=False),
     Column("reason", Text, nullable=False),
+    # Over this row and the hash of the row before it in its scope, see store/audit.py.
+    Column("hash", String(64)),
     Index("ix_audit_source_id", "scope_id", "source_id"),
+    # To find the newest row, and to read all in order.
+    Index("ix_audit_id", "scope_id", "id"),
 )
 
 budget_slots = Table(

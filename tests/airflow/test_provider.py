@@ -133,6 +133,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "approve",
         "reject",
         "explain",
+        "audit",
         "status",
         "adopt",
         "replay",

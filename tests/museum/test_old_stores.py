@@ -24,6 +24,7 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store.audit import check
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 
@@ -156,6 +157,8 @@ def test_an_old_store_is_migrated_and_goes_on_without_writing_anything_twice(box
     for table, before in plain.items():
         assert rows(database, table, ", ".join(before[0])) == before
     assert {row["state"] for row in plain["operations"]} == {state.value for state in State}
+    (trail,) = check(database)
+    assert (trail.entries > 5, trail.broken) == (True, None)
 
     drive = OldDriver(box, tmp_path / "new", old_url)
     before = {deal: len(invoices_of(box, deal)) for deal in deals.values()}
