@@ -51,12 +51,13 @@ def overviews(database: Database) -> Iterator[Overview]:
         )
 
 
-def scope_of_item(database: Database, ident: int) -> Scope | None:
-    """Return the scope of a review item; None if there is no such item."""
-    items = tables.review_items.c
+def asked_in_all(database: Database) -> Iterator[tuple[Scope, Mapping[str, Any]]]:
+    """Give the open review items that nobody dismissed, of every org and business, each with its scope."""
     with database.begin() as connection:
-        found = connection.execute(select(items.scope_id).where(items.id == ident)).scalar_one_or_none()
-    return None if found is None else Scope(database, found)
+        idents = connection.execute(select(tables.scopes.c.id).order_by(tables.scopes.c.id)).scalars().all()
+    for ident in idents:
+        scope = Scope(database, ident)
+        yield from ((scope, item) for item in Reviews(scope).all_open() if item["dismissed_at"] is None)
 
 
 def closed_until(database: Database) -> float | None:

@@ -13,7 +13,7 @@ from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss
 from airflow_provider_kashoo.sync.read.dirty import find_dirty
 from airflow_provider_kashoo.sync.read.shapes import Shape
 
-DISMISS = 'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --reason "..."'
+DISMISS = 'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --why "..."'
 
 
 def reduction(drive: Rounds, original: str | None = None, account: str | None = None, deal: str | None = None) -> str:

@@ -268,7 +268,7 @@ def test_replay_of_an_id_that_is_not_parked_replays_nothing(drive: Rounds) -> No
     (parked,) = operations(drive, State.PARKED)
     drive.sandbox.books.lock_until(drive.sandbox.books.main(), None)
     before = writes(drive.sandbox)
-    with pytest.raises(ConfigurationError, match="No parked operation has the id 987654"):
+    with pytest.raises(ConfigurationError, match="No parked record has the id 987654"):
         replay(drive.sync(), [parked["id"], 987654])
     assert writes(drive.sandbox) == before
     assert replay(drive.sync(), [parked["id"]])["created"] == 1

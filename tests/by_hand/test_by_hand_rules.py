@@ -140,7 +140,7 @@ def chosen(room: Room, *idents: int) -> list[str]:
 def test_what_is_not_parked_is_not_replayed_and_nothing_else_either(room: Room, state: str) -> None:
     fit = parked(room, DEAL)
     ident = doubtful(room, room.begun(DEAL_2).become(Create)) if state == "in doubt" else 987_654
-    with pytest.raises(ConfigurationError, match=f"No parked operation has the id {ident}"):
+    with pytest.raises(ConfigurationError, match=f"No parked record has the id {ident}"):
         replay(room.sync, [fit, ident])
     assert [each for each, _ in room.waiting()] == [DEAL]
 

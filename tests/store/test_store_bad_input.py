@@ -334,7 +334,7 @@ def test_a_replay_of_an_unknown_id_says_so_and_leaves_the_others_alone(box, tmp_
     box.org.update("Opportunity", deal, {"AccountId": add_account(box, "Found Again")})
     sent = writes(box)
     for unknown in (4711, done):
-        with pytest.raises(ConfigurationError, match=rf"No parked operation has the id {unknown}.*kashoo status"):
+        with pytest.raises(ConfigurationError, match=rf"No parked record has the id {unknown}.*kashoo status"):
             replay(drive.sync(), [parked["id"], unknown])
     assert drive.store.journal.unsettled(State.PARKED) == [parked]
     assert writes(box) == sent

@@ -49,19 +49,19 @@ def _decide(args: Namespace, decision: str) -> None:
 
 @command(
     "Try parked records again now",
-    Arg(("--all",), help="try every parked operation", action="store_true"),
-    Arg(("ids",), help="operation ids, as airflow kashoo status shows them", nargs="*", type=int),
+    Arg(("--all",), help="try all that is parked", action="store_true"),
+    Arg(("ids",), help="ids of parked records, as airflow kashoo status shows them", nargs="*", metavar="ID"),
     *CONNECTIONS,
-    about="Read the Salesforce records of parked operations again, and write those that can be written now. Every run "
+    about="Read parked records again in Salesforce, and write those that can be written now. Every run "
     "of the DAG does the same. No watermark moves, and what is in doubt is not sent again.",
-    epilog="Example: airflow kashoo replay 86 88",
+    epilog="Example: airflow kashoo replay 006WU00000abcdeYAA",
 )
 def replay(args: Namespace) -> None:
-    """Replay parked operations."""
+    """Replay parked records."""
     from airflow_provider_kashoo.sync.by_hand import replay as by_hand
 
     if bool(args.ids) == args.all:
-        raise SystemExit("Give operation ids, or --all. See: airflow kashoo status")
+        raise SystemExit("Give ids, or --all. See: airflow kashoo status")
     with opened(args) as sync:
         outcome = by_hand.replay(sync, None if args.all else args.ids)
     if not outcome:
@@ -72,22 +72,24 @@ def replay(args: Namespace) -> None:
 
 @command(
     "Say whether a write in doubt is in Kashoo",
-    Arg(("id",), help="operation id, as airflow kashoo status shows it", type=int),
+    Arg(("id",), help="id of the record, as airflow kashoo status shows it", metavar="ID"),
     Arg(("--found",), help="id of the record in Kashoo", type=int, metavar="KASHOO_ID"),
     Arg(("--absent",), help="Kashoo does not have it: the next run plans it again", action="store_true"),
     *CONNECTIONS,
     about="A write in doubt was sent, and the sync cannot find out whether it arrived. Look in Kashoo, then give "
     "--found with the id of the record, or --absent. Nothing is written to Kashoo or Salesforce.",
-    epilog="Example: airflow kashoo resolve 86 --found 4711",
+    epilog="Example: airflow kashoo resolve 006WU00000abcdeYAA --found 4711",
 )
 def resolve(args: Namespace) -> None:
     """Close one write in doubt."""
+    from airflow_provider_kashoo.cli.console import this_user
     from airflow_provider_kashoo.sync.by_hand import resolve as by_hand
 
     if (args.found is not None) == args.absent:
         raise SystemExit("Give --found KASHOO_ID or --absent.")
     with opened(args) as sync:
-        say(f"operation {args.id} is {by_hand.resolve(sync, args.id, args.found)}")
+        state = by_hand.resolve(sync, args.id, args.found, by=this_user())
+    say(f"{args.id}: {state.replace('_', ' ')}")
 
 
 @command(
@@ -114,12 +116,12 @@ def relink(args: Namespace) -> None:
 
 @command(
     "Leave as it is what a person was asked about",
-    Arg(("items",), help="ids of review items, as airflow kashoo status shows them", nargs="+", metavar="R12"),
-    Arg(("--reason",), help="why, for whoever audits the books later", required=True),
+    Arg(("items",), help="ids, as airflow kashoo status shows them", nargs="+", metavar="ID"),
+    Arg(("--why",), help="for whoever audits the books later", required=True),
     about="A review item asks a person to decide. If everything is right as it is, dismiss the item: it is not shown "
     "again until what it says changes. Who dismissed it, when and why is kept. Nothing is written to Kashoo or "
     "Salesforce.",
-    epilog="Example: airflow kashoo dismiss R12 --reason 'the customer kept the old price'",
+    epilog="Example: airflow kashoo dismiss R12 --why 'the customer kept the old price'",
 )
 def dismiss(args: Namespace) -> None:
     """Dismiss review items."""
@@ -130,5 +132,5 @@ def dismiss(args: Namespace) -> None:
     database = open_database()
     database.check()
     for item in args.items:
-        left = leave(database, item, by=this_user(), reason=args.reason)
+        left = leave(database, item, by=this_user(), reason=args.why)
         say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")

@@ -42,7 +42,7 @@ SECOND_OF_SALE = Problem(
 CREDIT_DUE = Problem(
     "credit_due",
     "a credit of {amount} is to be given{where}",
-    'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --reason "..."',
+    'Give the credit in Kashoo by hand, then dismiss this item: airflow kashoo dismiss ITEM --why "..."',
 )
 PREPAID_PARTLY_PAID = Problem(
     "prepaid_partly_paid",

@@ -15,15 +15,16 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.by_hand.named import SEE, among
 from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
 
-def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
+def replay(sync: Sync, idents: Iterable[str | int] | None) -> dict[str, int]:
     """Read parked records again, plan and write them, as a run of its own that moves no watermark.
 
     :param sync: any run; its connections and store are used.
-    :param idents: operation ids as ``airflow kashoo status`` shows them; None for all.
+    :param idents: ids of records as ``airflow kashoo status`` shows them, or of operations; None for all.
     :returns: outcome -> records.
     :raises ConfigurationError: for an id that is not parked; nothing is replayed then. Also when what would be
         written has to be approved by a person.
@@ -39,15 +40,16 @@ def replay(sync: Sync, idents: Iterable[int] | None) -> dict[str, int]:
     return dict(outcome)
 
 
-def _chosen(sync: Sync, idents: Iterable[int] | None) -> list[Mapping[str, Any]]:
+def _chosen(sync: Sync, idents: Iterable[str | int] | None) -> list[Mapping[str, Any]]:
     """Find the parked operations; with a customer or item come the records that wait for it."""
-    parked = {row["id"]: row for row in sync.store.journal.unsettled(State.PARKED, State.RETRY)}
-    chosen = set(parked) if idents is None else set(idents)
-    if unknown := sorted(chosen - set(parked)):
-        raise ConfigurationError(f"No parked operation has the id {unknown[0]}.", remedy="See: airflow kashoo status")
-    rows = [parked[ident] for ident in sorted(chosen)]
+    parked = sync.store.journal.unsettled(State.PARKED, State.RETRY)
+    rows = parked if idents is None else []
+    for ident in [] if idents is None else idents:
+        if not (found := among(parked, str(ident))):
+            raise ConfigurationError(f"No parked record has the id {ident}.", remedy=SEE)
+        rows += [row for row in found if row not in rows]
     if any(row["target"] in PARENTS for row in rows):
-        rows += [row for row in parked.values() if row["error_class"] == WAITING_FOR_PARENT and row not in rows]
+        rows += [row for row in parked if row["error_class"] == WAITING_FOR_PARENT and row not in rows]
     sync.store.waiting.ask_again([row["id"] for row in rows if row["error_class"] == REJECTED])
     return rows
 

@@ -8,6 +8,8 @@ from airflow_provider_kashoo.core.kinds import is_dated
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import mark_missing, total_differs
+from airflow_provider_kashoo.core.values.ids import is_record_id
+from airflow_provider_kashoo.sync.by_hand.named import SEE, among
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.write.look_up import Operation, reference_of
 
@@ -21,18 +23,18 @@ NOT_BY_HAND = {
 """Actions that the next run closes without a person -> name, and what to do."""
 
 
-def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
+def resolve(sync: Sync, named: str | int, kashoo_id: int | None, *, by: str = "a person") -> str:
     """Close an operation in doubt with what a person found in Kashoo.
 
+    :param named: id of its record as ``airflow kashoo status`` shows it, or its own.
     :param kashoo_id: the record it made; None when it made none.
+    :param by: who looked; it is kept in the audit trail.
     :returns: the new state.
     :raises ConfigurationError: for an unknown id, an operation that is not in doubt or not closed by hand, or a record
         that is not in the books or cannot be the one that was written.
     """
-    operation = sync.store.journal.operation(ident) if 0 < ident < HIGHEST_ID else None
-    if operation is None or operation["state"] not in {State.SENT, State.IN_DOUBT}:
-        state = "unknown" if operation is None else operation["state"]
-        raise ConfigurationError(f"Operation {ident} is {state}, not in doubt.", remedy="See: airflow kashoo status")
+    operation = _in_doubt(sync, str(named))
+    ident = operation["id"]
     if operation["action"] in NOT_BY_HAND:
         name, remedy = NOT_BY_HAND[operation["action"]]
         raise ConfigurationError(f"Operation {ident} is a {name}. It is not resolved by hand.", remedy=remedy)
@@ -45,11 +47,27 @@ def resolve(sync: Sync, ident: int, kashoo_id: int | None) -> str:
         event, found = Event.FOUND, _found(sync, operation, kashoo_id)
         unmarked = mark_missing(reference_of(operation), found.references, found.reference_field)
         review = total_differs(operation["target"], operation["expected_total"], found.total) or unmarked
-    if not sync.store.journal.settle(operation, event, "resolved by a person", kashoo_id, review):
-        raise ConfigurationError(
-            f"Another process closed operation {ident} meanwhile.", remedy="See: airflow kashoo status"
-        )
+    if not sync.store.journal.settle(operation, event, f"resolved by {by}", kashoo_id, review):
+        raise ConfigurationError(f"Another process closed operation {ident} meanwhile.", remedy=SEE)
     return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value
+
+
+def _in_doubt(sync: Sync, named: str) -> Operation:
+    """Find the operation in doubt that a person means.
+
+    :raises ConfigurationError: when there is none, or several.
+    """
+    found = among(sync.store.journal.unsettled(State.SENT, State.IN_DOUBT), named)
+    if not found:
+        is_number = named.isdecimal() and 0 < int(named) < HIGHEST_ID
+        known = sync.store.journal.operation(int(named)) if is_number else None
+        state = known["state"] if known else "unknown"
+        what = f"{named} is" if is_record_id(named.partition("/")[0]) else f"Operation {named} is {state},"
+        raise ConfigurationError(f"{what} not in doubt.", remedy=SEE)
+    if len(found) > 1:
+        several = ", ".join(f"{row['id']} ({row['target']}, part {row['part']})" for row in found)
+        raise ConfigurationError(f"{named} has several writes in doubt.", remedy=f"Give one of: {several}.")
+    return found[0]
 
 
 def _found(sync: Sync, operation: Operation, kashoo_id: int) -> Entry:
