@@ -138,6 +138,13 @@ _OPTIONS = {
     "settle_seconds": _option(
         "integer", "600", "Wait this long after the deadline before looking an unanswered write up."
     ),
+    "late_after_hours": _option(
+        "integer",
+        "26",
+        "airflow kashoo status ends with 2 if no full run of a sync ended for so long. Raise it to 74 if the DAGs rest "
+        "at the weekend.",
+        "74",
+    ),
     "watch_seconds": _option(
         "integer",
         "0",

@@ -110,6 +110,14 @@ def _amount(text: Any) -> Decimal:
     return amount
 
 
+def late_after_hours() -> float:
+    """Return after how many hours without a full run a sync is late.
+
+    :raises ConfigurationError: for less than one hour.
+    """
+    return _least("late_after_hours", 1, "hours")
+
+
 def _seconds(name: str, *, least: int) -> int:
     return _least(name, least, "seconds")
 

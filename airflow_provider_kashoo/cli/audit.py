@@ -36,7 +36,7 @@ def export(
     :raises ConfigurationError: when the file cannot be written.
     """
     now = heads(database)  # before the rows: what is added meanwhile is behind the head, and may be left out
-    rows = entries(database, since and since.timestamp(), until and until.timestamp())
+    rows = entries(database, since.timestamp() if since else None, until.timestamp() if until else None)
     if output is None:
         sys.stdout.writelines(f"{line}\n" for line in as_lines(rows, now, form))
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -12,8 +12,13 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.journal import Journal
+from airflow_provider_kashoo.store.links import IS_LIVE, chunks
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
+from airflow_provider_kashoo.store.tables import links, operations
+
+Numbered = tuple[str, str, int]
+"""Kind, Salesforce id and part of a record."""
 
 WAITING = (State.PARKED, State.IN_DOUBT, State.RETRY, State.SENT)
 
@@ -25,6 +30,8 @@ class Overview:
     :param waiting: rows of the table ``operations``: parked, in doubt, to be sent again, or just sent.
     :param asked: open rows of the table ``review_items`` that nobody dismissed.
     :param watermarks: rows of the table ``watermarks``.
+    :param since: (kind, source id, part) -> when what waits began to wait, epoch seconds UTC.
+    :param links: (kind, source id, part) -> Kashoo id, currency and expected total of the live link.
     """
 
     org_id: str
@@ -32,6 +39,8 @@ class Overview:
     waiting: list[Mapping[str, Any]]
     asked: list[Mapping[str, Any]]
     watermarks: list[Mapping[str, Any]]
+    since: Mapping[Numbered, float] = field(default_factory=dict)
+    links: Mapping[Numbered, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def overviews(database: Database) -> Iterator[Overview]:
@@ -42,13 +51,46 @@ def overviews(database: Database) -> Iterator[Overview]:
         watermarks = [dict(row) for row in connection.execute(marks).mappings()]
     for row in scopes:
         scope = Scope(database, row.id)
+        waiting = Journal(scope).unsettled(*WAITING)
+        asked = [item for item in Reviews(scope).all_open() if item["dismissed_at"] is None]
         yield Overview(
             row.org_id,
             row.business_id,
-            Journal(scope).unsettled(*WAITING),
-            [item for item in Reviews(scope).all_open() if item["dismissed_at"] is None],
+            waiting,
+            asked,
             [each for each in watermarks if each["scope_id"] == row.id],
+            _since(scope, {each["source_id"] for each in waiting}),
+            _links(scope, {each["source_id"] for each in (*waiting, *asked)}),
         )
+
+
+def _since(scope: Scope, source_ids: Iterable[str]) -> dict[Numbered, float]:
+    """Say when each record began to wait: each try that is refused has a row of its own, which ends the one before."""
+    columns = [operations.c[name] for name in ("target", "source_id", "part", "created_at", "closed_at")]
+    begun: dict[Numbered, float] = {}
+    ended: dict[Numbered, float | None] = {}
+    with scope.reading() as connection:
+        for part in chunks(sorted(source_ids)):
+            mine = operations.c.scope_id == scope.id, operations.c.source_id.in_(part)
+            for row in connection.execute(select(*columns).where(*mine).order_by(operations.c.id)):
+                numbered = row.target, row.source_id, row.part
+                before = ended.get(numbered, 0.0)
+                if before is not None and before < row.created_at:
+                    begun[numbered] = row.created_at
+                ended[numbered] = row.closed_at
+    return begun
+
+
+def _links(scope: Scope, source_ids: Iterable[str]) -> dict[Numbered, Mapping[str, Any]]:
+    """Give the live links of records, as far as they are shown."""
+    columns = [links.c[name] for name in ("target", "source_id", "part", "kashoo_id", "currency", "expected_total")]
+    found: dict[Numbered, Mapping[str, Any]] = {}
+    with scope.reading() as connection:
+        for part in chunks(sorted(source_ids)):
+            mine = links.c.scope_id == scope.id, links.c.source_id.in_(part), IS_LIVE
+            for row in connection.execute(select(*columns).where(*mine)).mappings():
+                found[row["target"], row["source_id"], row["part"]] = dict(row)
+    return found
 
 
 def asked_in_all(database: Database) -> Iterator[tuple[Scope, Mapping[str, Any]]]:

@@ -136,15 +136,27 @@ def test_init_says_what_is_wrong_with_the_store(home: Path, monkeypatch: pytest.
         init()
 
 
+def status(**given: object) -> int:
+    """Let the command run, asking nobody; give its exit status."""
+    defaults = {"stored": True, "late_after": None, "format": "table", "kashoo_conn_id": "books_of_nobody"}
+    try:
+        look.status(Namespace(**defaults | given))
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        raise
+    return 0
+
+
 def test_status_before_init_says_what_to_run(home: Path) -> None:
     with pytest.raises(SystemExit, match="Run: airflow kashoo init"):
-        look.status(Namespace())
+        status()
 
 
 def test_status_of_a_new_store_is_empty(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     init()
     capsys.readouterr()
-    look.status(Namespace())
+    status()
     assert capsys.readouterr().out == "Nothing was synced yet.\n"
 
 
@@ -154,7 +166,7 @@ def test_status_names_the_scope_that_has_nothing_waiting(
     init()
     set_up.check(Namespace())
     capsys.readouterr()
-    look.status(Namespace())
+    status()
     scope = f"{sandbox.org.org_id} / {sandbox.books.main()}"
     assert capsys.readouterr().out.replace("\n", " ").strip() == f"{scope}: nothing waits for a person."
 
@@ -172,13 +184,15 @@ def test_status_shows_what_waits_and_the_watermarks_and_prints_every_text_as_it_
     store.reviews.open(deal, POSSIBLE_DUPLICATE, "r")
     monkeypatch.setenv("COLUMNS", "300")
     capsys.readouterr()
-    look.status(Namespace())
+    status()
     shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
-    assert ["1", "invoice, parked", "it carries [sf:006...] already", "remove [/x] [bold]"] in shown
-    assert ["R1", "invoice, review", POSSIBLE_DUPLICATE.cause, POSSIBLE_DUPLICATE.fix] in shown
-    assert ["", "in Kashoo 4711", "", ""] in shown
+    parked = ["801000000000001AAA", "invoice, parked", "Order", "it carries [sf:006...] already", "remove [/x] [bold]"]
+    assert parked in shown
+    asked = ["006000000000001AAA", "invoice, asked", "Opportunity", POSSIBLE_DUPLICATE.cause, POSSIBLE_DUPLICATE.fix]
+    assert asked in shown
+    assert ["R1", "Kashoo id 4711", "", "", ""] in shown
     monkeypatch.setenv("COLUMNS", "80")
-    look.status(Namespace())
+    status()
     narrow = capsys.readouterr().out
     assert max(map(len, narrow.splitlines())) <= 80
     assert {"801000000000001AAA", "006000000000001AAA"} <= set(narrow.split())  # whole, so that they can be copied
@@ -191,7 +205,7 @@ def test_a_scope_that_waits_for_nobody_shows_its_watermarks_too(home: Path, caps
     store = SyncStore(open_database(), "00D000000000001EAA", "77")
     store.watermarks.move("kashoo.payments", lower=now, upper=now, run_id="r")
     capsys.readouterr()
-    look.status(Namespace())
+    status()
     out = capsys.readouterr().out
     assert "nothing waits for a person." in out
     assert "kashoo.payments" in out
@@ -339,7 +353,7 @@ def test_a_remedy_names_the_connection_of_the_store(home: Path, monkeypatch: pyt
     away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "me"}
     monkeypatch.setenv("AIRFLOW_CONN_LEDGERLESS", json.dumps(away))
     with pytest.raises(SystemExit, match="Check connection ledgerless;"):
-        look.status(Namespace())
+        status()
 
 
 def test_help_of_adopt_teaches_with_an_example() -> None:
@@ -352,7 +366,7 @@ def test_no_command_mixes_the_log_into_what_it_prints(home: Path, monkeypatch: p
     init(no_copy=True)
     handler = logging.StreamHandler(sys.stdout)
     monkeypatch.setattr(logging.root, "handlers", [handler])
-    look.status(Namespace())
+    status()
     assert handler.stream is sys.stderr
 
 

@@ -96,6 +96,7 @@ def test_every_setting_has_its_default_without_any_configuration(monkeypatch: py
         "delta_margin_seconds": "300",
         "send_deadline_seconds": "60",
         "settle_seconds": "600",
+        "late_after_hours": "26",
         "watch_seconds": "0",
     }
 

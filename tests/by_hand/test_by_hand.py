@@ -343,12 +343,13 @@ def test_status_says_what_is_in_doubt_and_what_to_do(drive: Rounds) -> None:
     cells = [line.strip("│┃| ").split("│") for line in status(drive).splitlines()]
     shown = [[cell.strip() for cell in row] for row in cells]
     assert [
-        str(operation),
+        deal,
         "invoice, in doubt",
+        "Opportunity",
         "a record without our reference looks like it",
         "Look in Kashoo, then run: airflow kashoo resolve ID --found KASHOO_ID, or --absent.",
     ] in shown
-    assert deal in {cell for row in shown for cell in row}
+    assert str(operation) in {cell for row in shown for cell in row}
 
 
 def test_status_says_so_when_nothing_waits(drive: Rounds) -> None:

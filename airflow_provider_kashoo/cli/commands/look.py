@@ -75,16 +75,41 @@ def explain(args: Namespace) -> None:
 
 
 @command(
-    "List what waits for a person, and how far each source was read",
-    about="List parked records, writes in doubt and review items, each with its cause and what to do, and up to when "
-    "each source was read. It reads the store only: Kashoo and Salesforce are not asked.",
+    "List what waits for a person, by its cause, and what is late",
+    Arg(("--stored",), help="what the store knows; ask neither side for names and numbers", action="store_true"),
+    Arg(
+        ("--late-after",),
+        help="hours without a full run; else late_after_hours",
+        type=float,
+        metavar="HOURS",
+    ),
+    Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
+    *CONNECTIONS,
+    about="List parked records, writes in doubt, review items and plans that wait for an approval: each with names, "
+    "amount, since when it waits, its cause, and what to do. Take the id for replay, resolve, dismiss and settle. "
+    "Exit status 0: all is well; 1: something waits, or it cannot be read; 2: no full run of a sync ended for so long. "
+    "Names are read when they are shown, and not kept; numbers of at most 20 invoices count against the limit.",
+    epilog="Examples:\n  airflow kashoo status\n  airflow kashoo status --stored --format json",
 )
-def status(_: Namespace) -> None:
-    """List what waits for a person, and the watermarks."""
-    from airflow_provider_kashoo.cli.status import print_status
-    from airflow_provider_kashoo.settings import open_database
+def status(args: Namespace) -> None:
+    """List what waits, and end with 0, 1 or 2."""
+    from airflow_provider_kashoo.cli import status as waits
+    from airflow_provider_kashoo.settings import late_after_hours, open_database
+    from airflow_provider_kashoo.sync.by_hand.status import exit_status
 
-    print_status(open_database())
+    database = open_database()
+    try:
+        late_after = late_after_hours() if args.late_after is None else args.late_after
+        found = waits.read(database, late_after, None if args.stored else partial(opened, args))
+        limits = waits.limits_of(args.kashoo_conn_id)
+        if args.format == "json":
+            say(waits.as_json(found, limits))
+        else:
+            waits.print_status(database, found=found, limits=limits)
+    finally:
+        database.dispose()
+    if ended := exit_status(found):
+        raise SystemExit(ended)
 
 
 @command(

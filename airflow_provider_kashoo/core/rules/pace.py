@@ -45,9 +45,12 @@ class Pace:
         left = max(0.0, self.now + SHORT - max(self.now, self.closed_until))
         return max(0, min(self._free_of(limit, left) for limit in self.limits)) if left else 0
 
+    def used_of(self, limit: Limit) -> int:
+        """Say how many requests count against a limit now."""
+        return len(self.counted) - bisect_right(self.counted, self.now - limit.seconds)
+
     def _free_of(self, limit: Limit, left: float) -> int:
-        used = len(self.counted) - bisect_right(self.counted, self.now - limit.seconds)
-        return int(limit.requests * max(1.0, left / limit.seconds)) - used
+        return int(limit.requests * max(1.0, left / limit.seconds)) - self.used_of(limit)
 
     def done_at(self, requests: int) -> float:
         """Say when the last of so many requests is answered, if they are sent one after the other from now on.

@@ -1,7 +1,7 @@
 """Which of what waits a person means.
 
-A record keeps its id while it waits: its Salesforce id, with ``/2`` behind it for the second invoice of a deal. The number
-of an operation changes with each try, and that of a review item with each new question; both are taken, too.
+A record keeps its id while it waits: its Salesforce id, with ``/2`` behind it for the second invoice of a deal. The
+number of an operation changes with each try, and that of a review item with each new question; both are taken, too.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.kinds import CUSTOMER, LINKED_KINDS
@@ -12,7 +13,7 @@ from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync.read import columns
 from airflow_provider_kashoo.sync.run.sync import Sync
 
-NAME = "Name"
+NAME, CURRENCY = "Name", "CurrencyIsoCode"
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,14 @@ class Named:
     """The names of a record.
 
     :param customer: of a deal, the record that its mapping makes the customer of; empty for anything else.
+    :param amount: of a deal, what its invoice must add up to, in major units of its currency.
+    :param currency: of a deal, its own, or the one of the org.
     """
 
     name: str = ""
     customer: str = ""
+    amount: Decimal | None = None
+    currency: str = ""
 
 
 def names_of(sync: Sync, records: Iterable[Record]) -> dict[str, Named]:
@@ -37,11 +42,26 @@ def names_of(sync: Sync, records: Iterable[Record]) -> dict[str, Named]:
     found: dict[str, Named] = {}
     for sobject, ids in sorted(by_object.items()):
         own, customer = _name_of(sync, sobject), _customer_of(sync, sobject)
-        paths = list(dict.fromkeys(path for path in ("Id", own, customer) if path))
+        amount, currency = _amount_of(sync, sobject)
+        paths = list(dict.fromkeys(path for path in ("Id", own, customer, amount, currency) if path))
         for answer in sync.salesforce.queries(list(soql.by_ids(sobject, paths, sorted(ids)))):
             for row in answer.records:
-                found[row["Id"]] = Named(_text(row, own), _text(row, customer))
+                given = row.get(amount)
+                found[row["Id"]] = Named(
+                    _text(row, own),
+                    _text(row, customer),
+                    Decimal(given) if isinstance(given, Decimal | int) else None,
+                    (_text(row, currency) or sync.org.opened[1].currency or "") if amount else "",
+                )
     return found
+
+
+def _amount_of(sync: Sync, sobject: str) -> tuple[str, str]:
+    """Give the fields with a deal's amount and currency; empty where the object has none, or the amount is computed."""
+    totals = (each.total.from_ for each in sync.mappings_from(sobject) if each.total and each.total.from_)
+    fields = sync.salesforce.describe(sobject).fields
+    amount = next((each for each in totals if each in fields), "")
+    return amount, CURRENCY if amount and CURRENCY in fields else ""
 
 
 def _name_of(sync: Sync, sobject: str) -> str:
