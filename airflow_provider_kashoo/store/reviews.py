@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.settled import NAMES, Settled, Side
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store.scope import Scope
@@ -47,7 +48,7 @@ class Reviews:
     def open(self, intent: Intent, problem: Problem, run_id: str, kashoo_id: int | None = None) -> None:
         """Open an item; an open one for the same record and error class only gets the newer words.
 
-        One that was dismissed is asked again when the words differ: they name what differs.
+        One that was dismissed or settled is asked again when the words differ: they name what differs.
 
         :param kashoo_id: the record of the books to look at; the intent's own when not given.
         """
@@ -57,7 +58,7 @@ class Reviews:
             if known := scope.connection.execute(_SAME, same).first():
                 if (known.cause, known.fix) != (problem.cause, problem.fix):
                     said = {"this_id": known.id, "cause": problem.cause, "fix": problem.fix}
-                    scope.connection.execute(_REWORD, {**said, "dismissed_at": None})
+                    scope.connection.execute(_REWORD, {**said, "dismissed_at": None, "settled_for": None})
                 return
             scope.connection.execute(
                 _INSERT,
@@ -97,10 +98,35 @@ class Reviews:
                 return None
             left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason}
             scope.connection.execute(_REWORD, {"this_id": ident, **left})
-            record = Record(found["target"], found["source_object"], found["source_id"], found["part"])
             said = f"{found['error_class']} left as it is by {by}: {reason}"
-            audit.note(scope, Intent(record=record), "dismissed", said, "by hand", None, found["kashoo_id"])
+            audit.note(scope, _about(found), "dismissed", said, "by hand", None, found["kashoo_id"])
             return dict(found)
+
+    def settle(self, ident: int, side: Side, by: str, reason: str) -> bool:
+        """Note which side is right; the item stays open until a run has done so.
+
+        :param by: who says so.
+        :returns: whether an item with this id is shown.
+        """
+        with self._scope.writing() as scope:
+            found = scope.connection.execute(_SHOWN, {"this_scope": scope.id, "this_id": ident}).mappings().first()
+            if found is None:
+                return False
+            said = {"settled_for": side.value, "settled_by": by, "settled_reason": reason}
+            scope.connection.execute(_REWORD, {"this_id": ident, **said})
+            words = f"{found['error_class']}: {NAMES[side]} is right, says {by}: {reason}"
+            audit.note(scope, _about(found), "settled", words, "by hand", None, found["kashoo_id"])
+            return True
+
+    def settled(self) -> dict[tuple[str, str, int], dict[str, Settled]]:
+        """Return (kind, source id, part) -> error class -> what a person said of the open question."""
+        found: dict[tuple[str, str, int], dict[str, Settled]] = {}
+        for item in self.all_open():
+            if item["settled_for"]:
+                said = Settled(Side(item["settled_for"]), item["settled_by"], item["cause"])
+                numbered = item["target"], item["source_id"], item["part"]
+                found.setdefault(numbered, {})[item["error_class"]] = said
+        return found
 
     def close_all(self, intent: Intent, *, but: Iterable[str]) -> None:
         """Close what was to be reviewed of an intent's record.
@@ -126,6 +152,10 @@ class Reviews:
         with self._scope.reading() as connection:
             found = connection.execute(_ALL_OPEN, {"this_scope": self._scope.id})
             return [dict(row) for row in found.mappings()]
+
+
+def _about(item: Mapping[str, Any]) -> Intent:
+    return Intent(record=Record(item["target"], item["source_object"], item["source_id"], item["part"]))
 
 
 def _names(

@@ -141,6 +141,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "resolve",
         "relink",
         "dismiss",
+        "settle",
         "sandbox",
         "demo",
     }

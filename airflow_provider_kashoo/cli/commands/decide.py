@@ -134,3 +134,35 @@ def dismiss(args: Namespace) -> None:
     for item in args.items:
         left = leave(database, item, by=this_user(), reason=args.why)
         say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")
+
+
+@command(
+    "Say which side is right about what both sides changed",
+    Arg(("id",), help="id of the question or of its record, as airflow kashoo status shows them", metavar="ID"),
+    Arg(
+        ("--books",),
+        help="Kashoo is right; nothing is asked until one side changes",
+        action="store_true",
+    ),
+    Arg(("--salesforce",), help="Salesforce is right: the next run writes its values", action="store_true"),
+    Arg(("--reason",), help="why, for whoever audits the books later", required=True),
+    about="For questions about fields that changed on both sides, or that may change only by a person's hand. The next "
+    "run does what you say, and its plan shows it; if the question says something else by then, you are asked again. "
+    "Invoices that were paid or lie in a locked period are never changed: --salesforce refuses. Who settled it, when "
+    "and why is kept. Nothing is written to Kashoo or Salesforce now.",
+    epilog="Example: airflow kashoo settle R12 --books --reason 'price agreed by phone'",
+)
+def settle(args: Namespace) -> None:
+    """Settle a question."""
+    from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.core.rules.settled import NAMES, Side
+    from airflow_provider_kashoo.settings import open_database
+    from airflow_provider_kashoo.sync.by_hand.settle import settle as decide_for
+
+    if args.books == args.salesforce:
+        raise SystemExit("Give --books or --salesforce.")
+    side = Side.BOOKS if args.books else Side.SALESFORCE
+    database = open_database()
+    database.check()
+    item = decide_for(database, args.id, side, by=this_user(), reason=args.reason)
+    say(f"{args.id}: {NAMES[side]} is right: {item['source_object']} {item['source_id']}. The next run does it.")

@@ -64,6 +64,7 @@ def decide(
     mark: str,
     owners: Owners = MappingProxyType({}),
     newer: Owners = MappingProxyType({}),
+    said: Owner | None = None,
 ) -> Decision:
     """Apply the owners to a three-way comparison.
 
@@ -72,6 +73,7 @@ def decide(
     :param mark: the field that contains our reference: what a person wrote there stays, unless the mapping names it.
     :param owners: what the mapping says.
     :param newer: the side whose value is newer, of the fields of which that is known.
+    :param said: the side that is right in all that a person would be asked about, as a person said.
     """
     conflicts = {*merged.conflicts} - ({mark} - owners.keys())
     owned = {name: owner_of(kind, name, owners) for name in sorted(conflicts)}
@@ -80,13 +82,15 @@ def decide(
         # In silence would stay what only a person may change, or what nobody may have written.
         owned |= dict.fromkeys(conflicts - {*known}, Owner.REVIEW)
         owned |= {n: Owner.REVIEW for n, owner in owned.items() if owner is Owner.KASHOO and n in ONLY_BY_A_PERSON}
+    if said:
+        owned |= {name: said for name, owner in owned.items() if owner is Owner.REVIEW}
     asked, stays, ours = (
         [name for name, owner in owned.items() if owner is each]
         for each in (Owner.REVIEW, Owner.KASHOO, Owner.SALESFORCE)
     )
     write = merged.write | {name: document.get(name) for name in ours}
     questions = [CHANGED_ON_BOTH_SIDES.of(fields=", ".join(asked))] if asked else []
-    if is_billed(kind) and (identity := sorted(ONLY_BY_A_PERSON & write.keys())):
+    if is_billed(kind) and not said and (identity := sorted(ONLY_BY_A_PERSON & write.keys())):
         questions.append(IDENTITY_CHANGED.of(fields=", ".join(identity)))
         return Decision({}, tuple(questions), frozenset({*asked, *write}), stays=tuple(stays))
     return Decision(write, tuple(questions), frozenset(asked), stays=tuple(stays))

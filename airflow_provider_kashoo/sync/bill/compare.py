@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
@@ -22,6 +23,7 @@ from airflow_provider_kashoo.core.rules.questions import (
     PAID_INVOICE_CHANGED,
     removed_in_books,
 )
+from airflow_provider_kashoo.core.rules.settled import NAMES, Side, answer
 from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.core.values.money import format_minor, line_total
@@ -69,21 +71,72 @@ def compare(facts: Facts, intent: Intent, document: Document, link: StoredLink) 
         document = document | {LINES: as_billed(ours[LINES], entry.fields.get(LINES), intent.sources, link.sources)}
         intent = replace(intent, total=_total(facts, document))
         ours = ours | {LINES: document[LINES]}
-    merged = diff.merge(ours, entry.fields, base, hashes)
-    owners, now = owners_of(facts, intent), intent.sources or {}
-    newer = newer_sides(link.observed or {}, now, entry.fields, hashes)
-    decision = decide(kind, ours, merged, known=base, mark=entry.reference_field, owners=owners, newer=newer)
-    if is_billed(kind):
-        decision = replace(
-            decision, questions=tuple(_with_values(each, document, intent) for each in decision.questions)
+    return _weighed(_Both(facts, intent, link, entry, document, ours, base))
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A linked record as both sides have it.
+
+    :param document: what the mapping makes of it now.
+    :param ours: of that, what may change.
+    :param base: of what was written last, the same fields.
+    """
+
+    facts: Facts
+    intent: Intent
+    link: StoredLink
+    entry: Entry
+    document: Document
+    ours: Document
+    base: diff.BaseHashes
+
+    @cached_property
+    def merged(self) -> diff.Merge:
+        """The three-way comparison."""
+        return diff.merge(self.ours, self.entry.fields, self.base, self.facts.sync.store.hashes)
+
+    def decided(self, said: Owner | None = None) -> Decision:
+        """Apply the owners, and what may only change by a person's hand.
+
+        :param said: the side that is right in what a person would be asked about, as a person said.
+        """
+        intent, entry = self.intent, self.entry
+        kind, owners, now = intent.record.kind, owners_of(self.facts, intent), intent.sources or {}
+        newer = newer_sides(self.link.observed or {}, now, entry.fields, self.facts.sync.store.hashes)
+        found = decide(
+            kind,
+            self.ours,
+            self.merged,
+            known=self.base,
+            mark=entry.reference_field,
+            owners=owners,
+            newer=newer,
+            said=said,
         )
-        decision = _held(facts, intent, ours, link, entry, decision) if decision.write or decision.stays else decision
+        if not is_billed(kind):
+            return found
+        found = replace(found, questions=tuple(_with_values(each, self.document, intent) for each in found.questions))
+        may_change = found.write or found.stays
+        return _held(self.facts, intent, self.ours, self.link, entry, found) if may_change else found
+
+
+def _weighed(both: _Both) -> list[Intent]:
+    facts, intent, link, entry, document = both.facts, both.intent, both.link, both.entry, both.document
+    hashes, kind, ours, base, merged = facts.sync.store.hashes, intent.record.kind, both.ours, both.base, both.merged
+    owners = owners_of(facts, intent)
+    decision, why = both.decided(), "by the mapping as it is now" if facts.sync.run.remap else "changed in Salesforce"
+    if said := answer(decision.questions, facts.settled.get(intent.record.numbered, {})):
+        why = f"{NAMES[said.side]} is right, says {said.by}"
+        if said.side is Side.BOOKS:
+            same = {name: document.get(name) for name in {*ours, *base} - {*merged.kept}}
+            return [replace(intent, total=entry.total).become(Link, reason=why, document=same, held=entry.fields)]
+        decision = both.decided(Owner.SALESFORCE)
     if LINES not in decision.write:
         intent = replace(intent, total=entry.total if owners.get(LINES) is Owner.KASHOO else link.expected_total)
     latest = {n for n in {*document, *link.fields} if owner_of(kind, n, owners) is Owner.LATEST} - {*decision.write}
-    if (seen := observe(latest, now, entry.fields, link.fields, hashes)) != (link.observed or {}):
+    if (seen := observe(latest, intent.sources or {}, entry.fields, link.fields, hashes)) != (link.observed or {}):
         intent = replace(intent, observed=seen)
-    why = "by the mapping as it is now" if facts.sync.run.remap else "changed in Salesforce"
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base}, why)
 
 

@@ -12,6 +12,7 @@ from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Intent, Link, Park, Wait
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.settled import Settled
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.core.values.parents import Parent
 from airflow_provider_kashoo.store.links import Link as StoredLink
@@ -41,6 +42,7 @@ class Facts:
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
     :param refused: (kind, source id, part) -> the parked write that Kashoo refused; empty when a person replays.
     :param rejected: key of a write -> hash of what a person rejected of it; empty when a person replays.
+    :param settled: (kind, source id, part) -> error class -> what a person said of that question.
     :param removed: knows which linked customers and items were removed in Kashoo.
     """
 
@@ -57,6 +59,7 @@ class Facts:
     ended: dict[str, dict[tuple[str, int], int]]
     refused: dict[tuple[str, str, int], Refused]
     rejected: dict[str, str]
+    settled: dict[tuple[str, str, int], dict[str, Settled]]
     removed: Removed
 
     @classmethod
@@ -85,6 +88,7 @@ class Facts:
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
             rejected={} if sync.run.only is not None else sync.store.waiting.rejected(),
+            settled=sync.store.reviews.settled(),
             removed=Removed(sync),
         )
 

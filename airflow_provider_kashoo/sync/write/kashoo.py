@@ -114,7 +114,7 @@ class KashooWriter(Writer):
             observed=intent.observed,
             currency=intent.currency,
             expected_total=intent.total,
-            journal_date=intent.date,
+            journal_date=intent.held.get("date") or intent.date,  # where the books list it
         )
         try:
             self._sync.store.journal.linked(intent, change, self._sync.run.run_id, alone=intent.alone)

@@ -1,0 +1,57 @@
+"""What a person said about a question: which side is right. It counts while the question says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.questions import (
+    CHANGED_ON_BOTH_SIDES,
+    IDENTITY_CHANGED,
+    LOCKED_INVOICE_CHANGED,
+    PAID_INVOICE_CHANGED,
+)
+
+
+class Side(StrEnum):
+    """The side that is right; the values are stored."""
+
+    BOOKS = "books"
+    SALESFORCE = "salesforce"
+
+
+NAMES = {Side.BOOKS: "Kashoo", Side.SALESFORCE: "Salesforce"}
+
+SETTLED = Problem(
+    "settled", "a person said that {side} is right", "Nothing to do: the next run does what was said, or asks again."
+)
+
+ONLY_BOOKS = frozenset({PAID_INVOICE_CHANGED.error_class, LOCKED_INVOICE_CHANGED.error_class})
+"""Questions about an invoice that no run may change: the deal can be undone, or the books be right."""
+
+ABOUT_BOTH = ONLY_BOOKS | {CHANGED_ON_BOTH_SIDES.error_class, IDENTITY_CHANGED.error_class}
+"""Questions of which a person can say that one side is right."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a person said.
+
+    :param cause: the question, as that person read it.
+    """
+
+    side: Side
+    by: str
+    cause: str
+
+
+def answer(questions: Sequence[Problem], settled: Mapping[str, Settled]) -> Settled | None:
+    """Give what a person said, if it answers each question as it is asked now.
+
+    :param settled: error class -> what a person said.
+    """
+    found = [said for each in questions if (said := settled.get(each.error_class)) and said.cause == each.cause]
+    is_answered = len(found) == len(questions) and len({each.side for each in found}) == 1
+    return found[0] if is_answered else None
