@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, Table, func, select
 
+from airflow_provider_kashoo.store.audit import PLAN
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.tables import audit, links, operations, review_items, scopes
+from airflow_provider_kashoo.store.tables import approvals, audit, links, operations, review_items, scopes
 
 Row = Mapping[str, Any]
 
@@ -22,6 +23,7 @@ class History:
     :param operations: every write that was planned: its state, its cause and fix if it waits.
     :param questions: what a person was asked.
     :param entries: what was done, from the audit.
+    :param decisions: what people decided about plans of the runs that did it, from the audit.
     """
 
     org_id: str
@@ -30,6 +32,7 @@ class History:
     operations: list[Row]
     questions: list[Row]
     entries: list[Row]
+    decisions: list[Row]
 
 
 def history_of(database: Database, named: str) -> Iterator[History]:
@@ -49,7 +52,17 @@ def history_of(database: Database, named: str) -> Iterator[History]:
                 for table in (links, operations, review_items, audit)
             ]
             if any(found):
-                yield History(scope.org_id, scope.business_id, *found)
+                runs = sorted({row["run_id"] for row in found[-1]})
+                decided = connection.execute(_decisions(scope.id, runs)).mappings()
+                yield History(scope.org_id, scope.business_id, *found, decisions=[dict(row) for row in decided])
+
+
+def _decisions(scope_id: int, runs: list[str]) -> Select[Any]:
+    """Look decisions up by the digests in the small table of approvals: the audit has no index by run."""
+    decided = select(approvals.c.digest).where(approvals.c.scope_id == scope_id, approvals.c.run_id.in_(runs))
+    with_digest = func.substr(decided.subquery().c.digest, 1, 18)
+    mine = audit.c.scope_id == scope_id, audit.c.source_id.in_(select(with_digest)), audit.c.target == PLAN
+    return select(audit).where(*mine).order_by(audit.c.id)
 
 
 def _rows(table: Table, scope_id: int, sources: set[str]) -> Select[Any]:

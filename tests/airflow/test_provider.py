@@ -135,6 +135,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "reject",
         "explain",
         "audit",
+        "history",
         "status",
         "adopt",
         "replay",

@@ -75,6 +75,30 @@ def explain(args: Namespace) -> None:
 
 
 @command(
+    "Tell what happened to one record, oldest first",
+    Arg(("record",), help="Salesforce id, 15 or 18 characters, or id of a record in Kashoo"),
+    Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),
+    about="A sentence for each thing that was done with it or asked about it: when, in which run, who decided, and "
+    "why. It reads the store only. For why a record was or was not billed, and what the next run would do: airflow "
+    "kashoo explain.",
+    epilog="Example: airflow kashoo history 006WU00000abcdeYAA",
+)
+def history(args: Namespace) -> None:
+    """Tell the history of one record."""
+    from airflow_provider_kashoo.cli import history as told
+    from airflow_provider_kashoo.settings import open_database
+
+    database = open_database()
+    try:
+        database.check()
+        events = told.happened(database, args.record)
+    finally:
+        database.dispose()
+    for line in [told.as_json(args.record, events)] if args.format == "json" else told.as_text(events):
+        say(line)
+
+
+@command(
     "List what waits for a person, by its cause, and what is late",
     Arg(("--stored",), help="what the store knows; ask neither side for names and numbers", action="store_true"),
     Arg(

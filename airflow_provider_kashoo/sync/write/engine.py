@@ -167,6 +167,8 @@ class Engine:
     def park(self, intent: Intent, problem: Problem) -> str:
         """Park an intent that cannot be sent, with its cause and fix; give the outcome."""
         kept = self.sync.store.waiting.park_unless_newer(intent, problem, self.sync.run.run_id)
+        if kept and problem is not CHANGED_MEANWHILE:  # that one needs nobody
+            log.warning("%s: %s parked: %s", intent.record, intent.record.kind, problem.unquoted)
         return "parked" if kept else "stale"
 
     def stale(self, intent: Intent, problem: Problem = CHANGED_MEANWHILE) -> str:
@@ -238,6 +240,7 @@ class Engine:
         if self._writer.is_overtaken(intent):
             return "stale"
         self.sync.store.reviews.open(intent, intent.problem, self.sync.run.run_id)
+        log.warning("%s: a person is asked about the %s: %s", intent.record, intent.record.kind, intent.unquoted)
         if intent.error_class in OF_BILLABLE:
             self.close_questions(intent, frozenset({NO_LONGER_BILLABLE.error_class}))
         if intent.record.numbered not in self._wanted:

@@ -134,7 +134,9 @@ class FieldsWriter(Writer):
         if intent.settlement == VOID and problem.error_class in DELETED:
             store.journal.out_of_reach(operation, problem, OUT_OF_REACH)
             return "skip"
-        return store.journal.failed(operation, Event.REFUSED, problem).value
+        state = store.journal.failed(operation, Event.REFUSED, problem).value
+        log.warning("%s: %s, now %s", intent.record, problem.unquoted, state)
+        return state
 
     def _typed(self, intent: Tell) -> dict[str, Any]:
         """Give each field its JSON type: a plan keeps values as text so that no digit moves."""
