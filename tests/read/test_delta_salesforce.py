@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -305,3 +306,22 @@ def test_a_transaction_that_is_open_holds_the_window_back_and_its_deal_is_billed
     held.commit()
     billed_once(drive, deal)
     billed_once(drive, other, 30000)
+
+
+def test_what_is_younger_than_the_margin_is_counted_and_left_to_the_next_run(
+    drive: Rounds, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    drive.settings = replace(drive.settings, margin=timedelta(minutes=5))
+    moved_on(drive)
+    deal = win(drive)
+    drive.sandbox.clock.advance(60)
+    said = "1 changes are younger than the margin"
+    summary: Any = drive.run().summary
+    assert any(said in note for note in summary["notes"])
+    assert f"Opportunity: {said}" in caplog.text
+    assert bearing(drive, deal) == []
+    drive.sandbox.clock.advance(3600)
+    summary = drive.run().summary
+    assert not any(said in note for note in summary["notes"])
+    assert len(bearing(drive, deal)) == 1

@@ -39,12 +39,14 @@ class Dirty:
     :param deleted: in the recycle bin, or gone from it.
     :param merged: loser -> the record that it was merged into.
     :param mass: too much changed to be read by id; ``ids`` holds what is dirty for another reason.
+    :param younger: how many records changed after the window; the next one has them.
     """
 
     ids: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     merged: dict[str, str] = field(default_factory=dict)
     mass: bool = False
+    younger: int = 0
 
     def note(self, row: dict[str, Any]) -> None:
         """Note one record that changed or is in the recycle bin."""
@@ -107,8 +109,10 @@ def find_dirty(sync: Sync, sobject: str, shape: Shape, window: Window) -> Dirty:
     others = list(_others(sobject, shape, window))
     # A waiting record may have been merged in an earlier window: its link moves once the outcome is known.
     waiting = list(soql.by_ids(sobject, ["Id", "IsDeleted", *merges], sorted(unsettled))) if merges else []
-    answers = sync.salesforce.queries([own, *(text for text, _ in others), *waiting], deleted=True)
+    after = [soql.changed_since(sobject, window.upper)] if window.moves else []  # in the same request as the others
+    answers = sync.salesforce.queries([own, *after, *(text for text, _ in others), *waiting], deleted=True)
     changed = next(answers)
+    dirty.younger = next(answers).total if after else 0
     dirty.mass = changed.total > BULK_FROM and matters.all and not shape.picks
     if changed.total > BULK_FROM and not dirty.mass:
         types = {"Id": pa.string(), "IsDeleted": pa.bool_()} | dict.fromkeys(merges, pa.string())

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 COVERED_AGE = timedelta(days=1)
 """A transaction that is open for longer is not waited for, so that a hanging one cannot stop the sync."""
 
+YOUNGER = "; {} changes are younger than the margin, the next run reads them"
+
 SWEEP_BACK = timedelta(days=35)
 """How far the weekly sweep reads back before the watermark."""
 
@@ -76,7 +78,7 @@ def extract(sync: Sync, sobject: str) -> Delta:
         lower=window.lower.isoformat(),
         upper=window.upper.isoformat(),
         moves=window.moves,
-        note=window.note,
+        note=window.note + (YOUNGER.format(dirty.younger) if dirty.younger else ""),
         read=begun.read,
         records=reading.count["records"],
         lines=reading.count["lines"],
@@ -88,6 +90,8 @@ def extract(sync: Sync, sobject: str) -> Delta:
         parts=reading.parts.rows,
     )
     delta.stage(sync.files, sobject)
+    if dirty.younger:
+        log.info("%s: %d changes are younger than the margin; the next run reads them", sobject, dirty.younger)
     log.info(
         "%s: %d records, changes from %s up to %s, %d deleted",
         sobject, delta.records, window.lower, window.upper, len(delta.deleted),
