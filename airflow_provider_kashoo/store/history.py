@@ -52,9 +52,10 @@ def history_of(database: Database, named: str) -> Iterator[History]:
                 for table in (links, operations, review_items, audit)
             ]
             if any(found):
-                runs = sorted({row["run_id"] for row in found[-1]})
-                decided = connection.execute(_decisions(scope.id, runs)).mappings()
-                yield History(scope.org_id, scope.business_id, *found, decisions=[dict(row) for row in decided])
+                linked_to, writes, asked, entries = found
+                runs = sorted({row["run_id"] for row in entries})
+                decided = [dict(row) for row in connection.execute(_decisions(scope.id, runs)).mappings()]
+                yield History(scope.org_id, scope.business_id, linked_to, writes, asked, entries, decided)
 
 
 def _decisions(scope_id: int, runs: list[str]) -> Select[Any]:

@@ -99,7 +99,7 @@ class Reviews:
             left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason}
             scope.connection.execute(_REWORD, {"this_id": ident, **left})
             said = f"{found['error_class']} left as it is by {by}: {reason}"
-            audit.note(scope, _about(found), "dismissed", said, "by hand", None, found["kashoo_id"])
+            audit.note(scope, _about(dict(found)), "dismissed", said, "by hand", None, found["kashoo_id"])
             return dict(found)
 
     def settle(self, ident: int, side: Side, by: str, reason: str) -> bool:
@@ -115,7 +115,7 @@ class Reviews:
             said = {"settled_for": side.value, "settled_by": by, "settled_reason": reason}
             scope.connection.execute(_REWORD, {"this_id": ident, **said})
             words = f"{found['error_class']}: {NAMES[side]} is right, says {by}: {reason}"
-            audit.note(scope, _about(found), "settled", words, "by hand", None, found["kashoo_id"])
+            audit.note(scope, _about(dict(found)), "settled", words, "by hand", None, found["kashoo_id"])
             return True
 
     def settled(self) -> dict[tuple[str, str, int], dict[str, Settled]]:
