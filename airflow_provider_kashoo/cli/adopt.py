@@ -6,7 +6,6 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from rich.text import Text
 from airflow_provider_kashoo.cli.console import add_row, as_cell, printer
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
-from airflow_provider_kashoo.core.values.money import CENTS
+from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report, Result, money
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -143,14 +142,14 @@ def _cells(found: Finding) -> list[str]:
         " ".join(map(str, idents)),
         as_cell(found.label),  # a customer chooses its own name
         found.why,
-        _major(intent.total),
+        _major(intent.total, intent.currency),
         intent.currency or "",
-        _major(found.books_total),
+        _major(found.books_total, intent.currency),
     ]
 
 
-def _major(amount: int | None) -> str:
-    return "" if amount is None else f"{Decimal(amount) / CENTS:.2f}"
+def _major(amount: int | None, currency: str | None) -> str:
+    return "" if amount is None else format_in(currency, amount).replace(",", "")
 
 
 def _summary(report: Report) -> str:

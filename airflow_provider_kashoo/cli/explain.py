@@ -24,7 +24,7 @@ from airflow_provider_kashoo.core.errors import (
 )
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import decimals_of, format_minor
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.history import History, history_of
 from airflow_provider_kashoo.sync.by_hand.explain import Now, now_of, sources_of_number
@@ -194,13 +194,13 @@ def _lines_table(document: Story, number: int, parts: int) -> Table:
     table = Table("line", "account", "project", title=Text(f"{which}{document['date']}, without taxes"))
     for name in ("quantity", "rate", "amount"):
         table.add_column(name, justify="right")
-    total = Decimal(0)
+    total, places = Decimal(0), decimals_of(document["currency"])
     for line in document["lines"]:
         amount = Decimal(line["quantity"]) * Decimal(line["rate"])
         total += amount
         cells = (line.get(name, "") for name in ("description", "account", "project", "quantity"))
-        add_row(table, *map(str, cells), f"{Decimal(line['rate']):,.2f}", f"{amount:,.2f}")
-    add_row(table, "together", "", "", "", "", f"{total:,.2f}")
+        add_row(table, *map(str, cells), f"{Decimal(line['rate']):,.{places}f}", f"{amount:,.{places}f}")
+    add_row(table, "together", "", "", "", "", f"{total:,.{places}f}")
     return table
 
 

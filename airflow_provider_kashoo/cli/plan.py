@@ -15,7 +15,7 @@ from rich.text import Text
 from airflow_provider_kashoo.cli.console import add_row, printer
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.intents import Action
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.reports.page import plan_page
 from airflow_provider_kashoo.reports.plan import PlanReport, PlanRow, instant
@@ -83,7 +83,7 @@ def _money_table(report: PlanReport) -> Table:
     for name in ("to be invoiced", "changed from", "to", "voided"):
         table.add_column(name, justify="right")
     for currency, totals in report.totals.items():
-        add_row(table, currency, *(format_minor(totals[name]) for name in totals))
+        add_row(table, currency, *(format_in(currency, totals[name]) for name in totals))
     return table
 
 

@@ -6,6 +6,7 @@ extra ``profile`` overrides any entry, so that a wrong assumption can be correct
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
@@ -13,7 +14,12 @@ from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import CUSTOMER, KINDS, TargetField
+from airflow_provider_kashoo.core.rules.totals import Counting
+from airflow_provider_kashoo.core.values.currencies import OTHER_DECIMALS
 from airflow_provider_kashoo.core.values.ids import LONGEST_REFERENCE
+from airflow_provider_kashoo.core.values.money import Rounding
+
+BY_LINE = "line"
 
 LONGEST_TEXT = 255
 """Most characters of a text that Kashoo stores (assumed: a usual limit; Kashoo documents none)."""
@@ -45,6 +51,10 @@ class Profile:
     text_limits: Mapping[str, int] = field(default_factory=dict)  # G: field -> most characters, if not LONGEST_TEXT
     income_type: str = "INCOME"  # G
     cash_types: tuple[str, ...] = ("CASH", "BANK")  # CASH is C, BANK is G: accounts that take payments
+    rounding: str = "half_up"  # G: what becomes of half a cent, in taxes; or half_even
+    tax_rounding: str = "document"  # G: each tax is rounded once for all that it is on; or line: once for each line
+    taxes_included: bool = False  # D in the app, G in its API: -GST is a tax that the amount includes
+    iso_minor_units: tuple[str, ...] = ()  # G: currencies without two decimals that Kashoo counts as ISO 4217 does
     locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
         default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)
@@ -92,11 +102,16 @@ class Profile:
         """How many characters a line's description stores (assumed)."""
         return self.text_limits.get("description", LONGEST_TEXT)
 
+    @property
+    def counting(self) -> Counting:
+        """How Kashoo computes an invoice (assumed)."""
+        return Counting(Rounding(self.rounding), by_line=self.tax_rounding == BY_LINE)
+
     def overridden(self, values: Mapping[str, Any]) -> Profile:
         """Apply the connection's overrides.
 
-        :raises ConfigurationError: for a name this profile does not have, a day that is none, a field that cannot
-            contain our reference, or a limit in which no reference has room.
+        :raises ConfigurationError: for a name this profile does not have, a day that is none, a way to count money that
+            is not known, a field that cannot contain our reference, or a limit in which no reference has room.
         """
         known = {option.name for option in fields(self)}
         if unknown := sorted(set(values) - known):
@@ -117,6 +132,7 @@ class Profile:
                 f"The Kashoo connection's profile has largest_page {changed.largest_page!r}.",
                 remedy="Write how many rows Kashoo gives in one page, such as 100, or leave it out.",
             )
+        _check_money(changed)
         for resource, kind in KINDS.items():
             _check_reference(changed, resource, kind.fields)
         for name, limit in changed.text_limits.items():
@@ -126,6 +142,28 @@ class Profile:
                     remedy='Correct text_limits in the profile, such as {"memo": 500}.',
                 )
         return changed
+
+
+def _check_money(profile: Profile) -> None:
+    """Refuse a way to count money that is not known: nothing may be computed by another one than a person meant."""
+    choices: dict[str, tuple[object, ...]] = {
+        "rounding": tuple(map(str, Rounding)),
+        "tax_rounding": ("document", BY_LINE),
+        "taxes_included": (False, True),
+    }
+    for name, known in choices.items():
+        if (given := getattr(profile, name)) not in known or type(given) not in map(type, known):
+            raise ConfigurationError(
+                f"The Kashoo connection's profile has {name} {given!r}.",
+                remedy=f"Write {' or '.join(json.dumps(each) for each in known)}.",
+            )
+    listed: object = profile.iso_minor_units
+    for code in listed if isinstance(listed, list | tuple) else [listed]:
+        if code not in [*OTHER_DECIMALS] or not isinstance(listed, list | tuple):
+            raise ConfigurationError(
+                f"The Kashoo connection's profile has {code!r} among iso_minor_units.",
+                remedy='List currencies without two decimals, such as ["JPY", "KWD"]; the others need no entry.',
+            )
 
 
 def _check_reference(profile: Profile, resource: str, known: Mapping[str, TargetField]) -> None:

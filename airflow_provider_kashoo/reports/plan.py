@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_kashoo.core.kinds import is_billed, is_payment
 from airflow_provider_kashoo.core.rules.intents import Action
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in
 
 FORMAT = "1.0"
 
@@ -115,7 +115,7 @@ class PlanReport:
     def head(self) -> dict[str, Any]:
         """Give counts and totals, without a name, in major units: what a task may show."""
         to_major = {
-            currency: {name: format_minor(amount) for name, amount in totals.items() if amount}
+            currency: {name: format_in(currency, amount) for name, amount in totals.items() if amount}
             for currency, totals in self.totals.items()
         }
         said = {"actions": self.actions, "totals": to_major, "look_at_first": len(self.odd)}

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.reports.plan import PlanReport, PlanRow
 
 BIGGEST, ODD = 10, 10
@@ -65,7 +65,7 @@ def _money(report: PlanReport) -> Iterable[str]:
     if report.totals:
         lines = ["| currency | to be invoiced | changed from | to | voided |", "|---|--:|--:|--:|--:|"]
         for currency, totals in report.totals.items():
-            lines.append(f"| {plain(currency)} | {' | '.join(format_minor(totals[name]) for name in totals)} |")
+            lines.append(f"| {plain(currency)} | {' | '.join(format_in(currency, totals[name]) for name in totals)} |")
         yield "\n".join(lines)
 
 

@@ -9,17 +9,22 @@ from hypothesis import strategies as st
 
 from airflow_provider_kashoo.core.values.money import (
     NotMoney,
+    Rounding,
     add_up,
     as_decimal,
     check_currency,
+    decimals_of,
     format_exact,
+    format_in,
     format_minor,
+    in_units_of,
     line_total,
+    percent_of,
     rate_of,
-    round_half_up,
+    round_to_unit,
     round_together,
+    share_of,
     sold_as,
-    tax_of,
     to_minor,
 )
 
@@ -42,6 +47,7 @@ def test_an_amount_becomes_whole_cents(amount, minor):
 def test_minor_units_are_written_as_an_exact_decimal_without_idle_zeros(amount):
     written = as_decimal(amount)
     assert to_minor(Decimal(written)) == amount
+    assert written.startswith("-") == (amount < 0)
     assert written == (written.rstrip("0").rstrip(".") if "." in written else written)
 
 
@@ -54,9 +60,15 @@ def test_fractions_of_a_cent_stay(amount, minor):
     assert to_minor(Decimal(amount)) == Decimal(minor)
 
 
-@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "1E+999999", "1E-999999", "1." + "1" * 76])
-def test_what_is_no_amount_is_refused(amount):
-    with pytest.raises(NotMoney):
+@pytest.mark.parametrize(
+    ("amount", "why"),
+    [
+        *((amount, "^it is not a finite number$") for amount in ("NaN", "Infinity", "-Infinity")),
+        *((amount, "^it has more than 76 digits$") for amount in ("1E+999999", "1E-999999", "1." + "1" * 76)),
+    ],
+)
+def test_what_is_no_amount_is_refused(amount, why):
+    with pytest.raises(NotMoney, match=why):
         to_minor(Decimal(amount))
 
 
@@ -81,7 +93,15 @@ def test_no_digit_of_the_longest_numbers_is_lost():
     ("value", "rounded"), [("0.5", 1), ("1.5", 2), ("2.5", 3), ("-0.5", -1), ("-2.5", -3), ("0.49", 0), ("-0.49", 0)]
 )
 def test_halves_are_rounded_away_from_zero(value, rounded):
-    assert round_half_up(Decimal(value)) == rounded
+    assert round_to_unit(Decimal(value)) == rounded
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [("0.5", 0), ("1.5", 2), ("2.5", 2), ("-0.5", 0), ("-1.5", -2), ("0.51", 1), ("-2.51", -3)]
+)
+def test_halves_are_rounded_to_the_even_one_where_that_is_asked_for(value, rounded):
+    assert round_to_unit(Decimal(value), Rounding.HALF_EVEN) == rounded
+    assert round_together([Decimal(value)], Decimal(value), Rounding.HALF_EVEN) == [rounded]
 
 
 @given(CENTS, QUANTITIES)
@@ -122,7 +142,7 @@ SPLITS = st.lists(st.one_of(EXACT, st.integers(-(10**6), 10**6).map(Decimal)), m
 def test_rounded_together_amounts_add_up_to_their_rounded_total_and_none_is_off_by_a_unit(amounts, random):
     total = add_up(amounts)
     whole = round_together(amounts, total)
-    assert sum(whole) == round_half_up(total)
+    assert sum(whole) == round_to_unit(total)
     assert all(abs(unit - exact) < 1 for unit, exact in zip(whole, amounts, strict=True))
     order = random.sample(range(len(amounts)), len(amounts))
     again = round_together([amounts[place] for place in order], total)
@@ -139,7 +159,7 @@ def test_a_total_that_is_a_little_off_is_met_as_far_as_rounding_goes(amounts, of
     assert all(abs(unit - exact) < 1 for unit, exact in zip(whole, amounts, strict=True))
     lowest = sum(round_together(amounts, Decimal(-(10**9))))
     highest = sum(round_together(amounts, Decimal(10**9)))
-    assert sum(whole) == min(max(round_half_up(total), lowest), highest)
+    assert sum(whole) == min(max(round_to_unit(total), lowest), highest)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +178,19 @@ def test_the_largest_remainder_gets_the_unit_and_of_equal_ones_the_first(amounts
     assert round_together(exact, add_up(exact)) == whole
 
 
+def test_a_total_far_off_moves_no_amount_that_needs_no_rounding():
+    assert round_together([Decimal(7), Decimal("0.5")], Decimal(100)) == [7, 1]
+    assert round_together([Decimal(7), Decimal("0.5")], Decimal(-100)) == [7, 0]
+
+
 @pytest.mark.parametrize(
     ("quantity", "amount", "words"),
     [
+        ("3", "3001", "3 x ~10.00"),
+        ("64", "100", "64 x 0.015625"),
+        ("128", "100", "128 x ~0.007812"),  # 0.0078125: of two as near ones the even one
+        ("640", "100", "640 x ~0.001562"),
+        ("640", "300", "640 x ~0.004688"),
         ("7000", "115360", "7,000 x 0.1648"),
         ("3", "10000", "3 x ~33.33"),
         ("3", "250000000", "3 x ~833,333.33"),
@@ -193,7 +223,31 @@ def test_what_was_sold_is_within_its_last_digit_of_what_it_cost(quantity, amount
     [(10000, "5", 500), (10, "5", 1), (9, "5", 0), (-10, "5", -1), (10050, "9.975", 1002)],
 )
 def test_a_tax_is_rounded_half_up_once(taxable, percent, tax):
-    assert tax_of(taxable, Decimal(percent)) == tax
+    assert percent_of(taxable, Decimal(percent)) == tax
+
+
+def test_a_line_and_a_share_are_exact_before_they_are_rounded_however_long_they_are():
+    assert line_total(Decimal("0." + "3" * 40), 3 * 10**40) == 10**40 - 1
+    assert share_of(10**30 + 1, Decimal("33.3333333333")) == Decimal("333333333333" + "0" * 18 + ".333333333333")
+    assert line_total(Decimal("0.5"), 5, Rounding.HALF_EVEN) == 2
+    assert percent_of(50, Decimal(5), Rounding.HALF_EVEN) == 2
+
+
+@pytest.mark.parametrize(
+    ("currency", "units", "text", "number"),
+    [("JPY", 1250, "1,250 JPY", "1250"), ("KWD", 12345, "12.345 KWD", "12.345"), ("CLF", 5, "0.0005 CLF", "0.0005")],
+)
+def test_a_currency_without_hundredths_is_counted_in_its_own_minor_unit(currency, units, text, number):
+    assert in_units_of(currency, to_minor(Decimal(number))) == units
+    assert format_minor(units, currency) == text
+    assert format_in(currency, -units) == f"-{text.removesuffix(' ' + currency)}"
+    assert as_decimal(units, currency) == number
+    check_currency(currency, {currency})
+
+
+def test_a_currency_that_is_not_known_has_hundredths():
+    assert [decimals_of(code) for code in ("CAD", None, "", "XXX", "JPY", "KWD")] == [2, 2, 2, 2, 0, 3]
+    assert in_units_of(None, Decimal("12.5")) == Decimal("12.5")
 
 
 @pytest.mark.parametrize("code", ["CAD", "USD", "EUR"])
@@ -201,10 +255,16 @@ def test_currencies_with_two_decimals_are_taken(code):
     check_currency(code)
 
 
-@pytest.mark.parametrize("code", ["JPY", "KWD", "CLF", "cad", "CA", "CADS", "C4D", "", "ÄÖÜ"])
-def test_other_currencies_and_what_is_no_code_are_refused(code):
-    with pytest.raises(NotMoney):
-        check_currency(code)
+@pytest.mark.parametrize("code", ["JPY", "KWD", "CLF"])
+def test_other_currencies_are_refused(code):
+    with pytest.raises(NotMoney, match=f"^its currency {code} does not have two decimals, and how Kashoo handles it"):
+        check_currency(code, {"ISK"})
+
+
+@pytest.mark.parametrize("code", ["cad", "CA", "CADS", "C4D", "", "ÄÖÜ"])
+def test_what_is_no_code_is_refused(code):
+    with pytest.raises(NotMoney, match=f"^its currency '{code}' is not a three-letter ISO code$"):
+        check_currency(code, {code})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from airflow_provider_kashoo.core.rules.settlement import (
     is_complete,
     settlement_of,
 )
-from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
+from airflow_provider_kashoo.core.rules.totals import Counting, expected_total, mixes, net_total, tax_codes
+from airflow_provider_kashoo.core.values.money import Rounding
 
 RATES = {"GST": Decimal(5), "PST": Decimal(7), "QST": Decimal("9.975")}
 
@@ -44,6 +45,37 @@ def document(*lines: tuple[str, int, str | None]) -> dict:
 def test_the_total_is_the_lines_plus_each_tax_on_its_own_sum(lines, net, total):
     assert net_total(document(*lines)) == net
     assert expected_total(document(*lines), RATES) == total
+
+
+@pytest.mark.parametrize(
+    ("lines", "counting", "total"),
+    [
+        ([("1", 9, "GST")] * 3, Counting(), 28),  # 1.35 once
+        ([("1", 9, "GST")] * 3, Counting(by_line=True), 27),  # 0.45 three times
+        ([("1", 10, "GST")] * 3, Counting(by_line=True), 33),  # 0.5 three times
+        ([("1", 10, "GST")] * 3, Counting(Rounding.HALF_EVEN, by_line=True), 30),
+        ([("1", 10, "GST"), ("1", 30, "GST,PST")], Counting(Rounding.HALF_EVEN), 44),  # 2.0 and 2.1
+        ([("1", 50, "GST")], Counting(Rounding.HALF_EVEN), 52),
+        ([("0.5", 5, None)], Counting(Rounding.HALF_EVEN), 2),
+    ],
+)
+def test_the_total_is_counted_as_the_books_count(lines, counting, total):
+    assert expected_total(document(*lines), RATES, counting) == total
+
+
+@pytest.mark.parametrize("counting", [Counting(), Counting(by_line=True), Counting(Rounding.HALF_EVEN)])
+def test_a_tax_that_the_amount_includes_changes_no_total(counting):
+    assert expected_total(document(("1", 999, "-GST"), ("3", 3333, "-GST,-PST")), RATES, counting) == 999 + 9999
+    assert expected_total(document(("1", 1000, "-GST"), ("1", 1000, "GST")), RATES, counting) == 2050
+    with pytest.raises(KeyError, match="HST"):
+        expected_total(document(("1", 100, "-HST")), RATES, counting)
+
+
+@pytest.mark.parametrize(
+    ("written", "mixed"), [("-GST,-PST", False), ("GST,PST", False), (None, False), ("-GST,PST", True)]
+)
+def test_a_line_that_includes_some_of_its_taxes_only_is_told_apart(written, mixed):
+    assert mixes(written) is mixed
 
 
 def test_a_tax_the_books_do_not_have_is_never_taken_for_zero():

@@ -12,17 +12,20 @@ from room import shipped
 from rounds import Rounds, Start, open_items, operations, remap
 
 from airflow_provider_kashoo.clients.entries import Account, Tax
+from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sync.preflight import check_both_sides
 from airflow_provider_kashoo.sync.read.codes import Codes
 
+PROFILE = Profile()
+INCLUDED = Profile().overridden({"taxes_included": True})
 INCOME = Account(1, "4000", "Sales", is_income=True)
 
 
-def codes(*accounts: Account, taxes: tuple[Tax, ...] = ()) -> Codes:
-    kashoo: Any = SimpleNamespace(accounts=lambda: iter(accounts), taxes=lambda: iter(taxes))
+def codes(*accounts: Account, taxes: tuple[Tax, ...] = (), profile: Profile = PROFILE) -> Codes:
+    kashoo: Any = SimpleNamespace(accounts=lambda: iter(accounts), taxes=lambda: iter(taxes), profile=profile)
     return Codes.read(SimpleNamespace(kashoo=kashoo))  # type: ignore[arg-type]
 
 
@@ -32,6 +35,37 @@ def account(ident: int, number: str | None, name: str) -> Account:
 
 def line(**fields: str) -> dict[str, Any]:
     return {"lines": [fields]}
+
+
+GST = Tax("GST", Decimal(5))
+PST = Tax("PST", Decimal(7))
+
+
+def test_a_code_with_a_minus_is_a_tax_only_where_the_connection_says_that_kashoo_takes_it() -> None:
+    refused = codes(INCOME, taxes=(GST,)).resolve(line(taxCode="-GST"))
+    assert isinstance(refused, Problem)
+    assert refused.cause == "the tax code '-GST' says that the amount includes the tax"
+    assert "taxes_included" in refused.fix
+    taken = codes(INCOME, taxes=(GST, PST), profile=INCLUDED)
+    assert taken.resolve(line(taxCode="-GST,-PST")) == line(taxCode="-GST,-PST")
+
+
+def test_a_line_whose_amount_includes_some_of_its_taxes_only_is_parked() -> None:
+    mixed = codes(INCOME, taxes=(GST, PST), profile=INCLUDED).resolve(line(taxCode="-GST,PST"))
+    assert isinstance(mixed, Problem)
+    assert (mixed.cause, mixed.fix) == (
+        "in the tax code '-GST,PST' some taxes are included in the amount, others are not",
+        "Write a minus before each of them, or before none.",
+    )
+    unknown = codes(INCOME, taxes=(GST,), profile=INCLUDED).resolve(line(taxCode="-HST"))
+    assert isinstance(unknown, Problem)
+    assert unknown.cause == "Kashoo has no tax 'HST'"
+
+
+def test_what_the_connection_says_of_the_books_is_kept_with_their_codes() -> None:
+    said = codes(INCOME, profile=Profile().overridden({"taxes_included": True, "iso_minor_units": ["JPY"]}))
+    kept = Codes.of_values(said.values)
+    assert (kept.included, kept.counted) == (True, {"JPY"})
 
 
 def test_an_account_is_known_by_its_number_and_by_its_name() -> None:

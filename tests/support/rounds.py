@@ -20,6 +20,7 @@ from inprocess import WEDNESDAY, InProcessDriver
 from postgres import TEMPLATE, Postgres
 from records import add_account, add_deal, add_line, add_order, books_rows, today, writes
 
+from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.clients.salesforce import SalesforceClient
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.sandbox.clock import Clock
@@ -384,6 +385,18 @@ def sold(drive: Rounds, amount: str = "250.00", **fields: Any) -> str:
     deal = add_deal(drive.sandbox, add_account(drive.sandbox), None, **fields)
     add_line(drive.sandbox, deal, amount)
     return deal
+
+
+def knows(drive: Rounds, **profile: Any) -> None:
+    """Let the connection say what its books are like."""
+    plain, told = type(drive).kashoo, Profile().overridden(profile)
+
+    def kashoo(budget: Any = None) -> Any:
+        client = plain(drive, budget)
+        client.profile = told
+        return client
+
+    drive.kashoo = kashoo  # type: ignore[method-assign]
 
 
 def remap(drive: Rounds, name: str, old: str, new: str) -> None:

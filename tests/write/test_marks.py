@@ -13,6 +13,7 @@ from rounds import (
     billed_once,
     change,
     fault,
+    knows,
     links,
     moved_on,
     open_items,
@@ -25,23 +26,10 @@ from rounds import (
     win,
 )
 
-from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.values.ids import Reference
 
 LONG = "A renewal of everything that was ever sold. " * 6
 """Longer than the books keep, but no longer than Salesforce allows."""
-
-
-def knows(drive: Rounds, **profile: Any) -> None:
-    """Let the connection say what its books are like."""
-    plain, told = type(drive).kashoo, Profile().overridden(profile)
-
-    def kashoo(budget: Any = None) -> Any:
-        client = plain(drive, budget)
-        client.profile = told
-        return client
-
-    drive.kashoo = kashoo  # type: ignore[method-assign]
 
 
 def say_descriptions(drive: Rounds) -> None:

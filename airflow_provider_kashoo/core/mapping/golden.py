@@ -119,15 +119,19 @@ def _column(values: Sequence[Any], path: str, mapping: FieldMapping) -> pa.Array
 
 def _readable(document: Document) -> dict[str, Any]:
     return {
-        name: [_readable(line) for line in value] if name == "lines" else _said(name, value)
+        name: [_line(line, document["currency"]) for line in value] if name == "lines" else _said(value)
         for name, value in sorted(document.items(), key=lambda each: each[0] == "lines")
     }
 
 
-def _said(name: str, value: Any) -> Any:
-    if parent := parent_of(value):
-        return " ".join(parent)
-    return as_decimal(value) if name == "rate" else value
+def _line(line: Document, currency: str) -> dict[str, Any]:
+    said = {name: _said(value) for name, value in sorted(line.items())}
+    return said | {"rate": as_decimal(line["rate"], currency)}
+
+
+def _said(value: Any) -> Any:
+    parent = parent_of(value)
+    return " ".join(parent) if parent else value
 
 
 def differences(expected: Any, found: Any, at: str = "") -> Iterator[str]:

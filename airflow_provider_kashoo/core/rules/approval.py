@@ -11,7 +11,7 @@ from enum import StrEnum
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.mapping.file.rule import requires_approval
 from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Update
-from airflow_provider_kashoo.core.values.money import format_exact
+from airflow_provider_kashoo.core.values.money import format_exact, in_units_of
 
 VOIDED = "an invoice is voided"
 REJECTED = "rejected"
@@ -29,7 +29,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Above:
-    """An amount above which a person is asked, exact, minor units.
+    """An amount above which a person is asked, exact, in hundredths whatever the currency.
 
     :param each: in every currency that has none of its own.
     :param of: currency -> its own.
@@ -41,7 +41,7 @@ class Above:
     def passed_by(self, total: int, currency: str) -> str:
         """Give the amount for people if a total is above it; empty otherwise."""
         most = self.of.get(currency, self.each)
-        return f"{format_exact(most)} {currency}" if total > most else ""
+        return f"{format_exact(most)} {currency}" if total > in_units_of(currency, most) else ""
 
 
 @dataclass(frozen=True)

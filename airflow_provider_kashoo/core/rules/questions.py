@@ -15,7 +15,7 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.rules.intents import Ask, Intent
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in
 
 NO_LONGER_BILLABLE = Problem(
     "no_longer_billable",
@@ -150,7 +150,7 @@ def removed_in_books(intent: Intent, replaced_by: str = "") -> Ask:
     return intent.asked(replace(REMOVED_IN_BOOKS, cause=cause, fix=fix))
 
 
-def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None:
+def total_differs(kind: str, expected: int | None, found: Any, currency: str | None) -> Problem | None:
     """Return the question if the total in the books is not the expected one.
 
     :param expected: the total computed before sending, minor units; invoices only.
@@ -158,7 +158,7 @@ def total_differs(kind: str, expected: int | None, found: Any) -> Problem | None
     """
     if not is_billed(kind) or found == expected:
         return None
-    shown = [format_minor(each) if isinstance(each, int) else "unknown" for each in (found, expected)]
+    shown = [format_in(currency, each) if isinstance(each, int) else "unknown" for each in (found, expected)]
     return TOTAL_DIFFERS.of(found=shown[0], expected=shown[1])
 
 

@@ -1,4 +1,4 @@
-"""The codes of ISO 4217, to find a misspelt one; whether an amount fits a currency is decided in :mod:`.money`."""
+"""The codes of ISO 4217, to find a misspelt one, and the currencies that are not counted in hundredths."""
 
 from __future__ import annotations
 
@@ -11,3 +11,12 @@ ISO_CODES = frozenset(
     "TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW "
     "ZWG".split()
 )
+
+_BY_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+OTHER_DECIMALS = {code: decimals for decimals, codes in _BY_DECIMALS.items() for code in codes.split()}
+"""Currency -> how many decimals it has (evidenced: ISO 4217); every other one has two."""

@@ -4,7 +4,7 @@ Evidenced (clients, help centre): field names of invoices and billPayments, mone
 INCOME accounts or items bound to one on lines, automatic invoice numbers that a larger supplied one moves up, due
 date defaulting to the date, locked periods, allocations only to records of the same contact, removed contacts
 keeping their transactions. Assumed: everything else, above all customer, item and tax shapes, all rounding, every
-400 and its text, the refusal of negative totals, and that tax is rounded once per tax on the invoice's taxable sum.
+400 and its text, the refusal of negative totals, and how taxes are rounded (see :class:`Business`).
 """
 
 from __future__ import annotations
@@ -70,13 +70,20 @@ def _key(row: Row) -> tuple[str, int]:
 
 @dataclass
 class Business:
-    """One set of books. ``locked`` is the last closed day (YYYY-MM-DD, empty for none)."""
+    """One set of books. ``locked`` is the last closed day (YYYY-MM-DD, empty for none).
+
+    No source shows how Kashoo rounds: ``rounding`` says where half a minor unit goes, and ``taxed_by_line`` whether a
+    tax is rounded for each line instead of once. ``takes_included`` lets the API take ``-S``, as the app does.
+    """
 
     id: int
     name: str
     home: str
     currencies: frozenset[str]
     locked: str = ""
+    rounding: str = ROUND_HALF_UP
+    taxed_by_line: bool = False
+    takes_included: bool = False
     next_number: int = 1001
     tables: dict[str, Table] = field(default_factory=lambda: {kind: Table() for kind in KINDS})
     allocated: Counter[int] = field(default_factory=Counter)  # minor units by invoice
@@ -95,9 +102,9 @@ class Business:
             raise KashooError(f"The books are locked up to {self.locked}; {day} cannot be changed")
 
 
-def half_up(value: Decimal) -> int:
-    """Round to whole minor units, halves away from zero (assumed: no source shows Kashoo's rounding)."""
-    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+def whole(value: Decimal, rounding: str) -> int:
+    """Round to whole minor units."""
+    return int(value.quantize(Decimal(1), rounding=rounding))
 
 
 def integer(row: Row, key: str, *, default: int | None = None) -> int:
@@ -144,14 +151,20 @@ def _currency(business: Business, row: Row) -> None:
         raise KashooError(f"{row.get('currency')!r} is not a currency of this business")
 
 
-def _tax_codes(business: Business, row: Row) -> list[Row]:
-    """Return the taxes a taxCode names; inclusive (-S) and custom (8%S) forms of the app are refused here."""
+def _tax_codes(business: Business, row: Row) -> dict[str, Decimal]:
+    """Return code and rate of the taxes a taxCode names; inclusive ones (-S) keep their minus.
+
+    Inclusive taxes are refused unless the business takes them, beside others always; custom forms (8%S) are refused.
+    """
     _texts(row, "taxCode")
-    known = {tax["abbreviation"]: tax for tax in business.tables["taxes"].listed()}
+    known = {tax["abbreviation"]: Decimal(tax["rate"]) for tax in business.tables["taxes"].listed()}
     codes = row["taxCode"].split(",") if row.get("taxCode") else []
-    if unknown := [code for code in codes if code not in known]:
+    minus = "-" if business.takes_included else ""
+    if unknown := [code for code in codes if code.removeprefix(minus) not in known]:
         raise KashooError(f"Unknown tax code {unknown[0]!r}")
-    return [known[code] for code in codes]
+    if len({code.startswith("-") for code in codes}) > 1:
+        raise KashooError("Inclusive and other taxes on one line")
+    return {code: known[code.removeprefix(minus)] for code in codes}
 
 
 def account(business: Business, row: Row, _old: Row | None) -> None:
@@ -222,8 +235,7 @@ def _income(business: Business, row: Row) -> None:
 
 
 def _totals(business: Business, row: Row) -> None:
-    net, taxable = 0, defaultdict[str, int](int)
-    rates: dict[str, Decimal] = {}
+    total, taxes = 0, defaultdict[str, Decimal](Decimal)
     for line in row["lineItems"]:
         if line.get("item") is not None:
             bound = business.live("items", line["item"])
@@ -231,16 +243,18 @@ def _totals(business: Business, row: Row) -> None:
                 line[key] = bound.get(key) if line.get(key) is None else line[key]
         _income(business, line)
         _texts(line, "description")
-        amount = half_up(_quantity(line) * integer(line, "rate"))
-        net += amount
-        for entry in _tax_codes(business, line):
-            taxable[entry["abbreviation"]] += amount
-            rates[entry["abbreviation"]] = Decimal(entry["rate"])
-    row["amount"] = net
-    row["taxes"] = [
-        {"abbreviation": code, "amount": half_up(base * rates[code] / 100)} for code, base in taxable.items()
-    ]
-    row["totalDue"] = net + sum(entry["amount"] for entry in row["taxes"])
+        amount = whole(_quantity(line) * integer(line, "rate"), business.rounding)
+        total += amount
+        rates = _tax_codes(business, line)
+        together = 100 + sum(rate for code, rate in rates.items() if code.startswith("-"))
+        for code, rate in rates.items():
+            tax_ = amount * rate / (together if code.startswith("-") else 100)
+            taxes[code] += whole(tax_, business.rounding) if business.taxed_by_line else tax_
+    computed = {code: whole(amount, business.rounding) for code, amount in taxes.items()}
+    included = sum(amount for code, amount in computed.items() if code.startswith("-"))
+    row["amount"] = total - included
+    row["taxes"] = [{"abbreviation": code.removeprefix("-"), "amount": amount} for code, amount in computed.items()]
+    row["totalDue"] = row["amount"] + sum(computed.values())
     if row["totalDue"] < 0:
         raise KashooError("The total of an invoice must not be negative")
 

@@ -31,7 +31,6 @@ from airflow_provider_kashoo.core.rules import diff
 from airflow_provider_kashoo.core.rules.intents import Intent, Park, Release
 from airflow_provider_kashoo.core.rules.made_from import Sources, touched
 from airflow_provider_kashoo.core.rules.questions import CREDIT_DUE
-from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.store.links import Link
 from airflow_provider_kashoo.sync.bill.compare import leave_alone, movable
 from airflow_provider_kashoo.sync.bill.credits import ask_for, asked_before
@@ -232,7 +231,7 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
             result.unfit.append(intent.parked(resolved))
             continue
         at_rest = link is not None and not diff.changed_fields(*movable(intent, resolved, link), hashes)
-        begun = replace(intent, total=expected_total(resolved, facts.codes.rates))
+        begun = replace(intent, total=facts.total(resolved))
         if each.held and not at_rest:
             result.unfit.append(begun.parked(each.held))
             continue

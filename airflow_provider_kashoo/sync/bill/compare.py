@@ -24,7 +24,6 @@ from airflow_provider_kashoo.core.rules.questions import (
     removed_in_books,
 )
 from airflow_provider_kashoo.core.rules.settled import NAMES, Side, answer
-from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.core.values.money import format_minor, line_total
 from airflow_provider_kashoo.store.links import Link as StoredLink
@@ -157,7 +156,7 @@ def leave_alone(intent: Intent, link: StoredLink) -> Keep:
 def _total(facts: Facts, document: Document) -> int | None:
     """Compute the total; None if the books have a tax on one of its lines that they do not list."""
     try:
-        return expected_total(document, facts.codes.rates)
+        return facts.total(document)
     except KeyError:
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import KINDS, PARENTS, PAYMENT, is_billed
@@ -13,6 +14,7 @@ from airflow_provider_kashoo.core.rules.intents import OUTCOME_UNKNOWN, Ask, Int
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
 from airflow_provider_kashoo.core.rules.settled import Settled
+from airflow_provider_kashoo.core.rules.totals import expected_total
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.core.values.parents import Parent
 from airflow_provider_kashoo.store.links import Link as StoredLink
@@ -107,6 +109,13 @@ class Facts:
     def is_being_paid(self, invoice: Intent) -> bool:
         """Say whether a payment of an invoice was sent and the outcome is not known yet."""
         return (PAYMENT.name, invoice.record.id) in self.open
+
+    def total(self, document: dict[str, Any]) -> int:
+        """Compute what an invoice comes to, taxes included, minor units.
+
+        :raises KeyError: for a tax code the books do not have.
+        """
+        return expected_total(document, self.codes.rates, self.sync.kashoo.profile.counting)
 
     def locked(self, day: str) -> Problem | None:
         """Keep what the connection says is locked as it is, whether Kashoo refuses a write to it or not."""

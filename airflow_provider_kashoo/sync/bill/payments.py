@@ -26,7 +26,7 @@ from airflow_provider_kashoo.core.rules.made_from import made_of, touched
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import PREPAID_PARTLY_PAID
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.store.operations import intent_of
@@ -48,9 +48,9 @@ INVOICE_ASKED = Problem(
 )
 
 
-def other_total(found: int | None, expected: int | None) -> Problem:
+def other_total(found: int | None, expected: int | None, currency: str | None) -> Problem:
     """Say that the invoice does not come to what is to be paid."""
-    in_books, computed = ("unknown" if each is None else format_minor(each) for each in (found, expected))
+    in_books, computed = ("unknown" if each is None else format_in(currency, each) for each in (found, expected))
     cause = f"its invoice comes to {in_books} in Kashoo, and not to {computed}, which is to be paid"
     return Problem("other_total", cause, "Correct the invoice in Kashoo, or book its payment there by hand.")
 
@@ -177,14 +177,15 @@ class Payments:
         if invoice.paid or link.settlement not in UNTOUCHED:
             if invoice.balance <= 0:
                 return intent.become(Release, reason=ALREADY_PAID)
-            amounts = {"paid": format_minor(invoice.paid), "total": format_minor(invoice.total)}
+            currency = intent.currency
+            amounts = {"paid": format_in(currency, invoice.paid), "total": format_in(currency, invoice.total)}
             return intent.asked(PREPAID_PARTLY_PAID.of(number=invoice.number or str(invoice.id), **amounts))
         if any(isinstance(each, Ask) for each in decided):
             return intent.parked(INVOICE_ASKED)
         update = next((each for each in decided if isinstance(each, Update) and LINES in each.written), None)
         agreed = {link.expected_total, intent.total}  # as billed, or as the deal is now
         if not update and invoice.total not in agreed:
-            return intent.parked(other_total(invoice.total, intent.total))
+            return intent.parked(other_total(invoice.total, intent.total, intent.currency))
         intent = replace(intent, total=update.total if update else invoice.total)
         return self._made(candidate, intent, {"contact": entry.contact, PAYS: entry.id})
 

@@ -46,7 +46,8 @@ def resolve(sync: Sync, named: str | int, kashoo_id: int | None, *, by: str = "a
     if kashoo_id is not None:
         event, found = Event.FOUND, _found(sync, operation, kashoo_id)
         unmarked = mark_missing(reference_of(operation), found.references, found.reference_field)
-        review = total_differs(operation["target"], operation["expected_total"], found.total) or unmarked
+        expected, currency = operation["expected_total"], operation["currency"]
+        review = total_differs(operation["target"], expected, found.total, currency) or unmarked
     if not sync.store.journal.settle(operation, event, f"resolved by {by}", kashoo_id, review):
         raise ConfigurationError(f"Another process closed operation {ident} meanwhile.", remedy=SEE)
     return State.NOT_WRITTEN.value if kashoo_id is None else State.DONE.value

@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.mapping.file.rule import LINES
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
 from airflow_provider_kashoo.core.mapping.values.convert import convert
 from airflow_provider_kashoo.core.mapping.values.field_types import CHECKBOX, DATES, IDS, NUMBERS, PICKLISTS, FieldInfo
-from airflow_provider_kashoo.core.values.currencies import ISO_CODES
+from airflow_provider_kashoo.core.values.currencies import ISO_CODES, OTHER_DECIMALS
 from airflow_provider_kashoo.sync.check.sides import Sides, fields_of, listed, near, nested
 
 CLOSE = 0.8
@@ -70,6 +70,9 @@ def _no_currency(mapping: Mapping, where: Where, spec: Field, sides: Sides) -> I
         if isinstance(constant, str) and _IS_CODE.fullmatch(constant) and constant not in known:
             fix = near(constant, info.values) if info and info.values else "Write a code such as USD."
             yield mapping.mistake((*where, *inner), f"{constant!r} is no currency of ISO 4217", fix)
+        elif constant in OTHER_DECIMALS and sides.codes and constant not in sides.codes.counted:
+            fault = f"{constant} does not have two decimals, and how Kashoo handles it is not known"
+            yield mapping.mistake((*where, *inner), fault, "Write another code, or list it in iso_minor_units.")
 
 
 def _kind(mapping: Mapping, where: Where, name: str) -> FieldType:

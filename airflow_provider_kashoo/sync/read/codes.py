@@ -6,7 +6,7 @@ They are kept in the store for a day, and read again when one is named that is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.mapping.file.field import Field
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.rules.totals import NO_TAX, tax_codes
+from airflow_provider_kashoo.core.rules.totals import INCLUDED, NO_TAX, mixes, tax_codes
 from airflow_provider_kashoo.core.values.texts import nearest
 from airflow_provider_kashoo.sync.run.staging import clear
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -25,6 +25,12 @@ FIRST_INCOME = "type:INCOME"
 """In a mapping: the income account with the lowest number."""
 
 ADD_CODE = "Add it in Kashoo, or map the value to one that Kashoo has."
+
+INCLUDED_IS_OFF = (
+    "Whether Kashoo's API takes such codes is not known: if you saw it in a test business, set taxes_included in the "
+    "connection's profile."
+)
+SAME_FOR_ALL = "Write a minus before each of them, or before none."
 
 ACCOUNT, TAX_CODE = "account", "taxCode"
 NOUNS = {ACCOUNT: "account", TAX_CODE: "tax"}
@@ -48,6 +54,8 @@ class Codes:
     :param cash: those codes that name a cash or bank account.
     :param shared: ``account`` and ``taxCode`` -> code that several of them have, so that it names none -> why.
     :param again: reads them from Kashoo; None when this run did so already.
+    :param included: whether a code may say that the amount includes the tax, such as ``-GST``.
+    :param counted: currencies without two decimals that the books take.
     """
 
     accounts: dict[str, int]
@@ -55,6 +63,8 @@ class Codes:
     shared: dict[str, dict[str, Why]]
     again: Callable[[], Codes] | None = None
     cash: frozenset[str] = frozenset()
+    included: bool = False
+    counted: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, sync: Sync) -> Codes:
@@ -71,7 +81,7 @@ class Codes:
         }
         single = {code: found[0].rate for code, found in rates.items() if len(found) == 1}
         cash = (code for code, found in named.items() if len(found) == 1 and found[0].takes_payments)
-        return cls(ids, single, shared, cash=frozenset(cash))
+        return _taken_by(sync, cls(ids, single, shared, cash=frozenset(cash)))
 
     @classmethod
     def read_and_kept(cls, sync: Sync) -> Codes:
@@ -84,7 +94,7 @@ class Codes:
     def known(cls, sync: Sync) -> Codes:
         """Give what the store kept; read them if that is a day old."""
         kept = sync.store.codes.get()
-        return cls.read_and_kept(sync) if kept is None else cls.of_values(kept, partial(cls.read_and_kept, sync))
+        return cls.read_and_kept(sync) if kept is None else cls._of(sync, kept, partial(cls.read_and_kept, sync))
 
     def stage(self, sync: Sync) -> None:
         """Hand them to the plan."""
@@ -102,19 +112,32 @@ class Codes:
         staged = sync.files.read_json("books")
         if staged is None:
             raise ConfigurationError("The task preflight of this run left no result.", remedy=clear("preflight"))
-        return cls.of_values(staged, again if staged.get("kept") else None)
+        return cls._of(sync, staged, again if staged.get("kept") else None)
+
+    @classmethod
+    def _of(cls, sync: Sync, values: Mapping[str, Any], again: Callable[[], Codes] | None) -> Codes:
+        return _taken_by(sync, cls.of_values(values, again))
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any], again: Callable[[], Codes] | None = None) -> Codes:
         """Give them from :attr:`values`."""
         rates = {code: Decimal(rate) for code, rate in values["rates"].items()}
-        return cls(values["accounts"], rates, values.get("shared", {}), again, frozenset(values.get("cash", ())))
+        return cls(
+            values["accounts"],
+            rates,
+            values.get("shared", {}),
+            again,
+            frozenset(values.get("cash", ())),
+            values.get("included", False),
+            frozenset(values.get("counted", ())),
+        )
 
     @property
     def values(self) -> dict[str, Any]:
         """What is kept of them, as JSON."""
         rates = {code: str(rate) for code, rate in self.rates.items()}
-        return {"accounts": self.accounts, "rates": rates, "shared": self.shared, "cash": sorted(self.cash)}
+        found = {"accounts": self.accounts, "rates": rates, "shared": self.shared, "cash": sorted(self.cash)}
+        return found | {"included": self.included, "counted": sorted(self.counted)}
 
     def renew(self) -> bool:
         """Read them again, once in a run; say whether that was done.
@@ -176,15 +199,31 @@ class Codes:
         if name == CASH and code not in self.cash:
             yield str(code)
         if name == TAX_CODE:
-            yield from (each for each in tax_codes(code) if each not in self.rates)
+            yield from (each for each in tax_codes(code) if not self._has_tax(each))
+            if mixes(code):
+                yield str(code)
+
+    def _has_tax(self, code: str) -> bool:
+        return code.removeprefix(INCLUDED if self.included else "") in self.rates
 
     def _why(self, name: str, code: str, fix: str) -> Why:
         """Say why a code is strange.
 
         :param fix: what to do if the books do not have it.
         """
+        if name == TAX_CODE and mixes(code):
+            return f"in the tax code {code!r} some taxes are included in the amount, others are not", SAME_FOR_ALL
+        if name == TAX_CODE and code.startswith(INCLUDED) and not self.included:
+            return f"the tax code {code!r} says that the amount includes the tax", INCLUDED_IS_OFF
         shared = self.shared.get(ACCOUNT if name == CASH else name, {})
+        code = code.removeprefix(INCLUDED) if name == TAX_CODE else code
         return shared.get(code) or (f"Kashoo has no {NOUNS.get(name, name)} {code!r}", fix)
+
+
+def _taken_by(sync: Sync, codes: Codes) -> Codes:
+    """Add what the connection's profile says now that the books take."""
+    profile = sync.kashoo.profile
+    return replace(codes, included=profile.taxes_included, counted=frozenset(profile.iso_minor_units))
 
 
 def _grouped(rows: Iterable[T], code: Callable[[T], str | None]) -> dict[str, list[T]]:

@@ -115,7 +115,8 @@ class Sync:
         targets = {name: mapping.to for name, mapping in self.mappings.items()}
         profile = self.kashoo.profile
         room = {kind: profile.room(kind) for kind in MAPPED}
-        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room, profile.line_text)
+        counted = frozenset(profile.iso_minor_units)
+        return Surroundings(self.settings.zone, self.org.opened[1].currency, targets, room, profile.line_text, counted)
 
     @property
     def sources(self) -> list[str]:

@@ -373,7 +373,7 @@ def _is_unchanged(intent: Update, entry: Entry, hashes: KeyedHash) -> bool:
 
 def _differences(intent: Create | Update, entry: Entry) -> list[Problem]:
     """Say what a person has to look at in a record that was written."""
-    total = total_differs(intent.record.kind, intent.total, entry.total)
+    total = total_differs(intent.record.kind, intent.total, entry.total, intent.currency)
     mark = mark_missing(intent.reference, entry.references, entry.reference_field)
     return [each for each in (total, mark) if each]
 

@@ -68,7 +68,7 @@ def _look_up_update(sync: Sync, operation: Operation) -> str:
     if entry is not None:
         read = sync.store.hashes.fields(entry.fields)
         if all(read.get(name) == value for name, value in sent.items()):
-            review = total_differs(target, operation["expected_total"], entry.total)
+            review = total_differs(target, operation["expected_total"], entry.total, operation["currency"])
             return _close(sync, operation, Event.FOUND, "the record has the values that were sent", ident, review)
     return _close(sync, operation, Event.ABSENT, "the record has other values than were sent; it is planned again")
 
@@ -120,7 +120,9 @@ class _Creates:
     def _look_up(self, operation: Operation, rows: dict[int, _Listed]) -> str:
         bearers = self._bearers(operation, rows)
         if len(bearers) == 1:
-            review = total_differs(self.target, operation["expected_total"], rows[bearers[0]].total)
+            review = total_differs(
+                self.target, operation["expected_total"], rows[bearers[0]].total, operation["currency"]
+            )
             return _close(self.sync, operation, Event.FOUND, "it carries our reference", bearers[0], review)
         if len(bearers) > 1:
             return self._doubt(operation, f"{len(bearers)} records in Kashoo carry its reference")

@@ -38,5 +38,5 @@ def with_invoice(sync: Sync, payment: Create) -> Create | Problem:
     if invoice.paid:
         return CHANGED_IN_BOOKS
     if invoice.total != payment.total:
-        return other_total(invoice.total, payment.total)
+        return other_total(invoice.total, payment.total, payment.currency)
     return replace(payment, document={**payment.document, "contact": entry.contact, PAYS: entry.id})

@@ -12,6 +12,7 @@ from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
 from airflow_provider_kashoo.core.mapping.values.convert import convert
 from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.currencies import OTHER_DECIMALS
 
 CURRENCY = "currency"
 
@@ -48,7 +49,7 @@ def _fault(name: str, constant: Scalar, kind: FieldType) -> str | None:
         return found.cause
     if name == CURRENCY:
         try:
-            money.check_currency(str(constant))
+            money.check_currency(str(constant), OTHER_DECIMALS)  # whether the books take it, preflight says
         except money.NotMoney as error:
             return str(error).removeprefix("its currency ")
     return None

@@ -175,7 +175,7 @@ def _mistakes_in(mapping: Mapping, gone: Collection[Where]) -> Iterator[Mistake]
 
 
 def _in_policies(mapping: Mapping) -> Iterator[Mistake]:
-    has = dict.fromkeys(("on_leave", "reduces", "follow", "after_payment", "rules"), mapping.bills)
+    has = dict.fromkeys(("on_leave", "rounding", "reduces", "follow", "after_payment", "rules"), mapping.bills)
     has |= {"owners": mapping.into_books, "on_duplicate": mapping.to in PARENTS}
     for key, fits in has.items():
         if key in mapping.model_fields_set and not fits:

@@ -16,6 +16,7 @@ from airflow_provider_kashoo.core.mapping.file.rule import LINES, Rule
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
 from airflow_provider_kashoo.core.mapping.values.expressions import Condition
 from airflow_provider_kashoo.core.mapping.values.order import AS_SOLD, Term, parse
+from airflow_provider_kashoo.core.values.money import Rounding
 
 
 class Source(Strict):
@@ -56,6 +57,9 @@ class Mapping(Strict):
     when: list[str] = Option(default_factory=list, description="All must be true; each counts what it excluded")
     sale: Field | None = Option(None, description="Id of the sale; records with the same sale are billed once")
     total: Field | None = Option(None, description="What the lines must add up to")
+    rounding: Rounding = Option(
+        Rounding.HALF_UP, description="What becomes of half a cent, in a total and in a line of a rule with percent"
+    )
     reduces: Field | None = Option(None, description="Id of the record whose invoice a negative one reduces")
     on_leave: Literal["review", "void_unpaid"] = Option(
         "review", description="What happens to an invoice whose deal must no longer be billed"

@@ -7,6 +7,7 @@ itself, exactly.
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping as MappingType
 from decimal import Decimal
 
 import numpy as np
@@ -44,9 +45,10 @@ def exact_amounts(lines: Lines, starts: Rows, record: int) -> list[Decimal]:
     return [amounts.exact.get(row, Decimal(value or 0)) for row, value in zip(rows, whole, strict=True)]
 
 
-def unequal(sums: Cells, totals: Cells, origin: str) -> dict[int, Problem]:
+def unequal(sums: Cells, totals: Cells, others: MappingType[int, str], origin: str) -> dict[int, Problem]:
     """Say which records do not add up to their totals; what has no total is passed over.
 
+    :param others: row -> currency, of records in one without hundredths.
     :param origin: the field that the totals come from.
     """
     known = pc.and_(sums.values.is_valid(), totals.values.is_valid()).to_numpy(zero_copy_only=False)
@@ -55,19 +57,23 @@ def unequal(sums: Cells, totals: Cells, origin: str) -> dict[int, Problem]:
     found = dict[int, Problem]()
     for row in rows:
         lines, total = sums.amount(row), totals.amount(row)
-        if lines is not None and total is not None and (problem := do_not_add_up(lines, total, origin)):
+        if (
+            lines is not None
+            and total is not None
+            and (problem := do_not_add_up(lines, total, others.get(row), origin))
+        ):
             found[row] = problem
     return found
 
 
-def do_not_add_up(lines: Decimal, total: Decimal, origin: str) -> Problem | None:
-    """Return the problem when lines and total differ by a cent or more; less is rounding.
+def do_not_add_up(lines: Decimal, total: Decimal, currency: str | None, origin: str) -> Problem | None:
+    """Return the problem when lines and total differ by a minor unit or more; less is rounding.
 
-    :param lines: exact sum of the lines, minor units.
-    :param total: exact total of the record, minor units.
+    :param lines: exact sum of the lines, in hundredths.
+    :param total: exact total of the record, in hundredths.
     :param origin: the field that the total comes from.
     """
-    if lines == total or abs(money.add_up([lines, total.copy_negate()])) < 1:
+    if lines == total or abs(money.in_units_of(currency, money.add_up([lines, total.copy_negate()]))) < 1:
         return None
     cause = f"its lines add up to {money.format_exact(lines)}, but its total is {money.format_exact(total)}"
     fix = f"Compare the sum of its lines with {origin} in Salesforce, and correct one of them."

@@ -10,6 +10,7 @@ from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -99,38 +100,55 @@ def payments(
 
 
 def change_lines(
-    mapping: Mapping, caught: Sequence[Mask], records: pa.Table, lines: Lines, around: Surroundings, faults: Faults
+    mapping: Mapping,
+    caught: Sequence[Mask],
+    records: pa.Table,
+    lines: Lines,
+    others: MappingType[int, str],
+    around: Surroundings,
+    faults: Faults,
 ) -> Lines:
     """Add and divide lines, in the order of the rules.
 
-    :param lines: their amounts are whole cents.
+    :param lines: their amounts are whole minor units.
+    :param others: row -> currency, of records in one without hundredths.
     """
     for rule, mask in zip(mapping.rules, caught, strict=True):
         if rule.add_line:
-            lines = _added(rule.add_line, mask, records, lines, around, faults)
+            lines = _added(rule.add_line, mask, records, lines, others, around, faults, mapping.rounding)
         for name, shares in rule.split_lines.items():
             lines = _divided(name.removeprefix(LINES), shares, mask, lines)
     return lines
 
 
-def _added(rule: AddLine, mask: Mask, records: pa.Table, lines: Lines, around: Surroundings, faults: Faults) -> Lines:
+def _added(
+    rule: AddLine,
+    mask: Mask,
+    records: pa.Table,
+    lines: Lines,
+    others: MappingType[int, str],
+    around: Surroundings,
+    faults: Faults,
+    rounding: money.Rounding,
+) -> Lines:
     rows = np.flatnonzero(mask)
     some = records.take(pa.array(rows))
     if rule.amount:
         given = evaluate(rule.amount, some, "money", around)
         faults.note(given.problems, rows, "add_line amount")
-        cents = [0 if amount is None else money.round_half_up(amount) for amount in map(given.amount, range(len(rows)))]
+        amounts = zip(map(others.get, rows.tolist()), map(given.amount, range(len(rows))), strict=True)
+        cents = [money.round_to_unit(money.in_units_of(code, each or Decimal(0)), rounding) for code, each in amounts]
     else:
         starts = lines.starts(records.num_rows)
         sums = np.add.reduceat(np.append(lines.of("amount").whole(), 0), starts)[:-1]
         sums = np.where(np.diff(starts) > 0, sums, 0)
         percent = rule.percent or Decimal(0)
-        cents = each_once(lambda amount: money.round_half_up(amount * percent / 100), sums[rows].tolist())
+        cents = each_once(partial(money.percent_of, percent=percent, rounding=rounding), sums[rows].tolist())
     kept = np.flatnonzero(np.array(cents, np.int64))
     cells = apply_section(rule.fields(), INVOICE.lines, some.take(pa.array(kept)), around)
     note_faults(cells, rule.fields(), INVOICE.lines, faults, rows[kept])
-    amounts = Cells(pa.array([cents[place] for place in kept], MONEY))
-    return lines.with_more(Lines(rows[kept], cells | {"amount": amounts}, np.zeros(len(kept), np.bool_)))
+    added = Cells(pa.array([cents[place] for place in kept], MONEY))
+    return lines.with_more(Lines(rows[kept], cells | {"amount": added}, np.zeros(len(kept), np.bool_)))
 
 
 def _divided(field: str, shares: MappingType[str, Decimal], mask: Mask, lines: Lines) -> Lines:

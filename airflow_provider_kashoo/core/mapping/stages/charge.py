@@ -5,6 +5,7 @@ Lines in whole cents are charged by the column. The lines of a record with fract
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -51,30 +52,36 @@ class Charged:
 
 
 def in_whole_cents(
-    lines: Lines, sums: Cells, totals: Cells, chosen: Mask
+    lines: Lines, sums: Cells, totals: Cells, chosen: Mask, others: MappingType[int, str], rounding: money.Rounding
 ) -> tuple[Lines, dict[int, str], dict[int, Problem]]:
-    """Round the lines of each record together.
+    """Round the lines of each record together, to whole units of its currency.
 
-    :param sums: exact sum of the lines of each record, minor units.
-    :param totals: exact total of each record, minor units; no cent away from the sum.
+    :param sums: exact sum of the lines of each record, in hundredths.
+    :param totals: exact total of each record, in hundredths; no minor unit away from the sum.
     :param chosen: which records; the lines of the others stay.
+    :param others: row -> currency, of records in one without hundredths.
     :returns: the lines; row of a record -> how its total was rounded, for people; and why the books cannot hold it.
     """
     amounts = lines.of("amount")
     whole, empty = amounts.whole().copy(), amounts.empty()
     rounded, problems, starts = dict[int, str](), dict[int, Problem](), lines.starts(len(chosen))
-    for record in sorted(row for row in {*sums.exact, *totals.exact} if chosen[row]):
-        total = totals.amount(record) or Decimal(0)
-        cents = money.round_together(exact_amounts(lines, starts, record), total)
+    as_sold = dict(amounts.exact)
+    for record in sorted(row for row in {*sums.exact, *totals.exact, *others} if chosen[row]):
+        total, currency = totals.amount(record) or Decimal(0), others.get(record)
+        exact = exact_amounts(lines, starts, record)
+        units = [money.in_units_of(currency, each) for each in exact]
+        cents = money.round_together(units, money.in_units_of(currency, total), rounding)
         if any(abs(each) > MOST for each in cents):
             cause = f"its total {money.format_exact(total)} has more digits than the books can hold"
             problems[record] = Problem("not_money", cause, "Bill this deal by hand.")
             continue
         whole[starts[record] : starts[record + 1]] = cents
-        if sum(cents) != total:
-            rounded[record] = f"{money.format_exact(total)} rounded to {money.format_minor(sum(cents))}"
-    exact = Cells(pa.nulls(len(whole), MONEY), exact=amounts.exact)
-    cells = {**lines.cells, "amount": Cells(pa.array(whole, mask=empty)), EXACT: exact}
+        if currency:
+            as_sold |= dict(enumerate(exact, int(starts[record])))
+        if sum(cents) != money.in_units_of(currency, total):
+            rounded[record] = f"{money.format_exact(total)} rounded to {money.format_in(currency, sum(cents))}"
+    sold = Cells(pa.nulls(len(whole), MONEY), exact=as_sold)
+    cells = {**lines.cells, "amount": Cells(pa.array(whole, mask=empty)), EXACT: sold}
     return replace(lines, cells=cells), rounded, problems
 
 

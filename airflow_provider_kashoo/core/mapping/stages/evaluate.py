@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +35,7 @@ class Surroundings:
     :param targets: mapping name -> kind that it makes, to resolve links.
     :param room: kind -> the field to which our reference is added, and how many characters of text fit before it.
     :param line_text: most characters of a line's description that the books keep; None if that is not known.
+    :param counted: currencies without two decimals that the books count in their own minor unit.
     """
 
     zone: str
@@ -42,6 +43,7 @@ class Surroundings:
     targets: MappingType[str, str]
     room: MappingType[str, tuple[str, int]] = field(default_factory=dict)
     line_text: int | None = None
+    counted: Collection[str] = ()
 
 
 def evaluate(spec: Field, table: pa.Table, kind: FieldType, around: Surroundings) -> Cells:

@@ -219,4 +219,4 @@ def _cents(divided: _Children, starts: Rows, lines: Lines, taken: Rows, child: R
 
 def _divide(line: tuple[int, str]) -> list[int]:
     amount, joined = line
-    return money.round_together([amount * share / WHOLE for share in _shares(joined)], Decimal(amount))
+    return money.round_together([money.share_of(amount, share) for share in _shares(joined)], Decimal(amount))

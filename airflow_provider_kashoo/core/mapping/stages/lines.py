@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.mapping.values.cells import MONEY, TEXT, Cells
 from airflow_provider_kashoo.core.mapping.values.order import sort
 
 EXACT = "exact"
-"""Beside the fields of lines: amounts with a fraction of a cent, as they were before they were rounded."""
+"""Beside the fields of lines: amounts in hundredths, as they were before they became other whole minor units."""
 
 NO_LINES = Problem("no_lines", "it has no lines", "Add products, or add single_line to the mapping.")
 

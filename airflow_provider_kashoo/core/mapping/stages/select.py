@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import reduce
 from operator import and_
 
@@ -186,10 +187,9 @@ def credits_of(
     :param among_these: the others may not be credits.
     """
     below = np.flatnonzero((totals.values.to_numpy(zero_copy_only=False) < 0) & among_these).tolist()
-    amounts = {row: -totals.values[row].as_py() for row in below}
-    exact = {row: total for row, total in totals.exact.items() if total < 0 and among_these[row]}
-    amounts |= {row: -money.round_half_up(total) for row, total in exact.items()}
-    rows = np.array(sorted(row for row, amount in amounts.items() if amount), np.int64)
+    amounts = {row: Decimal(-totals.values[row].as_py()) for row in below}
+    amounts |= {row: -total for row, total in totals.exact.items() if total < 0 and among_these[row]}
+    rows = np.array(sorted(amounts), np.int64)
     if not len(rows):
         return {}
     records = records.take(pa.array(rows))
@@ -202,10 +202,12 @@ def credits_of(
         reduced.values.to_pylist(),
     )
     unmet = Why(f"{origin(mapping.total) if mapping.total else 'total'} >= 0")
-    return {
-        ident: Credit(amounts[row], currency or around.org_currency, sale or ident, original, unmet)
-        for row, ident, currency, sale, original in zip(rows.tolist(), *columns, strict=True)
-    }
+    found = dict[str, Credit]()
+    for row, ident, given, sale, original in zip(rows.tolist(), *columns, strict=True):
+        currency = given or around.org_currency
+        if amount := money.round_to_unit(money.in_units_of(currency, amounts[row]), mapping.rounding):
+            found[ident] = Credit(amount, currency, sale or ident, original, unmet)
+    return found
 
 
 def sales_of(mapping: Mapping, records: pa.Table, around: Surroundings) -> Cells:

@@ -39,6 +39,6 @@ def divided_by(percents: Sequence[Decimal], amounts: Rows) -> Rows:
 
 
 def _one_by_one(amounts: Rows, percents: Sequence[Decimal]) -> Rows:
-    whole = map(Decimal, amounts.tolist())
-    found = [money.round_together([each * percent / 100 for percent in percents], each) for each in whole]
+    whole = amounts.tolist()
+    found = [money.round_together([money.share_of(each, one) for one in percents], Decimal(each)) for each in whole]
     return np.array(found, np.int64).reshape(len(found), len(percents))

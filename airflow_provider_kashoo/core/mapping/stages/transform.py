@@ -7,10 +7,11 @@ text, links as the Salesforce id of the record they lead to. A record that canno
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -42,6 +43,7 @@ from airflow_provider_kashoo.core.mapping.stages.select import (
 from airflow_provider_kashoo.core.mapping.values.cells import Cells
 from airflow_provider_kashoo.core.mapping.values.odd import odd_paths, with_one_of
 from airflow_provider_kashoo.core.values import money
+from airflow_provider_kashoo.core.values.currencies import OTHER_DECIMALS
 from airflow_provider_kashoo.core.values.parents import symbolic
 from airflow_provider_kashoo.core.values.texts import cut
 
@@ -207,12 +209,13 @@ def _bill(
     if not mapping.total:
         result.credits = credits_of(mapping, records, totals, around, np.ones(len(ids), np.bool_))
     billed = ~among(ids, result.credits)
-    _check(mapping, currencies, sums, totals, faults, billed)
+    others = _without_hundredths(currencies)
+    _check(mapping, currencies, sums, totals, others, faults, billed, around)
     billed[list(faults.of)] = False
-    lines, rounded, problems = in_whole_cents(lines, sums, totals, billed)
+    lines, rounded, problems = in_whole_cents(lines, sums, totals, billed, others, mapping.rounding)
     result.rounded = {ids[row].as_py(): said for row, said in rounded.items()}
     faults.note(problems)
-    lines = change_lines(mapping, selected.caught, records, lines, around, faults)
+    lines = change_lines(mapping, selected.caught, records, lines, others, around, faults)
     billed[list(faults.of)] = False
     longest = _longest(mapping, around)
     caught = [mask & billed for mask in selected.caught]
@@ -257,19 +260,35 @@ def _with_room(header: MappingType[str, Cells], name: str, most: int) -> dict[st
     return {**header, name: texts.each(lambda text: cut(text, most)) if long else texts}
 
 
-def _check(mapping: Mapping, currencies: Cells, sums: Cells, totals: Cells, faults: Faults, billed: Mask) -> None:
+def _without_hundredths(currencies: Cells) -> dict[int, str]:
+    """Give the currencies that are counted in another minor unit, by the rows of the records that are in one."""
+    rows = pc.index_in(currencies.values, pa.array([*OTHER_DECIMALS])).is_valid().to_numpy(zero_copy_only=False)
+    return {int(row): currencies.values[row].as_py() for row in np.flatnonzero(rows)}
+
+
+def _check(
+    mapping: Mapping,
+    currencies: Cells,
+    sums: Cells,
+    totals: Cells,
+    others: MappingType[int, str],
+    faults: Faults,
+    billed: Mask,
+    around: Surroundings,
+) -> None:
     """Note which records cannot be billed with what they add up to.
 
-    :param sums: exact sum of each record's lines, minor units; without those that have a problem.
-    :param totals: exact total of each record, minor units, or why it has none.
+    :param sums: exact sum of each record's lines, in hundredths; without those that have a problem.
+    :param totals: exact total of each record, in hundredths, or why it has none.
+    :param others: row -> currency, of records in one without hundredths.
     :param billed: the others are credits.
     """
-    problems = currencies.each(_no_currency).problems
+    problems = currencies.each(partial(_no_currency, counted=around.counted)).problems
     faults.note({row: problem for row, problem in problems.items() if billed[row]})
     if mapping.total:
         missing = Problem("missing_value", "its total is empty", f"Fill {origin(mapping.total)} in Salesforce.")
         faults.note({**dict.fromkeys(np.flatnonzero(totals.empty()).tolist(), missing), **totals.problems})
-        faults.note(unequal(sums, totals, origin(mapping.total)))
+        faults.note(unequal(sums, totals, others, origin(mapping.total)))
 
 
 def _longest(mapping: Mapping, around: Surroundings) -> int | None:
@@ -279,9 +298,9 @@ def _longest(mapping: Mapping, around: Surroundings) -> int | None:
     return min(filter(None, [around.line_text, *limits]), default=None)
 
 
-def _no_currency(code: str) -> Problem | None:
+def _no_currency(code: str, counted: Collection[str]) -> Problem | None:
     try:
-        money.check_currency(code)
+        money.check_currency(code, counted)
     except money.NotMoney as error:
         return Problem("currency", str(error), "Bill this deal by hand.")
     return None

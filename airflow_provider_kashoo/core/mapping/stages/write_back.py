@@ -66,7 +66,9 @@ def _texts(path: str, settlements: Settlements) -> pa.Array:
     """Give what each invoice says of one thing, empty texts as None; the only place that formats amounts."""
     said = [each.get(path) for each in settlements]
     if SETTLEMENT_SOURCE[path] == "money":
-        return pa.array([None if amount is None else as_decimal(amount) for amount in said], pa.string())
+        amounts = zip(said, settlements, strict=True)
+        texts = [None if amount is None else as_decimal(amount, each.get("currency")) for amount, each in amounts]
+        return pa.array(texts, pa.string())
     return pa.array([(text.strip() or None) if text else None for text in said], pa.string())
 
 
