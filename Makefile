@@ -22,6 +22,7 @@ test: .venv/.dev $(ORACLE) ## Run the tests (some minutes)
 
 test-long: .venv/.dev $(ORACLE) ## Run every test, the long ones too (hours)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python tests/mutation/mutate.py
 
 lint: .venv/.dev ## Style, types, and that imports run one way
 	$(BIN)/ruff check .

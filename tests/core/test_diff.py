@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kashoo.core.rules.diff import Merge, base_hashes, changed_fields, merge
+from airflow_provider_kashoo.core.rules.diff import Merge, as_linked, base_hashes, changed_fields, merge, written_base
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 
 HASHES = KeyedHash(b"a test's own key")
@@ -96,3 +96,24 @@ def test_no_field_is_lost_and_after_the_merge_there_is_nothing_left_to_write(sen
     again = merge(ours, written, base_hashes(ours, written, HASHES), HASHES)
     assert again.write == {}
     assert again.conflicts == []
+
+
+def base_of(**fields: tuple[str | None, str | None]) -> dict[str, tuple[str, str]]:
+    """Make a base; of each field what was sent, and what was read back."""
+    return {name: (HASHES.of(sent), HASHES.of(read)) for name, (sent, read) in fields.items()}
+
+
+def test_a_link_stays_symbolic_as_long_as_the_deal_did_not_change_it():
+    base = base_of(lines=("item of A", "x"), contact=("customer of A", "x"))
+    ours = {"lines": "item of A", "contact": "customer of B", "memo": "item of A"}
+    resolved = {"lines": "501", "contact": "502", "memo": "503"}
+    expected = {"lines": "item of A", "contact": "502", "memo": "503"}
+    assert as_linked(ours, resolved, base, HASHES) == expected
+
+
+def test_after_an_update_the_base_has_what_was_written_and_what_both_sides_agree_on():
+    written, ours = {"memo": "new"}, {"memo": "old", "date": "same", "poNumber": "ours", "dueDate": None}
+    read = {"memo": "new, trimmed", "date": "same", "poNumber": "theirs", "number": "41"}
+    assert written_base(written, ours, read, HASHES) == base_of(
+        memo=("new", "new, trimmed"), date=("same", "same"), dueDate=(None, None)
+    )

@@ -131,6 +131,35 @@ def test_two_questions_of_one_record_are_both_asked():
     assert decision == Decision({}, both, frozenset({"contact", "currency", "lines"}))
 
 
+def test_the_side_that_changed_a_field_last_owns_it_where_that_is_known_and_a_person_decides_elsewhere():
+    owners = dict.fromkeys(("name", "phone", "email"), Owner.LATEST)
+    newer = {"name": Owner.SALESFORCE, "phone": Owner.KASHOO}
+    merged, document = Merge(conflicts=["email", "name", "phone"]), {"name": "ours", "phone": "ours"}
+    decision = decide("customer", document, merged, known=owners, mark="", owners=owners, newer=newer)
+    question = CHANGED_ON_BOTH_SIDES.of(fields="email")
+    assert decision == Decision({"name": "ours"}, (question,), frozenset({"email"}), stays=("phone",))
+
+
+def of_kashoo(*conflicts: str, write: tuple[str, ...] = ()) -> Decision:
+    """Decide about an invoice whose fields are Kashoo's."""
+    merged = Merge(write=dict.fromkeys(write, "ours"), conflicts=[*conflicts])
+    owners = dict.fromkeys(conflicts, Owner.KASHOO)
+    return decide("invoice", {}, merged, known=conflicts, mark="", owners=owners)
+
+
+def test_what_kashoo_owns_stays_but_for_what_only_a_person_changes():
+    assert of_kashoo("memo", "dueDate") == Decision(stays=("dueDate", "memo"))
+    question = CHANGED_ON_BOTH_SIDES.of(fields="contact")
+    assert of_kashoo("memo", "contact") == Decision({}, (question,), frozenset({"contact"}), stays=("memo",))
+    other = IDENTITY_CHANGED.of(fields="currency")
+    assert of_kashoo("memo", write=("currency",)) == Decision({}, (other,), frozenset({"currency"}), stays=("memo",))
+
+
+def test_what_kashoo_owns_stays_after_a_payment_too_but_for_what_moves_money():
+    decision = hold(of_kashoo("memo", "date"), {"date"}, (), HELD)
+    assert decision == Decision({}, (HELD,), frozenset({"date"}), (), ("memo",))
+
+
 @given(st.sampled_from(sorted(MAPPED)), st.data(), st.booleans())
 def test_a_field_is_written_or_pending_or_as_billed_and_none_is_forgotten(kind, data, money_came):
     names = st.sets(st.sampled_from(fields_of(kind)))
