@@ -54,7 +54,7 @@ def history_of(database: Database, named: str) -> Iterator[History]:
             if any(found):
                 linked_to, writes, asked, entries = found
                 runs = sorted({row["run_id"] for row in entries})
-                decided = [dict(row) for row in connection.execute(_decisions(scope.id, runs)).mappings()]
+                decided: list[Row] = [dict(row) for row in connection.execute(_decisions(scope.id, runs)).mappings()]
                 yield History(scope.org_id, scope.business_id, linked_to, writes, asked, entries, decided)
 
 
