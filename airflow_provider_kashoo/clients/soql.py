@@ -56,6 +56,22 @@ def in_window(sobject: str, paths: Sequence[str], window: Window, relationship: 
     return f"SELECT {', '.join(paths)} FROM {sobject} WHERE {_within(window, path)}"
 
 
+def dated(
+    sobject: str, paths: Sequence[str], days: tuple[str, str, str] | None, relationship: str | None = None
+) -> str:
+    """Read all fields of records whose date lies between two days, or of all records.
+
+    :param days: a field of type date, its first and its last day, ``YYYY-MM-DD``; None for every record.
+    :param relationship: to the record whose date decides; None for the record itself.
+    """
+    text = f"SELECT {', '.join(paths)} FROM {sobject}"
+    if days is None:
+        return text
+    field, first, last = days
+    path = f"{relationship}.{field}" if relationship else field
+    return f"{text} WHERE {path} >= {first} AND {path} <= {last}"
+
+
 def changed_parents(child: str, parent_field: str, window: Window) -> str:
     """Find the parents of lines that changed or were deleted in a window."""
     return f"SELECT Id, {parent_field} FROM {child} WHERE {_within(window)} ORDER BY SystemModstamp, Id"

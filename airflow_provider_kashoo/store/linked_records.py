@@ -35,6 +35,13 @@ _STANDING = select(
     cast(links.c.sources, Text),
     cast(links.c.fields, Text).contains(f'["{UNKNOWN}"'),
 ).where(*_OF_KIND)
+_BILLED = select(
+    *(links.c.source_object, links.c.source_id, links.c.part, links.c.sale_id, links.c.kashoo_id),
+    *(links.c.currency, links.c.expected_total, links.c.journal_date, links.c.settlement),
+).where(*_OF_KIND)
+_BILLED_BETWEEN = _BILLED.where(
+    links.c.journal_date >= bindparam("this_first"), links.c.journal_date <= bindparam("this_last")
+)
 _KASHOO_IDS = select(links.c.kashoo_id).where(*_OF_KIND)
 _SETTLED_AS = and_(*_OF_KIND, links.c.settlement == bindparam("this_settlement"))
 _NOT_SETTLED = and_(*_OF_KIND, links.c.settlement.is_(None))
@@ -66,6 +73,24 @@ class Standing(NamedTuple):
     uncertain: bool
 
 
+class BilledLink(NamedTuple):
+    """A link, as far as it says what was billed.
+
+    :ivar total: expected total with taxes, minor units; None if it is not known.
+    :ivar date: under which it was written, ``YYYY-MM-DD``.
+    """
+
+    source_object: str
+    source_id: str
+    part: int
+    sale_id: str
+    kashoo_id: int
+    currency: str | None
+    total: int | None
+    date: str | None
+    settlement: str | None
+
+
 class LinkedRecords:
     """The records of one scope that have a live link."""
 
@@ -88,6 +113,20 @@ class LinkedRecords:
     def standing(self, kind: str, sources: Iterable[str]) -> dict[str, Standing]:
         """Give the links of some Salesforce records, without what was written."""
         return {each[0]: Standing(*each) for each in self._rows(_STANDING, kind, links.c.source_id, sources)}
+
+    def billed_between(self, kind: str, first: str, last: str) -> Iterator[BilledLink]:
+        """Give what was billed under the dates of a period, ``YYYY-MM-DD``, both included; in no order."""
+        named = {"this_scope": self._scope.id, "this_target": kind, "this_first": first, "this_last": last}
+        with self._scope.reading() as connection:
+            for some in connection.execution_options(yield_per=PAGE).execute(_BILLED_BETWEEN, named).partitions():
+                yield from (BilledLink(*row) for row in some)
+
+    def billed_of(
+        self, kind: str, *, sources: Iterable[str] = (), kashoo_ids: Iterable[int] = ()
+    ) -> Iterator[BilledLink]:
+        """Give what was billed of some Salesforce records, and of some records of the books."""
+        for column, among in ((links.c.source_id, sources), (links.c.kashoo_id, kashoo_ids)):
+            yield from (BilledLink(*row) for row in self._rows(_BILLED, kind, column, among))
 
     def sold_through(self, kind: str, sales: Iterable[str]) -> dict[str, str]:
         """Give the Salesforce record through which each of some sales is linked, of those that are."""

@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.store import tables
 from airflow_provider_kashoo.store.approvals import Approvals
 from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.differences import Differences
 from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.kept_codes import KeptCodes
 from airflow_provider_kashoo.store.linked_records import LinkedRecords
@@ -43,6 +44,7 @@ class Tables:
         self.watermarks = Watermarks(scope)
         self.codes = KeptCodes(scope)
         self.approvals = Approvals(scope)
+        self.differences = Differences(scope)
 
 
 class SyncStore(Tables):

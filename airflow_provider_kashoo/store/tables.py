@@ -284,6 +284,28 @@ review_items = Table(
     ),
 )
 
+differences = Table(
+    "differences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    # A keyed hash of name, record, month and both amounts: no amount is kept.
+    Column("key", String(32), nullable=False),
+    Column("name", String(40), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("source_id", String(18)),
+    Column("kashoo_id", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("found_at", Float, nullable=False),
+    Column("resolved_at", Float),
+    Column("decided_at", Float),
+    Column("decided_by", String(250)),
+    Column("reason", Text),
+    UniqueConstraint("scope_id", "key"),
+    Index("ix_differences_month", "scope_id", "month"),
+)
+
 audit = Table(
     "audit",
     metadata,

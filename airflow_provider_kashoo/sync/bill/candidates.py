@@ -6,7 +6,7 @@ One sale gets one invoice, whether it arrives as an Opportunity or as an Order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -80,6 +80,7 @@ class Considered:
 
     :param draft: takes the unchanged ones and those that are skipped, of which there may be a million.
     :param all_linked: unchanged linked records are candidates, too.
+    :param kept: gives what is kept of a candidate.
     :param unfit: those that are to be billed but cannot be.
     :param intents: what is already decided about other records.
     :param left_out: linked records that are no longer to be billed.
@@ -90,6 +91,7 @@ class Considered:
 
     draft: Draft
     all_linked: bool = False
+    kept: Callable[[Candidate], Candidate] = lambda each: each
     candidates: list[Candidate] = field(default_factory=list)
     unfit: list[Park] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
@@ -133,10 +135,21 @@ class Considered:
             self.intents.append(intent.become(Release, reason=reason))
 
 
-def consider(facts: Facts, draft: Draft, *, all_linked: bool = False) -> Considered:
-    """Sort everything that is staged; see :class:`Considered`."""
-    result = Considered(draft, all_linked)
-    made = make_invoices(facts.sync)
+def consider(
+    facts: Facts,
+    draft: Draft,
+    *,
+    all_linked: bool = False,
+    made: Sequence[Made] | None = None,
+    keep: Callable[[Candidate], Candidate] = lambda each: each,
+) -> Considered:
+    """Sort everything that is staged; see :class:`Considered`.
+
+    :param made: what the mappings made of it; they are applied now, if not given.
+    :param keep: gives what is kept of a candidate, for callers that have to sort very many.
+    """
+    result = Considered(draft, all_linked, keep)
+    made = make_invoices(facts.sync) if made is None else made
     for mapping in facts.sync.mappings_to(INVOICE.name):
         _consider_deleted(facts, mapping, result)
     sales = Sales(facts, made)
@@ -237,7 +250,8 @@ def _compare(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: 
             continue
         rounded = made.rounded.get(ident, "")
         rules, payment = records.rules(each.row), None if each.part else records.payment(each.row)
-        result.candidates.append(Candidate(begun, resolved, link, at_rest, rounded, rules, each.part, payment))
+        candidate = Candidate(begun, resolved, link, at_rest, rounded, rules, each.part, payment)
+        result.candidates.append(result.kept(candidate))
 
 
 def _begin(facts: Facts, records: _Records, rows: Rows, sales: Sales, result: Considered) -> Iterator[_Moving]:

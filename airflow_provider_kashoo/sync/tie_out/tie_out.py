@@ -1,0 +1,142 @@
+"""The tie-out of a period: won deals = expected invoices = books, by currency and month; every difference has a name.
+
+It reads the books by list pages only and each object of Salesforce by one bulk query, and writes to neither. What a
+person said about a difference is kept in the store; only :func:`note` changes it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.values.dates import midnight
+from airflow_provider_kashoo.reports.tie_out import Cell, Difference, Tie, TieOut
+from airflow_provider_kashoo.store.differences import SHOWN, Mark, Noted
+from airflow_provider_kashoo.store.rehearsal import Rehearsal
+from airflow_provider_kashoo.sync.preflight import preflight
+from airflow_provider_kashoo.sync.run.staging import Staging
+from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, Sync
+from airflow_provider_kashoo.sync.tie_out.known import Known
+from airflow_provider_kashoo.sync.tie_out.sides import Sides
+
+CREDITS = (
+    "balances of customers are not compared: no API of Kashoo is known that gives one; owed is the sum of the open "
+    "invoices that this sync made"
+)
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days that are compared, both included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        """Refuse a period that ends before it begins."""
+        if self.first > self.last:
+            raise ConfigurationError(
+                f"The period ends on {self.last}, before it begins on {self.first}.", remedy="Give --from <= --to."
+            )
+
+    def covers(self, month: str) -> bool:
+        """Say whether all of a month, ``YYYY-MM``, is compared."""
+        return self.begins(month) and self.last >= _last_day(month)
+
+    def begins(self, month: str) -> bool:
+        """Say whether a month is compared from its first day on."""
+        return self.first <= date.fromisoformat(f"{month}-01")
+
+
+def tie_out(sync: Sync, period: Period) -> TieOut:
+    """Compare a period. Nothing is written to either side or the store.
+
+    :param sync: of ``salesforce_to_kashoo``; ``run.first`` is when its first window began, UTC.
+    :raises ConfigurationError: when nothing was synced yet, and as the steps of a run.
+    :raises BudgetSpent: when the request limit is reached.
+    """
+    if not any(sync.store.watermarks.get(f"salesforce.{each}") for each in sync.sources):
+        raise ConfigurationError(
+            "Nothing was synced yet: there is nothing that the books could be compared with.",
+            remedy="Let salesforce_to_kashoo run first; if Kashoo has the invoices already: airflow kashoo adopt.",
+        )
+    with tempfile.TemporaryDirectory(prefix="kashoo-tie-out-") as folder:  # only its owner may read it
+        known = Known.of(sync)
+        read = replace(
+            sync,
+            store=Rehearsal(sync.store),
+            files=Staging(Path(folder), sync.name, "tie-out", sync.run.run_id),
+        )
+        preflight(read)
+        read.recall_describes()
+        sides = Sides(read, known, period.first.isoformat(), period.last.isoformat())
+        tie = Tie(period.first.isoformat(), period.last.isoformat(), lambda each: _key(sync, each)[:SHOWN])
+        tie.add_all(sides.billed())
+        cells = tie.cells()
+        business = (read.files.read_json("business") or {}).get("name")
+    marks = {key[:SHOWN]: mark for key, mark in sync.store.differences.marks().items()}
+    for cell in cells:
+        cell.differences = [_marked(each, marks.get(each.id)) for each in cell.differences]
+        cell.why_open = _why_open(sync, period, cell)
+        cell.closed = not cell.why_open
+    return TieOut(
+        business=f"{business} ({sync.store.business_id})" if business else sync.store.business_id,
+        first=period.first.isoformat(),
+        last=period.last.isoformat(),
+        made_at=sync.store.now(),
+        cells=cells,
+        notes=[*sides.notes, CREDITS],
+    )
+
+
+def note(sync: Sync, period: Period, report: TieOut) -> tuple[int, int]:
+    """Keep in the store which differences were found, so that a person can decide about them, and resolve the others.
+
+    :returns: how many are new, and how many are resolved.
+    """
+    months = {month for month in _months(period) if period.begins(month)}
+    found = (
+        Noted(_key(sync, each), each.name, each.currency, each.month, each.source_id, each.kashoo_id)
+        for each in report.differences
+        if each.id
+    )
+    return sync.store.differences.note(found, months)
+
+
+def _key(sync: Sync, each: Difference) -> str:
+    """Name a difference by all that makes it this one; the amounts cannot be guessed from it."""
+    record = [each.source_id, each.part, each.kashoo_id]
+    return sync.store.hashes.of([each.name, *record, each.currency, each.month, each.deal_minor, each.books_minor])
+
+
+def _marked(each: Difference, mark: Mark | None) -> Difference:
+    """Add what a person said."""
+    return each if mark is None else replace(each, state=mark.state, why=mark.why)
+
+
+def _why_open(sync: Sync, period: Period, cell: Cell) -> list[str]:
+    """Say why a month cannot be called closed; empty if it can."""
+    why = [] if period.covers(cell.month) else ["not all of the month is compared"]
+    end = midnight(_last_day(cell.month) + timedelta(days=1), sync.settings.zone)
+    sources = [f"salesforce.{each}" for each in sync.sources] + [f"kashoo.{each}" for each in KASHOO_SOURCES]
+    marks = {source: sync.store.watermarks.get(source) for source in sources}
+    why += [f"{source} is not read up to its end" for source, mark in marks.items() if mark is None or mark < end]
+    waiting = sum(each.is_open for each in cell.differences)
+    return [*why, f"{waiting:,} differences are open"] if waiting else why
+
+
+def _months(period: Period) -> Iterator[str]:
+    day = period.first.replace(day=1)
+    while day <= period.last:
+        yield f"{day:%Y-%m}"
+        day = _last_day(f"{day:%Y-%m}") + timedelta(days=1)
+
+
+def _last_day(month: str) -> date:
+    first = date.fromisoformat(f"{month}-01")
+    return first.replace(day=calendar.monthrange(first.year, first.month)[1])

@@ -1,0 +1,158 @@
+"""What the mappings make of the deals now, and why the others are not billed: by the code of a plan, without the books.
+
+Of each invoice only its amounts are kept: a year has very many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_kashoo.clients.entries import Entry
+from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.mapping.stages.evaluate import evaluate
+from airflow_provider_kashoo.core.mapping.stages.sections import apply_section
+from airflow_provider_kashoo.core.rules.intents import Ask, Intent, Park
+from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN
+from airflow_provider_kashoo.core.rules.tie_out import Leaves, Lines, View
+from airflow_provider_kashoo.core.rules.totals import net_total, tax_codes
+from airflow_provider_kashoo.core.values.money import round_half_up
+from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
+from airflow_provider_kashoo.sync.bill.facts import Facts
+from airflow_provider_kashoo.sync.bill.leaving import LeftOut
+from airflow_provider_kashoo.sync.bill.made import Made, make_invoices
+from airflow_provider_kashoo.sync.run.pending import Pending
+from airflow_provider_kashoo.sync.run.plan_file import Draft
+from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.run.waits import Reads
+from airflow_provider_kashoo.sync.tie_out.known import Numbered
+
+DATED = ("date", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """An invoice as the mappings make it now.
+
+    :param unchanged: nothing that it is made from changed since it was written.
+    """
+
+    view: View
+    lines: Lines | None = None
+    unchanged: bool = False
+
+
+@dataclass
+class Won:
+    """What the mappings make of everything that is staged.
+
+    :ivar deals: each invoice.
+    :ivar leaves: source id -> why a record is not billed, of those that have an invoice.
+    :ivar unfit: error class and fix of what cannot be billed.
+    :ivar asked: error classes of what a person has to decide first.
+    :ivar undated: how many records cannot be billed and show no date or total.
+    """
+
+    deals: dict[Numbered, Deal] = field(default_factory=dict)
+    leaves: dict[Numbered, Leaves] = field(default_factory=dict)
+    unfit: dict[Numbered, tuple[str, str]] = field(default_factory=dict)
+    asked: dict[Numbered, set[str]] = field(default_factory=dict)
+    undated: int = 0
+    _made: list[Made] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, sync: Sync) -> Won:
+        """Apply the mappings to what is staged, and sort it as a plan does. The books are not asked."""
+        facts = Facts.of(sync, _NoReads(sync))
+        won = cls(_made=make_invoices(sync))
+        draft = Draft(Pending.of(sync.store))
+        considered = consider(facts, draft, all_linked=True, made=won._made, keep=won._take)
+        for each in considered.left_out:
+            won.leaves.setdefault(each.numbered, _leaves(each))
+        for intent, _ in considered.billed_elsewhere:
+            won.leaves.setdefault(_numbered(intent), Leaves.ELSEWHERE)
+        for park in considered.unfit:
+            won.unfit.setdefault(_numbered(park), (park.error_class, park.fix))
+        for intent in considered.intents:
+            if isinstance(intent, Ask) and intent.error_class in _PARTS:
+                won.asked.setdefault(_numbered(intent), set()).add(intent.error_class)
+        won._value_unfit(sync, considered.unfit)
+        return won
+
+    def stamps(self, ids: Collection[str]) -> dict[str, datetime]:
+        """Say when some records last changed."""
+        wanted, found = pa.array([*ids], pa.string()), dict[str, datetime]()
+        for each in self._made if len(wanted) else ():
+            table = each.part.records().select(["Id", "SystemModstamp"])
+            table = table.filter(pc.is_in(table["Id"], wanted))
+            found |= dict(zip(table["Id"].to_pylist(), table["SystemModstamp"].to_pylist(), strict=True))
+        return found
+
+    def _take(self, candidate: Candidate) -> Candidate:
+        """Keep the amounts of an invoice."""
+        document, intent = candidate.document, candidate.intent
+        net = net_total(document)
+        total = net if intent.total is None else intent.total
+        codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
+        view = View(str(document["currency"]), str(document["date"]), total, total - net)
+        self.deals[_numbered(intent)] = Deal(view, Lines(net, tuple(sorted(codes))), candidate.at_rest)
+        return Candidate(replace(intent, sources=None), {}, None)
+
+    def _value_unfit(self, sync: Sync, unfit: Iterable[Park]) -> None:
+        """Take what Salesforce says of the total of records that cannot be billed; the rules are not applied."""
+        wanted = {each.record.id: each.mapping for each in unfit if _numbered(each) not in self.deals}
+        left = set(wanted)
+        for made in self._made if left else ():
+            records = made.part.records()
+            records = records.filter(pc.is_in(records["Id"], pa.array([*left], pa.string())))
+            for ident, view in _valued(sync, made.mapping, records):
+                if wanted[ident] == made.mapping.name:
+                    self.deals[ident, 1] = Deal(view)
+                    left.discard(ident)
+        self.undated = len(left)
+
+
+_PARTS = {PARTS_CHANGED.error_class, PARTS_UNKNOWN.error_class}
+
+
+class _NoReads(Reads):
+    """Reads no single record of the books: what a plan decides by that is not used here."""
+
+    def read(self, target: str, kashoo_id: int, version: int) -> Entry | None:  # noqa: ARG002
+        return None
+
+
+def _valued(sync: Sync, mapping: Mapping, records: pa.Table) -> Iterator[tuple[str, View]]:
+    """Give total, date and currency of records that cannot be billed, where they have them."""
+    if mapping.total is None or not records.num_rows:
+        return
+    fields = {name: spec for name, spec in mapping.fields.items() if name in DATED}
+    header = apply_section(fields, KINDS[mapping.to].fields, records, sync.surroundings)
+    totals = evaluate(mapping.total, records, "money", sync.surroundings)
+    rows: Any = zip(
+        *(column.to_pylist() for column in (records["Id"], totals.values, *(header[each].values for each in DATED))),
+        strict=True,
+    )
+    for row, (ident, whole, day, currency) in enumerate(rows):
+        exact: Decimal | int | None = totals.exact.get(row, whole)
+        if exact is not None and day and currency:
+            yield ident, View(currency, day, exact if isinstance(exact, int) else round_half_up(exact))
+
+
+def _leaves(each: LeftOut) -> Leaves:
+    if each.surplus:
+        return Leaves.NOT_WON
+    if each.unmet:
+        return Leaves.BY_RULE if each.unmet.by_rule else Leaves.NOT_WON
+    return Leaves.VANISHED if each.vanished else Leaves.DELETED
+
+
+def _numbered(intent: Intent) -> Numbered:
+    return intent.record.id, intent.record.part
