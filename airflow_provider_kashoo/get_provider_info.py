@@ -22,7 +22,10 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Kashoo", "python-modules": [f"{_HOOKS}.kashoo", f"{_HOOKS}.salesforce"]},
         ],
         "operators": [
-            {"integration-name": "Kashoo", "python-modules": [f"{_OPERATORS}.sync", f"{_OPERATORS}.maintenance"]},
+            {
+                "integration-name": "Kashoo",
+                "python-modules": [f"{_OPERATORS}.{name}" for name in ("sync", "maintenance", "tie_out")],
+            },
         ],
         "triggers": [
             {"integration-name": "Kashoo", "python-modules": ["airflow_provider_kashoo.triggers"]},

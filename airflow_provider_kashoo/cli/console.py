@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from getpass import getuser
 
 from rich.console import Console
@@ -56,6 +56,18 @@ def end_given(option: str, text: str | None) -> datetime | None:
     """
     end = instant_given(option, text)
     return end + timedelta(days=1) if end and text and len(text.strip()) == len("2026-01-31") else end
+
+
+def day_given(option: str, text: str | None) -> date | None:
+    """Read an option that takes a day.
+
+    :returns: None when it was not given.
+    :raises SystemExit: for what is no day.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise SystemExit(f"{option} {text} is not a day. Give it as 2026-01-31.") from None
 
 
 def this_user() -> str:

@@ -52,7 +52,7 @@ def plan(dag_id: str, run_id: str) -> Response:
 
     root = staging_root()
     files = files_of(root, dag_id, run_id)
-    if page := files.read_page("report") if files else None:
+    if page := files.read_text("report.html") if files else None:
         return HTMLResponse(page, headers=_SEEN_BY_ONE)
     days = settings().retention.days
     return PlainTextResponse(

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.reports.plan import PlanReport, instant
+from airflow_provider_kashoo.reports.tie_out import TieOut
 
 MOST_ROWS = 5_000
 """Rows of one table; with more a browser takes seconds to show them."""
@@ -28,6 +29,21 @@ _BARS = (
 
 def plan_page(report: PlanReport) -> str:
     """Write the report of a plan as HTML; what people and systems named is shown as text, never run."""
+    return _rendered(
+        "plan.html",
+        report=report,
+        title=_TITLES.get(report.sync, report.sync),
+        pictures=_pictures(report),
+        most=MOST_ROWS,
+    )
+
+
+def tie_out_page(report: TieOut) -> str:
+    """Write a tie-out as HTML; see :func:`plan_page`."""
+    return _rendered("tie_out.html", report=report, pictures=_sides(report), most=MOST_ROWS)
+
+
+def _rendered(template: str, **given: Any) -> str:
     pages = Environment(
         loader=PackageLoader("airflow_provider_kashoo.reports", "pages"),
         autoescape=True,
@@ -36,9 +52,7 @@ def plan_page(report: PlanReport) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"money": _money, "instant": instant}
-    return pages.get_template("plan.html").render(
-        report=report, title=_TITLES.get(report.sync, report.sync), pictures=_pictures(report), most=MOST_ROWS
-    )
+    return pages.get_template(template).render(**given)
 
 
 def _money(minor: int | None, currency: str | None) -> str:
@@ -55,4 +69,24 @@ def _pictures(report: PlanReport) -> dict[str, list[Mapping[str, Any]]]:
             for name, label in _BARS
             if totals[name] or name == "create"
         ]
+    return found
+
+
+def _sides(report: TieOut) -> list[dict[str, Any]]:
+    """Give for each currency and month its three sides, each as long as its part of the largest of its currency."""
+    found, largest = [], dict[str, int]()
+    for cell in report.cells:
+        sides = [cell.deals + cell.taxes, cell.invoices, cell.books]
+        largest[cell.currency] = max(1, largest.get(cell.currency, 0), *map(abs, sides))
+    for cell in report.cells:
+        scale = 100 / largest[cell.currency]
+        found.append(
+            {
+                "cell": cell,
+                "deals": scale * abs(cell.deals),
+                "taxes": scale * abs(cell.taxes),
+                "invoices": scale * abs(cell.invoices),
+                "books": scale * abs(cell.books),
+            }
+        )
     return found

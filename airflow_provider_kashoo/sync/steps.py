@@ -74,7 +74,7 @@ def plan(sync: Sync) -> PlanSummary:
     if windows != _windows(sync):
         raise ConfigurationError("An extract of this run ran again while the plan was made.", remedy=clear("plan"))
     sync.files.write_json("report", {**report.as_json(NAMED), "head": report.head})
-    sync.files.write_page("report", plan_page(report))
+    sync.files.write_text("report.html", plan_page(report))
     # In one file, so that digest and windows always belong to the same plan, whenever a step dies.
     sync.files.write_json("summary", {**asdict(summary), "windows": windows})
     sync.store.record_plan(sync.name, sync.run.run_id, summary)

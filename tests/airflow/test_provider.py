@@ -145,6 +145,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "settle",
         "sandbox",
         "demo",
+        "tie-out",
     }
     assert all(command.help for command in group.subcommands)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from airflow.cli.cli_config import GroupCommand
 
-from airflow_provider_kashoo.cli.commands import decide, look, set_up, try_out
+from airflow_provider_kashoo.cli.commands import accounts, decide, look, set_up, try_out
 from airflow_provider_kashoo.cli.commands.command import COMMANDS
 
-__all__ = ["decide", "get_kashoo_commands", "look", "set_up", "try_out"]
+__all__ = ["accounts", "decide", "get_kashoo_commands", "look", "set_up", "try_out"]
 
 
 def get_kashoo_commands() -> list[Any]:

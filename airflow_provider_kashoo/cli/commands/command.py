@@ -41,7 +41,7 @@ def command(title: str, *args: Arg, about: str, epilog: str | None = None) -> Ca
             except SyncError as error:
                 raise SystemExit(str(error)) from None
 
-        COMMANDS.append(ActionCommand(call.__name__, title, run, args, about, epilog))
+        COMMANDS.append(ActionCommand(call.__name__.replace("_", "-"), title, run, args, about, epilog))
         return run
 
     return add

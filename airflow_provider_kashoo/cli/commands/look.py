@@ -134,38 +134,3 @@ def status(args: Namespace) -> None:
         database.dispose()
     if ended := exit_status(found):
         raise SystemExit(ended)
-
-
-@command(
-    "Write the audit trail for an auditor, or check that it is whole",
-    Arg(("--from",), help="from this day or time on (UTC)", dest="since", metavar="TIME"),
-    Arg(("--to",), help="up to this time (UTC); of a day without a time, all of it", dest="until", metavar="TIME"),
-    Arg(("--format",), help="table, csv or json", choices=("table", "csv", "json"), default="table"),
-    Arg(("--output",), help="write it to a file", metavar="FILE"),
-    Arg(("--verify",), help="check that no row was altered or removed", action="store_true"),
-    Arg(("--head",), help="with --verify: the head that you noted earlier", metavar="HASH"),
-    about="Each row says what was done with a record or decided about a plan, when, in which run, and why. Each has a "
-    "hash over itself and the row before it. The newest hash of an org and business is their head, and is printed with "
-    "every export: note it down outside of the database. Exit status 1 if the trail is not whole. Neither Kashoo nor "
-    "Salesforce is asked.",
-    epilog="Examples:\n  airflow kashoo audit --from 2026-01-01 --to 2026-03-31 --format csv --output audit.csv\n"
-    "  airflow kashoo audit --verify --head 3f5a...",
-)
-def audit(args: Namespace) -> None:
-    """Export the audit trail, or verify it."""
-    from airflow_provider_kashoo.cli import audit as trail
-    from airflow_provider_kashoo.cli.console import end_given, instant_given
-    from airflow_provider_kashoo.settings import open_database
-
-    if args.head and not args.verify:
-        raise SystemExit("--head goes with --verify.")
-    since, until = instant_given("--from", args.since), end_given("--to", args.until)
-    database = open_database()
-    try:
-        database.check()
-        if args.verify:
-            whole = trail.verify(database, args.head or "", say)
-            raise SystemExit(0 if whole else 1)
-        trail.export(database, since, until, args.format, args.output)
-    finally:
-        database.dispose()

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_kashoo.store.private import tighten
 from airflow_provider_kashoo.sync.run.staging import WORKED_ON, Staging
-from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, TO_SALESFORCE
+from airflow_provider_kashoo.sync.run.sync import TIE_OUT, TO_KASHOO, TO_SALESFORCE
 
 NOTE = f"{WORKED_ON}.json"
 RUN_FOLDER = re.compile(r".*-[0-9a-f]{8}")
@@ -22,7 +22,7 @@ def run_folders(root: Any) -> Iterator[Any]:
 
     :param root: the staging folder: a path, or Airflow's ``ObjectStoragePath``.
     """
-    for sync in (TO_KASHOO, TO_SALESFORCE):
+    for sync in (TO_KASHOO, TO_SALESFORCE, TIE_OUT):
         for scope in _folders(root / sync):
             yield from (folder for folder in _folders(scope) if RUN_FOLDER.fullmatch(folder.name))
 

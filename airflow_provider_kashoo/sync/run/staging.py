@@ -162,13 +162,16 @@ class Staging:
         """Write a JSON object, replacing an earlier one."""
         self._write(f"{name}.json", json.dumps(value, ensure_ascii=False, default=str).encode())
 
-    def write_page(self, name: str, html: str) -> None:
-        """Write a page for a browser, replacing an earlier one."""
-        self._write(f"{name}.html", html.encode())
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text for people, replacing an earlier one.
 
-    def read_page(self, name: str) -> str | None:
-        """Read a page; None when it was not staged."""
-        content = self._read(f"{name}.html")
+        :param name: of the file, with its ending.
+        """
+        self._write(name, text.encode())
+
+    def read_text(self, name: str) -> str | None:
+        """Read such a text; None when it was not staged."""
+        content = self._read(name)
         return None if content is None else content.decode()
 
     def read_json(self, name: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from airflow_provider_kashoo.sync.run.staging import Staging, clear
 
 TO_KASHOO = "salesforce_to_kashoo"
 TO_SALESFORCE = "kashoo_to_salesforce"
+TIE_OUT = "kashoo_tie_out"
 KASHOO_SOURCES = ("invoices", "payments")
 
 

@@ -7,6 +7,7 @@ of the query: a deal that is lost, but has an invoice, is a difference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -21,6 +22,8 @@ from airflow_provider_kashoo.sync.read.shapes import Shape, shape_of
 from airflow_provider_kashoo.sync.read.staged import Parts
 from airflow_provider_kashoo.sync.run.deltas import Delta
 from airflow_provider_kashoo.sync.run.sync import Sync
+
+A_DAY = timedelta(days=1)
 
 DATE = "date"
 """The field of an invoice by which a period is meant."""
@@ -61,7 +64,8 @@ def read_deals(sync: Sync, sobject: str, first: str, last: str, linked: Iterable
     ).stage(sync.files, sobject)
     if watermark is None:
         return Due(everything=True)
-    window = Window(watermark - sync.settings.overlap, clock.now, moves=False, note="")
+    # What changes while this reads is the next run's, too.
+    window = Window(watermark - sync.settings.overlap, clock.now + A_DAY, moves=False, note="")
     dirty = find_dirty(sync, sobject, shape, window)
     return Due(dirty.ids | dirty.deleted, since=window if dirty.mass else None)
 

@@ -6,11 +6,9 @@ person said about a difference is kept in the store; only :func:`note` changes i
 
 from __future__ import annotations
 
-import calendar
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
@@ -22,35 +20,13 @@ from airflow_provider_kashoo.sync.preflight import preflight
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, Sync
 from airflow_provider_kashoo.sync.tie_out.known import Known
+from airflow_provider_kashoo.sync.tie_out.period import Period, last_day
 from airflow_provider_kashoo.sync.tie_out.sides import Sides
 
 CREDITS = (
     "balances of customers are not compared: no API of Kashoo is known that gives one; owed is the sum of the open "
     "invoices that this sync made"
 )
-
-
-@dataclass(frozen=True)
-class Period:
-    """The days that are compared, both included."""
-
-    first: date
-    last: date
-
-    def __post_init__(self) -> None:
-        """Refuse a period that ends before it begins."""
-        if self.first > self.last:
-            raise ConfigurationError(
-                f"The period ends on {self.last}, before it begins on {self.first}.", remedy="Give --from <= --to."
-            )
-
-    def covers(self, month: str) -> bool:
-        """Say whether all of a month, ``YYYY-MM``, is compared."""
-        return self.begins(month) and self.last >= _last_day(month)
-
-    def begins(self, month: str) -> bool:
-        """Say whether a month is compared from its first day on."""
-        return self.first <= date.fromisoformat(f"{month}-01")
 
 
 def tie_out(sync: Sync, period: Period) -> TieOut:
@@ -99,7 +75,7 @@ def note(sync: Sync, period: Period, report: TieOut) -> tuple[int, int]:
 
     :returns: how many are new, and how many are resolved.
     """
-    months = {month for month in _months(period) if period.begins(month)}
+    months = {month for month in period.months if period.begins(month)}
     found = (
         Noted(_key(sync, each), each.name, each.currency, each.month, each.source_id, each.kashoo_id)
         for each in report.differences
@@ -122,21 +98,9 @@ def _marked(each: Difference, mark: Mark | None) -> Difference:
 def _why_open(sync: Sync, period: Period, cell: Cell) -> list[str]:
     """Say why a month cannot be called closed; empty if it can."""
     why = [] if period.covers(cell.month) else ["not all of the month is compared"]
-    end = midnight(_last_day(cell.month) + timedelta(days=1), sync.settings.zone)
+    end = midnight(last_day(cell.month) + timedelta(days=1), sync.settings.zone)
     sources = [f"salesforce.{each}" for each in sync.sources] + [f"kashoo.{each}" for each in KASHOO_SOURCES]
     marks = {source: sync.store.watermarks.get(source) for source in sources}
     why += [f"{source} is not read up to its end" for source, mark in marks.items() if mark is None or mark < end]
     waiting = sum(each.is_open for each in cell.differences)
     return [*why, f"{waiting:,} differences are open"] if waiting else why
-
-
-def _months(period: Period) -> Iterator[str]:
-    day = period.first.replace(day=1)
-    while day <= period.last:
-        yield f"{day:%Y-%m}"
-        day = _last_day(f"{day:%Y-%m}") + timedelta(days=1)
-
-
-def _last_day(month: str) -> date:
-    first = date.fromisoformat(f"{month}-01")
-    return first.replace(day=calendar.monthrange(first.year, first.month)[1])

@@ -28,6 +28,6 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text()),
         sa.ForeignKeyConstraint(["scope_id"], ["scopes.id"], name="fk_differences_scope_id"),
         sa.PrimaryKeyConstraint("id", name="pk_differences"),
-        sa.UniqueConstraint("scope_id", "key", name="uq_differences_scope_id"),
+        sa.UniqueConstraint("scope_id", "key", name="uq_differences_scope_id_key"),
     )
     op.create_index("ix_differences_month", "differences", ["scope_id", "month"])

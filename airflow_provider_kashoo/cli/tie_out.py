@@ -1,0 +1,111 @@
+"""``airflow kashoo tie-out``: what was won, billed and booked in a period, as tables, JSON, CSV or a page."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from airflow_provider_kashoo.cli.console import add_row
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.core.values.dates import business_date
+from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.reports.page import tie_out_page
+from airflow_provider_kashoo.reports.tie_out import Cell, TieOut
+from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.tie_out.period import Period
+from airflow_provider_kashoo.sync.tie_out.tie_out import tie_out
+
+MOST = 50
+"""Differences of a month in the table on a terminal."""
+
+
+def compared(sync: Sync, first: date | None, last: date | None) -> TieOut:
+    """Compare a period, and write nothing.
+
+    :param first: first day; by default the month before begins it.
+    :param last: last day; by default today.
+    :raises ConfigurationError: for a period that ends before it begins, and when nothing was synced yet.
+    :raises UnreachableError: when a side does not answer, or the request limit is reached.
+    """
+    today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
+    usual = Period.usual(last or today)
+    try:
+        return tie_out(sync, Period(first or usual.first, usual.last))
+    except BudgetSpent as spent:
+        when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
+        raise UnreachableError(f"The request limit is reached until {when}.", remedy="Try again after that.") from None
+
+
+def show(report: TieOut, form: str, output: str | None, console: Console | None = None) -> None:
+    """Print it, or write it to a file.
+
+    :param form: ``table``, ``json``, ``html`` or ``csv``.
+    :param output: a file; None for the terminal.
+    :raises ConfigurationError: when the file cannot be written.
+    """
+    console = console or Console()
+    if form == "table" and output is None:
+        print_report(report, console)
+        return
+    text = as_text(report, form)
+    if output is None:
+        console.out(text, highlight=False)
+        return
+    try:
+        Path(output).write_text(text, "utf-8")
+    except OSError as error:
+        said = f"{output} cannot be written: {error.strerror}."
+        raise ConfigurationError(said, remedy="Choose another file.") from None
+    console.print(Text(f"Written: {output}"))
+
+
+def as_text(report: TieOut, form: str) -> str:
+    """Write it as ``json``, ``html``, ``csv`` or ``table``."""
+    if form == "json":
+        return json.dumps(report.as_json(), indent=2, ensure_ascii=False)
+    if form == "html":
+        return tie_out_page(report)
+    if form == "csv":
+        return report.as_csv()
+    console = Console(width=200, record=True, quiet=True)
+    print_report(report, console)
+    return console.export_text()
+
+
+def print_report(report: TieOut, console: Console) -> None:
+    """Print totals and differences."""
+    totals = Table("month", title=f"tie-out {report.first} to {report.last}")
+    for name in ("deals before tax", "taxes", "invoices", "books", "difference", "not ours"):
+        totals.add_column(name, justify="right")
+    totals.add_column("state")
+    for cell in report.cells:
+        amounts = (cell.deals, cell.taxes, cell.invoices, cell.books, cell.difference, cell.not_ours)
+        state = "closed" if cell.closed else f"open: {'; '.join(cell.why_open)}"
+        add_row(totals, f"{cell.month} {cell.currency}", *map(format_minor, amounts), state)
+    console.print(totals)
+    for cell in report.cells:
+        if cell.differences:
+            console.print(_differences(cell))
+    for note in report.notes:
+        console.print(Text(note))
+    console.print(Text(f"{report.unexplained:,} unexplained. Nothing was written."))
+
+
+def _differences(cell: Cell) -> Table:
+    table = Table("difference", "record and next step", title=f"{cell.month} {cell.currency}")
+    table.add_column("deal", justify="right", no_wrap=True)
+    table.add_column("books", justify="right", no_wrap=True)
+    table.add_column("state")
+    for each in cell.differences[:MOST]:
+        record = " → ".join(str(ident) for ident in (each.source_id, each.kashoo_id) if ident)
+        said = "\n".join(filter(None, [record, each.next_step]))
+        state = " ".join(filter(None, [each.state, each.id, each.why])) if each.id else ""
+        add_row(table, each.name, said, format_minor(each.deal_minor), format_minor(each.books_minor), state)
+    if (more := len(cell.differences) - MOST) > 0:
+        add_row(table, "...", f"{more:,} more: write all with --format html --output FILE", "", "", "")
+    return table
