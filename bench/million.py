@@ -138,10 +138,11 @@ def _check(figures: dict[str, Any], wanted: dict[str, int]) -> None:
         raise SystemExit(f"wanted {wanted}, planned {planned}, did {did}")
 
 
-def opened(said: str, run_id: str, limit: int | None = None) -> Sync:
+def opened(said: str, run_id: str, limit: int | None = None, **facts: Any) -> Sync:
     """Open a run over both simulated systems.
 
     :param said: where they are, and where the store and the staged files are, as JSON.
+    :param facts: further ones of the run.
     """
     at = json.loads(said)
     folder, (url, app, ca_bundle) = Path(at["folder"]), at["salesforce"]
@@ -165,7 +166,7 @@ def opened(said: str, run_id: str, limit: int | None = None) -> Sync:
 
     return Sync(
         name=TO_KASHOO,
-        run=RunFacts(run_id, limit=limit),
+        run=RunFacts(run_id, limit=limit, **facts),
         org=Org(lambda: SalesforceClient(salesforce, log_in, "67.0"), at["org"]),
         kashoo=KashooClient(session(budget), *at["kashoo"]),
         store=SyncStore(database, at["org"], business),

@@ -22,6 +22,7 @@ STEPS = (
     "store_size",
     "extract",
     "quiet_runs",
+    "tie_out",
     "crashes",
 )
 """Modules beside this one; each fills in its results."""

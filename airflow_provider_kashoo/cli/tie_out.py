@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -72,9 +73,9 @@ def as_text(report: TieOut, form: str) -> str:
         return tie_out_page(report)
     if form == "csv":
         return report.as_csv()
-    console = Console(width=200, record=True, quiet=True)
-    print_report(report, console)
-    return console.export_text()
+    file = io.StringIO()
+    print_report(report, Console(width=200, file=file))
+    return file.getvalue()
 
 
 def print_report(report: TieOut, console: Console) -> None:

@@ -37,3 +37,11 @@ def test_every_planted_difference_is_found_and_named_right(planted: Planted) -> 
     after = planted.tie_out()
     assert named(after) == planted.wanted
     assert {*named(report), *named(after)} == {*map(str, Name)}
+
+
+def test_the_sum_of_the_differences_is_what_deals_and_books_are_apart(planted: Planted) -> None:
+    report = planted.tie_out()
+    for cell in report.cells:
+        moved = [each.deal_minor - each.books_minor for each in cell.differences if each.moves_totals]
+        assert cell.deals - cell.books == sum(moved)
+    assert {cell.month for cell in report.cells} == {"2026-01", "2026-02", "2026-03"}

@@ -6,6 +6,7 @@ Of each invoice only its amounts are kept: a year has very many.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,10 +20,11 @@ from airflow_provider_kashoo.core.kinds import KINDS
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.stages.evaluate import evaluate
 from airflow_provider_kashoo.core.mapping.stages.sections import apply_section
-from airflow_provider_kashoo.core.rules.intents import Ask, Intent, Park
+from airflow_provider_kashoo.core.mapping.stages.transform import documents, part_documents
+from airflow_provider_kashoo.core.rules.intents import Ask, Document, Intent, Keep, Park
 from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN
 from airflow_provider_kashoo.core.rules.tie_out import Leaves, Lines, View
-from airflow_provider_kashoo.core.rules.totals import net_total, tax_codes
+from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
 from airflow_provider_kashoo.core.values.money import round_half_up
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.facts import Facts
@@ -33,6 +35,9 @@ from airflow_provider_kashoo.sync.run.plan_file import Draft
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tie_out.known import Numbered
+
+AT_ONCE = 5_000
+"""Documents that are made at a time."""
 
 DATED = ("date", "currency")
 
@@ -66,6 +71,7 @@ class Won:
     asked: dict[Numbered, set[str]] = field(default_factory=dict)
     undated: int = 0
     _made: list[Made] = field(default_factory=list)
+    _divided: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, sync: Sync) -> Won:
@@ -73,7 +79,8 @@ class Won:
         facts = Facts.of(sync, _NoReads(sync))
         won = cls(_made=make_invoices(sync))
         draft = Draft(Pending.of(sync.store))
-        considered = consider(facts, draft, all_linked=True, made=won._made, keep=won._take)
+        considered = consider(facts, draft, made=won._made, keep=won._take)
+        won._take_unchanged(draft, facts.codes.rates)
         for each in considered.left_out:
             won.leaves.setdefault(each.numbered, _leaves(each))
         for intent, _ in considered.billed_elsewhere:
@@ -97,13 +104,38 @@ class Won:
 
     def _take(self, candidate: Candidate) -> Candidate:
         """Keep the amounts of an invoice."""
-        document, intent = candidate.document, candidate.intent
-        net = net_total(document)
-        total = net if intent.total is None else intent.total
-        codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
-        view = View(str(document["currency"]), str(document["date"]), total, total - net)
-        self.deals[_numbered(intent)] = Deal(view, Lines(net, tuple(sorted(codes))), candidate.at_rest)
+        intent = candidate.intent
+        self.deals[_numbered(intent)] = _deal(candidate.document, intent.total, unchanged=candidate.at_rest)
         return Candidate(replace(intent, sources=None), {}, None)
+
+    def _take_unchanged(self, draft: Draft, rates: MappingType[str, Decimal]) -> None:
+        """Keep the amounts of linked records that are as they were, as the mappings make them now."""
+        for made, ids in self._unchanged(draft):
+            table = made.table()
+            table = table.filter(pc.is_in(table["Id"], ids))
+            for start in range(0, table.num_rows, AT_ONCE):
+                some = table.slice(start, AT_ONCE)
+                wholes, parts = documents(some), part_documents(some)
+                for ident, whole in wholes.items():
+                    own = [each.document for each in parts.get(ident, ())] if self._is_divided(ident) else []
+                    for part, document in enumerate(own or [whole], start=1):
+                        self.deals.setdefault((ident, part), _deal(document, _total(document, rates), unchanged=True))
+
+    def _unchanged(self, draft: Draft) -> Iterator[tuple[Made, pa.Array]]:
+        """Give the ids of the records that a plan leaves alone, by what was made of them; note which have parts."""
+        kept = draft.kept.table().select(["id", "part", "mapping"])
+        rows = [each for each in draft.rows if isinstance(each, Keep)]
+        self._divided |= set(kept.filter(pc.greater(kept["part"], 1))["id"].to_pylist())
+        self._divided |= {each.record.id for each in rows if each.record.part > 1}
+        self._divided |= {ident for ident, part in self.deals if part > 1}
+        for made in self._made:
+            own = kept.filter(pc.equal(kept["mapping"].cast(pa.string()), made.mapping.name))["id"].combine_chunks()
+            more = pa.array([each.record.id for each in rows if each.mapping == made.mapping.name], pa.string())
+            yield made, pa.concat_arrays([own, more])
+
+    def _is_divided(self, ident: str) -> bool:
+        """Say whether a record became several invoices; one that was billed as a whole stays whole."""
+        return ident in self._divided
 
     def _value_unfit(self, sync: Sync, unfit: Iterable[Park]) -> None:
         """Take what Salesforce says of the total of records that cannot be billed; the rules are not applied."""
@@ -144,6 +176,22 @@ def _valued(sync: Sync, mapping: Mapping, records: pa.Table) -> Iterator[tuple[s
         exact: Decimal | int | None = totals.exact.get(row, whole)
         if exact is not None and day and currency:
             yield ident, View(currency, day, exact if isinstance(exact, int) else round_half_up(exact))
+
+
+def _deal(document: Document, total: int | None, *, unchanged: bool) -> Deal:
+    net = net_total(document)
+    codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
+    gross = net if total is None else total
+    view = View(str(document["currency"]), str(document["date"]), gross, gross - net)
+    return Deal(view, Lines(net, tuple(sorted(codes))), unchanged)
+
+
+def _total(document: Document, rates: MappingType[str, Decimal]) -> int | None:
+    """Give the total with taxes; None if the books have a tax on one of its lines that they do not list."""
+    try:
+        return expected_total(document, rates)
+    except KeyError:
+        return None
 
 
 def _leaves(each: LeftOut) -> Leaves:
