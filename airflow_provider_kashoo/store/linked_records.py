@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from sys import intern
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, select
@@ -36,7 +37,7 @@ _STANDING = select(
     cast(links.c.fields, Text).contains(f'["{UNKNOWN}"'),
 ).where(*_OF_KIND)
 _BILLED = select(
-    *(links.c.source_object, links.c.source_id, links.c.part, links.c.sale_id, links.c.kashoo_id),
+    *(links.c.source_object, links.c.source_id, links.c.part, links.c.kashoo_id),
     *(links.c.currency, links.c.expected_total, links.c.journal_date, links.c.settlement),
 ).where(*_OF_KIND)
 _BILLED_BETWEEN = _BILLED.where(
@@ -83,7 +84,6 @@ class BilledLink(NamedTuple):
     source_object: str
     source_id: str
     part: int
-    sale_id: str
     kashoo_id: int
     currency: str | None
     total: int | None
@@ -119,14 +119,14 @@ class LinkedRecords:
         named = {"this_scope": self._scope.id, "this_target": kind, "this_first": first, "this_last": last}
         with self._scope.reading() as connection:
             for some in connection.execution_options(yield_per=PAGE).execute(_BILLED_BETWEEN, named).partitions():
-                yield from (BilledLink(*row) for row in some)
+                yield from map(_billed, some)
 
     def billed_of(
         self, kind: str, *, sources: Iterable[str] = (), kashoo_ids: Iterable[int] = ()
     ) -> Iterator[BilledLink]:
         """Give what was billed of some Salesforce records, and of some records of the books."""
         for column, among in ((links.c.source_id, sources), (links.c.kashoo_id, kashoo_ids)):
-            yield from (BilledLink(*row) for row in self._rows(_BILLED, kind, column, among))
+            yield from map(_billed, self._rows(_BILLED, kind, column, among))
 
     def sold_through(self, kind: str, sales: Iterable[str]) -> dict[str, str]:
         """Give the Salesforce record through which each of some sales is linked, of those that are."""
@@ -189,7 +189,7 @@ class LinkedRecords:
         while found := self._column(page, named | {"after": found[-1]}):
             yield list(dict.fromkeys(found))  # a record with two links comes once; DISTINCT would sort all of them
 
-    def _rows(self, query: Select[Any], kind: str, column: Any, among: Iterable[str]) -> Iterator[Any]:
+    def _rows(self, query: Select[Any], kind: str, column: Any, among: Iterable[Any]) -> Iterator[Any]:
         named = {"this_scope": self._scope.id, "this_target": kind}
         with self._scope.reading() as connection:
             for some in chunks(among):
@@ -198,3 +198,11 @@ class LinkedRecords:
     def _column(self, query: Select[Any], named: dict[str, Any]) -> list[Any]:
         with self._scope.reading() as connection:
             return list(connection.execute(query, {"this_scope": self._scope.id, **named}).scalars())
+
+
+def _billed(row: Any) -> BilledLink:
+    """Make one of very many: equal texts are one text in memory."""
+    sobject, source_id, part, kashoo_id, currency, total, day, settlement = row
+    shared = (each and intern(each) for each in (currency, day, settlement))
+    currency, day, settlement = shared
+    return BilledLink(intern(sobject), source_id, part, kashoo_id, currency, total, day, settlement)

@@ -70,7 +70,7 @@ def list_further(sync: Sync, first: str, last: str, missing: Collection[int]) ->
 def _listed(entry: Entry, expected: Mapping[int, int | None]) -> Listed:
     """Take of an invoice what is compared."""
     total, day, currency = entry.total, entry.date, entry.currency
-    view = None if entry.odd or total is None or day is None or currency is None else View(currency, day, total)
+    view = None if entry.odd or total is None or day is None or currency is None else View.of(currency, day, total)
     if expected.get(entry.id, -1) == total:
         return Listed(view, entry.balance)
     references = () if entry.id in expected else tuple(entry.references)

@@ -101,6 +101,7 @@ def _why_open(sync: Sync, period: Period, cell: Cell) -> list[str]:
     end = midnight(last_day(cell.month) + timedelta(days=1), sync.settings.zone)
     sources = [f"salesforce.{each}" for each in sync.sources] + [f"kashoo.{each}" for each in KASHOO_SOURCES]
     marks = {source: sync.store.watermarks.get(source) for source in sources}
-    why += [f"{source} is not read up to its end" for source, mark in marks.items() if mark is None or mark < end]
+    if late := [source for source, mark in marks.items() if mark is None or mark < end]:
+        why.append(f"not read up to its end: {', '.join(late)}")
     waiting = sum(each.is_open for each in cell.differences)
     return [*why, f"{waiting:,} differences are open"] if waiting else why

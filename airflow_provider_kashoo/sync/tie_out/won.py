@@ -46,12 +46,18 @@ DATED = ("date", "currency")
 class Deal:
     """An invoice as the mappings make it now.
 
+    :param codes: tax codes of its lines, sorted; None if its lines could not be made.
     :param unchanged: nothing that it is made from changed since it was written.
     """
 
     view: View
-    lines: Lines | None = None
+    codes: tuple[str, ...] | None = None
     unchanged: bool = False
+
+    @property
+    def lines(self) -> Lines | None:
+        """Its lines, as they are compared."""
+        return None if self.codes is None else Lines(self.view.minor - self.view.tax, self.codes)
 
 
 @dataclass
@@ -175,15 +181,15 @@ def _valued(sync: Sync, mapping: Mapping, records: pa.Table) -> Iterator[tuple[s
     for row, (ident, whole, day, currency) in enumerate(rows):
         exact: Decimal | int | None = totals.exact.get(row, whole)
         if exact is not None and day and currency:
-            yield ident, View(currency, day, exact if isinstance(exact, int) else round_half_up(exact))
+            yield ident, View.of(currency, day, exact if isinstance(exact, int) else round_half_up(exact))
 
 
 def _deal(document: Document, total: int | None, *, unchanged: bool) -> Deal:
     net = net_total(document)
     codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
     gross = net if total is None else total
-    view = View(str(document["currency"]), str(document["date"]), gross, gross - net)
-    return Deal(view, Lines(net, tuple(sorted(codes))), unchanged)
+    view = View.of(str(document["currency"]), str(document["date"]), gross, gross - net)
+    return Deal(view, tuple(sorted(codes)), unchanged)
 
 
 def _total(document: Document, rates: MappingType[str, Decimal]) -> int | None:
