@@ -88,8 +88,9 @@ class Planted:
                 self.wanted[name] |= set() if name in _MADE else {found}
         drive.run()  # asks about what changed after a payment
         moved_on(drive)
-        self.wanted["in doubt"] |= {self._deal() for _ in range(self.each)}
-        fault(drive, "drop_after", times=self.each)
+        doubtful = min(self.each, 2)  # a run stops at the third one in a row
+        self.wanted["in doubt"] |= {self._deal() for _ in range(doubtful)}
+        fault(drive, "drop_after", times=doubtful)
         drive.run()
         for name, deals in billed.items():
             for deal in deals if name in _AT_LAST else ():
@@ -131,7 +132,7 @@ class Planted:
         more = {"Description": _MARKS[name]} if name in _MARKS else {}
         made = [self._deal(**more) for _ in range(self.each)]
         for deal in made:
-            if self._random.random() < 0.3:
+            if self._random.random() < 0.3 and name not in _PRICED:
                 for _ in range(self._random.randrange(1, 4)):
                     add_line(self._box, deal, self._amount())
         return made
@@ -247,6 +248,9 @@ _AT_LAST: dict[str, Callable[[Planted, str], Any]] = {
     "paid differently": _pay,
 }
 """Name -> what is done with it after that run."""
+
+_PRICED = {"a person is asked", "changed on both sides"}
+"""Their deals get another amount, which Salesforce keeps only of a deal without lines."""
 
 _MADE = {"twice in the books": _copied, "not ours": _by_hand}
 """Name -> what makes another invoice then."""
