@@ -17,6 +17,7 @@ MONEY = (
     "core/mapping/stages/in_parts.py",
     "core/mapping/stages/lines.py",
     "core/mapping/stages/select.py",
+    "core/mapping/stages/shares.py",
     "core/mapping/stages/transform.py",
     "core/mapping/stages/write_back.py",
     "core/mapping/values/cells.py",
@@ -29,6 +30,8 @@ MONEY = (
     "sync/bill/credits.py",
     "sync/bill/facts.py",
     "sync/bill/payments.py",
+    "sync/tie_out/listed.py",
+    "sync/tie_out/won.py",
     "sync/write/paying.py",
 )
 """Where amounts are read, added up, rounded, compared and written."""

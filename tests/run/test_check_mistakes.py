@@ -116,7 +116,7 @@ def test_the_saved_file_has_no_secret_and_no_record(tmp_path: Path) -> None:
     save_sandbox(tmp_path / "saved.json", tmp_path / "run")
     kept = json.loads((tmp_path / "saved.json").read_text("utf-8"))
     assert kept.keys() == {"format_version", "objects", "books"}
-    assert kept["books"].keys() == {"accounts", "cash", "rates", "shared"}
+    assert kept["books"].keys() == {"accounts", "cash", "counted", "included", "rates", "shared"}
     allowed = {"name", "key_prefix", "replicateable", "fields", "children"}
     assert all(each.keys() == allowed for each in kept["objects"].values())
 

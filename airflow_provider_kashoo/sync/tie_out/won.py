@@ -25,7 +25,7 @@ from airflow_provider_kashoo.core.rules.intents import Ask, Document, Intent, Ke
 from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN
 from airflow_provider_kashoo.core.rules.tie_out import Leaves, Lines, View
 from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
-from airflow_provider_kashoo.core.values.money import round_half_up
+from airflow_provider_kashoo.core.values.money import round_to_unit
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut
@@ -181,7 +181,7 @@ def _valued(sync: Sync, mapping: Mapping, records: pa.Table) -> Iterator[tuple[s
     for row, (ident, whole, day, currency) in enumerate(rows):
         exact: Decimal | int | None = totals.exact.get(row, whole)
         if exact is not None and day and currency:
-            yield ident, View.of(currency, day, exact if isinstance(exact, int) else round_half_up(exact))
+            yield ident, View.of(currency, day, exact if isinstance(exact, int) else round_to_unit(exact))
 
 
 def _deal(document: Document, total: int | None, *, unchanged: bool) -> Deal:
