@@ -48,13 +48,14 @@ class LocalAirflow:
 
     :param home: AIRFLOW_HOME, empty.
     :param environment: beside Airflow's own, such as connections and the CA bundle.
+    :param path: of its base URL, such as ``/airflow``.
     """
 
-    def __init__(self, home: Path, dags: Path, environment: dict[str, str]) -> None:
+    def __init__(self, home: Path, dags: Path, environment: dict[str, str], path: str = "") -> None:
         self.password = secrets.token_urlsafe(9)
         self.log = home / "airflow.log"
         port, *log_ports = _free_ports(3)
-        self.url = f"http://localhost:{port}"
+        self.url = f"http://localhost:{port}{path}"
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps({USER: self.password}))
         self._environment = {

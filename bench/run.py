@@ -20,6 +20,7 @@ STEPS = (
     "plan_ahead",
     "write_backs",
     "store_size",
+    "page",
     "extract",
     "quiet_runs",
     "tie_out",

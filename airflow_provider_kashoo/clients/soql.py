@@ -101,5 +101,18 @@ def by_ids(
 
 def with_text(sobject: str, field: str, text: str) -> str:
     """Find the records with a text in a field."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"SELECT Id FROM {sobject} WHERE {field} = '{escaped}' ORDER BY Id"
+    return f"SELECT Id FROM {sobject} WHERE {field} = '{_escaped(text)}' ORDER BY Id"
+
+
+def with_part_of_text(sobject: str, paths: Sequence[str], text: str, most: int) -> str:
+    """Find the records that have a text within one of several fields, those changed last first.
+
+    :param text: taken as it is: ``%`` and ``_`` in it stand for themselves.
+    """
+    within = _escaped(text).replace("%", "\\%").replace("_", "\\_")
+    found = " OR ".join(f"{path} LIKE '%{within}%'" for path in paths)
+    return f"SELECT Id FROM {sobject} WHERE {found} ORDER BY SystemModstamp DESC, Id LIMIT {most}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -18,7 +18,7 @@ from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.settings import existing_connection, open_database, settings, structured
 from airflow_provider_kashoo.store.budget import Budget
-from airflow_provider_kashoo.store.database import INIT
+from airflow_provider_kashoo.store.database import INIT, Database
 from airflow_provider_kashoo.store.store import keyed_hash
 
 DEFAULT_HOST = "https://api.kashoo.com/api"
@@ -72,9 +72,10 @@ class KashooHook(HttpHook):
         own.headers.update(headers)
         return own
 
-    def budget(self) -> Budget:
+    def budget(self, database: Database | None = None) -> Budget:
         """Return the request budget of this connection, kept in the sync store.
 
+        :param database: the store, if it is open already.
         :raises ConfigurationError: when the store does not exist, or the extra is malformed.
         """
         connection = self.get_connection(self.kashoo_conn_id)
@@ -88,8 +89,9 @@ class KashooHook(HttpHook):
                 "The extra 'budget' of the Kashoo connection is not a list of limits.",
                 remedy='Write for example [{"requests": 500, "seconds": 3600}].',
             )
-        database = open_database()
-        database.check()
+        if database is None:
+            database = open_database()
+            database.check()
         # Everybody who can read the store sees the name: it must not contain an e-mail address.
         return Budget(database, keyed_hash(database).of(f"budget of {_account(connection)}"), limits)
 

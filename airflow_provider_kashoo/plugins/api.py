@@ -7,9 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
-from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from airflow.api_fastapi.core_api.security import requires_authenticated
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from airflow_provider_kashoo.core.errors import BudgetSpent, SyncError, UnreachableError
+from airflow_provider_kashoo.plugins.routes import bundle, invoices, mappings, plans, report, runs, today
 
 log = logging.getLogger(__name__)
 
@@ -35,30 +38,21 @@ app = FastAPI(
     dependencies=[Depends(requires_authenticated())],  # a mounted app inherits no authentication
 )
 
-_SEEN_BY_ONE = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+
+def not_kept(response: Response) -> None:
+    """Let no browser keep what it was shown."""
+    response.headers["Cache-Control"] = "no-store"
 
 
-@app.get("/plan/{dag_id}/{run_id:path}", dependencies=[Depends(requires_access_dag("GET"))])
-def plan(dag_id: str, run_id: str) -> Response:
-    """Show the report of a run's plan to whoever may see the DAG; it has names of deals and customers."""
-    from airflow_provider_kashoo.settings import settings, staging_root
-    from airflow_provider_kashoo.sync.run.staged_runs import files_of
+for page in (bundle, report):
+    app.include_router(page.router)
+for view in (today, plans, runs, invoices, mappings):
+    app.include_router(view.router, dependencies=[Depends(not_kept)])
 
-    root = staging_root()
-    files = files_of(root, dag_id, run_id)
-    if page := files.read_text("report.html") if files else None:
-        return HTMLResponse(page, headers=_SEEN_BY_ONE)
-    days = settings().retention.days
-    return PlainTextResponse(
-        f"No report of run {run_id} of {dag_id} is here. It is staged by the task plan, and removed {days} days after "
-        f"the run was last worked on. If the run is younger: this API server must reach the staging folder {root}. "
-        "To plan again and see what the next run would do: airflow kashoo plan --format html --output plan.html",
-        status_code=404,
-        headers=_SEEN_BY_ONE,
-    )
+
+@app.exception_handler(SyncError)
+def explained(_: Request, error: SyncError) -> JSONResponse:
+    """Say what is wrong and what to do: 503 if it may pass by itself, else 409."""
+    passing = isinstance(error, UnreachableError | BudgetSpent)
+    said = {"what": error.what, "remedy": error.remedy}
+    return JSONResponse(said, 503 if passing else 409, {"Cache-Control": "no-store"})

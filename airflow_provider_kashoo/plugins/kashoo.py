@@ -6,11 +6,28 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+_SCRIPT = "kashoo/static/kashoo.js"
+"""Without a leading slash: it is looked for below the path of Airflow's base URL."""
+
 
 class KashooPlugin(AirflowPlugin):
-    """Creates missing pools and migrates the store when the API server starts."""
+    """Creates missing pools and migrates the store when the API server starts, and adds the page to Airflow.
+
+    The names are also those under which ``ui/src/main.ts`` leaves its components.
+    """
 
     name = "kashoo"
+    react_apps: list[Any] = [  # noqa: RUF012  Airflow's interface
+        {
+            "name": "Kashoo",
+            "bundle_url": _SCRIPT,
+            "destination": "nav",
+            "url_route": "kashoo",
+            "nav_top_level": True,
+        },
+        {"name": "Kashoo today", "bundle_url": _SCRIPT, "destination": "dashboard", "url_route": "kashoo-today"},
+        {"name": "Kashoo plan", "bundle_url": _SCRIPT, "destination": "dag_run", "url_route": "kashoo-plan"},
+    ]
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it once

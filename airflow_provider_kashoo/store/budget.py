@@ -133,7 +133,7 @@ class Budget:
 
     def pace(self) -> Pace:
         """Give the limits as they stand, with the requests of all tasks, workers and hosts."""
-        with self._database.begin() as connection:
+        with self._database.reading() as connection:
             now = self._database.now(connection)
             slots = connection.execute(_SLOTS, {"this_budget": self._name}).all()
             closed = connection.execute(_CLOSED, {"this_budget": self._name}).scalar_one_or_none()

@@ -24,6 +24,9 @@ _LOCK = text(
     "SELECT extract(epoch FROM clock_timestamp()) FROM taken"
 )
 WAL_TRIES = 200
+READS_ONLY = "reads_only"
+"""Execution option of a connection whose transaction takes no write lock."""
+
 CONNECT_SECONDS = 10
 LOCK_SECONDS: float = 30
 """How long to wait for SQLite's write lock, or for a migration's locks."""
@@ -47,7 +50,7 @@ class Database:
     def __init__(
         self, url: str | URL, clock: Callable[[], float] | None = None, *, connection: str = STORE_CONNECTION
     ) -> None:
-        self.url, self._connection = make_url(url), connection
+        self.url, self.connection = make_url(url), connection
         self._clock = clock
         sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if sqlite else _postgres_engine(self.url)
@@ -64,7 +67,23 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except (DatabaseError, InterfaceError) as error:
-            raise _explained(error, self.url, self._connection) from error
+            raise _explained(error, self.url, self.connection) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Run one transaction that only reads, for whoever looks on: it never holds up a run that writes.
+
+        :raises SyncError: as :meth:`begin`.
+        """
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(**{READS_ONLY: True})
+                with connection.begin():
+                    if self.url.get_backend_name() != "sqlite":
+                        connection.execute(text("SET TRANSACTION READ ONLY"))
+                    yield connection
+        except (DatabaseError, InterfaceError) as error:
+            raise _explained(error, self.url, self.connection) from error
 
     def now(self, connection: Connection) -> float:
         """Return the time, epoch seconds UTC."""
@@ -134,7 +153,7 @@ class Database:
 
     def _foreign(self, here: str) -> ConfigurationError:
         what = f"The sync store {shown(self.url)} has schema {here}, which this version does not know."
-        own = f"point connection {self._connection} at a database of its own"
+        own = f"point connection {self.connection} at a database of its own"
         return ConfigurationError(what, remedy=f"Install the version that made it, or {own}.")
 
     def dispose(self) -> None:
@@ -149,7 +168,7 @@ class Database:
         except OSError as error:
             raise ConfigurationError(
                 f"The sync store {path} cannot be created: {error.strerror}.",
-                remedy=f"Check the path in connection {self._connection} and its permissions.",
+                remedy=f"Check the path in connection {self.connection} and its permissions.",
             ) from error
         self._tighten()
 
@@ -195,7 +214,8 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(READS_ONLY)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -21,10 +21,10 @@ from records import (
 from records import edit as edit_in_books
 from rounds import Rounds, Start, crash, fault, links, open_items, operations, quiet, remap, reviews, weeks
 
-from airflow_provider_kashoo.cli.explain import story_of
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.store.history import history_of
 from airflow_provider_kashoo.sync.by_hand.relink import relink
+from airflow_provider_kashoo.sync.by_hand.story import story_of
 
 POLICIES = ("link", "update", "merge", "skip", "review")
 BY_HAND = {"email": "pay@acme.example", "phone": "030 111", "street": "Old Street 1"}

@@ -14,8 +14,9 @@ from records import add_account, add_deal, add_line, invoice_of, today, writes
 from rich.console import Console
 from rounds import Rounds, change, fault, remap, win
 
-from airflow_provider_kashoo.cli.explain import as_json, print_story, tell
+from airflow_provider_kashoo.cli.explain import as_json, print_story
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.sync.by_hand.story import tell
 from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
 from airflow_provider_kashoo.sync.run.sync import Sync
 

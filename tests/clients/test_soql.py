@@ -72,3 +72,12 @@ def test_every_id_is_asked_for_once_in_queries_the_uri_can_hold(number):
 def test_the_org_is_asked_for_its_name_and_its_currency():
     assert soql.ORGANIZATION == "SELECT Id, Name, IsSandbox FROM Organization"
     assert soql.ORGANIZATION_CURRENCY == "SELECT DefaultCurrencyIsoCode FROM Organization"
+
+
+def test_a_part_of_a_text_stands_for_itself():
+    query = soql.with_part_of_text("Opportunity", ["Name", "Account.Name"], "50%_off 'a\\b'", 20)
+    part = r"'%50\%\_off \'a\\b\'%'"
+    assert query == (
+        f"SELECT Id FROM Opportunity WHERE Name LIKE {part} OR Account.Name LIKE {part} "
+        "ORDER BY SystemModstamp DESC, Id LIMIT 20"
+    )

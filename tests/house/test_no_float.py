@@ -26,6 +26,8 @@ MONEY = (
     "core/rules/settlement.py",
     "core/rules/totals.py",
     "core/values/money.py",
+    "plugins/routes/invoices.py",
+    "store/find_invoices.py",
     "sync/bill/compare.py",
     "sync/bill/credits.py",
     "sync/bill/facts.py",

@@ -57,8 +57,9 @@ _PLAN = Arg(("digest",), help="of the plan: its first 12 characters or more, as 
 def explain(args: Namespace) -> None:
     """Explain one record."""
     from airflow_provider_kashoo.cli.console import printer
-    from airflow_provider_kashoo.cli.explain import as_json, print_story, tell
+    from airflow_provider_kashoo.cli.explain import as_json, print_story
     from airflow_provider_kashoo.settings import open_database, staging_root
+    from airflow_provider_kashoo.sync.by_hand.story import tell
     from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
 
     database = open_database()

@@ -176,7 +176,7 @@ def _origin(name: str, spec: Field, target: TargetField, place: str, row: pa.Tab
     amount = cells.amount(0) if target.type == "money" else None
     value = cells.values[0].as_py() if target.type != "money" else None if amount is None else format_exact(amount)
     sources = {path: _said(column(row, path)) for path, _ in spec.paths()}
-    return Origin(name, value, place, _as_written(spec), sources, problem.cause if problem else None)
+    return Origin(name, value, place, as_written(spec), sources, problem.cause if problem else None)
 
 
 def _said(cells: pa.Array) -> str | None:
@@ -184,7 +184,8 @@ def _said(cells: pa.Array) -> str | None:
     return None if value is None else words(value)
 
 
-def _as_written(spec: Field) -> str:
+def as_written(spec: Field) -> str:
+    """Write how a field gets its value as a mapping file says it, on one line."""
     given = spec.model_dump(by_alias=True, exclude_defaults=True)
     written = str(
         yaml.safe_dump(_plain(given), default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)

@@ -70,7 +70,7 @@ def sources_of_number(sync: Sync, number: str) -> list[str]:
 
     :returns: Salesforce ids.
     """
-    found = list(_told(sync, number))
+    found = list(written_numbers(sync, number))
     if found:
         return found
     listed = (entry.id for entry in sync.kashoo.listing(INVOICE.name) if entry.number == number)
@@ -78,7 +78,8 @@ def sources_of_number(sync: Sync, number: str) -> list[str]:
     return [link.source_id for link in sync.store.links.sharing(INVOICE.name, ids)]
 
 
-def _told(sync: Sync, number: str) -> Iterator[str]:
+def written_numbers(sync: Sync, number: str) -> Iterator[str]:
+    """Find the records to which this number of an invoice was written back; Kashoo is not asked."""
     for mapping in sync.mappings.values():
         fields = (
             [name for name, field in mapping.fields.items() if field.from_ == "number"]

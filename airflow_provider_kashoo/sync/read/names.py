@@ -41,7 +41,7 @@ def names_of(sync: Sync, records: Iterable[Record]) -> dict[str, Named]:
         by_object[each.object].add(each.id)
     found: dict[str, Named] = {}
     for sobject, ids in sorted(by_object.items()):
-        own, customer = _name_of(sync, sobject), _customer_of(sync, sobject)
+        own, customer = _name_of(sync, sobject), customer_path(sync, sobject)
         amount, currency = _amount_of(sync, sobject)
         paths = list(dict.fromkeys(path for path in ("Id", own, customer, amount, currency) if path))
         for answer in sync.salesforce.queries(list(soql.by_ids(sobject, paths, sorted(ids)))):
@@ -70,7 +70,7 @@ def _name_of(sync: Sync, sobject: str) -> str:
     return next((each for each in (NAME, f"{sobject}Number") if each in fields), "")
 
 
-def _customer_of(sync: Sync, sobject: str) -> str:
+def customer_path(sync: Sync, sobject: str) -> str:
     """Give the path to the name of a deal's customer; empty if no mapping bills the object."""
     for mapping in sync.mappings_from(sobject):
         for name, field in mapping.fields.items():

@@ -1,0 +1,1 @@
+"""The API of the page, one module for each view."""

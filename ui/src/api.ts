@@ -1,0 +1,79 @@
+// Asks the page's API. Addresses are relative to Airflow's base URL, so that a path in it changes nothing.
+
+import { useCallback, useEffect, useRef, useState } from "./shared";
+
+export class Failed extends Error {
+  constructor(
+    readonly what: string,
+    readonly remedy: string,
+    readonly status: number,
+  ) {
+    super(what);
+  }
+}
+
+export const at = (path: string) => new URL(`kashoo/${path}`, document.baseURI).href;
+
+const AWAY = ["Airflow does not answer.", "Check the connection to Airflow; the page tries again by itself."] as const;
+
+function refused(status: number): [string, string] {
+  if (status === 401) return ["You are not logged in any more.", "Load the page again to log in."];
+  if (status === 403) return ["You may not see this.", "Ask your Airflow administrator for access to the DAG salesforce_to_kashoo."];
+  return [`The API server answered with an error (${status}).`, "Its log says why."];
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(at(`api/${path}`), { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Failed(...AWAY, 0);
+  }
+  const body = await answer.json().catch(() => null);
+  if (answer.ok && body !== null) return body as T;
+  if (body?.what) throw new Failed(body.what, body.remedy ?? "", answer.status);
+  if (typeof body?.detail === "string" && answer.status === 404) throw new Failed(body.detail, "", 404);
+  throw new Failed(...refused(answer.status), answer.status);
+}
+
+export interface Asked<T> {
+  value: T | null;
+  error: Failed | null;
+  again: () => void;
+}
+
+/** Ask once, again when the path changes, and every few seconds if wanted. An old answer stays while a new one is on
+ * its way, and beside the error if that fails. No path: nothing is asked. */
+export function useAsked<T>(path: string | null, everySeconds = 0): Asked<T> {
+  const [state, setState] = useState<{ path: string | null; value: T | null; error: Failed | null }>({
+    path,
+    value: null,
+    error: null,
+  });
+  const [turn, setTurn] = useState(0);
+  const again = useCallback(() => setTurn((last) => last + 1), []);
+  const newest = useRef(path);
+  newest.current = path;
+  useEffect(() => {
+    if (path === null) return undefined;
+    const stop = new AbortController();
+    get<T>(path, stop.signal).then(
+      (value) => newest.current === path && setState({ path, value, error: null }),
+      (error) =>
+        !stop.signal.aborted &&
+        setState((last) => ({
+          path,
+          value: last.path === path ? last.value : null,
+          error: error instanceof Failed ? error : new Failed(String(error), "", 0),
+        })),
+    );
+    return () => stop.abort();
+  }, [path, turn]);
+  useEffect(() => {
+    if (!everySeconds || path === null) return undefined;
+    const timer = setInterval(() => document.visibilityState === "visible" && again(), everySeconds * 1000);
+    return () => clearInterval(timer);
+  }, [path, everySeconds, again]);
+  return state.path === path ? { value: state.value, error: state.error, again } : { value: null, error: null, again };
+}
