@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -58,14 +59,14 @@ class LocalAirflow:
         self.url = f"http://localhost:{port}{path}"
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps({USER: self.password}))
-        self._environment = {
-            **os.environ,
+        self._own = {
             **environment,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__API__HOST": "127.0.0.1",
@@ -79,6 +80,8 @@ class LocalAirflow:
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "NO_PROXY": "localhost,127.0.0.1",
         }
+        self._environment = {**os.environ, **self._own}
+        self._exports = home / "environment"
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -104,6 +107,13 @@ class LocalAirflow:
                         os.killpg(group, sign)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(20)
+
+    def exported(self) -> Path:
+        """Write a file for a shell, after which ``airflow`` commands there are about this Airflow and the sandbox."""
+        self._exports.touch(0o600)
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self._own.items()]
+        self._exports.write_text("\n".join([*lines, ""]))
+        return self._exports
 
     def ready(self) -> bool:
         """Say whether every part of Airflow is healthy and both DAGs are known; log in on the way."""
@@ -297,10 +307,10 @@ class Demo:
 
 
 def main(*, dags: Path, keep: bool = False) -> int:
-    """Run the demo. Its folder is removed at the end, unless it failed or is to be kept.
+    """Run the demo. Its folder is removed at the end, unless it failed.
 
     :param dags: folder of the shipped DAGs.
-    :param keep: leave sandbox and Airflow running until Ctrl-C, and the folder for good.
+    :param keep: leave sandbox and Airflow running until Ctrl-C.
     :returns: exit status: 0 only if both sides agree to the cent, 130 when it was stopped.
     """
     console = Console()
@@ -313,9 +323,9 @@ def main(*, dags: Path, keep: bool = False) -> int:
         console.print("stopped")
         shutil.rmtree(home, ignore_errors=True)
         return STOPPED
-    if agree and not keep:
+    if agree:
         shutil.rmtree(home, ignore_errors=True)
-    elif not agree:
+    else:
         console.print(f"Logs and files are in {home}", soft_wrap=True)
     return 0 if agree else 1
 
@@ -330,7 +340,7 @@ def _run(dags: Path, home: Path, console: Console, *, keep: bool) -> bool:
                 console.print(f"[red]failed[/]  {error}")
                 agree = False
             if keep:
-                _wait(console, demo.airflow)
+                _wait(console, demo)
     return agree
 
 
@@ -351,8 +361,23 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(console: Console, airflow: LocalAirflow) -> None:
-    console.print(f"\nAirflow  {airflow.url}\nuser     {USER}\npassword {airflow.password}\n\nCtrl-C stops everything.")
+def _wait(console: Console, demo: Demo) -> None:
+    """Say where everything is, and wait to be stopped."""
+    airflow = demo.airflow
+    console.print(
+        f"""
+Airflow   {airflow.url}
+user      {USER}
+password  {airflow.password}
+sandbox   {demo.sandbox.admin_url} (/state says what both sides hold)
+
+In another terminal, for airflow kashoo status and all other commands:
+source {airflow.exported()}
+
+Ctrl-C stops everything and removes it.""",
+        highlight=False,
+        soft_wrap=True,
+    )
     try:
         signal.pause()
     except KeyboardInterrupt:

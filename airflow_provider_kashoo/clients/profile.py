@@ -55,6 +55,7 @@ class Profile:
     tax_rounding: str = "document"  # G: each tax is rounded once for all that it is on; or line: once for each line
     taxes_included: bool = False  # D in the app, G in its API: -GST is a tax that the amount includes
     iso_minor_units: tuple[str, ...] = ()  # G: currencies without two decimals that Kashoo counts as ISO 4217 does
+    record_url: str = ""  # where a browser opens a record, with {b}, {kind} and {id}; no such address is known
     locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
         default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)
@@ -133,6 +134,7 @@ class Profile:
                 remedy="Write how many rows Kashoo gives in one page, such as 100, or leave it out.",
             )
         _check_money(changed)
+        _check_record_url(changed.record_url)
         for resource, kind in KINDS.items():
             _check_reference(changed, resource, kind.fields)
         for name, limit in changed.text_limits.items():
@@ -164,6 +166,19 @@ def _check_money(profile: Profile) -> None:
                 f"The Kashoo connection's profile has {code!r} among iso_minor_units.",
                 remedy='List currencies without two decimals, such as ["JPY", "KWD"]; the others need no entry.',
             )
+
+
+def _check_record_url(pattern: Any) -> None:
+    try:
+        made = str(pattern).format(b="1", kind=CUSTOMER.name, id=1)
+    except (LookupError, ValueError, AttributeError):
+        made = "no address"
+    if pattern and not made.startswith(("https://", "http://")):
+        raise ConfigurationError(
+            f"The Kashoo connection's profile has record_url {pattern!r}.",
+            remedy="Write the address at which your browser shows a record, with {id} for its id, {b} for the business "
+            "and {kind} for customer, item, invoice or payment.",
+        )
 
 
 def _check_reference(profile: Profile, resource: str, known: Mapping[str, TargetField]) -> None:

@@ -121,6 +121,11 @@ class SalesforceClient:
         """Number of requests sent."""
         return adapter_of(self._http).requests_sent
 
+    @property
+    def instance_url(self) -> str:
+        """Scheme, host and port of the org; with the id of a record behind it, a browser opens that record."""
+        return self._logged_in().instance_url.rstrip("/")
+
     def ready(self) -> AbstractContextManager[None]:
         """Set one deadline for what is journalled and sent within; see :meth:`.transport.MeteredAdapter.ready`."""
         return adapter_of(self._http).ready(lambda: None)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_kashoo.core.errors import UnreachableError
@@ -207,14 +207,24 @@ class NotServed(UnreachableError):
 def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float], None] = time.sleep) -> T:
     """Run a read; retry after a pause when it raises :class:`TryAgain` or the connection fails.
 
+    The first failure is logged at once, because the pauses and deadlines of the others may take minutes.
+
     :param side: name used in the message, ``Kashoo`` or ``Salesforce``.
     :raises UnreachableError: after four failures.
     """
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if state.attempt_number == 1 and isinstance(error, Exception):
+            more = READ_ATTEMPTS - 1
+            log.warning("%s cannot be reached (%s); it is asked up to %d times more", side, _cause(error), more)
+
     attempts = Retrying(
         retry=retry_if_exception_type((TryAgain, requests.ConnectionError, requests.Timeout)),
         stop=stop_after_attempt(READ_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.5, max=20),
         sleep=sleep,
+        before_sleep=say,
         reraise=True,
     )
     try:
@@ -225,9 +235,12 @@ def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float],
 
 def unreachable(side: str, error: Exception) -> UnreachableError:
     """Make the error for a side that cannot be reached, without the URL's query or any body."""
-    cause = str(error) if isinstance(error, TryAgain) else type(error).__name__
     kind = NotServed if isinstance(error, Broken) else UnreachableError
     return kind(
-        f"{side} cannot be reached ({cause}).",
+        f"{side} cannot be reached ({_cause(error)}).",
         remedy=f"Check the host of the {side} connection and the network; the task tries again by itself.",
     )
+
+
+def _cause(error: Exception) -> str:
+    return str(error) if isinstance(error, TryAgain) else type(error).__name__

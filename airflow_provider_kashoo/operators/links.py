@@ -19,7 +19,20 @@ class PlanReportLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
         """Give the path of the report on the host by which a person sees Airflow, a path of the base URL included."""
-        from airflow.sdk import conf
+        return f"{_base()}/kashoo/plan/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
 
-        base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-        return f"{base}/kashoo/plan/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
+
+class KashooPageLink(BaseOperatorLink):
+    """Opens the page *Kashoo* in Airflow: what was synced, what is stuck, and what to do about it."""
+
+    name = "Kashoo"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
+        """Give the path of the page, as :class:`PlanReportLink` does."""
+        return f"{_base()}/plugin/kashoo"
+
+
+def _base() -> str:
+    from airflow.sdk import conf
+
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_kashoo.operators.sync import in_airflow_words
+from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

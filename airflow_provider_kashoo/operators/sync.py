@@ -13,18 +13,17 @@ What goes to XCom is counts, times and names of sources; records travel in files
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_kashoo.operators.links import PlanReportLink
+from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
+from airflow_provider_kashoo.operators.assets import announced, assets_of
+from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_kashoo.sync.run.sync import Sync
 
 T = TypeVar("T")
-
-UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""Errors of Python for a value that nobody expected."""
 
 SALESFORCE_POOL, KASHOO_POOL = "salesforce_api", "kashoo_api"
 
@@ -49,6 +45,7 @@ class _StepOperator(BaseOperator):
     """
 
     ui_color = "#e8f1ec"
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (KashooPageLink(),)
     default_pool: str | None = None
     begins_the_run = False
 
@@ -159,7 +156,7 @@ class KashooSyncPlanOperator(_StepOperator):
 
     default_pool = KASHOO_POOL
     template_fields = ("plan_head",)
-    operator_extra_links = (PlanReportLink(),)
+    operator_extra_links = (PlanReportLink(), KashooPageLink())
     template_fields_renderers: ClassVar[dict[str, str]] = {"plan_head": "json"}
     overwrite_rtif_after_execution = True
     plan_head: dict[str, Any] | None = None
@@ -247,6 +244,9 @@ class KashooSyncApplyOperator(_StepOperator):
 
     When the request budget is spent, the task is rescheduled, without using a retry, and goes on where it was.
 
+    It produces the asset ``kashoo_invoices`` or ``salesforce_payments``, unless ``outlets`` names others. They get an
+    event only if something was written, with the counts as ``extra``.
+
     :param before_approval: write only what asks for no approval. Such a task lies between those that plan and approve,
         and another one writes the rest afterwards.
     """
@@ -255,6 +255,7 @@ class KashooSyncApplyOperator(_StepOperator):
     _stopping = False
 
     def __init__(self, *, sync: str, before_approval: bool = False, **kwargs: Any) -> None:
+        kwargs.setdefault("outlets", assets_of(sync))
         super().__init__(sync=sync, **kwargs)
         self.before_approval = before_approval
 
@@ -273,6 +274,7 @@ class KashooSyncApplyOperator(_StepOperator):
         step = steps.apply_what_nobody_asks if self.before_approval else steps.apply
         outcome = self._run(context, lambda sync: step(sync, lambda: self._stopping))
         self.log.info("Applied: %s", outcome)
+        self.outlets = announced(self.outlets, outcome, context)
         return outcome
 
     def on_kill(self) -> None:
@@ -339,39 +341,6 @@ def _wait_for_the_window(sync: str, context: Context | Mapping[str, Any]) -> Non
 
 def _run_type(run: Any) -> str:
     return str(getattr(run.run_type, "value", run.run_type))
-
-
-@contextmanager
-def in_airflow_words() -> Iterator[None]:
-    """Turn errors of this package into Airflow's exceptions; nothing else does this.
-
-    A spent budget becomes a reschedule. What a person has to correct fails at once, without retries.
-
-    :raises AirflowRescheduleException: for :class:`~airflow_provider_kashoo.core.errors.BudgetSpent`.
-    :raises AirflowFailException: for a ConfigurationError or AuthenticationError, and for an error that nobody expects:
-        the next try would meet the same value again. Its own message may contain that value, and is not shown.
-    :raises AirflowException: for any other SyncError.
-    """
-    from airflow_provider_kashoo.core.errors import AuthenticationError, BudgetSpent, ConfigurationError, SyncError
-
-    try:
-        yield
-    except BudgetSpent as spent:
-        raise AirflowRescheduleException(datetime.fromtimestamp(spent.until, UTC)) from None
-    except (ConfigurationError, AuthenticationError) as error:
-        raise AirflowFailException(str(error)) from None
-    except SyncError as error:
-        raise AirflowException(str(error)) from None
-    except UNEXPECTED as error:
-        raise AirflowFailException(_place_of(error)) from None
-
-
-def _place_of(error: Exception) -> str:
-    """Say where this package has a mistake, without the words of the error."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
-    said = f"This package has a mistake ({place}). What was written so far is journalled and will not be written again."
-    return f"{said} Please report it with this place. After an upgrade, clear the task."
 
 
 def _instant(name: str, text: str | None) -> datetime | None:

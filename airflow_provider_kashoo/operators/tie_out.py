@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_kashoo.operators.sync import KASHOO_POOL, in_airflow_words
+from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
+from airflow_provider_kashoo.operators.sync import KASHOO_POOL
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

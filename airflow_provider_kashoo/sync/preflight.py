@@ -38,6 +38,7 @@ def preflight(sync: Sync) -> None:
         sides.codes.stage(sync)
     sync.files.write_json("business", {"name": sides.business})
     sync.files.write_json("described", sync.salesforce.described())
+    sync.files.write_json("addresses", {"salesforce": sync.salesforce.instance_url})
 
 
 def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Sides:

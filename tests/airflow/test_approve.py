@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from driver import BEGINNING
 from records import add_account, add_deal, invoices_of, writes
 from tasks import Run
@@ -49,7 +50,8 @@ class Asked(Run):
         run = SimpleNamespace(
             dag_id=SYNC, run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None
         )
-        self.context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=BEGINNING)}
+        dag = SimpleNamespace(start_date=BEGINNING)
+        self.context = {"dag_run": run, "params": {}, "dag": dag, "outlet_events": OutletEventAccessors()}
         self.context["task_instance"] = SimpleNamespace(id="ti")
         operator = KashooSyncApproveOperator(task_id="approve", sync=SYNC, **self.operator)
         return getattr(operator, method)(self.context, **given)

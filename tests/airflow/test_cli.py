@@ -4,9 +4,12 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,6 +229,21 @@ def test_a_data_set_that_does_not_exist_is_said_in_one_line() -> None:
     for name in ("deom", "scale", "scale:many", "demo:3"):
         with pytest.raises(SystemExit, match=rf"^--dataset {name} is unknown\. Give demo, empty, scale:ROWS or gen"):
             try_out.sandbox(Namespace(dataset=name, seed=1, salesforce_port=0, kashoo_port=0))
+
+
+@pytest.mark.parametrize("call", [try_out.sandbox, try_out.demo])
+def test_without_its_extra_the_sandbox_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[Namespace], None]
+) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(SystemExit, match=r"needs trustme, .*Run: pip install 'airflow-provider-kashoo\[sandbox\]'$"):
+        call(Namespace(dataset="demo", seed=1, salesforce_port=0, kashoo_port=0, keep=False))
+
+
+def test_what_the_sandbox_looks_for_is_what_its_extra_installs() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    declared = [re.split("[>=]", each)[0] for each in project["optional-dependencies"]["sandbox"]]
+    assert [name.replace("-", "_") for name in declared] == list(try_out._EXTRA)
 
 
 @pytest.mark.parametrize("name", ["sandbox", "check", "status", "adopt", "replay", "resolve", "init", "demo"])

@@ -84,6 +84,17 @@ def test_the_store_is_another_database_of_the_same_server() -> None:
     assert COMPOSE["configs"]["store_database"]["content"] == "CREATE DATABASE kashoo;"
 
 
+def test_the_button_that_tests_a_connection_is_on() -> None:
+    """Airflow leaves it off, and greys it out without saying which setting it is."""
+    assert environment("api-server")["AIRFLOW__CORE__TEST_CONNECTION"] == "Enabled"
+
+
+def test_the_way_to_the_password_is_where_airflow_keeps_it() -> None:
+    kept = environment("api-server")["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
+    head = (REPOSITORY / "docker-compose.yaml").read_text().partition("x-airflow")[0]
+    assert f"docker compose exec api-server cat {kept}\n" in head
+
+
 def test_the_database_is_ready_only_when_it_listens_to_others() -> None:
     """While initdb runs its scripts, a server answers on the socket, and only there."""
     test = SERVICES["postgres"]["healthcheck"]["test"]

@@ -59,9 +59,11 @@ def test_parsing_a_dag_imports_nothing_heavy(file: Path) -> None:
     added, everything = json.loads(done.stdout.splitlines()[-1])
     assert [name for name in HEAVY if name in everything] == []
     ours = sorted(name for name in added if name.startswith("airflow_provider_kashoo."))
-    alone = {"kashoo_maintenance": "operators.maintenance", "kashoo_tie_out": "operators.tie_out"}
-    needed = (alone.get(file.stem, "triggers"),)
-    assert ours == sorted(f"airflow_provider_kashoo.{name}" for name in ("operators", "operators.sync", *needed))
+    syncs = ("operators.assets", "operators.links", "operators.sync", "triggers")
+    tie_out = ("operators.assets", "operators.links", "operators.sync", "operators.tie_out")
+    needed = {"kashoo_maintenance": ("operators.maintenance",), "kashoo_tie_out": tie_out}.get(file.stem, syncs)
+    both = ("operators", "operators.airflow_words")
+    assert ours == sorted(f"airflow_provider_kashoo.{name}" for name in (*both, *needed))
 
 
 @pytest.mark.parametrize("dag_id", EXTRACTS)
@@ -137,3 +139,17 @@ def test_params_are_checked_before_a_run_begins(bag: DagBag, conf: dict[str, Any
     else:
         with pytest.raises(ParamValidationError):
             params.update(conf)
+
+
+def test_another_dag_can_wait_for_what_is_written(bag: DagBag) -> None:
+    """It needs the name alone; this is the example of the docs."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "wait-for-invoices.md").read_text("utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    given: dict[str, Any] = {}
+    exec(compile(example, "example.py", "exec"), given)  # noqa: S102  it is our own page
+    waits_for = given["dag"].timetable.asset_condition
+    (made,) = bag.dags["salesforce_to_kashoo"].get_task("apply").outlets
+    assert list(waits_for.objects) == [made]
+    (back,) = bag.dags["kashoo_to_salesforce"].get_task("apply").outlets
+    assert (made.name, back.name) == ("kashoo_invoices", "salesforce_payments")
+    assert back.uri in page

@@ -18,6 +18,7 @@ from airflow_provider_kashoo.core.errors import (
     UnreachableError,
 )
 from airflow_provider_kashoo.core.window import RunFacts
+from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
 from airflow_provider_kashoo.operators.sync import (
     KashooDeltaOperator,
     KashooSyncApplyOperator,
@@ -26,7 +27,6 @@ from airflow_provider_kashoo.operators.sync import (
     KashooSyncPlanOperator,
     KashooSyncPreflightOperator,
     SalesforceDeltaOperator,
-    in_airflow_words,
     run_facts,
 )
 from airflow_provider_kashoo.runtime.setup import create_pools_and_store
@@ -107,12 +107,14 @@ def test_what_only_a_person_can_mend_fails_without_retries(error: type[Exception
         raise error("wrong.", remedy="Mend it.")
 
 
-def test_an_unreachable_side_and_any_other_fault_of_ours_are_tried_again() -> None:
+def test_an_unreachable_side_and_any_other_fault_of_ours_are_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     for error in (UnreachableError("gone."), RefusedError("no.", status=400, error_class="refused")):
         with pytest.raises(AirflowException) as failed, in_airflow_words():
             raise error
         assert type(failed.value) is AirflowException
         assert str(failed.value) == str(error)
+        assert caplog.messages == [str(error)]  # above the traceback, which people do not read
+        caplog.clear()
 
 
 def test_an_error_that_nobody_expected_is_final_and_its_words_are_not_shown() -> None:

@@ -1,8 +1,9 @@
-"""The task plan links to its report, and only who may see the DAG gets it."""
+"""Tasks link to the page, and the task plan to its report, which only who may see the DAG gets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -11,12 +12,14 @@ import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.dag_processing.dagbag import DagBag
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from records import add_account, add_deal
 from tasks import Run
 
-from airflow_provider_kashoo.operators.links import PlanReportLink
+from airflow_provider_kashoo.get_provider_info import get_provider_info
+from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink
 from airflow_provider_kashoo.plugins.api import app
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
@@ -90,6 +93,22 @@ def test_the_link_is_below_the_path_of_the_base_url(monkeypatch: pytest.MonkeyPa
     assert link_of("a/b c") == f"/company/kashoo/plan/{SYNC}/a%2Fb%20c"
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://localhost:8080")
     assert link_of("1").startswith("/kashoo/plan/")
+
+
+def test_every_step_links_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air.example.com/company/")
+    key: Any = SimpleNamespace(dag_id=SYNC, run_id=RUN)
+    tasks = DagBag(Path(__file__).parents[2] / "dags" / f"{SYNC}.py").dags[SYNC].tasks
+    for task in tasks:
+        links = {link.name: link.get_link(task, ti_key=key) for link in task.operator_extra_links}  # type: ignore[arg-type]
+        assert links["Kashoo"] == "/company/plugin/kashoo", task.task_id
+    assert len(tasks) == 9
+
+
+def test_airflow_knows_every_link_of_ours() -> None:
+    """It shows only those that the provider names."""
+    ours = {f"{each.__module__}.{each.__qualname__}" for each in (PlanReportLink, KashooPageLink)}
+    assert set(get_provider_info()["extra-links"]) == ours
 
 
 def test_every_route_needs_a_login(as_user: Callable[[str | None], TestClient]) -> None:

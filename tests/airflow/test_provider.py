@@ -136,6 +136,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "explain",
         "audit",
         "history",
+        "docs",
         "status",
         "adopt",
         "replay",

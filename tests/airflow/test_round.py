@@ -30,6 +30,7 @@ class Round:
 
     :param eligible: Salesforce id -> (currency, cents) of what is to be billed, worked out from Salesforce alone.
     :param paid: invoice id -> cents that the customer paid.
+    :param events: name and extra of each event of an asset that a DAG waits for.
     """
 
     sandbox: Sandbox
@@ -39,6 +40,7 @@ class Round:
     watermarks_after_batch: dict[str, Any] = field(default_factory=dict)
     paid: Counter[int] = field(default_factory=Counter)
     last_writes: dict[str, int] = field(default_factory=dict)
+    events: list[tuple[str, Row]] = field(default_factory=list)
 
     def ours(self) -> dict[str, list[Row]]:
         """Salesforce id -> its invoices in the books."""
@@ -78,6 +80,15 @@ def watermarks(sandbox: Sandbox) -> dict[str, Any]:
     return {name: store.watermarks.get(f"salesforce.{name}") for name in names}
 
 
+def asset_events() -> list[tuple[str, Row]]:
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        joined = session.query(AssetModel.name, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+        return [(name, extra) for name, extra in joined.order_by(AssetEvent.id)]
+
+
 def customers_pay(told: Round) -> None:
     """Pay every third invoice in full and every third in part, through the admin API."""
     for number, ident in enumerate(sorted(told.eligible)):
@@ -98,6 +109,7 @@ def told(sandbox: Sandbox, store_file: Path) -> Round:
         states = {each.task_id: str(each.state) for each in done.get_task_instances()}
         round_trip.runs.append((str(done.state), states))
 
+    before_all = len(asset_events())
     run(TO_KASHOO, limit=3)
     round_trip.test_batch = [row for rows in by_reference(sandbox).values() for row in rows]
     round_trip.watermarks_after_batch = watermarks(sandbox)
@@ -109,6 +121,7 @@ def told(sandbox: Sandbox, store_file: Path) -> Round:
     run(TO_KASHOO)
     run(TO_SALESFORCE)
     after = writes(sandbox)
+    round_trip.events = asset_events()[before_all:]
     round_trip.last_writes = {side: after[side] - before[side] for side in after}
     return round_trip
 
@@ -186,6 +199,13 @@ def test_a_record_that_is_not_billed_is_told_nothing(told: Round) -> None:
 
 def test_when_nothing_changed_nothing_is_written_on_either_side(told: Round) -> None:
     assert told.last_writes == {"salesforce": 0, "kashoo": 0}
+
+
+def test_other_dags_hear_of_each_run_that_wrote_and_of_no_other(told: Round) -> None:
+    assert [name for name, _ in told.events] == ["kashoo_invoices", "kashoo_invoices", "salesforce_payments"]
+    batch, full, back = (extra for _, extra in told.events)
+    assert batch["created"] < full["created"]
+    assert back == {"written_back": len(told.eligible)}
 
 
 def test_nothing_waits_for_a_person(told: Round) -> None:

@@ -46,3 +46,16 @@ def test_how_kashoo_counts_can_be_said() -> None:
 
 def test_a_largest_page_can_be_named() -> None:
     assert Profile().overridden({"largest_page": 250}).largest_page == 250
+
+
+@pytest.mark.parametrize("given", ["", "https://books.example/{b}/{kind}/{id}", "http://books.example/{id}"])
+def test_a_place_where_records_open_can_be_named(given: str) -> None:
+    assert Profile().overridden({"record_url": given}).record_url == given
+
+
+@pytest.mark.parametrize(
+    "given", ["books.example/{id}", "javascript:{id}", "https://{host}/{id}", "https://x/{}", "https://x/{id", 7]
+)
+def test_a_place_that_no_browser_opens_is_refused(given: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"has record_url .*Write the address at which your browser"):
+        Profile().overridden({"record_url": given})

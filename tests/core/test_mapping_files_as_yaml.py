@@ -108,7 +108,7 @@ def test_several_mistakes_are_said_together_in_the_order_of_the_file() -> None:
     )
     with pytest.raises(MappingMistakes) as refused:
         load_mapping(text + "  colour: red\n  code: {from: a b}\n  taxCode: [x]\n", "m.yaml")
-    docs = "See docs/reference/mapping.md."
+    docs = "See airflow kashoo docs mapping."
     no_field = "is no field; write one name, a path such as Account.Name, or expr to compute it"
     form = "a text, a whole number, true, false, or a block such as {from: Name}"
     assert str(refused.value).splitlines() == [

@@ -47,7 +47,7 @@ def test_all_mistakes_of_a_file_are_said_at_once(tmp_path: Path) -> None:
     assert [(place, what) for place, what, *_ in found if place.startswith("m.yaml")] == [
         (
             "m.yaml:9:12",
-            "'Amount = 100' is not a valid condition; is equal is written ==. See docs/reference/mapping.md.",
+            "'Amount = 100' is not a valid condition; is equal is written ==. See airflow kashoo docs mapping.",
         ),
         ("m.yaml:10:5", "the picklist StageName has no 'Closed won'. Did you mean 'Closed Won'?"),
         (
@@ -64,7 +64,7 @@ def test_all_mistakes_of_a_file_are_said_at_once(tmp_path: Path) -> None:
         ("m.yaml:20:28", 'YAML reads the word NO as false. Write "NO" in quotes, or true or false.'),
         ("m.yaml:22:3", "links to the unknown mapping 'item_from_products'. Did you mean 'item_from_product'?"),
         ("m.yaml:26:3", "Kashoo has no account '40000'. Did you mean '4000'?"),
-        ("m.yaml:29:20", "'Amount >' is not a valid condition. See docs/reference/mapping.md."),
+        ("m.yaml:29:20", "'Amount >' is not a valid condition. See airflow kashoo docs mapping."),
         ("m.yaml:30:5", "rules.1"),
         ("m.yaml:31:1", "unknown key 'single_lin'. Did you mean 'single_line'?"),
     ]

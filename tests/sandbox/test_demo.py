@@ -1,7 +1,8 @@
-"""What the demo leaves behind: nothing, unless it failed or is to be kept."""
+"""What the demo says while it is left running, and what it leaves behind: nothing, unless it failed."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_provider_kashoo import demo
 from airflow_provider_kashoo.demo import Demo, DemoFailed, LocalAirflow, main
@@ -40,14 +42,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("run", "keep", "status", "left"),
     [
         (lambda _: True, False, 0, 0),
-        (lambda _: True, True, 0, 1),
+        (lambda _: True, True, 0, 0),
         (lambda _: False, False, 1, 1),
         (fails, False, 1, 1),
         (stopped, False, 130, 0),
     ],
     ids=["agrees", "kept", "differs", "fails", "stopped"],
 )
-def test_the_folder_goes_unless_it_failed_or_is_to_be_kept(
+def test_the_folder_goes_unless_it_failed(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, run: Any, keep: bool, status: int, left: int
 ) -> None:
     monkeypatch.setattr(Demo, "run", run)
@@ -75,6 +77,47 @@ def alive(session: int) -> list[str]:
             if os.getsid(int(folder.name)) == session and not state.startswith("Z"):
                 found.append((folder / "cmdline").read_text())
     return found
+
+
+KEPT = """
+import sys, tempfile
+from pathlib import Path
+from airflow_provider_kashoo.demo import Demo, main
+
+tempfile.tempdir, sys.executable = {folder!r}, {stub!r}
+Demo.run = lambda _: True
+raise SystemExit(main(dags=Path("."), keep=True))
+"""
+
+
+def test_a_demo_that_is_left_running_says_where_everything_is_and_goes_with_all_it_made(tmp_path: Path) -> None:
+    stub = tmp_path / "python"
+    stub.write_text(STUB.format(pid=tmp_path / "pid"))
+    stub.chmod(0o755)
+    code = KEPT.format(folder=str(tmp_path), stub=str(stub))
+    running = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("Ctrl-C"):
+            lines.append(running.stdout.readline().rstrip("\n"))
+            assert lines[-1] or running.poll() is None, running.communicate(timeout=5)
+        said = dict(line.split(maxsplit=1) for line in lines if " " in line)
+        state = requests.get(f"{said['sandbox'].split()[0]}/state", timeout=30).json()
+        command = f". {said['source']}; env -0"
+        shell = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True, env={})
+        given = dict(each.split("=", 1) for each in shell.stdout.split("\0") if each)
+        running.send_signal(signal.SIGTERM)
+        _, complaint = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert state["salesforce"]["Opportunity"] > 29
+    assert given["AIRFLOW__API__BASE_URL"] == said["Airflow"]
+    assert Path(given["AIRFLOW_HOME"]).parent == tmp_path
+    assert json.loads(given["AIRFLOW_CONN_KASHOO_DEFAULT"])["conn_type"] == "kashoo"
+    assert given["AIRFLOW__CORE__TEST_CONNECTION"] == "Enabled"
+    assert (complaint, running.returncode) == ("", 0)
+    assert list(tmp_path.glob("kashoo-demo-*")) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told by /proc")

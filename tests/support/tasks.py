@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from driver import BEGINNING, SOURCES
 from records import books_rows
 
@@ -39,7 +40,8 @@ class Run:
         run = SimpleNamespace(
             dag_id=self.sync, run_id=self.run_id, run_type="manual", data_interval_start=None, data_interval_end=None
         )
-        context = {"dag_run": run, "params": {}, "dag": SimpleNamespace(start_date=BEGINNING)}
+        dag = SimpleNamespace(start_date=BEGINNING)
+        context = {"dag_run": run, "params": {}, "dag": dag, "outlet_events": OutletEventAccessors()}
         if step in STEPS:
             return STEPS[step](task_id=step, sync=self.sync).execute(context)
         if self.sync == TO_KASHOO:

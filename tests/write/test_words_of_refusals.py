@@ -43,5 +43,5 @@ def test_the_words_are_with_the_record_and_nowhere_else(
     with drive.database.begin() as connection:
         reasons = connection.exec_driver_sql("SELECT reason FROM audit WHERE event = 'parked'").scalars().all()
     assert reasons == ["Kashoo refused the record (400)"]
-    assert "Kashoo refused the record (400), now parked" in caplog.text
+    assert f"Kashoo refused the record (400), now parked {drive.sandbox.salesforce_url}/{deal}\n" in caplog.text
     assert "Clock" not in caplog.text

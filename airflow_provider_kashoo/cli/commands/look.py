@@ -76,6 +76,23 @@ def explain(args: Namespace) -> None:
 
 
 @command(
+    "Read the documentation",
+    Arg(("page",), help="its name, such as mapping; without one, all pages are listed", nargs="?"),
+    about="Print a page of the documentation, as it was when this version was made, or list all pages.",
+    epilog="Example: airflow kashoo docs mapping",
+)
+def docs(args: Namespace) -> None:
+    """Print a page of the documentation, or list all."""
+    from airflow_provider_kashoo.cli.docs import pages, text, title
+
+    if args.page:
+        say(text(args.page))
+        return
+    for name, page in pages().items():
+        say(f"{name:<24} {title(page)}")
+
+
+@command(
     "Tell what happened to one record, oldest first",
     Arg(("record",), help="Salesforce id, 15 or 18 characters, or id of a record in Kashoo"),
     Arg(("--format",), help="table or json", choices=("table", "json"), default="table"),

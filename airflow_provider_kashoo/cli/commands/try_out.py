@@ -8,6 +8,9 @@ from airflow.cli.cli_config import Arg
 
 from airflow_provider_kashoo.cli.commands.command import command
 
+_EXTRA = ("python_multipart", "starlette", "trustme", "uvicorn")
+"""The modules of the extra ``sandbox`` in pyproject.toml."""
+
 
 @command(
     "Serve a simulated Salesforce and Kashoo",
@@ -23,6 +26,7 @@ from airflow_provider_kashoo.cli.commands.command import command
 )
 def sandbox(args: Namespace) -> None:
     """Serve the sandbox until stopped."""
+    _needs_the_extra()
     from airflow_provider_kashoo.sandbox.dataset import UnknownDataset
     from airflow_provider_kashoo.sandbox.server import serve
 
@@ -38,11 +42,22 @@ def sandbox(args: Namespace) -> None:
     Arg(("--keep",), help="leave everything running, with the Airflow UI, until Ctrl-C", action="store_true"),
     about="Start the sandbox and an Airflow of its own, turn won deals into invoices, let customers pay, write the "
     "payments back, and compare both sides to the cent. Your Airflow and your accounts are not touched. Exit status 0 "
-    "only if both sides agree.",
+    "only if both sides agree. Needs the extra: pip install 'airflow-provider-kashoo\\[sandbox]'",
 )
 def demo(args: Namespace) -> None:
     """Run the demo; exit status 0 only if both sides agree."""
+    _needs_the_extra()
     from airflow_provider_kashoo.demo import main
     from airflow_provider_kashoo.settings import shipped
 
     raise SystemExit(main(dags=shipped("dags"), keep=args.keep))
+
+
+def _needs_the_extra() -> None:
+    from importlib.util import find_spec
+
+    if missing := [name for name in _EXTRA if find_spec(name) is None]:
+        raise SystemExit(
+            f"The sandbox needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            "Run: pip install 'airflow-provider-kashoo[sandbox]'"
+        )

@@ -110,6 +110,11 @@ class Sync:
         """The client of Salesforce; the first use logs in."""
         return self.org.opened[0]
 
+    @cached_property
+    def salesforce_url(self) -> str:
+        """The address of the org, as preflight staged it: no login is needed for it. Empty if it did not."""
+        return str((self.files.read_json("addresses") or {}).get("salesforce", ""))
+
     @property
     def surroundings(self) -> Surroundings:
         """What a transform needs beside the records."""

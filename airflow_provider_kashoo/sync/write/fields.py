@@ -19,6 +19,7 @@ from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.questions import STANDS_AGAIN
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, VOID
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
+from airflow_provider_kashoo.sync.run.record_links import links_to
 from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ class FieldsWriter(Writer):
                     outcomes.append(self._close(operation, intent, problem))
             except LostLease:
                 journal.written_back_late(operation)
-                log.warning("%s: answered late, it is written again", intent.record)
+                links = links_to(self._sync, intent.record)
+                log.warning("%s: answered late, it is written again%s", intent.record, links)
                 outcomes.append("stale")
         return outcomes, again
 

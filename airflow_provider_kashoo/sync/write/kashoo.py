@@ -54,6 +54,7 @@ from airflow_provider_kashoo.sync.bill.leaving import not_voided
 from airflow_provider_kashoo.sync.bill.plan import waiting_for
 from airflow_provider_kashoo.sync.bill.sales import BEING_BILLED
 from airflow_provider_kashoo.sync.read.removed import Removed
+from airflow_provider_kashoo.sync.run.record_links import links_to
 from airflow_provider_kashoo.sync.write.engine import TRIES, Engine, Writer
 from airflow_provider_kashoo.sync.write.paying import CHANGED_IN_BOOKS, with_invoice
 
@@ -227,11 +228,10 @@ class KashooWriter(Writer):
         state = self._sync.store.journal.failed(sent, event, outcome.problem)
         if outcome.event is Event.REFUSED:
             self._sync.store.codes.forget()  # perhaps for a code: an account may be gone since the codes were read
-        record = str(sent.intent.record)
-        log.warning("%s: %s, now %s", record, outcome.problem.unquoted, state.value)
+        self._warn(sent.intent, f"{outcome.problem.unquoted}, now {state.value}")
         if outcome.stop:
             error = UnreachableError if outcome.problem.error_class == "unreachable" else ConfigurationError
-            raise error(f"{outcome.problem.cause}.", record=record, remedy=outcome.problem.fix)
+            raise error(f"{outcome.problem.cause}.", record=str(sent.intent.record), remedy=outcome.problem.fix)
         if event is not Event.TURNED_AWAY:
             return False
         self._engine.pause(attempt)
@@ -281,7 +281,7 @@ class KashooWriter(Writer):
         if entry is None or (isinstance(intent, Update) and _is_unchanged(intent, entry, hashes)):
             problem = NO_ANSWER if entry is None else NOT_CHANGED
             self._sync.store.journal.failed(sent, Event.SILENCE, problem)
-            log.warning("%s: %s; it is looked up later", record, problem.cause)
+            self._warn(intent, f"{problem.cause}; it is looked up later", written.id)
             return "in_doubt"
         change = LinkChange(
             kashoo_id=written.id,
@@ -327,12 +327,12 @@ class KashooWriter(Writer):
         except LostLease:  # its contents are not known: take what was sent
             said = self._sync.store.hashes.fields(getattr(sent.intent, "document", {}))
             return self._late(sent, LinkChange(kashoo_id, {name: (value, value) for name, value in said.items()}))
-        log.warning("%s: %s", sent.intent.record, problem.cause)
+        self._warn(sent.intent, problem.cause, kashoo_id)
         return self._outcome_of(WriteFailed(Outcome(Event.SILENCE, problem)))
 
     def _late(self, sent: Sent, change: LinkChange) -> str:
         late = self._sync.store.journal.late_answer(sent, change)
-        log.warning("%s: %s", sent.intent.record, late.cause if late else "answered late")
+        self._warn(sent.intent, late.cause if late else "answered late", change.kashoo_id)
         return "review" if late else "stale"
 
     def _confirm_void(self, sent: Sent, intent: Void, written: Written) -> str:
@@ -352,12 +352,16 @@ class KashooWriter(Writer):
                 journal.failed(sent, Event.REFUSED, REFUSED_BY_STATUS[404])
         except LostLease:
             journal.late_answer(sent, LinkChange(ident, {}))
-            log.warning("%s: its void was answered late", intent.record)
+            self._warn(intent, "its void was answered late")
             return "stale"
         if not gone:
             return "in_doubt" if written.known else self._not_voided(intent, REFUSED_BY_STATUS[404])
         log.info("%s: %s %s in Kashoo as %d", intent.record, intent.record.kind, _PAST[Void], ident)
         return _PAST[Void]
+
+    def _warn(self, intent: Intent, said: str, kashoo_id: int | None = None) -> None:
+        links = links_to(self._sync, intent.record, kashoo_id or intent.kashoo_id)
+        log.warning("%s: %s%s", intent.record, said, links)
 
     def _not_voided(self, intent: Void, problem: Problem) -> str:
         """Ask a person about an invoice that Kashoo refused to remove; it is not tried again while nothing changes."""

@@ -22,6 +22,8 @@ from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import MARK_MISSING, total_differs
 from airflow_provider_kashoo.core.values.ids import Reference
+from airflow_provider_kashoo.core.values.record import Record
+from airflow_provider_kashoo.sync.run.record_links import links_to
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,8 @@ def look_up(sync: Sync) -> dict[str, int]:
             try:
                 outcomes[_BY_ID[operation["action"]](sync, operation)] += 1
             except UnreadableError as error:
-                log.warning("%s", error)
+                of = Record(operation["target"], operation["source_object"], operation["source_id"], operation["part"])
+                log.warning("%s: %s%s", of, error.problem.cause, links_to(sync, of, operation["kashoo_id"]))
                 outcomes["unreadable"] += 1
         else:
             due[operation["target"]].append(operation)

@@ -16,7 +16,8 @@ from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where, read_yaml
 from airflow_provider_kashoo.core.values.texts import close_to, nearest
 
-DOCS = "See docs/reference/mapping.md."
+DOCS = "See airflow kashoo docs mapping."
+"""The page comes with the package; whoever has only that finds no file of the repository."""
 
 _NOUNS = {
     "string_": "a text",
