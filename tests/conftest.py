@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rounds import Rounds, Start
 
 # What the helpers assert is explained as what the tests assert; before anything imports them.
-pytest.register_assert_rewrite("adoption", "books", "rounds", "secrecy", "voids")
+pytest.register_assert_rewrite("adoption", "books", "rounds", "secrecy", "undoing", "voids")
 
 # The same examples on every machine and no limit by the clock: a busy machine must not turn a test red.
 settings.register_profile("project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

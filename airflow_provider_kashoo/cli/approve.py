@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from airflow_provider_kashoo.cli.undo import command_of
 from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.rules.approval import Decision
 from airflow_provider_kashoo.core.rules.summary import PlanSummary, as_text
 from airflow_provider_kashoo.runtime.waiting_tasks import answer
 from airflow_provider_kashoo.store.approvals import Approvals, AskingPlan, asking_plans
 from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.undone import UNDO
 from airflow_provider_kashoo.sync.run.approval import SHORT, said
 from airflow_provider_kashoo.sync.run.staging import WORKED_ON, Staging
 
@@ -45,8 +47,17 @@ def decide(database: Database, root: Any, named: str, decision: str, *, by: str,
         f"run {plan.run_id} of {plan.sync}, org {plan.org_id}, business {plan.business_id}",
         as_text(PlanSummary(**{name: value for name, value in plan.summary.items() if name in _FIELDS})),
         stands,
-        "The task that waited for it goes on." if woken else "No task waits for it: clear the task approve of its run.",
+        "The task that waited for it goes on." if woken else _what_next(plan.run_id, wanted),
     ]
+
+
+def _what_next(run_id: str, wanted: Decision) -> str:
+    """Say what to do about a plan for which no task waits."""
+    if not run_id.startswith(UNDO):
+        return "No task waits for it: clear the task approve of its run."
+    if wanted is Decision.REJECT:
+        return "Nothing is voided."
+    return f"To void them now, run again: {command_of(run_id.removeprefix(UNDO))}"
 
 
 def _named(plans: list[AskingPlan], beginning: str) -> AskingPlan:

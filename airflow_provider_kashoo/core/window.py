@@ -33,7 +33,8 @@ class RunFacts:
     """What Airflow knows about a run, in plain types.
 
     :param run_id: Airflow's run id, or any other unique name.
-    :param run_type: ``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``; ours are ``replay`` and ``adopt``.
+    :param run_type: ``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``; ours are
+        ``replay``, ``adopt`` and ``undo``.
     :param interval_start: UTC; read only for scheduled and backfill runs, because a manual run's
         interval is the last full cron period and an event run has none.
     :param interval_end: UTC, exclusive.

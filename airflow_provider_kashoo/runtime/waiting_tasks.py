@@ -1,4 +1,4 @@
-"""The tasks of Airflow that wait for a person's answer about a plan, for commands that run outside of them."""
+"""The runs and tasks of Airflow, as commands that run outside of them ask for them, and answer them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ def answer(dag_id: str, run_id: str, *, approves: bool, by: str, plan: str) -> b
             handle_event_submit(TriggerEvent(question.as_resume_event_payload()), task_instance=task, session=session)
             woken = True
     return woken
+
+
+def is_going(dag_id: str, run_id: str) -> bool:
+    """Say whether a run of a DAG has not ended yet; only where Airflow's own tables may be read."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from sqlalchemy import select
+
+    goes_on = DagRun.state.in_([DagRunState.QUEUED, DagRunState.RUNNING])
+    query = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id, goes_on)
+    with create_session() as session:
+        return session.scalar(query) is not None

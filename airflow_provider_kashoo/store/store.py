@@ -23,6 +23,7 @@ from airflow_provider_kashoo.store.links import Links
 from airflow_provider_kashoo.store.readings import Readings
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
+from airflow_provider_kashoo.store.undone import Undone
 from airflow_provider_kashoo.store.waiting import Waiting
 from airflow_provider_kashoo.store.watermarks import Watermarks
 from airflow_provider_kashoo.store.written_back import WrittenBack
@@ -45,6 +46,7 @@ class Tables:
         self.codes = KeptCodes(scope)
         self.approvals = Approvals(scope)
         self.differences = Differences(scope)
+        self.undone = Undone(scope)
 
 
 class SyncStore(Tables):

@@ -246,7 +246,7 @@ def test_what_the_sandbox_looks_for_is_what_its_extra_installs() -> None:
     assert [name.replace("-", "_") for name in declared] == list(try_out._EXTRA)
 
 
-@pytest.mark.parametrize("name", ["sandbox", "check", "status", "adopt", "replay", "resolve", "init", "demo"])
+@pytest.mark.parametrize("name", ["sandbox", "check", "status", "adopt", "replay", "undo", "resolve", "init", "demo"])
 def test_help_shows_every_text_as_it_is_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (group,) = cli.get_kashoo_commands()
     (command,) = [each for each in group.subcommands if each.name == name]

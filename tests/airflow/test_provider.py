@@ -140,6 +140,7 @@ def test_the_commands_are_those_of_the_docs() -> None:
         "status",
         "adopt",
         "replay",
+        "undo",
         "resolve",
         "relink",
         "dismiss",

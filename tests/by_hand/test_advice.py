@@ -324,6 +324,7 @@ FOLLOWED_ELSEWHERE = {
     "subscription": "run/test_sync_bad_input.py",
     "too_exact": "read/test_odd_values_of_kashoo.py",
     "total_differs": "write/test_differences.py",
+    "undone": "by_hand/test_undo.py",
     "unreadable": "read/test_odd_values_of_kashoo.py",
 }
 CORRECTED_LIKE = {

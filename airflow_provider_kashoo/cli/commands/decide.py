@@ -71,6 +71,29 @@ def replay(args: Namespace) -> None:
 
 
 @command(
+    "Void the invoices that a run created, after an approval",
+    Arg(
+        ("--run",), help="id of the run, as Airflow and airflow kashoo history show it", required=True, metavar="RUN_ID"
+    ),
+    *CONNECTIONS,
+    about="Plan to void what a run of salesforce_to_kashoo created, and show the plan. Paid, changed and locked "
+    "invoices stay, each with the reason. Nothing is voided before you approve exactly this plan; then run the same "
+    "command again. A deal whose invoice is voided is not billed again until you replay it. Customers and items, and "
+    "what the run changed, stay as they are.",
+    epilog="Example: airflow kashoo undo --run scheduled__2026-03-04T02:00:00+00:00",
+)
+def undo(args: Namespace) -> None:
+    """Undo a run."""
+    from airflow_provider_kashoo.cli import undo as shown
+    from airflow_provider_kashoo.cli.console import printer
+    from airflow_provider_kashoo.runtime.waiting_tasks import is_going
+    from airflow_provider_kashoo.sync.by_hand import undo as by_hand
+
+    with opened(args) as sync:
+        shown.show(by_hand.undo(sync, args.run, is_going), args.run, printer())
+
+
+@command(
     "Say whether a write in doubt is in Kashoo",
     Arg(("id",), help="id of the record, as airflow kashoo status shows it", metavar="ID"),
     Arg(("--found",), help="id of the record in Kashoo", type=int, metavar="KASHOO_ID"),

@@ -44,6 +44,7 @@ class Facts:
     :param ended: kind -> (sale, part) -> version at which the last link of a sale ended.
     :param refused: (kind, source id, part) -> the parked write that Kashoo refused; empty when a person replays.
     :param rejected: key of a write -> hash of what a person rejected of it; empty when a person replays.
+    :param undone: (kind, source id) and (kind, id of the sale) of deals whose invoice a person undid.
     :param settled: (kind, source id, part) -> error class -> what a person said of that question.
     :param removed: knows which linked customers and items were removed in Kashoo.
     """
@@ -61,6 +62,7 @@ class Facts:
     ended: dict[str, dict[tuple[str, int], int]]
     refused: dict[tuple[str, str, int], Refused]
     rejected: dict[str, str]
+    undone: set[tuple[str, str]]
     settled: dict[tuple[str, str, int], dict[str, Settled]]
     removed: Removed
 
@@ -90,6 +92,7 @@ class Facts:
             ended={kind: sync.store.links.ended_versions(kind) for kind in KINDS},
             refused={} if sync.run.only is not None else sync.store.waiting.refused(),
             rejected={} if sync.run.only is not None else sync.store.waiting.rejected(),
+            undone=sync.store.undone.records(),
             settled=sync.store.reviews.settled(),
             removed=Removed(sync),
         )

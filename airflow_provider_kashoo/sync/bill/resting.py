@@ -1,20 +1,29 @@
-"""Writes that would be the same again as before, and rest: Kashoo refused them on several days, or a person did."""
+"""Writes that rest: Kashoo refused them on several days, or a person rejected or undid them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.stages.transform import Document
-from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Update, Wait
+from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Park, Update, Wait
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.sync.bill.facts import Facts
 
 WAS_REJECTED = "a person rejected just this; it is asked again when it changes"
+UNDONE = Problem(
+    "undone",
+    "a person undid the run that billed it",
+    "To bill it again, run: airflow kashoo replay ID. Until then it waits.",
+)
 RESTS = "Kashoo refused just this on several days; it is tried once a week, or when it changes"
 
 
-def resting_create(facts: Facts, create: Create) -> Wait | None:
-    """Keep a record parked that would be created as it was refused; None if it is to be sent."""
+def resting_create(facts: Facts, create: Create) -> Park | Wait | None:
+    """Keep a record parked whose invoice a person undid, or that was refused just so; None if it is to be sent."""
+    record = create.record
+    if not facts.undone.isdisjoint({record.named, (record.kind, create.sale)}):
+        return create.parked(UNDONE)
     refused = _resting(facts, create, Create.action)
     if refused and facts.sync.store.hashes.fields(create.document) == refused.fields:
         return create.become(Wait, reason=RESTS)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import KINDS, PARENTS
+from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, PARENTS
 from airflow_provider_kashoo.core.rules.approval import REJECTED
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
@@ -51,6 +51,8 @@ def _chosen(sync: Sync, idents: Iterable[str | int] | None) -> list[Mapping[str,
     if any(row["target"] in PARENTS for row in rows):
         rows += [row for row in parked if row["error_class"] == WAITING_FOR_PARENT and row not in rows]
     sync.store.waiting.ask_again([row["id"] for row in rows if row["error_class"] == REJECTED])
+    billed = [row for row in rows if row["target"] == INVOICE.name]
+    sync.store.undone.bill_again(INVOICE.name, {row[name] for row in billed for name in ("source_id", "sale_id")})
     return rows
 
 
