@@ -101,13 +101,18 @@ def newest_runs(database: Database, scope_id: int, most: int, sync: str | None =
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def run_named(database: Database, sync: str, run_id: str) -> Row | None:
-    """Find a run; if several orgs or businesses have one of this id, the newest."""
-    runs = tables.runs.c
-    query = select(tables.runs).where(runs.sync == sync, runs.run_id == run_id).order_by(runs.id.desc()).limit(1)
+def run_named(database: Database, sync: str, run_id: str, pair: str = "") -> Row | None:
+    """Find a run.
+
+    :param pair: org and business, as the folder of its files names them. Without it a run is given only if no other
+        org or business has one of this id: DAGs of two companies with one schedule have the same run ids.
+    """
+    runs, scopes = tables.runs.c, tables.scopes.c
+    query = select(tables.runs, scopes.org_id, scopes.business_id).join(tables.scopes)
     with database.reading() as connection:
-        row = connection.execute(query).mappings().one_or_none()
-        return dict(row) if row else None
+        rows = connection.execute(query.where(runs.sync == sync, runs.run_id == run_id)).mappings().all()
+    found = [dict(row) for row in rows if pair in ("", f"{row['org_id']}-{row['business_id']}")]
+    return found[0] if len(found) == 1 else None
 
 
 def outcomes(database: Database, scope_id: int, run_ids: Collection[str]) -> dict[str, dict[str, int]]:

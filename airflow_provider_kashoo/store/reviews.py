@@ -96,7 +96,7 @@ class Reviews:
             found = scope.connection.execute(_SHOWN, {"this_scope": scope.id, "this_id": ident}).mappings().first()
             if found is None:
                 return None
-            left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason}
+            left = {"dismissed_at": scope.now, "dismissed_by": by, "dismissed_reason": reason, "settled_for": None}
             scope.connection.execute(_REWORD, {"this_id": ident, **left})
             said = f"{found['error_class']} left as it is by {by}: {reason}"
             audit.note(scope, _about(dict(found)), "dismissed", said, "by hand", None, found["kashoo_id"])

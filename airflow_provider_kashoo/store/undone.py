@@ -6,6 +6,7 @@ is only looked up later: so no crash, and no run in between, can let a deal be b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from airflow_provider_kashoo.store.tables import links, operations, runs
 UNDO = "undo__"
 """How the id of an undoing run begins; the id of the run that it undoes follows."""
 
+_LONGEST_RUN_ID = 250
+
 _LAST = links.alias("last")
 _LATER = links.alias("later")
 _ENDED = and_(
@@ -33,6 +36,13 @@ _LINKED_SINCE = (
     .where(_LATER.c.version > _LAST.c.version)
     .exists()
 )
+
+
+def undoing(run_id: str) -> str:
+    """Give the id of the run that undoes another one; a long one ends in a hash of it, because it has little room."""
+    if len(named := f"{UNDO}{run_id}") <= _LONGEST_RUN_ID:
+        return named
+    return f"{named[: _LONGEST_RUN_ID - 17]}-{hashlib.sha256(run_id.encode()).hexdigest()[:16]}"
 
 
 class Undone:

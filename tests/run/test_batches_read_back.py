@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from records import edit, invoice_of
-from rounds import Rounds, Start, win
+from rounds import Rounds, Start, change, remap, win
 
 from airflow_provider_kashoo.core.rules.approval import Policy
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
@@ -105,3 +106,37 @@ def test_a_full_run_reads_nothing_back(drive: Rounds) -> None:
     win(drive, "500.00")
     drive.run()
     assert drive.store.newest_read_back(TO_KASHOO) is None
+
+
+@pytest.fixture
+def with_po(drive: Rounds) -> Rounds:
+    currency = "  currency: {from: CurrencyIsoCode}"
+    remap(drive, "invoice_from_opportunity", currency, f"{currency}\n  poNumber: {{from: Type}}")
+    return drive
+
+
+def differences(drive: Rounds) -> Any:
+    done = drive.run(limit=10)
+    run = drive.store.run("salesforce_to_kashoo", done.sync.run.run_id)
+    assert run is not None
+    return run["read_back"]["differences"]
+
+
+def test_a_change_of_one_text_is_shown_as_it_was_sent(with_po: Rounds) -> None:
+    drive = with_po
+    deal = win(drive, Type="PO-1")
+    drive.run()
+    change(drive, deal, Type="PO-2")
+    found = differences(drive)
+    assert invoice_of(drive.sandbox, deal)["poNumber"] == "PO-2"
+    assert found == []
+
+
+def test_a_total_that_a_person_changed_in_kashoo_is_no_difference_of_what_was_sent(with_po: Rounds) -> None:
+    drive = with_po
+    deal = win(drive, Type="PO-1")
+    drive.run()
+    invoice = invoice_of(drive.sandbox, deal)
+    edit(drive.sandbox, "invoices", invoice, lineItems=[{**invoice["lineItems"][0], "rate": 20_000}])
+    change(drive, deal, Type="PO-2")
+    assert "total" not in {each["field"] for each in differences(drive)}

@@ -37,7 +37,9 @@ def compared(kind: str, sent: Mapping[str, Any], shown: Mapping[str, Any]) -> It
     for name, value in sent.items():
         if name != LINES:
             yield _compare(name, value, shown.get(name), _is_text(kind, name))
-    lines, others = sent.get(LINES) or [], shown.get(LINES) or []
+    if LINES not in sent:
+        return
+    lines, others = sent[LINES] or [], shown.get(LINES) or []
     if len(lines) != len(others):
         yield Compared(LINES, f"sent {len(lines)} lines, shown {len(others)}")
         return

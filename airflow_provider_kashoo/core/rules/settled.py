@@ -28,6 +28,12 @@ SETTLED = Problem(
     "settled", "a person said that {side} is right", "Nothing to do: the next run does what was said, or asks again."
 )
 
+MORE_TO_WRITE = Problem(
+    "settled",
+    "the books are right about what was asked, and more of it changed",
+    "Nothing to do: the next run writes it.",
+)
+
 ONLY_BOOKS = frozenset({PAID_INVOICE_CHANGED.error_class, LOCKED_INVOICE_CHANGED.error_class})
 """Questions about an invoice that no run may change: the deal can be undone, or the books be right."""
 

@@ -48,7 +48,7 @@ def invoices(
     day: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None,
     amount: Annotated[str | None, Query(max_length=30)] = None,
     before: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}\.\d{1,18}$")] = None,
-    pair: Annotated[int | None, Query(ge=1)] = None,
+    pair: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> dict[str, Any]:
     """List the newest invoices, or those of a day, of an amount, or both.
 

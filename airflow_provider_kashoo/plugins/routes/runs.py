@@ -25,7 +25,7 @@ def run(dag_id: str, run_id: str, database: Annotated[Database, Depends(store)])
     """Give one run; ``known`` is false for a run of a DAG that is no sync, and for one that did not begin."""
     files = files_of(staging_root(), dag_id, run_id)
     sync = files.folder.parent.parent.name if files else dag_id
-    row = figures.run_named(database, sync, run_id)
+    row = figures.run_named(database, sync, run_id, files.folder.parent.name if files else "")
     if row is None:
         return {"known": False}
     scope, summary = row["scope_id"], row["summary"] or {}

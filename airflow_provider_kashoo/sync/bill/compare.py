@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
-from airflow_provider_kashoo.core.kinds import KINDS, is_billed
+from airflow_provider_kashoo.core.kinds import CONTACT, CUSTOMER, KINDS, is_billed
 from airflow_provider_kashoo.core.mapping.file.policies import Owner
 from airflow_provider_kashoo.core.mapping.stages.transform import Document
-from airflow_provider_kashoo.core.rules import diff
+from airflow_provider_kashoo.core.rules import diff, made_from
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Link, Update
 from airflow_provider_kashoo.core.rules.leaving import UNTOUCHED
 from airflow_provider_kashoo.core.rules.made_from import made_of, touched
@@ -23,9 +24,10 @@ from airflow_provider_kashoo.core.rules.questions import (
     PAID_INVOICE_CHANGED,
     removed_in_books,
 )
-from airflow_provider_kashoo.core.rules.settled import NAMES, Side, answer
+from airflow_provider_kashoo.core.rules.settled import MORE_TO_WRITE, NAMES, Settled, Side, answer
 from airflow_provider_kashoo.core.values.ids import KeyedHash
 from airflow_provider_kashoo.core.values.money import format_minor, line_total
+from airflow_provider_kashoo.core.values.parents import parent_of
 from airflow_provider_kashoo.store.links import Link as StoredLink
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.lines import LINES, as_billed, differ
@@ -115,7 +117,8 @@ class _Both:
         )
         if not is_billed(kind):
             return found
-        found = replace(found, questions=tuple(_with_values(each, self.document, intent) for each in found.questions))
+        questions = tuple(_with_values(self.facts, each, self.document, intent, entry) for each in found.questions)
+        found = replace(found, questions=questions)
         may_change = found.write or found.stays
         return _held(self.facts, intent, self.ours, self.link, entry, found) if may_change else found
 
@@ -125,18 +128,34 @@ def _weighed(both: _Both) -> list[Intent]:
     hashes, kind, ours, base, merged = facts.sync.store.hashes, intent.record.kind, both.ours, both.base, both.merged
     owners = owners_of(facts, intent)
     decision, why = both.decided(), "by the mapping as it is now" if facts.sync.run.remap else "changed in Salesforce"
-    if said := answer(decision.questions, facts.settled.get(intent.record.numbered, {})):
-        why = f"{NAMES[said.side]} is right, says {said.by}"
-        if said.side is Side.BOOKS:
-            same = {name: document.get(name) for name in {*ours, *base} - {*merged.kept}}
-            return [replace(intent, total=entry.total).become(Link, reason=why, document=same, held=entry.fields)]
-        decision = both.decided(Owner.SALESFORCE)
+    settled = facts.settled.get(intent.record.numbered, {})
+    said = answer(decision.questions, settled)
+    if settled and (said is None or said.side is Side.SALESFORCE):
+        pressed = both.decided(Owner.SALESFORCE)
+        decision, why = (pressed, _right(said)) if said else (decision, why)
+        said = answer(pressed.questions, settled)  # money came in, and a person was asked about that too
+    if said and said.side is Side.BOOKS:
+        return _as_in_books(both, _right(said))
     if LINES not in decision.write:
         intent = replace(intent, total=entry.total if owners.get(LINES) is Owner.KASHOO else link.expected_total)
     latest = {n for n in {*document, *link.fields} if owner_of(kind, n, owners) is Owner.LATEST} - {*decision.write}
     if (seen := observe(latest, intent.sources or {}, entry.fields, link.fields, hashes)) != (link.observed or {}):
         intent = replace(intent, observed=seen)
     return _decided(_settled(intent, link, decision), document, entry, decision, merged, hashes, {*ours, *base}, why)
+
+
+def _right(said: Settled) -> str:
+    return f"{NAMES[said.side]} is right, says {said.by}"
+
+
+def _as_in_books(both: _Both, why: str) -> list[Intent]:
+    """Take what both sides say as written last, but for fields of the deal about which nobody was asked."""
+    entry, intent, rest = both.entry, both.intent, {*both.decided(Owner.KASHOO).write}
+    same = {name: both.document.get(name) for name in {*both.ours, *both.base} - {*both.merged.kept} - rest}
+    if intent.sources is not None:
+        intent = replace(intent, sources=made_from.unknown(intent.sources, rest))
+    link = replace(intent, total=entry.total).become(Link, reason=why, document=same, held=entry.fields)
+    return [link, both.intent.parked(MORE_TO_WRITE)] if rest else [link]
 
 
 def owners_of(facts: Facts, intent: Intent) -> Owners:
@@ -161,9 +180,21 @@ def _total(facts: Facts, document: Document) -> int | None:
         return None
 
 
-def _with_values(question: Problem, document: Document, intent: Intent) -> Problem:
-    """Say what the deal says now: who dismisses the question dismisses just that."""
-    return question.quoting(f"the deal says {document.get('date')}, {_money(intent.total, intent.currency)}")
+def _buyer(facts: Facts, contact: Any) -> str:
+    """Name a customer by its id in Salesforce, which it has before and after it is in Kashoo."""
+    if parent := parent_of(contact):
+        return parent[1]
+    link = facts.sync.store.links.of_kashoo(CUSTOMER.name, [contact]).get(contact) if contact else None
+    return link.source_id if link else f"{contact} of Kashoo"
+
+
+def _with_values(facts: Facts, question: Problem, document: Document, intent: Intent, entry: Entry) -> Problem:
+    """Say what both sides say now: who dismisses or settles the question means just that."""
+    deal = f"{document.get('date')}, {_money(intent.total, intent.currency)}"
+    books = f"{entry.date}, {_money(entry.total, entry.currency)}"
+    if (contact := document.get(CONTACT)) != entry.contact:
+        deal, books = f"{deal}, customer {_buyer(facts, contact)}", f"{books}, customer {_buyer(facts, entry.contact)}"
+    return question.quoting(f"the deal says {deal}; Kashoo says {books}")
 
 
 def _decided(

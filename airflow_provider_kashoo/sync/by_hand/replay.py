@@ -15,6 +15,7 @@ from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.bill.resting import UNDONE
 from airflow_provider_kashoo.sync.by_hand.named import SEE, among
 from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
@@ -24,7 +25,8 @@ def replay(sync: Sync, idents: Iterable[str | int] | None) -> dict[str, int]:
     """Read parked records again, plan and write them, as a run of its own that moves no watermark.
 
     :param sync: any run; its connections and store are used.
-    :param idents: ids of records as ``airflow kashoo status`` shows them, or of operations; None for all.
+    :param idents: ids of records as ``airflow kashoo status`` shows them, or of operations; None for all, but for those
+        that a person rejected or undid.
     :returns: outcome -> records.
     :raises ConfigurationError: for an id that is not parked; nothing is replayed then. Also when what would be
         written has to be approved by a person.
@@ -43,7 +45,8 @@ def replay(sync: Sync, idents: Iterable[str | int] | None) -> dict[str, int]:
 def _chosen(sync: Sync, idents: Iterable[str | int] | None) -> list[Mapping[str, Any]]:
     """Find the parked operations; with a customer or item come the records that wait for it."""
     parked = sync.store.journal.unsettled(State.PARKED, State.RETRY)
-    rows = parked if idents is None else []
+    by_name = {REJECTED, UNDONE.error_class}  # a person decided about these: only who names one wants it tried again
+    rows = [row for row in parked if row["error_class"] not in by_name] if idents is None else []
     for ident in [] if idents is None else idents:
         if not (found := among(parked, str(ident))):
             raise ConfigurationError(f"No parked record has the id {ident}.", remedy=SEE)

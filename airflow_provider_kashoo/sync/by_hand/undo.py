@@ -17,7 +17,7 @@ from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.core.values.texts import close_to
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.reports.plan import PlanReport, instant
-from airflow_provider_kashoo.store.undone import UNDO
+from airflow_provider_kashoo.store.undone import undoing
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.bill.resting import UNDONE
 from airflow_provider_kashoo.sync.by_hand.created import Created
@@ -100,7 +100,7 @@ def _check(sync: Sync, run_id: str, is_going: Callable[[str, str], bool]) -> Non
 
 def _run_of(sync: Sync, run_id: str) -> Sync:
     """Open the undoing run of a run. Whatever is configured, each void asks."""
-    run = RunFacts(run_id=f"{UNDO}{run_id}", run_type="undo")
+    run = RunFacts(run_id=undoing(run_id), run_type="undo")
     settings = replace(sync.settings, approval=Policy(voids=True))
     return replace(sync, name=TO_KASHOO, run=run, settings=settings, files=sync.files.of_run(TO_KASHOO, run.run_id))
 

@@ -12,7 +12,7 @@ from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
 from airflow_provider_kashoo.core.kinds import PARENTS, is_payment
 from airflow_provider_kashoo.core.rules.intents import Create, Document, Intent, Update
-from airflow_provider_kashoo.core.rules.read_back import MARK, TOTAL, Compared, compared
+from airflow_provider_kashoo.core.rules.read_back import LINES, MARK, TOTAL, Compared, compared
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.core.values.parents import parents_of, resolve_parents
 from airflow_provider_kashoo.core.values.record import Record
@@ -90,12 +90,12 @@ def _compare(sync: Sync, intent: Intent, kashoo_id: int, fields: Document) -> It
         return
     yield from compared(intent.record.kind, fields, entry.fields)
     yield Compared(MARK, "" if intent.reference in entry.references else "is missing")
-    if intent.total is not None:
+    if intent.total is not None and LINES in fields:
         yield Compared(TOTAL, _total(intent, entry))
 
 
 def _total(intent: Intent, entry: Entry) -> str:
     if entry.total == intent.total:
         return ""
-    shown = "nothing" if entry.total is None else format_minor(entry.total)
+    shown = "nothing" if entry.total is None else format_minor(entry.total, entry.currency)
     return f"expected {format_minor(intent.total or 0, intent.currency or '')}, shown {shown}"
