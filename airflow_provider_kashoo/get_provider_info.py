@@ -43,7 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _CONNECTION_FIELDS,
             }
         ],
-        "extra-links": [f"{_OPERATORS}.links.PlanReportLink", f"{_OPERATORS}.links.KashooPageLink"],
+        "extra-links": [f"{_OPERATORS}.links.{name}" for name in ("PlanReportLink", "TieOutLink", "KashooPageLink")],
         "cli": ["airflow_provider_kashoo.cli.commands.get_kashoo_commands"],
         "config": {"kashoo": {"description": "The Salesforce and Kashoo sync.", "options": _OPTIONS}},
     }

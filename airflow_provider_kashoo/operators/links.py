@@ -22,6 +22,16 @@ class PlanReportLink(BaseOperatorLink):
         return f"{_base()}/kashoo/plan/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
 
 
+class TieOutLink(BaseOperatorLink):
+    """Opens the report of a tie-out: totals by currency and month, and every difference with its next step."""
+
+    name = "Tie-out"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
+        """Give the path of the report, as :class:`PlanReportLink` does."""
+        return f"{_base()}/kashoo/tie-out/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
+
+
 class KashooPageLink(BaseOperatorLink):
     """Opens the page *Kashoo* in Airflow: what was synced, what is stuck, and what to do about it."""
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
+from airflow_provider_kashoo.operators.links import KashooPageLink, TieOutLink
 from airflow_provider_kashoo.operators.sync import KASHOO_POOL
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class KashooTieOutOperator(BaseOperator):
     """
 
     ui_color = "#e8f1ec"
+    operator_extra_links = (TieOutLink(), KashooPageLink())
     template_fields = ("first_day", "last_day")
 
     def __init__(

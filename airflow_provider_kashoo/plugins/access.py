@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.sdk import conf
 from fastapi import Depends, HTTPException, Request
 
@@ -26,6 +27,13 @@ def same_origin(request: Request) -> None:
     if site not in {None, "same-origin"} or urlsplit(sender).netloc not in ours - {None, ""}:
         raise HTTPException(403, OTHER_SITE)
 
+
+def named(user: GetUserDep) -> str:
+    """Name who asks, as the store keeps it: by the name and id that Airflow knows."""
+    return f"{user.get_name()} (id {user.get_id()})"
+
+
+Who = Annotated[str, Depends(named)]
 
 READS = [Depends(requires_access_dag("GET", param_dag_id=TO_KASHOO))]
 """For routes that show what the store holds."""

@@ -22,6 +22,8 @@ from airflow_provider_kashoo.core.rules.tie_out import (
 )
 from airflow_provider_kashoo.core.values.money import format_minor
 
+FORMAT = "1.0"
+
 OPEN, INVESTIGATING, DISMISSED = "open", "investigating", "dismissed"
 """States of a difference. One that a later tie-out does not find is resolved."""
 
@@ -145,7 +147,7 @@ class TieOut:
     def as_json(self) -> dict[str, Any]:
         """Write it as JSON: amounts in minor units."""
         return {
-            "format_version": "1.0",
+            "format_version": FORMAT,
             "business": self.business,
             "from": self.first,
             "to": self.last,

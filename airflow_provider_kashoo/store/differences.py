@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.scope import Scope
-from airflow_provider_kashoo.store.tables import differences
+from airflow_provider_kashoo.store.tables import differences, scopes
 
 OPEN, RESOLVED = "open", "resolved"
 
@@ -112,6 +113,24 @@ class Differences:
             said = f"difference {row['name']} in {row['month']} {state} by {by}: {reason}"
             audit.note(scope, Intent(record=record), state, said, "by hand", None, row["kashoo_id"])
             return row
+
+
+def said_of(database: Database, month: str, idents: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Say what is known now of differences that a report shows, by the ids that it shows; it takes no lock.
+
+    :param month: in which they count, ``YYYY-MM``.
+    :param idents: of a page of them.
+    :returns: ``state``, ``decided_by``, ``decided_at`` (epoch seconds UTC) and ``reason``.
+    :raises SyncError: as :meth:`.Database.reading`.
+    """
+    shown = func.substr(differences.c.key, 1, SHOWN)
+    everywhere = differences.c.scope_id.in_(select(scopes.c.id))  # with the month it is the order of the index
+    columns = differences.c.state, differences.c.decided_by, differences.c.decided_at, differences.c.reason
+    query = select(shown.label("ident"), *columns).where(
+        everywhere, differences.c.month == month, shown.in_(sorted(idents))
+    )
+    with database.reading() as connection:
+        return {str(row["ident"]): dict(row) for row in connection.execute(query).mappings()}
 
 
 def scopes_of(database: Database, ident: str) -> list[Scope]:

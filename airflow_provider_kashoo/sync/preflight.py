@@ -10,6 +10,7 @@ from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes
 from airflow_provider_kashoo.sync.check.against import mistakes_into_books, mistakes_of_write_backs
 from airflow_provider_kashoo.sync.check.sides import Sides
 from airflow_provider_kashoo.sync.read.codes import Codes
+from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def preflight(sync: Sync) -> None:
         sides.codes.stage(sync)
     sync.files.write_json("business", {"name": sides.business})
     sync.files.write_json("described", sync.salesforce.described())
-    sync.files.write_json("addresses", {"salesforce": sync.salesforce.instance_url})
+    Addresses.of_run(sync).stage(sync.files)
 
 
 def check_both_sides(sync: Sync, find: Callable[[Sync], Codes] = Codes.read_and_kept) -> Sides:

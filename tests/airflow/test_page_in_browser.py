@@ -141,6 +141,7 @@ def test_a_newcomer_is_told_the_first_steps(seen: Callable[..., Seen]) -> None:
     expect(today.get_by_text("airflow kashoo plan")).to_be_visible()
     expect(new.open("plugin/kashoo/invoices").get_by_text("No invoice was made yet.")).to_be_visible()
     expect(new.open("plugin/kashoo/plan").get_by_text("No plan is kept.")).to_be_visible()
+    expect(new.open("plugin/kashoo/tie-out").get_by_text("No tie-out was made yet.")).to_be_visible()
     expect(new.open("").get_by_text("See the first steps")).to_be_visible()
 
 
@@ -151,6 +152,7 @@ VIEWS = {
     "plans": ("plugin/kashoo/plan", "Plans"),
     "plan": (f"plugin/kashoo/plan?dag={FORWARD}&run={{run}}", DEAL),
     "mapping": ("plugin/kashoo/mapping", "AccountId"),
+    "tie-out": ("plugin/kashoo/tie-out", "Invoices dated 2026-03-01 to 2026-03-31"),
     "dashboard": ("", "Waits for a person"),
     "run": (f"dags/{FORWARD}/runs/{{run}}/plugin/kashoo-plan", "Outcome"),
 }
@@ -162,6 +164,8 @@ def test_a_view_is_shown_in_each_theme(seen: Callable[..., Seen], run: str, view
     path, text = VIEWS[view]
     one = seen(theme)
     asked: list[str] = []
+    if view == "tie-out":
+        answer_with_a_tie_out(one)
     one.page.on("request", lambda request: asked.append(request.url))
     shown = one.open(path.format(run=run))
     expect(shown.get_by_text(text).first).to_be_visible()
@@ -172,6 +176,53 @@ def test_a_view_is_shown_in_each_theme(seen: Callable[..., Seen], run: str, view
     if TAKE and (view, theme) in {("today", "light"), ("invoices", "dark")}:
         PICTURES.mkdir(exist_ok=True)
         one.page.screenshot(path=PICTURES / f"the-page-{view}.png", clip={"x": 0, "y": 0, "width": 1280, "height": 850})
+
+
+def answer_with_a_tie_out(one: Seen) -> None:
+    """Show one that was not made here: comparing takes a DAG run of its own, and its routes have tests of theirs."""
+    counts = {"deals": 100_000, "invoices": 99_999, "books": 99_999, "not_ours": 0}
+    amounts = dict.fromkeys(("deals", "taxes", "invoices", "books", "owed", "not_ours", "difference"), "98,765.00")
+    row = {
+        "id": "07ff4f3d482a", "name": "unexplained", "source_id": "006000000000001AAA", "part": 1, "kashoo_id": 501,
+        "next_step": "Look at it now.", "deal": "98,765.00", "books": "0.00", "state": "investigating",
+        "why": DEAL, "by": "ann (id 1)", "decided_at": "2026-04-01T06:00:00Z", "may_be_marked": True,
+        "opens": {"Salesforce": "https://acme.example/006000000000001AAA"},
+    }  # fmt: skip
+    shown = {
+        "currency": "USD", "month": "2026-03", "matching": 100_000, "offset": 0, "page": 100, "rows": [row] * 100,
+        "names": [{"name": "unexplained", "count": 100_000, "sum": "98,765.00", "apart": False}],
+    }  # fmt: skip
+    month = {"currency": "USD", "month": "2026-03", "closed": False, "why_open": ["100,000 differences are open"]}
+    whole = {
+        "business": CUSTOMER, "from": "2026-03-01", "to": "2026-03-31", "at": "2026-04-01T06:00:00Z",
+        "unexplained": 1, "notes": ["balances are not compared"], "shown": None,
+        "months": [month | amounts | {"counts": counts, "differences": 100_000}],
+    }  # fmt: skip
+    listed = {"dag_id": "kashoo_tie_out", "run_id": "night", "at": "2026-04-01T06:00:00Z"}
+    one.answer("tie-outs$", 200, {"tie_outs": [listed, listed | {"run_id": "before"}]})
+    one.answer(r"tie-outs/[^?]+\?currency=&", 200, whole)
+    one.answer(r"tie-outs/[^?]+\?currency=USD&", 200, whole | {"shown": shown})
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_differences_come_in_pages_and_a_person_decides(seen: Callable[..., Seen], run: str, theme: str) -> None:
+    one = seen(theme, width=700)
+    answer_with_a_tie_out(one)
+    shown = one.open("plugin/kashoo/tie-out")
+    shown.get_by_role("button", name="Show 100,000 differences of 2026-03 USD").click()
+    expect(shown.get_by_text("1 to 100 of 100,000")).to_be_visible()
+    shown.get_by_role("button", name="Decide about unexplained of 006000000000001AAA").first.click()
+    expect(shown.get_by_role("button", name="It may stay")).to_be_disabled()
+    shown.get_by_role("textbox", name="Reason").fill("credit note 118")
+    assert one.serious() == []
+    sent = []
+    one.page.on("request", lambda request: sent.append(request.post_data_json) if request.post_data else None)
+    one.answer("tie-outs/differences/07ff4f3d482a", 200, {"state": "dismissed"})
+    shown.get_by_role("button", name="It may stay").click()
+    expect(shown.get_by_role("textbox", name="Reason")).to_have_count(0)
+    assert sent == [{"state": "dismissed", "reason": "credit note 118"}]
+    wide = one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert wide, "the page itself must not scroll sideways"
 
 
 def test_the_story_of_a_deal_is_told(seen: Callable[..., Seen], run: str) -> None:

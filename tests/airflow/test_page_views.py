@@ -206,10 +206,19 @@ fields: {{contact: {{link: AccountId, mapping: customer_from_account}}, date: {{
 single_line: {{amount: {{from: Amount}}, account: "4000", taxCode: none}}
 rules:
   - {{when: Amount > 10, add_line: {{description: Handling, percent: 5, account: "4200", taxCode: none}}}}
+  - {{when: Amount < 100, skip: too small}}
+  - {{when: Amount > 99999, park: ask the controller}}
 """
 CUSTOMER = (
     "version: 1\nname: customer_from_account\nfrom: {object: Account}\nto: customer\nfields: {name: {from: Name}}\n"
 )
+
+
+def test_records_are_opened_where_they_are(deal: str, page: Page, sandbox: Sandbox) -> None:
+    here = {"Salesforce": f"{sandbox.salesforce_url}/{deal}"}
+    told = page(f"invoices/{deal}")
+    assert (told["opens"], [each["opens"] for each in told["links"]]) == (here, [here])
+    assert [each["opens"] for each in page(f"plans/{SYNC}/{quote(RUN)}?text={deal}")["rows"]] == [here]
 
 
 def test_mappings_say_what_their_rules_caught(
@@ -220,14 +229,21 @@ def test_mappings_say_what_their_rules_caught(
     (tmp_path / "wrong.yaml").write_text(CUSTOMER.replace("name: {from", "nme: {from").replace("_account\n", "_x\n", 1))
     monkeypatch.setenv("AIRFLOW__KASHOO__MAPPINGS_DIR", str(tmp_path))
     summary = json.loads(ask(store_file, "SELECT summary FROM runs"))
-    changed = json.dumps(summary | {"rules": {"ruled: add_line Handling": 3, "other: add_line Handling": 9}})
+    changed = json.dumps(summary | {
+        "rules": {"ruled: add_line Handling": 3, "other: add_line Handling": 9},
+        "reasons": {"skip: too small": 7, "park: ask the controller": 1, "skip: not IsWon": 50},
+    })  # fmt: skip
     change(store_file, "UPDATE runs SET summary = ?", changed)
     try:
         shown = page("mappings")
     finally:
         change(store_file, "UPDATE runs SET summary = ?", json.dumps(summary))
     ruled = next(each for each in shown["mappings"] if each["name"] == "ruled")
-    assert [(each["what"], each["caught"]) for each in ruled["rules"]] == [("add_line Handling", 6)]  # in two runs
+    assert [(each["what"], each["caught"]) for each in ruled["rules"]] == [
+        ("add_line Handling", 6),  # in two runs
+        ("skip: too small", 14),
+        ("park: ask the controller", 2),
+    ]
     assert {each["target"]: each["sources"] for each in ruled["fields"]}["date"] == ["CloseDate"]
     assert "dueDate" in ruled["unmapped"]
     assert any(each["place"].startswith("wrong.yaml:5") for each in shown["mistakes"])

@@ -19,7 +19,7 @@ from records import add_account, add_deal
 from tasks import Run
 
 from airflow_provider_kashoo.get_provider_info import get_provider_info
-from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink
+from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink, TieOutLink
 from airflow_provider_kashoo.plugins.api import app
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
@@ -107,7 +107,7 @@ def test_every_step_links_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_airflow_knows_every_link_of_ours() -> None:
     """It shows only those that the provider names."""
-    ours = {f"{each.__module__}.{each.__qualname__}" for each in (PlanReportLink, KashooPageLink)}
+    ours = {f"{each.__module__}.{each.__qualname__}" for each in (PlanReportLink, TieOutLink, KashooPageLink)}
     assert set(get_provider_info()["extra-links"]) == ours
 
 

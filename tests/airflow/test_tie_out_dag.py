@@ -17,7 +17,7 @@ from records import books_rows, writes
 from sqlalchemy import delete
 from tasks import bring_in_step
 
-from airflow_provider_kashoo.cli.commands import look
+from airflow_provider_kashoo.cli.commands import accounts
 from airflow_provider_kashoo.operators.tie_out import KashooTieOutOperator
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.settings import open_database
@@ -42,7 +42,7 @@ def execute(run_id: str, **days: str) -> Any:
 def command(**given: Any) -> None:
     names = ("from", "to", "output", "mark", "as")
     connections = {"kashoo_conn_id": "kashoo_default", "salesforce_conn_id": "salesforce_default"}
-    look.tie_out(Namespace(**dict.fromkeys(names) | {"format": "json", "why": ""} | connections | given))
+    accounts.tie_out(Namespace(**dict.fromkeys(names) | {"format": "json", "why": ""} | connections | given))
 
 
 def test_the_shipped_dag_is_one_task_in_the_pool_of_kashoo() -> None:

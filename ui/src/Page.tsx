@@ -4,6 +4,7 @@ import { C, RouterLink, h, useLocation } from "./shared";
 import { Invoices } from "./views/Invoices";
 import { Mapping } from "./views/Mapping";
 import { Plan } from "./views/Plan";
+import { TieOut } from "./views/TieOut";
 import { Today } from "./views/Today";
 
 const HOME = "/plugin/kashoo";
@@ -12,6 +13,7 @@ const VIEWS: { path: string; title: string; view: () => unknown }[] = [
   { path: "", title: "Today", view: Today },
   { path: "invoices", title: "Invoices", view: Invoices },
   { path: "plan", title: "Plan", view: Plan },
+  { path: "tie-out", title: "Tie-out", view: TieOut },
   { path: "mapping", title: "Mapping", view: Mapping },
 ];
 

@@ -16,16 +16,23 @@ export const at = (path: string) => new URL(`kashoo/${path}`, document.baseURI).
 
 const AWAY = ["Airflow does not answer.", "Check the connection to Airflow; the page tries again by itself."] as const;
 
-function refused(status: number): [string, string] {
+function refused(status: number, acts: boolean): [string, string] {
   if (status === 401) return ["You are not logged in any more.", "Load the page again to log in."];
+  if (status === 403 && acts) return ["You may not do this.", "Ask your Airflow administrator to let you edit the DAG salesforce_to_kashoo."];
   if (status === 403) return ["You may not see this.", "Ask your Airflow administrator for access to the DAG salesforce_to_kashoo."];
   return [`The API server answered with an error (${status}).`, "Its log says why."];
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+export const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, { signal });
+
+/** Change something: sends a JSON object, once. */
+export const post = <T>(path: string, body: object) =>
+  ask<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+
+async function ask<T>(path: string, { signal, headers, ...more }: RequestInit): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(at(`api/${path}`), { signal, headers: { Accept: "application/json" } });
+    answer = await fetch(at(`api/${path}`), { signal, headers: { Accept: "application/json", ...headers }, ...more });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failed(...AWAY, 0);
@@ -34,7 +41,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   if (answer.ok && body !== null) return body as T;
   if (body?.what) throw new Failed(body.what, body.remedy ?? "", answer.status);
   if (typeof body?.detail === "string" && answer.status === 404) throw new Failed(body.detail, "", 404);
-  throw new Failed(...refused(answer.status), answer.status);
+  throw new Failed(...refused(answer.status, more.method === "POST"), answer.status);
 }
 
 export interface Asked<T> {

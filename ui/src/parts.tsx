@@ -2,6 +2,7 @@
 
 import type { Asked } from "./api";
 import { C, Fragment, RouterLink, h } from "./shared";
+import { number } from "./words";
 
 /** Airflow's own colours of errors and warnings are too pale to read on white. */
 export const BAD = { base: "red.700", _dark: "red.300" };
@@ -157,6 +158,38 @@ export function To({ to, children }: Children & { to: string }) {
     <C.Link asChild color="fg.info" textDecoration="underline">
       <RouterLink to={to}>{children}</RouterLink>
     </C.Link>
+  );
+}
+
+/** Where a person opens a record in Salesforce and in Kashoo, as far as the addresses are known. */
+export function Opens({ opens }: { opens: Record<string, string> }) {
+  return (
+    <Fragment>
+      {Object.entries(opens).map(([side, address]) => (
+        <C.Link key={side} href={address} target="_blank" rel="noreferrer" fontSize="xs" color="fg.info" textDecoration="underline" me={2}>
+          open in {side}
+        </C.Link>
+      ))}
+    </Fragment>
+  );
+}
+
+/** Where one is in many rows, and the way to the others. */
+export function Pages({ at, go }: { at: { offset: number; page: number; matching: number }; go: (offset: number) => void }) {
+  if (at.matching <= at.page) return null;
+  const last = Math.min(at.offset + at.page, at.matching);
+  return (
+    <C.HStack mt={3} gap={3}>
+      <Button disabled={!at.offset} onClick={() => go(Math.max(0, at.offset - at.page))}>
+        Earlier
+      </Button>
+      <C.Text fontSize="sm">
+        {number(at.offset + 1)} to {number(last)} of {number(at.matching)}
+      </C.Text>
+      <Button disabled={last >= at.matching} onClick={() => go(at.offset + at.page)}>
+        Later
+      </Button>
+    </C.HStack>
   );
 }
 

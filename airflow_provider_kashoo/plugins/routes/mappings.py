@@ -49,7 +49,7 @@ def mappings(database: Annotated[Database, Depends(store)]) -> Said:
 def _caught(database: Database) -> tuple[Counter[str], int]:
     """Add up what rules caught in the last runs.
 
-    :returns: mapping and rule -> deals, and how many runs these were.
+    :returns: what :func:`_is` knows a rule by -> deals, and how many runs these were.
     """
     caught: Counter[str] = Counter()
     runs = [
@@ -60,6 +60,7 @@ def _caught(database: Database) -> tuple[Counter[str], int]:
     ]
     for summary in runs:
         caught.update(summary.get("rules", {}))
+        caught.update(summary.get("reasons", {}))  # of rules that skip or park
     return caught, len(runs)
 
 
@@ -91,7 +92,8 @@ def _mapping(mapping: Mapping, caught: Counter[str]) -> Said:
 
 
 def _is(name: str, mapping: str, label: str) -> bool:
-    return name == f"{mapping}: {label}"
+    """Say whether a count is of a rule; one that skips or parks is counted by its reason, whichever mapping has it."""
+    return name in {f"{mapping}: {label}", label}
 
 
 def _fields(

@@ -9,8 +9,9 @@ from fastapi import APIRouter, HTTPException, Query
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.plugins.access import READS_THE_DAG
 from airflow_provider_kashoo.settings import staging_root
+from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.staged_runs import files_of, newest_runs
-from airflow_provider_kashoo.sync.run.staging import WORKED_ON, Staging
+from airflow_provider_kashoo.sync.run.staging import WORKED_ON
 
 router = APIRouter(prefix="/api/plans", dependencies=READS_THE_DAG)
 
@@ -42,7 +43,7 @@ def plan(
     :param action: of this action only.
     :param text: only rows with this text in a name, an id or the reason.
     """
-    report = _report(dag_id, run_id)
+    report, addresses = _staged(dag_id, run_id)
     rows = [row for row in report.pop("rows") if (not action or row["action"] == action) and _has(row, text)]
     totals = report.pop("totals")
     return {
@@ -51,20 +52,20 @@ def plan(
             {"currency": code, **{name: format_minor(minor, code) for name, minor in each.items()}}
             for code, each in totals.items()
         ],
-        "rows": [_row(row) for row in rows[offset : offset + MOST_ROWS]],
+        "rows": [_row(row, addresses) for row in rows[offset : offset + MOST_ROWS]],
         "matching": len(rows),
         "offset": offset,
         "page": MOST_ROWS,
     }
 
 
-def _report(dag_id: str, run_id: str) -> dict[str, Any]:
-    files: Staging | None = files_of(staging_root(), dag_id, run_id)
+def _staged(dag_id: str, run_id: str) -> tuple[dict[str, Any], Addresses]:
+    files = files_of(staging_root(), dag_id, run_id)
     report = files.read_json("report") if files else None
-    if report is None:
+    if files is None or report is None:
         raise HTTPException(404, "The plan of this run is not there any more, or was not made yet.")
     report.pop("head", None)
-    return report
+    return report, Addresses.staged(files)
 
 
 def _has(row: dict[str, Any], text: str) -> bool:
@@ -72,10 +73,11 @@ def _has(row: dict[str, Any], text: str) -> bool:
     return text.lower() in "\n".join(str(row[name] or "") for name in names).lower()
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(row: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
     code = row["currency"] or ""
     amounts = {"total": row["total_minor"], "before": row["total_before_minor"]}
-    return row | {name: None if minor is None else format_minor(minor, code) for name, minor in amounts.items()}
+    written = {name: None if minor is None else format_minor(minor, code) for name, minor in amounts.items()}
+    return row | written | {"opens": addresses.opens(row["source_id"], row["target"], row["kashoo_id"])}
 
 
 def _told(summary: dict[str, Any]) -> dict[str, Any]:

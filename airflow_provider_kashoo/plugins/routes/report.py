@@ -1,11 +1,13 @@
-"""The report of a plan as a page of its own."""
+"""The reports of plans and tie-outs as pages of their own."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
-from airflow_provider_kashoo.plugins.access import READS_THE_DAG
+from airflow_provider_kashoo.plugins.access import READS, READS_THE_DAG
 
 router = APIRouter()
 
@@ -33,6 +35,31 @@ def plan(dag_id: str, run_id: str) -> Response:
         f"No report of run {run_id} of {dag_id} is here. It is staged by the task plan, and removed {days} days after "
         f"the run was last worked on. If the run is younger: this API server must reach the staging folder {root}. "
         "To plan again and see what the next run would do: airflow kashoo plan --format html --output plan.html",
+        status_code=404,
+        headers=_SEEN_BY_ONE,
+    )
+
+
+@router.get("/tie-out/{dag_id}/{run_id:path}", dependencies=READS)
+def tie_out(
+    dag_id: str, run_id: str, form: Annotated[Literal["html", "csv"], Query(alias="format")] = "html"
+) -> Response:
+    """Show the report of a run's tie-out, or give it as a file for a spreadsheet, to whoever may see the invoices."""
+    from airflow_provider_kashoo.settings import settings, staging_root
+    from airflow_provider_kashoo.sync.run.staged_runs import files_of
+    from airflow_provider_kashoo.sync.run.sync import TIE_OUT
+
+    root = staging_root()
+    files = files_of(root, dag_id, run_id, [TIE_OUT])
+    if report := files.read_text(f"report.{form}") if files else None:
+        if form == "html":
+            return HTMLResponse(report, headers=_SEEN_BY_ONE)
+        attached = {"Content-Disposition": 'attachment; filename="tie-out.csv"'}
+        return Response(report, headers=_SEEN_BY_ONE | attached, media_type="text/csv")
+    return PlainTextResponse(
+        f"No tie-out of run {run_id} of {dag_id} is here. It is removed {settings().retention.days} days after the run "
+        f"was last worked on. If the run is younger: this API server must reach the staging folder {root}. "
+        "To compare again: airflow kashoo tie-out --format html --output tie-out.html",
         status_code=404,
         headers=_SEEN_BY_ONE,
     )

@@ -21,6 +21,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.history import History, history_of
 from airflow_provider_kashoo.sync.by_hand.explain import Now, now_of, sources_of_number
 from airflow_provider_kashoo.sync.run.plan_file import decisions_about
+from airflow_provider_kashoo.sync.run.record_links import newest_addresses
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import Sync
 
@@ -90,13 +91,20 @@ def story_of(
     :param runs: staged runs, the newest first; those whose files were removed say nothing any more.
     :param now: the record, or the records of the invoice, as both sides have it now.
     """
-    found = list(histories)
+    found, runs = list(histories), list(runs)
+    addresses = [newest_addresses(each.org_id, each.business_id, runs) for each in found]
+    opens = addresses[0].opens(named) if found and is_record_id(named) else {}
     sources = {row["source_id"] for each in found for row in each.links} | {named}
     return {
         "record": named,
+        "opens": opens,
         "now": [_now(each) for each in now],
         "plans": list(_plans(sorted(sources), runs)),
-        "links": [_link(row) for each in found for row in each.links],
+        "links": [
+            _link(row) | {"opens": known.opens(row["source_id"], row["target"], row["kashoo_id"])}
+            for each, known in zip(found, addresses, strict=True)
+            for row in each.links
+        ],
         "waiting": [_waiting(row) for each in found for row in each.operations if row["closed_at"] is None],
         "questions": [_question(row) for each in found for row in each.questions],
         "done": [_entry(row) for each in found for row in each.entries],

@@ -24,7 +24,10 @@ def mark(database: Database, ident: str, state: str, *, by: str, reason: str) ->
     :raises ConfigurationError: when no difference is known by this id, or a reason is missing.
     """
     if state != OPEN and not reason.strip():
-        raise ConfigurationError("A reason is needed: it is what an auditor reads later.", remedy="Give --why TEXT.")
+        raise ConfigurationError(
+            "A reason is needed: it is what an auditor reads later.",
+            remedy="Say why; on the command line with --why TEXT.",
+        )
     known = re.fullmatch(f"[0-9a-f]{{{SHOWN},32}}", ident.lower())
     scopes = scopes_of(database, ident.lower()) if known else []
     found = (Differences(scope).mark(ident.lower(), state, by=by, reason=reason.strip()) for scope in scopes)

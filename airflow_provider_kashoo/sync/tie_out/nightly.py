@@ -11,6 +11,7 @@ from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.reports.page import tie_out_page
 from airflow_provider_kashoo.reports.tie_out import headline, totals_text
+from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.sync import TIE_OUT, Sync
 from airflow_provider_kashoo.sync.tie_out.period import Period
 from airflow_provider_kashoo.sync.tie_out.tie_out import note, tie_out
@@ -43,6 +44,7 @@ def compare_and_note(sync: Sync, first: str | None, last: str | None, dag_id: st
     period = Period(_day(first) or usual.first, usual.last)
     report = tie_out(sync, period)
     new, resolved = note(sync, period, report)
+    Addresses.of_run(sync).stage(files)
     files.write_json("report", report.as_json())
     files.write_text("report.csv", report.as_csv())
     files.write_text("report.html", tie_out_page(report))

@@ -1,7 +1,7 @@
 // Find a record, and tell its whole story.
 
 import { useAsked } from "../api";
-import { BAD, Button, Card, Code, Empty, Notice, Rows, Shown, Tag, To } from "../parts";
+import { BAD, Button, Card, Code, Empty, Notice, Opens, Rows, Shown, Tag, To } from "../parts";
 import { C, Fragment, h, useSearchParams, useState } from "../shared";
 import { action, many, number, state, time, would } from "../words";
 
@@ -170,6 +170,7 @@ interface Trace {
 
 interface StoryOf {
   record: string;
+  opens: Record<string, string>;
   not_asked: string;
   now: {
     source_id: string;
@@ -181,7 +182,7 @@ interface StoryOf {
     would: { target: string; action: string; why: string }[];
   }[];
   plans: { at: string; run_id: string; sync: string; target: string; action: string; why: string }[];
-  links: (Row & { target: string; sale_id: string; generation: number })[];
+  links: (Row & { target: string; sale_id: string; generation: number; opens: Record<string, string> })[];
   waiting: { id: number; target: string; state: string; cause: string | null; fix: string | null; since: string }[];
   questions: { id: number; target: string; cause: string; fix: string; opened: string; closed: string | null; dismissed_by: string | null }[];
   done: { at: string; run_id: string; event: string; target: string; kashoo_id: number | null; reason: string }[];
@@ -208,6 +209,7 @@ function Told({ story }: { story: StoryOf }) {
   const known = story.links.length || story.waiting.length || story.done.length || story.plans.length || story.now.some((each) => each.found);
   return (
     <Fragment>
+      {story.links.length ? null : <Opens opens={story.opens} />}
       {story.not_asked ? <Notice tone="warning" what="Neither side could be asked." then={story.not_asked} /> : null}
       {known ? null : (
         <Empty what={`Nothing is known of ${story.record}.`}>
@@ -225,13 +227,23 @@ function Told({ story }: { story: StoryOf }) {
       ))}
       {story.links.length ? (
         <Card title="In the books">
-          <Rows label="In the books" rows={story.links} columns={[{ title: "What", cell: (row: StoryOf["links"][number]) => row.target }, ...COLUMNS] as any} />
+          <Rows label="In the books" rows={story.links} columns={[OPENED, ...COLUMNS] as any} />
         </Card>
       ) : null}
       <Timeline story={story} />
     </Fragment>
   );
 }
+
+const OPENED = {
+  title: "What",
+  cell: (row: StoryOf["links"][number]) => (
+    <C.Box>
+      <C.Text>{row.target}</C.Text>
+      <Opens opens={row.opens} />
+    </C.Box>
+  ),
+};
 
 function AsItIsNow({ now }: { now: StoryOf["now"][number] }) {
   const title = now.name ? `${now.name}${now.customer ? ` of ${now.customer}` : ""}` : `${now.object ?? "Record"} ${now.source_id}`;

@@ -1,7 +1,7 @@
 // What the runs wanted to write: a list of plans, and the rows of one.
 
 import { at, useAsked } from "../api";
-import { Button, Card, Code, Empty, Figure, Notice, ODD, Rows, Shown, Tag, To } from "../parts";
+import { Button, Card, Code, Empty, Figure, Notice, ODD, Opens, Pages, Rows, Shown, Tag, To } from "../parts";
 import { C, h, useRef, useSearchParams, useState } from "../shared";
 import { action, many, number, sync, time } from "../words";
 
@@ -29,6 +29,7 @@ interface Row {
   total: string | null;
   before: string | null;
   odd: string[];
+  opens: Record<string, string>;
 }
 
 interface PlanOf {
@@ -139,7 +140,7 @@ function OnePlan({ dag, run }: { dag: string; run: string }) {
         {(shown: PlanOf) => (
           <Card title="Rows" aside={`${number(shown.matching)} match`}>
             {shown.rows.length ? <PlanRows rows={shown.rows} /> : <Empty what="No row matches." />}
-            <Pages plan={shown} go={setOffset} />
+            <Pages at={shown} go={setOffset} />
             {shown.more_rows ? (
               <C.Text color="fg.muted" mt={2}>
                 The plan has {number(shown.more_rows)} more rows, which are not shown here. All of them:{" "}
@@ -230,6 +231,7 @@ function PlanRows({ rows }: { rows: Row[] }) {
                 {row.target} <To to={`/plugin/kashoo/invoices?record=${row.source_id}`}>{row.source_id}</To>
                 {row.part > 1 ? `, part ${row.part}` : ""}
               </C.Text>
+              <Opens opens={row.opens} />
             </C.Box>
           ),
         },
@@ -252,23 +254,5 @@ function PlanRows({ rows }: { rows: Row[] }) {
         { title: "Total", cell: (row) => row.total ?? "", right: true },
       ]}
     />
-  );
-}
-
-function Pages({ plan, go }: { plan: PlanOf; go: (offset: number) => void }) {
-  if (plan.matching <= plan.page) return null;
-  const last = Math.min(plan.offset + plan.page, plan.matching);
-  return (
-    <C.HStack mt={3} gap={3}>
-      <Button disabled={!plan.offset} onClick={() => go(Math.max(0, plan.offset - plan.page))}>
-        Earlier
-      </Button>
-      <C.Text fontSize="sm">
-        {number(plan.offset + 1)} to {number(last)} of {number(plan.matching)}
-      </C.Text>
-      <Button disabled={last >= plan.matching} onClick={() => go(plan.offset + plan.page)}>
-        Later
-      </Button>
-    </C.HStack>
   );
 }
