@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Kashoo",
-                "python-modules": [f"{_OPERATORS}.{name}" for name in ("sync", "maintenance", "tie_out")],
+                "python-modules": [f"{_OPERATORS}.{name}" for name in ("sync", "maintenance", "replay", "tie_out")],
             },
         ],
         "triggers": [

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Console
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.plan import print_report
-from airflow_provider_kashoo.sync.by_hand.undo import Undoing
+from airflow_provider_kashoo.sync.by_hand.undo import Undoing, command_of
 from airflow_provider_kashoo.sync.run.approval import SHORT
-
-
-def command_of(run_id: str) -> str:
-    """Give the command that undoes a run, as it is typed."""
-    return f"airflow kashoo undo --run {shlex.quote(run_id)}"
 
 
 def show(found: Undoing, run_id: str, console: Console) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.sdk import conf
 from fastapi import Depends, HTTPException, Request
@@ -46,3 +49,12 @@ ASKS_KASHOO = [Depends(requires_access_dag("PUT", param_dag_id=TO_KASHOO))]
 
 ACTS = [*ASKS_KASHOO, Depends(same_origin)]
 """For routes that change something."""
+
+
+def may(user: BaseUser, method: Literal["POST", "PUT"], dag_id: str, entity: DagAccessEntity | None = None) -> bool:
+    """Say whether a person may do something with a DAG, or with a part of it."""
+    return bool(
+        get_auth_manager().is_authorized_dag(
+            method=method, access_entity=entity, details=DagDetails(id=dag_id), user=user
+        )
+    )

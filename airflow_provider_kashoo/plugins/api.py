@@ -12,7 +12,18 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, SyncError, UnreachableError
-from airflow_provider_kashoo.plugins.routes import bundle, invoices, mappings, plans, report, runs, tie_outs, today
+from airflow_provider_kashoo.plugins.routes import (
+    acts,
+    bundle,
+    invoices,
+    mappings,
+    plans,
+    report,
+    runs,
+    tie_outs,
+    today,
+    todo,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +57,7 @@ def not_kept(response: Response) -> None:
 
 for page in (bundle, report):
     app.include_router(page.router)
-for view in (today, plans, runs, invoices, mappings, tie_outs):
+for view in (today, todo, acts, plans, runs, invoices, mappings, tie_outs):
     app.include_router(view.router, dependencies=[Depends(not_kept)])
 
 

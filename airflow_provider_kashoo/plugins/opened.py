@@ -1,14 +1,20 @@
-"""The store as the routes of the page get it: opened once for the API server, checked for each request."""
+"""The store and both sides, as the routes of the page get them. The store is opened once, and checked each time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from threading import Lock
+from typing import Annotated
 
+from fastapi import Depends
 from sqlalchemy import URL
 
+from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.settings import open_database
 from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 _LOCK = Lock()
 
@@ -27,5 +33,18 @@ def store() -> Database:
     named = open_database()
     with _LOCK:  # two requests must not open it twice
         database = _kept(named.url, named.connection)
-    database.check()
+    database.check(to_write=False)
     return database
+
+
+Opened = Callable[[], AbstractContextManager[Sync]]
+
+
+def opened() -> Opened:
+    """Say how both sides are opened."""
+    from airflow_provider_kashoo.runtime.open_run import open_sync
+
+    return lambda: open_sync(TO_KASHOO, RunFacts(run_id="by hand"), begins=True)
+
+
+Sides = Annotated[Opened, Depends(opened)]

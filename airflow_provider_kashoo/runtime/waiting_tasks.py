@@ -45,6 +45,22 @@ def answer(dag_id: str, run_id: str, *, approves: bool, by: str, plan: str) -> b
     return woken
 
 
+def assigned_to(dag_id: str, run_id: str) -> dict[str, str]:
+    """Say who alone may answer the question that a run waits with: id of the auth manager -> name; empty if all may."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    mine = TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id
+    with create_session() as session:
+        asked = session.scalars(select(HITLDetail).join(TaskInstance, TaskInstance.id == HITLDetail.ti_id).where(*mine))
+        named = [
+            user for question in asked.all() if set(question.params or {}) == FIELDS for user in question.assigned_users
+        ]
+        return {str(user["id"]): str(user["name"]) for user in named}
+
+
 def is_going(dag_id: str, run_id: str) -> bool:
     """Say whether a run of a DAG has not ended yet; only where Airflow's own tables may be read."""
     from airflow.models.dagrun import DagRun

@@ -95,7 +95,7 @@ class AskingPlan:
 def asking_plans(database: Database) -> list[AskingPlan]:
     """List the plans that ask for an approval, of all orgs and businesses, the newest first."""
     query = select(runs, scopes.c.org_id, scopes.c.business_id).join(scopes).order_by(runs.c.started_at.desc())
-    with database.begin() as connection:
+    with database.reading() as connection:
         unfinished = connection.execute(query.where(runs.c.finished_at.is_(None), runs.c.digest.is_not(None)))
         found = [row for row in unfinished.mappings() if (row["summary"] or {}).get("asks")]
         return [

@@ -128,9 +128,10 @@ class Database:
                 raise self._foreign(here)
             command.upgrade(config, "head")
 
-    def check(self) -> None:
+    def check(self, *, to_write: bool = True) -> None:
         """Check that the store exists and has this version's schema; only its owner may read its file from then on.
 
+        :param to_write: also that it can be written now; whoever only looks holds up no run.
         :raises ConfigurationError: when it does not, with the remedy.
         :raises UnreachableError: as :meth:`begin`.
         """
@@ -140,7 +141,7 @@ class Database:
             self._tighten()
         from alembic.script import ScriptDirectory
 
-        with self.begin() as connection:
+        with self.begin() if to_write else self.reading() as connection:
             here = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
             config = self._alembic(connection)
         head = ScriptDirectory.from_config(config).get_current_head()

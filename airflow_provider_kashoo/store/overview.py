@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.store import tables
@@ -19,6 +19,8 @@ from airflow_provider_kashoo.store.tables import links, operations
 
 Numbered = tuple[str, str, int]
 """Kind, Salesforce id and part of a record."""
+
+Around = tuple[Mapping[Numbered, float], Mapping[Numbered, Mapping[str, Any]]]
 
 WAITING = (State.PARKED, State.IN_DOUBT, State.RETRY, State.SENT)
 
@@ -59,37 +61,40 @@ def overviews(database: Database) -> Iterator[Overview]:
             waiting,
             asked,
             [each for each in watermarks if each["scope_id"] == row.id],
-            _since(scope, {each["source_id"] for each in waiting}),
-            _links(scope, {each["source_id"] for each in (*waiting, *asked)}),
+            *_around(scope, waiting, asked),
         )
 
 
-def _since(scope: Scope, source_ids: Iterable[str]) -> dict[Numbered, float]:
+def _around(scope: Scope, waiting: list[Mapping[str, Any]], asked: list[Mapping[str, Any]]) -> Around:
+    with scope.reading() as connection:
+        since = since_of(connection, scope.id, {each["source_id"] for each in waiting})
+        return since, links_of(connection, scope.id, {each["source_id"] for each in (*waiting, *asked)})
+
+
+def since_of(connection: Connection, scope_id: int, source_ids: Iterable[str]) -> dict[Numbered, float]:
     """Say when each record began to wait: each try that is refused has a row of its own, which ends the one before."""
     columns = [operations.c[name] for name in ("target", "source_id", "part", "created_at", "closed_at")]
     begun: dict[Numbered, float] = {}
     ended: dict[Numbered, float | None] = {}
-    with scope.reading() as connection:
-        for part in chunks(sorted(source_ids)):
-            mine = operations.c.scope_id == scope.id, operations.c.source_id.in_(part)
-            for row in connection.execute(select(*columns).where(*mine).order_by(operations.c.id)):
-                numbered = row.target, row.source_id, row.part
-                before = ended.get(numbered, 0.0)
-                if before is not None and before < row.created_at:
-                    begun[numbered] = row.created_at
-                ended[numbered] = row.closed_at
+    for part in chunks(source_ids):
+        mine = operations.c.scope_id == scope_id, operations.c.source_id.in_(part)
+        for row in connection.execute(select(*columns).where(*mine).order_by(operations.c.id)):
+            numbered = row.target, row.source_id, row.part
+            before = ended.get(numbered, 0.0)
+            if before is not None and before < row.created_at:
+                begun[numbered] = row.created_at
+            ended[numbered] = row.closed_at
     return begun
 
 
-def _links(scope: Scope, source_ids: Iterable[str]) -> dict[Numbered, Mapping[str, Any]]:
+def links_of(connection: Connection, scope_id: int, source_ids: Iterable[str]) -> dict[Numbered, Mapping[str, Any]]:
     """Give the live links of records, as far as they are shown."""
     columns = [links.c[name] for name in ("target", "source_id", "part", "kashoo_id", "currency", "expected_total")]
     found: dict[Numbered, Mapping[str, Any]] = {}
-    with scope.reading() as connection:
-        for part in chunks(sorted(source_ids)):
-            mine = links.c.scope_id == scope.id, links.c.source_id.in_(part), IS_LIVE
-            for row in connection.execute(select(*columns).where(*mine)).mappings():
-                found[row["target"], row["source_id"], row["part"]] = dict(row)
+    for part in chunks(source_ids):
+        mine = links.c.scope_id == scope_id, links.c.source_id.in_(part), IS_LIVE
+        for row in connection.execute(select(*columns).where(*mine)).mappings():
+            found[row["target"], row["source_id"], row["part"]] = dict(row)
     return found
 
 
@@ -100,6 +105,16 @@ def asked_in_all(database: Database) -> Iterator[tuple[Scope, Mapping[str, Any]]
     for ident in idents:
         scope = Scope(database, ident)
         yield from ((scope, item) for item in Reviews(scope).all_open() if item["dismissed_at"] is None)
+
+
+def parked_in_all(database: Database) -> list[Mapping[str, Any]]:
+    """Give what is parked in every org and business: ``id``, ``source_id``, ``part`` and ``error_class``."""
+    columns = [operations.c[name] for name in ("id", "source_id", "part", "error_class")]
+    parked = operations.c.state.in_([State.PARKED, State.RETRY])
+    # By its scopes, because the index of the states begins with them.
+    query = select(*columns).where(operations.c.scope_id.in_(select(tables.scopes.c.id)), parked)
+    with database.reading() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def closed_until(database: Database) -> float | None:

@@ -61,7 +61,8 @@ def test_parsing_a_dag_imports_nothing_heavy(file: Path) -> None:
     ours = sorted(name for name in added if name.startswith("airflow_provider_kashoo."))
     syncs = ("operators.assets", "operators.links", "operators.sync", "triggers")
     tie_out = ("operators.assets", "operators.links", "operators.sync", "operators.tie_out")
-    needed = {"kashoo_maintenance": ("operators.maintenance",), "kashoo_tie_out": tie_out}.get(file.stem, syncs)
+    others = {"kashoo_maintenance": ("operators.maintenance",), "kashoo_tie_out": tie_out}
+    needed = (others | {"kashoo_replay": ("operators.links", "operators.replay")}).get(file.stem, syncs)
     both = ("operators", "operators.airflow_words")
     assert ours == sorted(f"airflow_provider_kashoo.{name}" for name in (*both, *needed))
 
@@ -110,6 +111,13 @@ def test_one_run_at_a_time_and_none_for_the_past(bag: DagBag, dag_id: str) -> No
     assert isinstance(dag.timetable.timetable, CronDataIntervalTimetable)
     assert dag.timetable.timetable.expression == SCHEDULES[dag_id]
     assert dag.doc_md
+
+
+def test_a_replay_waits_for_the_pool_of_kashoo_and_is_started_by_people_only(bag: DagBag) -> None:
+    dag = bag.dags["kashoo_replay"]
+    (task,) = dag.tasks
+    assert (dag.schedule, dag.max_active_runs, dag.is_paused_upon_creation) == (None, 1, False)
+    assert (task.pool, task.retries, set(dag.params)) == ("kashoo_api", 3, {"ids", "cause"})
 
 
 def test_the_zone_of_the_business_sets_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,13 @@ ROUTES = [route for route in app.routes if isinstance(route, APIRoute)]
 OPEN = {"/static/kashoo.js"}
 """Only a login is needed: the script says nothing of any company."""
 
-COSTS = {"/api/invoices/{record}/now"}
+COSTS = {"/api/invoices/{record}/now", "/api/todo/names"}
 """Uses up requests to Kashoo: who may only look must not."""
 
-CHANGES = {"/api/tie-outs/differences/{ident}"}
-"""Keeps what a person says."""
+CHANGES = {route.path_format for route in ROUTES if route.methods - {"GET", "HEAD"}}
+"""Keeps what a person says, or starts a run."""
 
-FROM_THE_PAGE = {"origin": "http://testserver"}
+HOME = {"origin": "http://testserver"}
 
 NONE, FORBIDDEN = 401, 403
 ROLES = ("viewer", "user", "op", "admin")
@@ -52,7 +52,7 @@ def statuses(browser: TestClient) -> dict[str, int]:
     for route in ROUTES:
         for method in route.methods:
             path = route.path_format.format(**dict.fromkeys(route.param_convertors, "salesforce_to_kashoo"))
-            found[route.path_format] = browser.request(method, path, headers=FROM_THE_PAGE).status_code
+            found[route.path_format] = browser.request(method, path, headers=HOME).status_code
     return found
 
 
@@ -73,6 +73,11 @@ def test_who_may_see_no_dag_gets_only_the_script(browser: Browser) -> None:
 def test_who_may_see_the_dag_may_look_and_who_may_edit_it_may_ask_kashoo(browser: Browser, role: str) -> None:
     refused = {path for path, status in statuses(browser(role)).items() if status in {NONE, FORBIDDEN}}
     assert refused == (COSTS | CHANGES if role == "viewer" else set())
+
+
+def test_what_changes_something_is_known() -> None:
+    names = {path.rpartition("/")[2] for path in CHANGES}
+    assert names == {"dismiss", "settle", "resolve", "decide", "replay", "{ident}"}
 
 
 def test_what_changes_something_checks_where_the_request_comes_from() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +16,15 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 from records import add_account, add_deal
+from sqlalchemy import URL
 
-from airflow_provider_kashoo.demo import FORWARD, LocalAirflow
+from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.demo import FORWARD, USER, LocalAirflow
 from airflow_provider_kashoo.sandbox.server import Sandbox
+from airflow_provider_kashoo.store import figures
+from airflow_provider_kashoo.store.database import Database
+from airflow_provider_kashoo.store.find_invoices import find_invoices
+from airflow_provider_kashoo.store.store import SyncStore
 
 REPOSITORY = Path(__file__).parents[2]
 AXE = REPOSITORY / "ui" / "node_modules" / "axe-core" / "axe.min.js"
@@ -107,6 +115,14 @@ class Seen:
         pattern = re.compile(rf"/kashoo/api/{path}")
         self.page.route(pattern, lambda route: route.fulfill(status=status, json=body))
 
+    def reach(self, name: str) -> None:
+        """Go to a button, a link or a field by the tabulator."""
+        for _ in range(60):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent)") == name:
+                return
+        pytest.fail(f"{name} cannot be reached")
+
     def serious(self) -> list[str]:
         """What axe finds that keeps people out."""
         self.page.add_script_tag(path=AXE)
@@ -153,6 +169,7 @@ VIEWS = {
     "plan": (f"plugin/kashoo/plan?dag={FORWARD}&run={{run}}", DEAL),
     "mapping": ("plugin/kashoo/mapping", "AccountId"),
     "tie-out": ("plugin/kashoo/tie-out", "Invoices dated 2026-03-01 to 2026-03-31"),
+    "todo": ("plugin/kashoo/todo", "Nothing waits for you."),
     "dashboard": ("", "Waits for a person"),
     "run": (f"dags/{FORWARD}/runs/{{run}}/plugin/kashoo-plan", "Outcome"),
 }
@@ -250,15 +267,7 @@ def test_a_plan_is_searched(seen: Callable[..., Seen], run: str) -> None:
 def test_it_works_by_keyboard_alone(seen: Callable[..., Seen], run: str) -> None:
     one = seen()
     one.open("plugin/kashoo")
-    keys = one.page.keyboard
-
-    def reach(name: str) -> None:
-        for _ in range(60):
-            keys.press("Tab")
-            if one.page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent)") == name:
-                return
-        pytest.fail(f"{name} cannot be reached")
-
+    keys, reach = one.page.keyboard, one.reach
     reach("Invoices")
     keys.press("Enter")
     expect(one.page.get_by_role("heading", name="Newest invoices")).to_be_visible()
@@ -326,6 +335,72 @@ def test_a_run_that_is_under_way_shows_how_far_it_is(
     expect(shown.get_by_text("Kashoo to Salesforce is late.")).to_be_visible()
     expect(shown.get_by_text("4 records wait for a person.")).to_be_visible()
     assert one.serious() == []
+
+
+@pytest.fixture
+def waits(airflow: LocalAirflow, run: str) -> str:
+    """The billed deal is parked, and a person is asked about its invoice; gives its id."""
+    database = Database(URL.create("sqlite", database=str(airflow.log.parent / "kashoo_store.db")))
+    (pair,) = figures.pairs(database)
+    store = SyncStore(database, pair.org_id, pair.business_id)
+    (row,) = find_invoices(database, pair.id, amount=Decimal(9_876_500)).rows
+    link = store.links.of_sources("invoice", [row["source_id"]])[row["source_id"]]
+    refused = Problem("no_account", f"account '{DEAL}' is not in Kashoo", "Add the account in Kashoo.")
+    store.waiting.park(link.intent(FORWARD).parked(refused), refused, "by hand")
+    edited = Problem("edited_in_books", "memo was edited in Kashoo", "Compare both, and correct what is wrong.")
+    store.reviews.open(link.intent(FORWARD), edited, "by hand")
+    database.dispose()
+    return str(row["source_id"])
+
+
+def plain(one: Seen, path: str, picture: Path) -> None:
+    """Take a picture for the docs, in which people have names of people."""
+
+    def answer(route: Route) -> None:
+        said = route.fetch().text()
+        for odd, name in ((DEAL, "4000"), (CUSTOMER, "Adams & Sons")):
+            said = said.replace(json.dumps(odd)[1:-1], name)
+        route.fulfill(body=said, content_type="application/json")
+
+    one.page.route(re.compile(r"/kashoo/api/"), answer)
+    expect(one.open(path).get_by_role("table")).to_have_count(2)
+    one.page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": 1280, "height": 700})
+
+
+def test_what_waits_is_dismissed_by_keyboard_and_tried_again(
+    seen: Callable[..., Seen], airflow: LocalAirflow, waits: str
+) -> None:
+    one = seen()
+    shown = one.open("plugin/kashoo/todo")
+    expect(shown.get_by_text(f"account '{DEAL}' is not in Kashoo")).to_be_visible()
+    shown.get_by_role("button", name="Show names").first.click()
+    expect(shown.get_by_text(CUSTOMER).first).to_be_visible()
+    assert shown.locator("img, script").count() == 0
+    assert one.serious() == []
+    if TAKE:
+        plain(seen(), "plugin/kashoo/todo", PICTURES / "the-page-todo.png")
+
+    keys, dialog = one.page.keyboard, one.page.get_by_role("alertdialog")
+    one.reach(f"Dismiss: {waits}")
+    keys.press("Enter")
+    expect(dialog).to_be_visible()
+    assert one.serious() == []
+    expect(dialog.get_by_role("button", name="Dismiss")).to_be_disabled()  # without a reason
+    expect(dialog.get_by_role("textbox")).to_be_focused()
+    keys.type("agreed by phone")
+    keys.press("Enter")
+    expect(shown.get_by_text("It is left as it is")).to_be_visible()
+    expect(shown.get_by_text("memo was edited")).to_have_count(0)
+
+    shown.get_by_role("button", name=f"Try again: {waits}").click()
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+    shown.get_by_role("button", name=f"Try again: {waits}").click()
+    dialog.get_by_role("button", name="Try again").click()
+    expect(shown.get_by_role("link", name="Open the run to see what comes of it.")).to_be_visible()
+    (done,) = wait(lambda: [each for each in airflow.runs("kashoo_replay") if each["state"] in {"success", "failed"}])
+    assert (done["state"], done["triggering_user_name"]) == ("success", USER)
+    expect(one.open("plugin/kashoo/todo").get_by_text("Nothing waits for you.")).to_be_visible()
 
 
 def test_an_airflow_that_shares_less_says_so_instead_of_breaking(browser: Browser) -> None:

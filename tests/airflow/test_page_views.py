@@ -251,7 +251,7 @@ def test_mappings_say_what_their_rules_caught(
 
 def test_a_store_that_is_not_there_says_what_to_do(page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", f"sqlite:////{tmp_path}/none.db")
-    for path in ("today", "invoices", "mappings", f"runs/{SYNC}/1", "invoices/006000000000001AAA"):
+    for path in ("today", "todo", "invoices", "mappings", f"runs/{SYNC}/1", "invoices/006000000000001AAA"):
         assert page(path, 409)["remedy"] == "Run: airflow kashoo init"
 
 

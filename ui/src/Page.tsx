@@ -6,11 +6,13 @@ import { Mapping } from "./views/Mapping";
 import { Plan } from "./views/Plan";
 import { TieOut } from "./views/TieOut";
 import { Today } from "./views/Today";
+import { Todo } from "./views/Todo";
 
 const HOME = "/plugin/kashoo";
 
 const VIEWS: { path: string; title: string; view: () => unknown }[] = [
   { path: "", title: "Today", view: Today },
+  { path: "todo", title: "To do", view: Todo },
   { path: "invoices", title: "Invoices", view: Invoices },
   { path: "plan", title: "Plan", view: Plan },
   { path: "tie-out", title: "Tie-out", view: TieOut },

@@ -19,15 +19,12 @@ const AWAY = ["Airflow does not answer.", "Check the connection to Airflow; the 
 function refused(status: number, acts: boolean): [string, string] {
   if (status === 401) return ["You are not logged in any more.", "Load the page again to log in."];
   if (status === 403 && acts) return ["You may not do this.", "Ask your Airflow administrator to let you edit the DAG salesforce_to_kashoo."];
+  if (status === 422) return ["What you wrote cannot be used.", "Check the number, or write less."];
   if (status === 403) return ["You may not see this.", "Ask your Airflow administrator for access to the DAG salesforce_to_kashoo."];
   return [`The API server answered with an error (${status}).`, "Its log says why."];
 }
 
 export const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, { signal });
-
-/** Change something: sends a JSON object, once. */
-export const post = <T>(path: string, body: object) =>
-  ask<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
 
 async function ask<T>(path: string, { signal, headers, ...more }: RequestInit): Promise<T> {
   let answer: Response;
@@ -40,8 +37,20 @@ async function ask<T>(path: string, { signal, headers, ...more }: RequestInit): 
   const body = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body as T;
   if (body?.what) throw new Failed(body.what, body.remedy ?? "", answer.status);
-  if (typeof body?.detail === "string" && answer.status === 404) throw new Failed(body.detail, "", 404);
+  if (typeof body?.detail === "string" && body.detail !== "Forbidden") throw new Failed(body.detail, "", answer.status);
   throw new Failed(...refused(answer.status, more.method === "POST"), answer.status);
+}
+
+/** Do something. An answer of the API says what happened, or why not and what to do. */
+export async function post<T>(path: string, given: object): Promise<T> {
+  try {
+    const headers = { "Content-Type": "application/json" };
+    return await ask<T>(path, { method: "POST", body: JSON.stringify(given), headers });
+  } catch (failed) {
+    if (failed instanceof Failed && failed.status === 0)
+      throw new Failed(failed.what, "It is not known whether it was done. Load the page again, and look.", 0);
+    throw failed;
+  }
 }
 
 export interface Asked<T> {

@@ -61,6 +61,15 @@ export function time(instant: string | null | undefined): string {
   return today ? `today ${clock}` : `${day.toLocaleDateString("en-CA")} ${clock}`;
 }
 
+/** How long something waits, in the largest unit of which there are two. */
+export function age(since: string | null, now: string): string {
+  if (!since) return "";
+  const seconds = Math.max(0, (Date.parse(now) - Date.parse(since)) / 1000);
+  if (seconds >= 2 * 86400) return `${number(Math.floor(seconds / 86400))} days`;
+  if (seconds >= 2 * 3600) return `${Math.floor(seconds / 3600)} hours`;
+  return `${Math.floor(seconds / 60)} minutes`;
+}
+
 export function window(seconds: number): string {
   if (seconds === 1) return "second";
   if (seconds === 60) return "minute";

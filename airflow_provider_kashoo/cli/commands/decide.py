@@ -39,8 +39,8 @@ def reject(args: Namespace) -> None:
 
 
 def _decide(args: Namespace, decision: str) -> None:
-    from airflow_provider_kashoo.cli.approve import decide
     from airflow_provider_kashoo.cli.console import this_user
+    from airflow_provider_kashoo.runtime.decide import decide
     from airflow_provider_kashoo.settings import open_database, staging_root
 
     for line in decide(open_database(), staging_root(), args.digest, decision, by=this_user(), reason=args.reason):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -11,9 +9,8 @@ from fastapi import APIRouter, Depends, Query
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.values.money import NotMoney, format_minor, to_minor
-from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.plugins.access import ASKS_KASHOO, READS
-from airflow_provider_kashoo.plugins.opened import store
+from airflow_provider_kashoo.plugins.opened import Sides, store
 from airflow_provider_kashoo.settings import staging_root
 from airflow_provider_kashoo.store import figures
 from airflow_provider_kashoo.store.database import Database
@@ -21,7 +18,6 @@ from airflow_provider_kashoo.store.find_invoices import LOOKED_AT, find_invoices
 from airflow_provider_kashoo.sync.by_hand.find import find_named
 from airflow_provider_kashoo.sync.by_hand.story import tell
 from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
-from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
 router = APIRouter(prefix="/api/invoices", dependencies=READS)
 
@@ -29,17 +25,6 @@ MOST = 10**15
 """Hundredths; a store holds no larger amount."""
 
 Store = Annotated[Database, Depends(store)]
-Opened = Callable[[], AbstractContextManager[Sync]]
-
-
-def opened() -> Opened:
-    """Say how both sides are opened."""
-    from airflow_provider_kashoo.runtime.open_run import open_sync
-
-    return lambda: open_sync(TO_KASHOO, RunFacts(run_id="by hand"), begins=True)
-
-
-Sides = Annotated[Opened, Depends(opened)]
 
 
 @router.get("")

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.values.ids import is_record_id, to_18
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.overview import asked_in_all
+from airflow_provider_kashoo.store.overview import asked_in_all, parked_in_all
 from airflow_provider_kashoo.store.scope import Scope
 
 SEE = "See: airflow kashoo status"
@@ -52,3 +52,18 @@ def one_question(database: Database, named: str) -> tuple[Scope, Row]:
         several = "; ".join(f"R{row['id']} ({row['cause']})" for _, row in found)
         raise ConfigurationError(f"{named} is asked about more than once.", remedy=f"Give one of: {several}.")
     return found[0]
+
+
+def parked_now(database: Database, idents: Iterable[str], cause: str) -> None:
+    """Check that what is to be tried again is parked, whichever org and business it belongs to.
+
+    :param idents: ids of records.
+    :param cause: error class; neither ids nor a cause means all that is parked.
+    :raises ConfigurationError: when one of them is not, or nothing is.
+    """
+    rows = parked_in_all(database)
+    for ident in idents:
+        if not among(rows, ident):
+            raise ConfigurationError(f"Nothing is parked of {shown(ident)}: it was dealt with meanwhile.", remedy=SEE)
+    if not any(cause in {"", row["error_class"]} for row in rows):
+        raise ConfigurationError("Nothing is parked any more.", remedy=SEE)

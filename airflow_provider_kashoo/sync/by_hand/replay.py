@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.values.parents import WAITING_FOR_PARENT
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.bill.resting import UNDONE
-from airflow_provider_kashoo.sync.by_hand.named import SEE, among
+from airflow_provider_kashoo.sync.by_hand.named import SEE, among, id_of
 from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
@@ -40,6 +40,23 @@ def replay(sync: Sync, idents: Iterable[str | int] | None) -> dict[str, int]:
     if len(into_books) < len(chosen):
         outcome += _run_steps(_run_of(sync, TO_SALESFORCE, None), KASHOO_SOURCES)
     return dict(outcome)
+
+
+def still_parked(sync: Sync, idents: Iterable[str], cause: str) -> tuple[list[str], list[str]]:
+    """Divide what somebody asked for a while ago: another run, or another person, may have been faster.
+
+    :param idents: ids of records, or of operations.
+    :param cause: error class; all that is parked for it is meant, too.
+    :returns: ids of what is parked now, and those that are not.
+    """
+    parked = sync.store.journal.unsettled(State.PARKED, State.RETRY)
+    found = {id_of(row): None for row in parked if row["error_class"] == cause}
+    gone = []
+    for ident in idents:
+        rows = among(parked, ident)
+        found |= {id_of(row): None for row in rows}
+        gone += [] if rows else [ident]
+    return list(found), gone
 
 
 def _chosen(sync: Sync, idents: Iterable[str | int] | None) -> list[Mapping[str, Any]]:

@@ -120,7 +120,7 @@ def status_of(database: Database, *, late_after: float) -> list[Status]:
         Status(
             each.org_id,
             each.business_id,
-            _waits(each),
+            waits_in(each),
             [plan for plan in plans if (plan.org_id, plan.business_id) == (each.org_id, each.business_id)],
             late_of(each.watermarks, now, late_after),
             each.watermarks,
@@ -181,7 +181,8 @@ def named_live(sync: Sync, found: Status) -> Status:
     return replace(found, waits=waits, not_asked=" ".join(missing))
 
 
-def _waits(overview: Overview) -> list[Waits]:
+def waits_in(overview: Overview) -> list[Waits]:
+    """Say of each record what waits, and why."""
     rows = [*((row, row["state"], str(row["id"])) for row in overview.waiting)]
     rows += [(row, "asked", f"R{row['id']}") for row in overview.asked]
     found = []

@@ -5,6 +5,7 @@ What is voided is not billed again until a person replays it, see :mod:`airflow_
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -159,6 +160,11 @@ def _plan(own: Sync, run_id: str) -> Undoing:
         store.finish_run(own.name, own.run.run_id)
         return Undoing(left)
     return Undoing(left, report_of(own, summary, history=False))
+
+
+def command_of(run_id: str) -> str:
+    """Give the command that undoes a run, as it is typed."""
+    return f"airflow kashoo undo --run {shlex.quote(run_id)}"
 
 
 def _execute(own: Sync) -> Undoing:

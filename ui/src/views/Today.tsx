@@ -162,8 +162,8 @@ function OfPair({ pair, named }: { pair: Pair; named: boolean }) {
         <C.Text fontSize="sm" color="fg.muted" mt={3}>
           {waits ? (
             <span>
-              {many(waits, "record")} {waits === 1 ? "waits" : "wait"} for a person. To see causes and what to do:{" "}
-              <Code>airflow kashoo status</Code>
+              {many(waits, "record")} {waits === 1 ? "waits" : "wait"} for a person.{" "}
+              <To to="/plugin/kashoo/todo">See why, and what to do</To>
             </span>
           ) : (
             "Nothing waits for a person."

@@ -1,11 +1,10 @@
-"""``airflow kashoo approve`` and ``reject``: decide about a plan, and let the task that waits for it go on."""
+"""Decide about a plan, and let the task that waits for it go on."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
-from airflow_provider_kashoo.cli.undo import command_of
 from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.rules.approval import Decision
 from airflow_provider_kashoo.core.rules.summary import PlanSummary, as_text
@@ -13,6 +12,7 @@ from airflow_provider_kashoo.runtime.waiting_tasks import answer
 from airflow_provider_kashoo.store.approvals import Approvals, AskingPlan, asking_plans
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.undone import UNDO
+from airflow_provider_kashoo.sync.by_hand.undo import command_of
 from airflow_provider_kashoo.sync.run.approval import SHORT, said
 from airflow_provider_kashoo.sync.run.staging import WORKED_ON, Staging
 
@@ -30,8 +30,8 @@ def decide(database: Database, root: Any, named: str, decision: str, *, by: str,
     :raises ConfigurationError: when no plan that asks has this digest, or several do, or it is written.
     """
     database.check()
-    plan, wanted = _named(asking_plans(database), named.strip().lower()), Decision(decision)
-    files = Staging(root, plan.sync, f"{plan.org_id}-{plan.business_id}", plan.run_id)
+    plan, wanted = plan_named(database, named), Decision(decision)
+    files = _files(root, plan)
     if (files.read_json("applied") or {}).get("digest") == plan.digest:
         said_so = f"The plan {plan.digest[:SHORT]} was applied already."
         raise ConfigurationError(
@@ -41,14 +41,22 @@ def decide(database: Database, root: Any, named: str, decision: str, *, by: str,
         plan.sync, plan.run_id, plan.digest, wanted, by=by, reason=reason, summary=plan.summary
     )
     stands = f"It was {said(known)}, before; that stands." if known else _DONE[wanted]
-    note = files.read_json(WORKED_ON) or {}
-    woken = answer(note.get("dag_id") or "", plan.run_id, approves=wanted is Decision.APPROVE, by=by, plan=plan.digest)
+    woken = answer(dag_of(root, plan), plan.run_id, approves=wanted is Decision.APPROVE, by=by, plan=plan.digest)
     return [
         f"run {plan.run_id} of {plan.sync}, org {plan.org_id}, business {plan.business_id}",
         as_text(PlanSummary(**{name: value for name, value in plan.summary.items() if name in _FIELDS})),
         stands,
         "The task that waited for it goes on." if woken else _what_next(plan.run_id, wanted),
     ]
+
+
+def dag_of(root: Any, plan: AskingPlan) -> str:
+    """Say which DAG made a plan; empty if none did, or its files are gone."""
+    return (_files(root, plan).read_json(WORKED_ON) or {}).get("dag_id") or ""
+
+
+def _files(root: Any, plan: AskingPlan) -> Staging:
+    return Staging(root, plan.sync, f"{plan.org_id}-{plan.business_id}", plan.run_id)
 
 
 def _what_next(run_id: str, wanted: Decision) -> str:
@@ -60,7 +68,12 @@ def _what_next(run_id: str, wanted: Decision) -> str:
     return f"To void them now, run again: {command_of(run_id.removeprefix(UNDO))}"
 
 
-def _named(plans: list[AskingPlan], beginning: str) -> AskingPlan:
+def plan_named(database: Database, named: str) -> AskingPlan:
+    """Find the plan that a digest or its beginning names.
+
+    :raises ConfigurationError: when no plan that asks has this digest, or several do.
+    """
+    plans, beginning = asking_plans(database), named.strip().lower()
     found = [plan for plan in plans if plan.digest.startswith(beginning)] if len(beginning) >= SHORT else []
     if len({plan.digest for plan in found}) == 1:
         return found[0]
