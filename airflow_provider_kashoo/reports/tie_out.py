@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_kashoo.core.rules.tie_out import (
@@ -24,8 +24,11 @@ from airflow_provider_kashoo.core.values.money import format_minor
 
 FORMAT = "1.0"
 
-OPEN, INVESTIGATING, DISMISSED = "open", "investigating", "dismissed"
+OPEN, INVESTIGATING, DISMISSED, SETTLED = "open", "investigating", "dismissed", "settled"
 """States of a difference. One that a later tie-out does not find is resolved."""
+
+DECIDED = frozenset({DISMISSED, SETTLED})
+"""States of what a person decided; a question about the record is settled, all else dismissed."""
 
 ALL_TAXES = "Nothing to do: deals are compared before tax, and these are the taxes on them."
 
@@ -61,11 +64,11 @@ class Difference:
     @property
     def is_open(self) -> bool:
         """Whether somebody has to look at it, or is looking."""
-        return bool(self.id) and self.state != DISMISSED
+        return bool(self.id) and self.state not in DECIDED
 
     @property
     def is_unexplained(self) -> bool:
-        """Whether it has no name and nobody dismissed it."""
+        """Whether it has no name and nobody decided about it."""
         return self.name == Name.UNEXPLAINED and self.is_open
 
     @property
@@ -259,8 +262,10 @@ class Tie:
     def _note(self, cell: tuple[str, str], name: Name, each: Billed, deal: int, books: int) -> None:
         step = each.fix if each.fix and name in SAID_BY_RECORD else NEXT_STEP[name]
         found = Difference(name, *cell, each.source_id or None, each.kashoo_id, deal, books, step, part=each.part)
-        named = "" if name is Name.NOT_OURS else self._ident(found)
-        self._cell(cell).differences.append(Difference(**{**asdict(found), "id": named}))
+        found = replace(found, id="" if name is Name.NOT_OURS else self._ident(found))
+        if name is Name.SETTLED and each.settled:
+            found = replace(found, state=SETTLED, why=each.settled.reason)
+        self._cell(cell).differences.append(found)
 
     def _cell(self, cell: tuple[str, str]) -> Cell:
         return self._cells.setdefault(cell, Cell(*cell))

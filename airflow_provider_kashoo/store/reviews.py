@@ -36,6 +36,12 @@ _SOURCES = select(review_items.c.source_id, review_items.c.part).where(
 _SHOWN = select(review_items).where(
     *_OPEN, review_items.c.id == bindparam("this_id"), review_items.c.dismissed_at.is_(None)
 )
+_LEFT_AS_BOOKS = (
+    select(review_items)
+    .where(review_items.c.scope_id == bindparam("this_scope"), review_items.c.target == bindparam("this_target"))
+    .where(review_items.c.closed_at.is_not(None), review_items.c.settled_for == Side.BOOKS.value)
+    .order_by(review_items.c.closed_at, review_items.c.id)
+)
 _INSERT = insert(review_items)
 
 
@@ -123,10 +129,16 @@ class Reviews:
         found: dict[tuple[str, str, int], dict[str, Settled]] = {}
         for item in self.all_open():
             if item["settled_for"]:
-                said = Settled(Side(item["settled_for"]), item["settled_by"], item["cause"])
+                said = _settled(item)
                 numbered = item["target"], item["source_id"], item["part"]
                 found.setdefault(numbered, {})[item["error_class"]] = said
         return found
+
+    def settled_for_books(self, kind: str) -> dict[tuple[str, int], Settled]:
+        """Return (source id, part) -> the last closed question of which a person said that the books are right."""
+        with self._scope.reading() as connection:
+            found = connection.execute(_LEFT_AS_BOOKS, {"this_scope": self._scope.id, "this_target": kind}).mappings()
+            return {(row["source_id"], row["part"]): _settled(dict(row)) for row in found}
 
     def close_all(self, intent: Intent, *, but: Iterable[str]) -> None:
         """Close what was to be reviewed of an intent's record.
@@ -152,6 +164,10 @@ class Reviews:
         with self._scope.reading() as connection:
             found = connection.execute(_ALL_OPEN, {"this_scope": self._scope.id})
             return [dict(row) for row in found.mappings()]
+
+
+def _settled(item: Mapping[str, Any]) -> Settled:
+    return Settled(Side(item["settled_for"]), item["settled_by"], item["cause"], item["settled_reason"] or "")
 
 
 def _about(item: Mapping[str, Any]) -> Intent:

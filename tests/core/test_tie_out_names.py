@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_kashoo.core.rules.settled import Settled, Side
 from airflow_provider_kashoo.core.rules.settlement import STATUSES
 from airflow_provider_kashoo.core.rules.tie_out import (
     APART,
@@ -50,10 +51,11 @@ billed = st.builds(
     voided=st.booleans(),
     leaves=st.none() | st.sampled_from(Leaves),
     doubtful=st.booleans(),
-    parked=st.sampled_from(["", "closed_period", "currency", "account"]),
+    parked=st.sampled_from(["", "closed_period", "currency", "rejected", "account"]),
     asked=st.sampled_from([frozenset(), frozenset({"locked_invoice_changed"}), frozenset({"credit_due"})]),
     approval=st.sampled_from([None, Name.WAITING, Name.REJECTED]),
     due=st.booleans(),
+    settled=st.none() | st.just(Settled(Side.BOOKS, "ann", "the deal says 2026-02-01, 50.00 USD")),
     before=st.booleans(),
     unchanged=st.booleans(),
     lines_of_deal=lines,
@@ -101,6 +103,7 @@ UNLINKED = replace(AGREES, invoice=None, books=None, kashoo_id=None)
 IN_SALESFORCE = replace(AGREES, deal=MORE, lines_of_deal=Lines(10_700, ("G",)))
 IN_BOOKS = replace(AGREES, books=MORE, lines_of_books=Lines(10_700, ("G",)))
 LOST = replace(AGREES, deal=None)
+SAID = Settled(Side.BOOKS, "ann", "lines changed: the deal says 2026-01-10, 120.00 USD", "agreed by phone")
 LOCKED, ASKED = frozenset({"locked_invoice_changed"}), frozenset({"paid_invoice_changed"})
 
 
@@ -118,6 +121,7 @@ LOCKED, ASKED = frozenset({"locked_invoice_changed"}), frozenset({"paid_invoice_
         (replace(UNLINKED, due=True, parked="account"), Name.PARKED),
         (replace(UNLINKED, parked="closed_period"), Name.PERIOD_LOCKED),
         (replace(UNLINKED, parked="currency"), Name.CURRENCY),
+        (replace(UNLINKED, parked="rejected"), Name.REJECTED),
         (replace(UNLINKED, doubtful=True), Name.IN_DOUBT),
         (replace(UNLINKED, asked=frozenset({"second_of_sale"})), Name.ASKED),
         (replace(UNLINKED, books=JANUARY), Name.NOT_LINKED),
@@ -128,6 +132,7 @@ LOCKED, ASKED = frozenset({"locked_invoice_changed"}), frozenset({"paid_invoice_
         (Billed(source_id="006A", kashoo_id=2, books=JANUARY, copy=True), Name.TWICE),
         *((replace(LOST, leaves=leaves), Name(leaves.value)) for leaves in Leaves),
         (LOST, Name.UNEXPLAINED),
+        (replace(LOST, parked="account"), Name.PARKED),
         (IN_BOOKS, Name.CHANGED_IN_BOOKS),
         (replace(IN_BOOKS, lines_of_books=None), Name.CHANGED_IN_BOOKS),
         (replace(AGREES, books=replace(JANUARY, day="2026-02-01")), Name.DATE),
@@ -140,6 +145,14 @@ LOCKED, ASKED = frozenset({"locked_invoice_changed"}), frozenset({"paid_invoice_
         (replace(IN_SALESFORCE, due=True, asked=ASKED), Name.ASKED),
         (replace(IN_SALESFORCE, due=True, parked="account"), Name.PARKED),
         (replace(IN_SALESFORCE, unchanged=True), Name.OLDER_MAPPING),
+        (replace(IN_SALESFORCE, unchanged=True, settled=SAID), Name.SETTLED),
+        (replace(IN_SALESFORCE, settled=SAID, lines_of_deal=DEAL_LINES), Name.SETTLED),
+        (replace(IN_SALESFORCE, settled=SAID, due=True), Name.NOT_SYNCED),
+        (replace(IN_SALESFORCE, settled=SAID, deal=replace(MORE, minor=2_000)), Name.UNEXPLAINED),
+        (replace(IN_SALESFORCE, settled=SAID, deal=replace(MORE, day="2026-02-10")), Name.UNEXPLAINED),
+        (replace(IN_BOOKS, settled=SAID), Name.CHANGED_IN_BOOKS),
+        (replace(IN_SALESFORCE, parked="rejected"), Name.REJECTED),
+        (replace(IN_SALESFORCE, parked="closed_period"), Name.PERIOD_LOCKED),
         (replace(IN_SALESFORCE, lines_of_deal=DEAL_LINES), Name.TAX),
         (IN_SALESFORCE, Name.UNEXPLAINED),
         (replace(IN_BOOKS, deal=MORE, due=True), Name.NOT_SYNCED),

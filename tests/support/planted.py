@@ -20,10 +20,12 @@ from voids import lose
 
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.profile import Profile
+from airflow_provider_kashoo.core.rules.settled import Side
 from airflow_provider_kashoo.reports.tie_out import Difference, TieOut
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.tables import links, operations
 from airflow_provider_kashoo.sync import steps
+from airflow_provider_kashoo.sync.by_hand.settle import settle
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tie_out.tie_out import Period, tie_out
 
@@ -87,6 +89,8 @@ class Planted:
                 found = _AFTER[name](self, deal) or deal
                 self.wanted[name] |= set() if name in _MADE else {found}
         drive.run()  # asks about what changed after a payment
+        for deal in billed["settled for the books"]:
+            settle(drive.database, deal, Side.BOOKS, by="ann", reason="agreed by phone")
         moved_on(drive)
         doubtful = min(self.each, 2)  # a run stops at the third one in a row
         self.wanted["in doubt"] |= {self._deal() for _ in range(doubtful)}
@@ -218,6 +222,7 @@ _AFTER: dict[str, Callable[[Planted, str], str | None]] = {
     "not readable in Salesforce": _nothing,
     "changed in the books": _nothing,
     "changed on both sides": _nothing,
+    "settled for the books": _on_both_sides,
     "billed by an earlier mapping": _nothing,
     "removed in the books": _nothing,
     "unreadable in the books": _nothing,
@@ -249,7 +254,7 @@ _AT_LAST: dict[str, Callable[[Planted, str], Any]] = {
 }
 """Name -> what is done with it after that run."""
 
-_PRICED = {"a person is asked", "changed on both sides"}
+_PRICED = {"a person is asked", "changed on both sides", "settled for the books"}
 """Their deals get another amount, which Salesforce keeps only of a deal without lines."""
 
 _MADE = {"twice in the books": _copied, "not ours": _by_hand}

@@ -46,11 +46,17 @@ class Settled:
     """What a person said.
 
     :param cause: the question, as that person read it.
+    :param reason: why, in that person's words.
     """
 
     side: Side
     by: str
     cause: str
+    reason: str = ""
+
+    def names(self, text: str) -> bool:
+        """Say whether the question named a day or an amount, so that what was said is about just that."""
+        return f" {text}" in f" {self.cause}"
 
 
 def answer(questions: Sequence[Problem], settled: Mapping[str, Settled]) -> Settled | None:

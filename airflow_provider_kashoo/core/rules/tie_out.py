@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from sys import intern
 
+from airflow_provider_kashoo.core.rules.approval import REJECTED
 from airflow_provider_kashoo.core.rules.questions import (
     CHANGED_ON_BOTH_SIDES,
     IDENTITY_CHANGED,
@@ -21,7 +22,9 @@ from airflow_provider_kashoo.core.rules.questions import (
     REMOVED_IN_BOOKS,
     STANDS_AGAIN,
 )
+from airflow_provider_kashoo.core.rules.settled import Settled
 from airflow_provider_kashoo.core.rules.settlement import OPEN, OVERPAID, PAID, PARTLY_PAID, REFUNDED
+from airflow_provider_kashoo.core.values.money import format_minor
 
 CLOSED_PERIOD, NO_CURRENCY = "closed_period", "currency"
 """Error classes of records that are parked for this."""
@@ -45,6 +48,7 @@ class Name(StrEnum):
     ELSEWHERE = "billed through another record"
     CHANGED_IN_BOOKS = "changed in the books"
     CHANGED_ON_BOTH = "changed on both sides"
+    SETTLED = "settled for the books"
     OLDER_MAPPING = "billed by an earlier mapping"
     REMOVED = "removed in the books"
     ODD = "unreadable in the books"
@@ -66,7 +70,7 @@ NEXT_STEP = {
     Name.NOT_SYNCED: "Nothing to do: the next run of salesforce_to_kashoo writes it.",
     Name.BEFORE_SYNC: "Run a backfill of that time, or dismiss it if it was billed by hand.",
     Name.WAITING: "Approve the plan in Airflow, or run: airflow kashoo approve.",
-    Name.REJECTED: "Correct what the plan was rejected for; the next run plans it again and asks again.",
+    Name.REJECTED: "Correct what it was rejected for; the next run plans it then, and asks again.",
     Name.PARKED: "See its cause: airflow kashoo status. Correct it; every run tries it again.",
     Name.IN_DOUBT: "Wait for the next run, which looks it up. If it stays so: airflow kashoo resolve.",
     Name.ASKED: "Answer the question: airflow kashoo status.",
@@ -78,6 +82,7 @@ NEXT_STEP = {
     Name.ELSEWHERE: "Void one of the two invoices of this sale in Kashoo.",
     Name.CHANGED_IN_BOOKS: "Ask who changed the invoice. Correct it in Kashoo, or dismiss it with the reason.",
     Name.CHANGED_ON_BOTH: "Compare deal and invoice, and correct one of them.",
+    Name.SETTLED: "Nothing to do: a person said that the books are right. If that is wrong, correct the deal.",
     Name.OLDER_MAPPING: "Dismiss it, or see what would change: airflow kashoo plan --remap.",
     Name.REMOVED: "Restore the invoice in Kashoo, or dismiss it with the reason.",
     Name.ODD: "Open the invoice in Kashoo and correct its total.",
@@ -172,6 +177,7 @@ class Billed:
     :param lines_of_deal: as the mappings make them.
     :param lines_of_books: as Kashoo lists them; None if it lists none.
     :param settlement: status that was last written back; None if there is none.
+    :param settled: what a person last settled for the books about it.
     :param owed: what Kashoo lists as still owed, minor units.
     :param fix: what to do, in the words of what is parked or asked.
     """
@@ -196,6 +202,7 @@ class Billed:
     lines_of_deal: Lines | None = None
     lines_of_books: Lines | None = None
     settlement: str | None = None
+    settled: Settled | None = None
     owed: int | None = None
     fix: str = ""
 
@@ -225,7 +232,7 @@ def name_of(each: Billed) -> Name | None:
     if each.books is None:
         return Name.REMOVED
     if each.deal is None:
-        return Name(each.leaves.value) if each.leaves else _asked(each) or Name.UNEXPLAINED
+        return Name(each.leaves.value) if each.leaves else _asked(each) or _held(each) or Name.UNEXPLAINED
     return _changed(each, each.deal, each.invoice, each.books)
 
 
@@ -255,8 +262,8 @@ def _unlinked(each: Billed) -> Name:
         return Name.NOT_LINKED
     if each.approval:
         return each.approval
-    if each.parked:
-        return {CLOSED_PERIOD: Name.PERIOD_LOCKED, NO_CURRENCY: Name.CURRENCY}.get(each.parked, Name.PARKED)
+    if named := _held(each):
+        return named
     if each.asked:
         return Name.ASKED
     if each.before:
@@ -269,7 +276,7 @@ def _changed(each: Billed, deal: View, invoice: View, books: View) -> Name:
     if len({deal.currency, invoice.currency, books.currency}) > 1:
         return Name.CURRENCY
     if invoice.compared == books.compared:
-        return _changed_in_salesforce(each)
+        return _changed_in_salesforce(each, deal, invoice)
     if deal.compared == invoice.compared:
         if invoice.cell != books.cell:
             return Name.DATE
@@ -279,20 +286,26 @@ def _changed(each: Billed, deal: View, invoice: View, books: View) -> Name:
     return _asked(each) or Name.CHANGED_ON_BOTH
 
 
-def _changed_in_salesforce(each: Billed) -> Name:
+def _changed_in_salesforce(each: Billed, deal: View, invoice: View) -> Name:
     """Name why the books still say what was written, and the deal says something else."""
     if each.approval:
         return each.approval
-    if named := _asked(each):
+    if named := _asked(each) or _held(each):
         return named
-    if each.parked:
-        return Name.PERIOD_LOCKED if each.parked == CLOSED_PERIOD else Name.PARKED
     if each.due:
         return Name.NOT_SYNCED
-    deal, books = each.lines_of_deal, each.lines_of_books
-    if deal and books and deal.net == books.net:
+    if each.settled and all(map(each.settled.names, _apart(deal, invoice))):
+        return Name.SETTLED
+    ours, theirs = each.lines_of_deal, each.lines_of_books
+    if ours and theirs and ours.net == theirs.net:
         return Name.TAX  # the rate of a tax changed since
     return Name.OLDER_MAPPING if each.unchanged else Name.UNEXPLAINED
+
+
+def _apart(deal: View, invoice: View) -> list[str]:
+    """Write what of a deal differs from the expected invoice as a question names it."""
+    day = [deal.day] if deal.cell != invoice.cell else []
+    return day + ([format_minor(deal.minor, deal.currency)] if deal.minor != invoice.minor else [])
 
 
 def _changed_total(each: Billed, more: int) -> Name:
@@ -303,6 +316,14 @@ def _changed_total(each: Billed, more: int) -> Name:
     if deal.codes != books.codes:
         return Name.TAX
     return Name.ROUNDING if abs(more) <= max(1, len(deal.codes)) else Name.TAX
+
+
+_PARKED = {CLOSED_PERIOD: Name.PERIOD_LOCKED, NO_CURRENCY: Name.CURRENCY, REJECTED: Name.REJECTED}
+
+
+def _held(each: Billed) -> Name | None:
+    """Name why it is parked; None if it is not."""
+    return _PARKED.get(each.parked, Name.PARKED) if each.parked else None
 
 
 def _asked(each: Billed) -> Name | None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.approval import Decision
-from airflow_provider_kashoo.core.rules.intents import Create, Update
+from airflow_provider_kashoo.core.rules.intents import Create, Intent, Update
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
+from airflow_provider_kashoo.core.rules.settled import Settled
+from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.rules.tie_out import Name
-from airflow_provider_kashoo.store.approvals import asking_plans
+from airflow_provider_kashoo.store.approvals import AskingPlan, asking_plans
+from airflow_provider_kashoo.sync.run.approval import asks_by_rows, without_asking
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO, Sync
 
@@ -29,7 +32,8 @@ class Known:
     :ivar parked: error class and fix of those that wait.
     :ivar asked: error classes of the open questions about them.
     :ivar fixes: what the questions say to do.
-    :ivar approvals: whether a plan that would write them waits for a person, or was rejected.
+    :ivar approvals: whether what a plan would write of them waits for a person, or was rejected.
+    :ivar settled: what a person last settled for the books about them.
     :ivar removed: those of which a person is asked, or was, because they were removed in Kashoo.
     """
 
@@ -37,7 +41,8 @@ class Known:
     parked: dict[Numbered, tuple[str, str]] = field(default_factory=dict)
     asked: Mapping[Numbered, set[str]] = field(default_factory=dict)
     fixes: dict[Numbered, str] = field(default_factory=dict)
-    approvals: dict[Numbered, Name] = field(default_factory=dict)
+    approvals: Mapping[Numbered, Name | None] = field(default_factory=dict)
+    settled: Mapping[Numbered, Settled] = field(default_factory=dict)
     removed: set[Numbered] = field(default_factory=set)
 
     @classmethod
@@ -59,24 +64,41 @@ class Known:
                 known.fixes[numbered] = item["fix"]
         known.asked = asked
         known.removed = sync.store.reviews.parts(INVOICE.name, REMOVED_IN_BOOKS)
+        known.settled = sync.store.reviews.settled_for_books(INVOICE.name)
         known.approvals = _approvals(sync)
         return known
 
 
-def _approvals(sync: Sync) -> dict[Numbered, Name]:
-    """Give the invoices that the newest plan would write which asks a person, and was not applied."""
-    plans = asking_plans(sync.store.database)
-    mine = (each for each in plans if each.scope.id == sync.store.scope_id and each.sync == TO_KASHOO)
-    newest = next(mine, None)
-    if newest is None or (newest.decided and newest.decided.decision is Decision.APPROVE):
-        return {}
-    name = Name.REJECTED if newest.decided else Name.WAITING
+def _approvals(sync: Sync) -> dict[Numbered, Name | None]:
+    """Say of each invoice what the newest plan that would write it is waiting for; an undo writes none, and hides none.
+
+    :returns: None for what nobody is asked about, or what was approved.
+    """
+    found: dict[Numbered, Name | None] = {}
+    for plan in asking_plans(sync.store.database):
+        if plan.scope.id == sync.store.scope_id and plan.sync == TO_KASHOO:
+            found = _of_plan(sync, plan) | found
+    return found
+
+
+def _of_plan(sync: Sync, plan: AskingPlan) -> dict[Numbered, Name | None]:
+    """Say whether a person has to approve, or rejected, what a plan would write, as a run takes it."""
     try:
-        rows = PlanFile(sync.files.of_run(TO_KASHOO, newest.run_id)).rows()
+        rows = PlanFile(sync.files.of_run(TO_KASHOO, plan.run_id)).rows()
     except ConfigurationError:  # its files were removed, or another version of this package made them
         return {}
+    decision, asking = plan.decided and plan.decided.decision, PlanSummary(asks=dict(plan.summary["asks"]))
+    free: list[Intent] = []
+    if decision is None:
+        free = without_asking(sync, asking, rows)
+    elif decision is Decision.APPROVE:
+        free = rows
+    elif asks_by_rows(sync, asking, rows):
+        free = [each for each in rows if not sync.settings.approval.reasons(each)]
+    name = Name.REJECTED if decision else Name.WAITING
+    written = {each.record for each in free}
     return {
-        (each.record.id, each.record.part): name
+        (each.record.id, each.record.part): None if each.record in written else name
         for each in rows
         if each.record.kind == INVOICE.name and isinstance(each, Create | Update)
     }

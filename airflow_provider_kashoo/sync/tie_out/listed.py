@@ -12,7 +12,7 @@ from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.tie_out import Lines, View
 from airflow_provider_kashoo.core.rules.totals import tax_codes
 from airflow_provider_kashoo.core.values.ids import Reference
-from airflow_provider_kashoo.core.values.money import line_total
+from airflow_provider_kashoo.core.values.money import Rounding, line_total
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 FURTHER = timedelta(days=400)
@@ -74,16 +74,16 @@ def _listed(entry: Entry, expected: Mapping[int, int | None]) -> Listed:
     if expected.get(entry.id, -1) == total:
         return Listed(view, entry.balance)
     references = () if entry.id in expected else tuple(entry.references)
-    return Listed(view, entry.balance, references, _lines(entry))
+    return Listed(view, entry.balance, references, _lines(entry, entry.profile.counting.rounding))
 
 
-def _lines(entry: Entry) -> Lines | None:
+def _lines(entry: Entry, rounding: Rounding) -> Lines | None:
     """Add up the lines of an invoice, if the list shows them (assumed) and each is readable."""
     net, codes = 0, set[str]()
     for line in entry.fields.get("lines", ()):
         rate, quantity = line.get("rate"), line.get("quantity")
         if not isinstance(rate, int) or not isinstance(quantity, str):
             return None
-        net += line_total(Decimal(quantity), rate)
+        net += line_total(Decimal(quantity), rate, rounding)
         codes.update(tax_codes(line.get("taxCode")))
     return Lines(net, tuple(sorted(codes))) if entry.fields.get("lines") else None

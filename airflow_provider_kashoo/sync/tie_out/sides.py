@@ -58,8 +58,11 @@ class Sides:
 
     def _one(self, numbered: Numbered, link: BilledLink | None, ident: int | None, stamp: datetime | None) -> Billed:
         deal, listed = self._won.deals.get(numbered), self._listed.get(ident or 0)
-        parked = self._known.parked.get(numbered) or self._won.unfit.get(numbered)
-        asked = self._known.asked.get(numbered, set()) | self._won.asked.get(numbered, set())
+        # What keeps a record with several invoices from being made is noted with the first one, and is about all.
+        about = [numbered] if deal else [numbered, (numbered[0], 1)]
+        waits = [self._known.parked.get(each) or self._won.unfit.get(each) for each in about]
+        parked = next(filter(None, waits), None)
+        asked = {why for each in about for of in (self._known.asked, self._won.asked) for why in of.get(each, ())}
         books = listed.view if listed else None
         began = self._sync.run.first
         return Billed(
@@ -82,8 +85,9 @@ class Sides:
             lines_of_deal=deal.lines if deal else None,
             lines_of_books=listed.lines if listed else None,
             settlement=link.settlement if link else None,
+            settled=self._known.settled.get(numbered),
             owed=listed.owed if listed else None,
-            fix=parked[1] if parked else self._known.fixes.get(numbered, ""),
+            fix=parked[1] if parked else next(filter(None, map(self._known.fixes.get, about)), ""),
         )
 
     def _is_due(self, ident: str, stamp: datetime | None) -> bool:

@@ -5,8 +5,7 @@ Of each invoice only its amounts are kept: a year has very many.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from collections.abc import Mapping as MappingType
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,8 +23,8 @@ from airflow_provider_kashoo.core.mapping.stages.transform import documents, par
 from airflow_provider_kashoo.core.rules.intents import Ask, Document, Intent, Keep, Park
 from airflow_provider_kashoo.core.rules.questions import PARTS_CHANGED, PARTS_UNKNOWN
 from airflow_provider_kashoo.core.rules.tie_out import Leaves, Lines, View
-from airflow_provider_kashoo.core.rules.totals import expected_total, net_total, tax_codes
-from airflow_provider_kashoo.core.values.money import round_to_unit
+from airflow_provider_kashoo.core.rules.totals import Counting, net_total, tax_codes
+from airflow_provider_kashoo.core.values.money import in_units_of, round_to_unit
 from airflow_provider_kashoo.sync.bill.candidates import Candidate, consider
 from airflow_provider_kashoo.sync.bill.facts import Facts
 from airflow_provider_kashoo.sync.bill.leaving import LeftOut
@@ -76,6 +75,7 @@ class Won:
     unfit: dict[Numbered, tuple[str, str]] = field(default_factory=dict)
     asked: dict[Numbered, set[str]] = field(default_factory=dict)
     undated: int = 0
+    _counting: Counting = field(default_factory=Counting)
     _made: list[Made] = field(default_factory=list)
     _divided: set[str] = field(default_factory=set)
 
@@ -83,10 +83,10 @@ class Won:
     def of(cls, sync: Sync) -> Won:
         """Apply the mappings to what is staged, and sort it as a plan does. The books are not asked."""
         facts = Facts.of(sync, _NoReads(sync))
-        won = cls(_made=make_invoices(sync))
+        won = cls(_counting=sync.kashoo.profile.counting, _made=make_invoices(sync))
         draft = Draft(Pending.of(sync.store))
         considered = consider(facts, draft, made=won._made, keep=won._take)
-        won._take_unchanged(draft, facts.codes.rates)
+        won._take_unchanged(facts, draft)
         for each in considered.left_out:
             won.leaves.setdefault(each.numbered, _leaves(each))
         for intent, _ in considered.billed_elsewhere:
@@ -96,7 +96,7 @@ class Won:
         for intent in considered.intents:
             if isinstance(intent, Ask) and intent.error_class in _PARTS:
                 won.asked.setdefault(_numbered(intent), set()).add(intent.error_class)
-        won._value_unfit(sync, considered.unfit)
+        won._value_unfit(facts, considered.unfit)
         return won
 
     def stamps(self, ids: Collection[str]) -> dict[str, datetime]:
@@ -111,21 +111,26 @@ class Won:
     def _take(self, candidate: Candidate) -> Candidate:
         """Keep the amounts of an invoice."""
         intent = candidate.intent
-        self.deals[_numbered(intent)] = _deal(candidate.document, intent.total, unchanged=candidate.at_rest)
+        self.deals[_numbered(intent)] = self._deal(candidate.document, intent.total, unchanged=candidate.at_rest)
         return Candidate(replace(intent, sources=None), {}, None)
 
-    def _take_unchanged(self, draft: Draft, rates: MappingType[str, Decimal]) -> None:
+    def _take_unchanged(self, facts: Facts, draft: Draft) -> None:
         """Keep the amounts of linked records that are as they were, as the mappings make them now."""
         for made, ids in self._unchanged(draft):
-            table = made.table()
-            table = table.filter(pc.is_in(table["Id"], ids))
-            for start in range(0, table.num_rows, AT_ONCE):
-                some = table.slice(start, AT_ONCE)
-                wholes, parts = documents(some), part_documents(some)
-                for ident, whole in wholes.items():
-                    own = [each.document for each in parts.get(ident, ())] if self._is_divided(ident) else []
-                    for part, document in enumerate(own or [whole], start=1):
-                        self.deals.setdefault((ident, part), _deal(document, _total(document, rates), unchanged=True))
+            self._take_made(facts, made, ids, unchanged=True)
+
+    def _take_made(self, facts: Facts, made: Made, ids: pa.Array, *, unchanged: bool) -> None:
+        """Keep the amounts of some records as a mapping makes them now, by part."""
+        table = made.table()
+        table = table.filter(pc.is_in(table["Id"], ids))
+        for start in range(0, table.num_rows, AT_ONCE):
+            some = table.slice(start, AT_ONCE)
+            wholes, parts = documents(some), part_documents(some)
+            for ident, whole in wholes.items():
+                own = [each.document for each in parts.get(ident, ())] if self._is_divided(ident) else []
+                for part, document in enumerate(own or [whole], start=1):
+                    deal = self._deal(document, _total(facts, document), unchanged=unchanged)
+                    self.deals.setdefault((ident, part), deal)
 
     def _unchanged(self, draft: Draft) -> Iterator[tuple[Made, pa.Array]]:
         """Give the ids of the records that a plan leaves alone, by what was made of them; note which have parts."""
@@ -139,18 +144,33 @@ class Won:
             more = pa.array([each.record.id for each in rows if each.mapping == made.mapping.name], pa.string())
             yield made, pa.concat_arrays([own, more])
 
+    def _deal(self, document: Document, total: int | None, *, unchanged: bool) -> Deal:
+        net = net_total(document, self._counting)
+        codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
+        gross = net if total is None else total
+        view = View.of(str(document["currency"]), str(document["date"]), gross, gross - net)
+        return Deal(view, tuple(sorted(codes)), unchanged)
+
     def _is_divided(self, ident: str) -> bool:
         """Say whether a record became several invoices; one that was billed as a whole stays whole."""
         return ident in self._divided
 
-    def _value_unfit(self, sync: Sync, unfit: Iterable[Park]) -> None:
-        """Take what Salesforce says of the total of records that cannot be billed; the rules are not applied."""
+    def _value_unfit(self, facts: Facts, unfit: Collection[Park]) -> None:
+        """Take the amounts of records that cannot be billed: as they are made, or else what Salesforce says.
+
+        The rules are not applied to the latter.
+        """
+        self._divided |= {each.record.id for each in unfit if each.record.part > 1}
         wanted = {each.record.id: each.mapping for each in unfit if _numbered(each) not in self.deals}
-        left = set(wanted)
+        for made in self._made if wanted else ():
+            mine = [ident for ident, mapping in wanted.items() if mapping == made.mapping.name]
+            if mine:
+                self._take_made(facts, made, pa.array(mine, pa.string()), unchanged=False)
+        left = {ident for ident in wanted if (ident, 1) not in self.deals}
         for made in self._made if left else ():
             records = made.part.records()
             records = records.filter(pc.is_in(records["Id"], pa.array([*left], pa.string())))
-            for ident, view in _valued(sync, made.mapping, records):
+            for ident, view in _valued(facts.sync, made.mapping, records):
                 if wanted[ident] == made.mapping.name:
                     self.deals[ident, 1] = Deal(view)
                     left.discard(ident)
@@ -179,23 +199,15 @@ def _valued(sync: Sync, mapping: Mapping, records: pa.Table) -> Iterator[tuple[s
         strict=True,
     )
     for row, (ident, whole, day, currency) in enumerate(rows):
-        exact: Decimal | int | None = totals.exact.get(row, whole)
-        if exact is not None and day and currency:
-            yield ident, View.of(currency, day, exact if isinstance(exact, int) else round_to_unit(exact))
+        hundredths = totals.exact.get(row, whole)
+        if hundredths is not None and day and currency:
+            yield ident, View.of(currency, day, round_to_unit(in_units_of(currency, Decimal(hundredths))))
 
 
-def _deal(document: Document, total: int | None, *, unchanged: bool) -> Deal:
-    net = net_total(document)
-    codes = {code for line in document["lines"] for code in tax_codes(line.get("taxCode"))}
-    gross = net if total is None else total
-    view = View.of(str(document["currency"]), str(document["date"]), gross, gross - net)
-    return Deal(view, tuple(sorted(codes)), unchanged)
-
-
-def _total(document: Document, rates: MappingType[str, Decimal]) -> int | None:
+def _total(facts: Facts, document: dict[str, Any]) -> int | None:
     """Give the total with taxes; None if the books have a tax on one of its lines that they do not list."""
     try:
-        return expected_total(document, rates)
+        return facts.total(document)
     except KeyError:
         return None
 
