@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from records import add_deal, edit, invoice_of, today, writes
-from rounds import Rounds, Start, change, lock, price, remap, remove, win
+from rounds import Rounds, Start, change, copy, lock, price, remap, remove, win
 from sqlalchemy import select
 
 from airflow_provider_kashoo.cli.tie_out import as_text, compared
@@ -238,3 +238,12 @@ def test_the_nightly_report_is_left_for_its_owner_alone(drive: Rounds) -> None:
     assert {path.stat().st_mode & 0o077 for path in files.values()} == {0}
     with pytest.raises(ConfigurationError, match="'soon' is not a day"):
         compare_and_note(sync, "soon", None)
+
+
+def test_a_copy_of_an_invoice_of_another_month_is_twice_in_the_books(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    copy(drive, {**invoice_of(drive.sandbox, deal), "date": "2026-04-05"})
+    april = tie_out(drive.sync(), Period(date(2026, 4, 1), date(2026, 4, 30)))
+    assert [str(each.name) for each in april.differences] == ["twice in the books"]

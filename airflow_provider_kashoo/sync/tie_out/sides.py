@@ -97,6 +97,10 @@ class Sides:
     def _others(self, bearers: Mapping[Numbered, list[int]], shown: set[int]) -> Iterator[Billed]:
         """Give what else the books list: second invoices of a deal, and those that are not ours."""
         known = self._won.deals.keys() | self._links.keys()
+        # A copy may be dated in another month than the invoice of which it is one.
+        sources = {numbered[0] for numbered in bearers.keys() - known}
+        elsewhere = self._sync.store.linked_records.billed_of(INVOICE.name, sources=sources)
+        known |= {(each.source_id, each.part) for each in elsewhere}
         ours = {ident: numbered for numbered, idents in bearers.items() for ident in idents}
         for ident, listed in self._listed.items():
             if ident in shown or listed.view is None:
