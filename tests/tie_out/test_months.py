@@ -234,7 +234,7 @@ def test_the_nightly_report_is_left_for_its_owner_alone(drive: Rounds) -> None:
     assert done.result["open"] == {"not synced yet": 1}
     assert (done.result["unexplained"], done.result["new"]) == (0, 1)
     files = {path.name: path for path in Path(done.result["report"]).iterdir()}
-    assert {*files} == {"report.json", "report.csv", "report.html", "worked_on.json"}
+    assert {*files} == {"addresses.json", "report.json", "report.csv", "report.html", "worked_on.json"}
     assert {path.stat().st_mode & 0o077 for path in files.values()} == {0}
     with pytest.raises(ConfigurationError, match="'soon' is not a day"):
         compare_and_note(sync, "soon", None)

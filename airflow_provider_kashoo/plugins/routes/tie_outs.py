@@ -18,7 +18,7 @@ from airflow_provider_kashoo.reports.plan import instant
 from airflow_provider_kashoo.reports.tie_out import FORMAT
 from airflow_provider_kashoo.settings import staging_root
 from airflow_provider_kashoo.store.database import Database
-from airflow_provider_kashoo.store.differences import RESOLVED, said_of
+from airflow_provider_kashoo.store.differences import OPEN, RESOLVED, said_of
 from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.staged_runs import files_of, newest_runs
 from airflow_provider_kashoo.sync.run.staging import WORKED_ON, Staging
@@ -129,15 +129,16 @@ def _differences(cell: Said, name: str, offset: int, database: Database, files: 
 
 
 def _row(each: Said, code: str, said: Any, addresses: Addresses) -> Said:
-    """Give one difference; what the store says of it now counts more than what the report said."""
-    at = said["decided_at"] if said else None
+    """Give one difference; what a person said of it since counts more than what the report said."""
+    since = said if said and (said["state"] != OPEN or said["decided_by"]) else None
+    at = since["decided_at"] if since else None
     return {
         **{name: each[name] for name in ("id", "name", "source_id", "part", "kashoo_id", "next_step")},
         "deal": format_in(code, each["deal_minor"]),
         "books": format_in(code, each["books_minor"]),
-        "state": said["state"] if said else each["state"],
-        "why": (said["reason"] if said else each["why"]) or "",
-        "by": said["decided_by"] if said else None,
+        "state": since["state"] if since else each["state"],
+        "why": (since["reason"] if since else each["why"]) or "",
+        "by": since["decided_by"] if since else None,
         "decided_at": None if at is None else instant(at),
         "may_be_marked": bool(said and said["state"] != RESOLVED),
         "opens": addresses.opens(each["source_id"], INVOICE.name, each["kashoo_id"]),

@@ -279,7 +279,7 @@ function Record({ row }: { row: Row }) {
   );
 }
 
-const TONES: Record<string, string> = { open: "orange", investigating: "blue", dismissed: "gray", resolved: "green" };
+const TONES: Record<string, string> = { open: "orange", investigating: "blue", dismissed: "gray", settled: "gray", resolved: "green" };
 const CHOICES = [
   ["investigating", "I am looking into it"],
   ["dismissed", "It may stay"],
