@@ -22,6 +22,9 @@ from airflow_provider_kashoo.store.tables import links, operations, runs
 UNDO = "undo__"
 """How the id of an undoing run begins; the id of the run that it undoes follows."""
 
+UNDOES = "salesforce_to_kashoo"
+"""The sync whose runs can be undone."""
+
 _LONGEST_RUN_ID = 250
 
 _LAST = links.alias("last")
@@ -75,12 +78,16 @@ class Undone:
 
     def records(self) -> set[tuple[str, str]]:
         """List (kind, source id) and (kind, id of the sale) of what was undone last, and is not to be billed again."""
-        found = self._operations(self._voided, operations.c.id.in_(self._last))
+        if not (voided := self._voided()):
+            return set()
+        found = self._operations(*voided, operations.c.id.in_(_last(voided)))
         return {(row["target"], row[name]) for row in found for name in ("source_id", "sale_id")}
 
     def next_of(self, run_id: str) -> list[Intent]:
         """Give what an undoing run keeps from being billed again: the next invoice of each deal, undecided."""
-        found = self._operations(self._voided, operations.c.run_id == run_id, operations.c.id.in_(self._last))
+        if not (voided := self._voided()):
+            return []
+        found = self._operations(*voided, operations.c.run_id == run_id, operations.c.id.in_(_last(voided)))
         return [_next(row) for row in found]
 
     def bill_again(self, kind: str, ids: Collection[str]) -> None:
@@ -88,35 +95,39 @@ class Undone:
 
         :param ids: source ids, or ids of sales.
         """
+        if not (voided := self._voided()):
+            return
         with self._scope.writing() as scope:
             for some in chunks(ids):
                 named = or_(operations.c.source_id.in_(some), operations.c.sale_id.in_(some))
-                undone = update(operations).where(self._voided, operations.c.target == kind, named)
+                undone = update(operations).where(*voided, operations.c.target == kind, named)
                 scope.connection.execute(undone.values(payload_hash=None))
 
-    @property
-    def _voided(self) -> Any:
-        """The voids of undoing runs; their runs are looked up in the small table of runs, which has an index."""
-        undoing = select(runs.c.run_id).where(
-            runs.c.scope_id == self._scope.id, runs.c.run_id.startswith(UNDO, autoescape=True)
-        )
-        return and_(
+    def _voided(self) -> tuple[Any, ...]:
+        """Give what the voids of undoing runs have in common; nothing if there is no such run, as in most stores."""
+        undoing = runs.c.run_id.startswith(UNDO, autoescape=True)
+        query = select(runs.c.run_id).where(runs.c.scope_id == self._scope.id, runs.c.sync == UNDOES, undoing)
+        with self._scope.reading() as connection:
+            found = list(connection.execute(query).scalars())
+        if not found:
+            return ()
+        return (
             operations.c.scope_id == self._scope.id,
-            operations.c.run_id.in_(undoing),
+            operations.c.run_id.in_(found),
             operations.c.action == Action.VOID,
             operations.c.state == State.DONE,
             operations.c.payload_hash.is_not(None),  # a person asked for a new invoice otherwise
         )
 
-    @property
-    def _last(self) -> Any:
-        """The voids that ended the last link of their sale."""
-        return select(operations.c.id).join(_LAST, _ENDED).where(self._voided, ~_LINKED_SINCE)
-
     def _operations(self, *which: Any) -> list[Mapping[str, Any]]:
         query = select(operations).where(operations.c.scope_id == self._scope.id, *which).order_by(operations.c.id)
         with self._scope.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _last(voided: tuple[Any, ...]) -> Any:
+    """Select the voids that ended the last link of their sale."""
+    return select(operations.c.id).join(_LAST, _ENDED).where(*voided, ~_LINKED_SINCE)
 
 
 def _next(row: Mapping[str, Any]) -> Intent:

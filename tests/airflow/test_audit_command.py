@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from airflow_provider_kashoo.cli.commands import look, set_up
+from airflow_provider_kashoo.cli.commands import accounts, set_up
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.intents import Create
 from airflow_provider_kashoo.core.values.record import Record
@@ -40,7 +40,7 @@ def store(airflow_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def audit(**given: Any) -> None:
     names = ("since", "until", "format", "output", "verify", "head")
-    look.audit(Namespace(**dict.fromkeys(names) | given))
+    accounts.audit(Namespace(**dict.fromkeys(names) | given))
 
 
 def ends_with(program: str, folder: Path) -> int:
