@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kashoo.cli.console import add_row, as_cell, printer
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.cli.console import add_row, as_cell, printer, within_limit, writable
+from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
 from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.sync.by_hand.adopt import Adoption, Finding, Report, Result, money
@@ -62,11 +62,8 @@ def adopt(
         f"Sending about {needed} requests to Kashoo, which takes at least {seconds:.0f} s; more if it has more records "
         "than Salesforce."
     )
-    try:
+    with within_limit("Adopt again after that."):
         report = adoption.compare()
-    except BudgetSpent as spent:
-        when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
-        raise UnreachableError(f"The request budget is spent until {when}.", remedy="Adopt again after that.") from None
     print_report(report, console)
     if choice.output:
         write_csv(report, Path(choice.output))
@@ -120,15 +117,10 @@ def write_csv(report: Report, path: Path) -> None:
 
     :raises ConfigurationError: when the file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(map(_cells, report.of(*Result)))
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written: {error.strerror}.", remedy="Choose another file."
-        ) from None
+    with writable(path), path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(map(_cells, report.of(*Result)))
 
 
 def _cells(found: Finding) -> list[str]:

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_kashoo.cli.console import as_cell
-from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.cli.console import as_cell, writable
 from airflow_provider_kashoo.store.audit import Chain, check, entries, heads
 from airflow_provider_kashoo.store.database import Database
 
@@ -40,13 +39,8 @@ def export(
     if output is None:
         sys.stdout.writelines(f"{line}\n" for line in as_lines(rows, now, form))
     else:
-        try:
-            with Path(output).open("w", encoding="utf-8", newline="") as file:
-                file.writelines(f"{line}\n" for line in as_lines(rows, now, form))
-        except OSError as error:
-            raise ConfigurationError(
-                f"{output} cannot be written: {error.strerror}.", remedy="Choose another file."
-            ) from None
+        with writable(output), Path(output).open("w", encoding="utf-8", newline="") as file:
+            file.writelines(f"{line}\n" for line in as_lines(rows, now, form))
     for org_id, business_id, head in now:
         sys.stderr.write(f"Head of {org_id} / {business_id}: {head}\n")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from getpass import getuser
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.values.dates import parse_instant
 
 WIDE = 10_000
@@ -26,6 +30,47 @@ def printer() -> Console:
 def as_cell(text: str) -> str:
     """Write a text as a cell of CSV: a spreadsheet would run what begins like a formula."""
     return f"'{text}" if text[:1] in {*"=+-@\t\r"} else text
+
+
+@contextmanager
+def writable(path: str | Path) -> Iterator[None]:
+    """Say it when a file that a person named cannot be written.
+
+    :raises ConfigurationError: with what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = f"{path} cannot be written: {error.strerror}."
+        raise ConfigurationError(said, remedy="Choose another file.") from None
+
+
+def give(text: str, output: str | None, console: Console) -> None:
+    """Print a report as it is, or write it to a file.
+
+    :param output: the file; None for the terminal.
+    :raises ConfigurationError: when it cannot be written.
+    """
+    if output is None:
+        console.out(text, highlight=False)
+        return
+    with writable(output):
+        Path(output).write_text(text, "utf-8")
+    console.print(Text(f"Written: {output}"))
+
+
+@contextmanager
+def within_limit(then: str) -> Iterator[None]:
+    """Let no command wait for requests to be free: it says when they are.
+
+    :param then: what to do after that.
+    :raises UnreachableError: when the request limit is reached.
+    """
+    try:
+        yield
+    except BudgetSpent as spent:
+        when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
+        raise UnreachableError(f"The request limit is reached until {when}.", remedy=then) from None
 
 
 def add_row(table: Table, *cells: str) -> None:

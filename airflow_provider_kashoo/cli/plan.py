@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kashoo.cli.console import add_row, printer
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.cli.console import add_row, give, printer, within_limit
 from airflow_provider_kashoo.core.rules.intents import Action
 from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.core.window import RunFacts
@@ -32,11 +29,8 @@ def plan(sync: Sync, run: RunFacts) -> PlanReport:
     :raises ConfigurationError: as the steps of a run.
     :raises UnreachableError: when a side does not answer, or the request limit is reached.
     """
-    try:
+    with within_limit("Plan again after that."):
         return preview(sync, run)
-    except BudgetSpent as spent:
-        when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
-        raise UnreachableError(f"The request limit is reached until {when}.", remedy="Plan again after that.") from None
 
 
 def show(report: PlanReport, form: str, output: str | None, console: Console | None = None) -> None:
@@ -51,15 +45,7 @@ def show(report: PlanReport, form: str, output: str | None, console: Console | N
         print_report(report, console)
         return
     text = {"json": _json, "html": plan_page, "table": _table_text}[form](report)
-    if output is None:
-        console.out(text, highlight=False)
-        return
-    try:
-        Path(output).write_text(text, "utf-8")
-    except OSError as error:
-        said = f"{output} cannot be written: {error.strerror}."
-        raise ConfigurationError(said, remedy="Choose another file.") from None
-    console.print(Text(f"Written: {output}"))
+    give(text, output, console)
 
 
 def print_report(report: PlanReport, console: Console) -> None:

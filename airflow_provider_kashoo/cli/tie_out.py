@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kashoo.cli.console import add_row
-from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
+from airflow_provider_kashoo.cli.console import add_row, give, printer, within_limit
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.money import format_minor
 from airflow_provider_kashoo.reports.page import tie_out_page
@@ -35,11 +33,8 @@ def compared(sync: Sync, first: date | None, last: date | None) -> TieOut:
     """
     today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
     usual = Period.usual(last or today)
-    try:
+    with within_limit("Try again after that."):
         return tie_out(sync, Period(first or usual.first, usual.last))
-    except BudgetSpent as spent:
-        when = datetime.fromtimestamp(spent.until, UTC).isoformat(timespec="seconds")
-        raise UnreachableError(f"The request limit is reached until {when}.", remedy="Try again after that.") from None
 
 
 def show(report: TieOut, form: str, output: str | None, console: Console | None = None) -> None:
@@ -49,20 +44,12 @@ def show(report: TieOut, form: str, output: str | None, console: Console | None 
     :param output: a file; None for the terminal.
     :raises ConfigurationError: when the file cannot be written.
     """
-    console = console or Console()
+    console = console or printer()
     if form == "table" and output is None:
         print_report(report, console)
         return
     text = as_text(report, form)
-    if output is None:
-        console.out(text, highlight=False)
-        return
-    try:
-        Path(output).write_text(text, "utf-8")
-    except OSError as error:
-        said = f"{output} cannot be written: {error.strerror}."
-        raise ConfigurationError(said, remedy="Choose another file.") from None
-    console.print(Text(f"Written: {output}"))
+    give(text, output, console)
 
 
 def as_text(report: TieOut, form: str) -> str:

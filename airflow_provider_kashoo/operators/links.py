@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
@@ -12,37 +12,38 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
-class PlanReportLink(BaseOperatorLink):
+class _PageLink(BaseOperatorLink):
+    """A link to a page on the host by which a person sees Airflow.
+
+    :cvar page: its path below the base URL; ``{dag}`` and ``{run}`` stand for those of the task.
+    """
+
+    page: ClassVar[str]
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
+        """Give the path, with that of the base URL before it."""
+        from airflow.sdk import conf
+
+        base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+        return f"{base}/{self.page.format(dag=quote(ti_key.dag_id, safe=''), run=quote(ti_key.run_id, safe=''))}"
+
+
+class PlanReportLink(_PageLink):
     """Opens the report of a plan: what will be written, and the money it moves."""
 
     name = "What will be written"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
-        """Give the path of the report on the host by which a person sees Airflow, a path of the base URL included."""
-        return f"{_base()}/kashoo/plan/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
+    page = "kashoo/plan/{dag}/{run}"
 
 
-class TieOutLink(BaseOperatorLink):
+class TieOutLink(_PageLink):
     """Opens the report of a tie-out: totals by currency and month, and every difference with its next step."""
 
     name = "Tie-out"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
-        """Give the path of the report, as :class:`PlanReportLink` does."""
-        return f"{_base()}/kashoo/tie-out/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"
+    page = "kashoo/tie-out/{dag}/{run}"
 
 
-class KashooPageLink(BaseOperatorLink):
+class KashooPageLink(_PageLink):
     """Opens the page *Kashoo* in Airflow: what was synced, what is stuck, and what to do about it."""
 
     name = "Kashoo"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
-        """Give the path of the page, as :class:`PlanReportLink` does."""
-        return f"{_base()}/plugin/kashoo"
-
-
-def _base() -> str:
-    from airflow.sdk import conf
-
-    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    page = "plugin/kashoo"

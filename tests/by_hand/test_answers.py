@@ -7,49 +7,23 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from records import add_account, edit, invoice_of
-from rounds import Rounds, Start, change, open_items, price, remap, reviews, win
+from both_sides import BOTH, both_changed, priced_by_hand, say, total
+from records import add_account, invoice_of
+from rounds import Rounds, Start, change, open_items, remap, reviews, win
 
 from airflow_provider_kashoo.core.rules.approval import Above, Decision, Policy
 from airflow_provider_kashoo.core.rules.settled import Side
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss
 from airflow_provider_kashoo.sync.by_hand.replay import replay
-from airflow_provider_kashoo.sync.by_hand.settle import settle
 from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded, decide
 
-BOTH = "changed_on_both_sides"
 DEALS = "invoice_from_opportunity"
 
 
 @pytest.fixture(scope="module")
 def start(fixed_weeks: Start) -> Start:
     return fixed_weeks
-
-
-def total(drive: Rounds, deal: str) -> int:
-    return int(invoice_of(drive.sandbox, deal)["totalDue"])
-
-
-def priced_by_hand(drive: Rounds, deal: str, dollars: int) -> None:
-    invoice = invoice_of(drive.sandbox, deal)
-    line = {**invoice["lineItems"][0], "rate": dollars * 100, "amount": dollars * 100}
-    edit(drive.sandbox, "invoices", invoice, lineItems=[line])
-
-
-def say(drive: Rounds, deal: str, side: Side) -> None:
-    settle(drive.database, deal, side, by="ann", reason="agreed by phone")
-
-
-def both_changed(drive: Rounds, **fields: str) -> str:
-    """A deal of 250 became 300 in Salesforce and 200 in Kashoo; a person is asked."""
-    deal = win(drive, **fields)
-    drive.run()
-    price(drive, deal, "300.00")
-    priced_by_hand(drive, deal, 200)
-    drive.run()
-    assert reviews(drive) == [(deal, BOTH)]
-    return deal
 
 
 def test_a_value_that_came_to_the_books_after_the_answer_is_not_overwritten(drive: Rounds) -> None:

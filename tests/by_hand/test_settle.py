@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from records import add_account, edit, invoice_of
-from rounds import Rounds, Start, change, open_items, reviews, weeks, win
+from both_sides import BOTH, both_changed, priced_by_hand, say, total
+from records import add_account, invoice_of
+from rounds import Rounds, Start, change, open_items, price, reviews, weeks, win
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.rules.settled import Side
 from airflow_provider_kashoo.sync.by_hand.settle import settle
-
-BOTH = "changed_on_both_sides"
 
 
 @pytest.fixture(scope="module")
@@ -21,37 +19,8 @@ def start(fixed_weeks: Start) -> Start:
     return fixed_weeks
 
 
-def lines(invoice: Any) -> int:
-    return int(invoice["totalDue"])
-
-
 def link_of(drive: Rounds, deal: str) -> Any:
     return drive.store.links.of_sources("invoice", [deal])[deal]
-
-
-def price(drive: Rounds, deal: str, dollars: int) -> None:
-    change(drive, deal, Amount=Decimal(dollars))
-
-
-def priced_by_hand(drive: Rounds, deal: str, dollars: int) -> None:
-    invoice = invoice_of(drive.sandbox, deal)
-    line = {**invoice["lineItems"][0], "rate": dollars * 100, "amount": dollars * 100}
-    edit(drive.sandbox, "invoices", invoice, lineItems=[line])
-
-
-def say(drive: Rounds, deal: str, side: Side) -> None:
-    settle(drive.database, deal, side, by="ann", reason="agreed by phone")
-
-
-def both_changed(drive: Rounds) -> str:
-    """A deal of 250 became 300 in Salesforce and 200 in Kashoo; a person is asked."""
-    deal = win(drive)
-    drive.run()
-    price(drive, deal, 300)
-    priced_by_hand(drive, deal, 200)
-    drive.run()
-    assert reviews(drive) == [(deal, BOTH)]
-    return deal
 
 
 def test_when_the_books_are_right_nothing_is_asked_until_one_side_changes(drive: Rounds) -> None:
@@ -62,29 +31,29 @@ def test_when_the_books_are_right_nothing_is_asked_until_one_side_changes(drive:
     weeks(drive, 2)
     change(drive, deal, Description="touched")
     drive.run()
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([], 20000)
+    assert (open_items(drive), total(drive, deal)) == ([], 20000)
     assert link_of(drive, deal).expected_total == 20000
-    price(drive, deal, 400)  # the books did not change since: this is no conflict any more
+    price(drive, deal, "400.00")  # the books did not change since: this is no conflict any more
     drive.run()
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([], 40000)
+    assert (open_items(drive), total(drive, deal)) == ([], 40000)
 
 
 def test_when_both_change_again_a_person_is_asked_again(drive: Rounds) -> None:
     deal = both_changed(drive)
     say(drive, deal, Side.BOOKS)
     drive.run()
-    price(drive, deal, 400)
+    price(drive, deal, "400.00")
     priced_by_hand(drive, deal, 150)
     drive.run()
-    assert (reviews(drive), lines(invoice_of(drive.sandbox, deal))) == ([(deal, BOTH)], 15000)
+    assert (reviews(drive), total(drive, deal)) == ([(deal, BOTH)], 15000)
 
 
 def test_when_salesforce_is_right_the_next_run_writes_its_value_and_says_who_said_so(drive: Rounds) -> None:
     deal = both_changed(drive)
     say(drive, deal, Side.SALESFORCE)
-    assert lines(invoice_of(drive.sandbox, deal)) == 20000  # the command itself writes nothing
+    assert total(drive, deal) == 20000  # the command itself writes nothing
     drive.run()
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([], 30000)
+    assert (open_items(drive), total(drive, deal)) == ([], 30000)
     with drive.database.begin() as connection:
         told = connection.exec_driver_sql("SELECT event, reason FROM audit ORDER BY id").all()
     assert ("settled", f"{BOTH}: Salesforce is right, says ann: agreed by phone") in [tuple(each) for each in told]
@@ -95,12 +64,12 @@ def test_when_salesforce_is_right_the_next_run_writes_its_value_and_says_who_sai
 def test_a_question_that_says_something_else_by_then_is_asked_again(drive: Rounds, side: Side) -> None:
     deal = both_changed(drive)
     say(drive, deal, side)
-    price(drive, deal, 500)
+    price(drive, deal, "500.00")
     drive.run()
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([(deal, BOTH)], 20000)
+    assert (open_items(drive), total(drive, deal)) == ([(deal, BOTH)], 20000)
     say(drive, deal, Side.SALESFORCE)
     drive.run()
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([], 50000)
+    assert (open_items(drive), total(drive, deal)) == ([], 50000)
 
 
 def test_a_payment_that_came_meanwhile_keeps_salesforce_from_being_written(drive: Rounds) -> None:
@@ -108,7 +77,7 @@ def test_a_payment_that_came_meanwhile_keeps_salesforce_from_being_written(drive
     say(drive, deal, Side.SALESFORCE)
     drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deal)["id"], 100)
     drive.run()
-    assert lines(invoice_of(drive.sandbox, deal)) == 20000
+    assert total(drive, deal) == 20000
     assert (deal, "paid_invoice_changed") in reviews(drive)
 
 
@@ -116,7 +85,7 @@ def test_a_paid_invoice_takes_the_books_as_right_and_refuses_salesforce(drive: R
     deal = win(drive)
     drive.run()
     drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deal)["id"], 100)
-    price(drive, deal, 300)
+    price(drive, deal, "300.00")
     drive.run()
     assert reviews(drive) == [(deal, "paid_invoice_changed")]
     with pytest.raises(ConfigurationError, match="No run changes this invoice"):
@@ -125,7 +94,7 @@ def test_a_paid_invoice_takes_the_books_as_right_and_refuses_salesforce(drive: R
     say(drive, deal, Side.BOOKS)
     drive.run()
     weeks(drive, 1)
-    assert (open_items(drive), lines(invoice_of(drive.sandbox, deal))) == ([], 25000)
+    assert (open_items(drive), total(drive, deal)) == ([], 25000)
 
 
 def test_it_waits_for_a_run_whatever_window_that_has(drive: Rounds) -> None:
@@ -135,7 +104,7 @@ def test_it_waits_for_a_run_whatever_window_that_has(drive: Rounds) -> None:
         drive.run()
     say(drive, deal, Side.SALESFORCE)
     drive.run()
-    assert lines(invoice_of(drive.sandbox, deal)) == 30000
+    assert total(drive, deal) == 30000
 
 
 def test_only_questions_about_both_sides_can_be_settled_and_with_a_reason(drive: Rounds) -> None:

@@ -14,7 +14,7 @@ from records import add_deal, edit, invoice_of, today, writes
 from rounds import Rounds, Start, change, copy, lock, price, remap, remove, win
 from sqlalchemy import select
 
-from airflow_provider_kashoo.cli.tie_out import as_text, compared
+from airflow_provider_kashoo.cli.tie_out import as_text, compared, show
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.pace import Limit
 from airflow_provider_kashoo.reports.tie_out import TieOut
@@ -247,3 +247,11 @@ def test_a_copy_of_an_invoice_of_another_month_is_twice_in_the_books(drive: Roun
     copy(drive, {**invoice_of(drive.sandbox, deal), "date": "2026-04-05"})
     april = tie_out(drive.sync(), Period(date(2026, 4, 1), date(2026, 4, 30)))
     assert [str(each.name) for each in april.differences] == ["twice in the books"]
+
+
+def test_in_a_pipe_no_line_of_the_table_is_broken(drive: Rounds, capsys: pytest.CaptureFixture[str]) -> None:
+    win(drive)
+    report = tie_out(drive.sync(), MARCH)
+    show(report, "table", None)
+    (found,) = report.differences
+    assert found.next_step in capsys.readouterr().out

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from airflow.cli.cli_config import Arg
 
-from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, TO_KASHOO, command, opened, say
+from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, TO_KASHOO, command, opened, opened_store, say
 
 
 @command(
@@ -52,15 +52,10 @@ def tie_out(args: Namespace) -> None:
 
 def _mark(ident: str, state: str, why: str) -> None:
     from airflow_provider_kashoo.cli.console import this_user
-    from airflow_provider_kashoo.settings import open_database
     from airflow_provider_kashoo.sync.tie_out.marks import mark
 
-    database = open_database()
-    try:
-        database.check()
+    with opened_store() as database:
         found = mark(database, ident, state, by=this_user(), reason=why)
-    finally:
-        database.dispose()
     say(f"{ident}: {found['name']} in {found['month']} is {state}")
 
 
@@ -83,17 +78,12 @@ def audit(args: Namespace) -> None:
     """Export the audit trail, or verify it."""
     from airflow_provider_kashoo.cli import audit as trail
     from airflow_provider_kashoo.cli.console import end_given, instant_given
-    from airflow_provider_kashoo.settings import open_database
 
     if args.head and not args.verify:
         raise SystemExit("--head goes with --verify.")
     since, until = instant_given("--from", args.since), end_given("--to", args.until)
-    database = open_database()
-    try:
-        database.check()
+    with opened_store() as database:
         if args.verify:
             whole = trail.verify(database, args.head or "", say)
             raise SystemExit(0 if whole else 1)
         trail.export(database, since, until, args.format, args.output)
-    finally:
-        database.dispose()

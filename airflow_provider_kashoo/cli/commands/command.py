@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING
 
 from airflow.cli.cli_config import ActionCommand, Arg
 
 if TYPE_CHECKING:
+    from airflow_provider_kashoo.store.database import Database
     from airflow_provider_kashoo.sync.run.sync import Sync
 
 Command = Callable[[Namespace], None]
@@ -54,6 +55,22 @@ def opened(args: Namespace, name: str = TO_KASHOO) -> AbstractContextManager[Syn
 
     named = {each: value for each, value in vars(args).items() if each in {"kashoo_conn_id", "salesforce_conn_id"}}
     return open_sync(name, RunFacts(run_id="by hand"), begins=True, **named)
+
+
+@contextmanager
+def opened_store() -> Iterator[Database]:
+    """Open the store for a command that asks neither side.
+
+    :raises ConfigurationError: when it is missing or old.
+    """
+    from airflow_provider_kashoo.settings import open_database
+
+    database = open_database()
+    try:
+        database.check()
+        yield database
+    finally:
+        database.dispose()
 
 
 def say(text: str) -> None:

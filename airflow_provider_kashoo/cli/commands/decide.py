@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from airflow.cli.cli_config import Arg
 
-from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, command, opened, say
+from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, command, opened, opened_store, say
 
 _PLAN = Arg(("digest",), help="of the plan: its first 12 characters or more, as the log of the task plan shows it")
 
@@ -53,7 +53,8 @@ def _decide(args: Namespace, decision: str) -> None:
     Arg(("ids",), help="ids of parked records, as airflow kashoo status shows them", nargs="*", metavar="ID"),
     *CONNECTIONS,
     about="Read parked records again in Salesforce, and write those that can be written now. Every run "
-    "of the DAG does the same. No watermark moves, and what is in doubt is not sent again.",
+    "of the DAG does the same. No watermark moves, and what is in doubt is not sent again. What a person rejected or "
+    "undid is tried only if it is named: --all leaves it out.",
     epilog="Example: airflow kashoo replay 006WU00000abcdeYAA",
 )
 def replay(args: Namespace) -> None:
@@ -149,14 +150,12 @@ def relink(args: Namespace) -> None:
 def dismiss(args: Namespace) -> None:
     """Dismiss review items."""
     from airflow_provider_kashoo.cli.console import this_user
-    from airflow_provider_kashoo.settings import open_database
     from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss as leave
 
-    database = open_database()
-    database.check()
-    for item in args.items:
-        left = leave(database, item, by=this_user(), reason=args.why)
-        say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")
+    with opened_store() as database:
+        for item in args.items:
+            left = leave(database, item, by=this_user(), reason=args.why)
+            say(f"{item}: left as it is: {left['source_object']} {left['source_id']}, {left['cause']}")
 
 
 @command(
@@ -179,13 +178,11 @@ def settle(args: Namespace) -> None:
     """Settle a question."""
     from airflow_provider_kashoo.cli.console import this_user
     from airflow_provider_kashoo.core.rules.settled import NAMES, Side
-    from airflow_provider_kashoo.settings import open_database
     from airflow_provider_kashoo.sync.by_hand.settle import settle as decide_for
 
     if args.books == args.salesforce:
         raise SystemExit("Give --books or --salesforce.")
     side = Side.BOOKS if args.books else Side.SALESFORCE
-    database = open_database()
-    database.check()
-    item = decide_for(database, args.id, side, by=this_user(), reason=args.reason)
+    with opened_store() as database:
+        item = decide_for(database, args.id, side, by=this_user(), reason=args.reason)
     say(f"{args.id}: {NAMES[side]} is right: {item['source_object']} {item['source_id']}. The next run does it.")

@@ -7,7 +7,15 @@ from functools import partial
 
 from airflow.cli.cli_config import Arg
 
-from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, TO_KASHOO, TO_SALESFORCE, command, opened, say
+from airflow_provider_kashoo.cli.commands.command import (
+    CONNECTIONS,
+    TO_KASHOO,
+    TO_SALESFORCE,
+    command,
+    opened,
+    opened_store,
+    say,
+)
 
 
 @command(
@@ -58,17 +66,13 @@ def explain(args: Namespace) -> None:
     """Explain one record."""
     from airflow_provider_kashoo.cli.console import printer
     from airflow_provider_kashoo.cli.explain import as_json, print_story
-    from airflow_provider_kashoo.settings import open_database, staging_root
+    from airflow_provider_kashoo.settings import staging_root
     from airflow_provider_kashoo.sync.by_hand.story import tell
     from airflow_provider_kashoo.sync.run.staged_runs import newest_runs
 
-    database = open_database()
-    try:
-        database.check()
+    with opened_store() as database:
         sides = None if args.stored else partial(opened, args)
         story = tell(args.record, database, newest_runs(staging_root()), sides)
-    finally:
-        database.dispose()
     if args.format == "json":
         say(as_json(story))
     else:
@@ -104,14 +108,9 @@ def docs(args: Namespace) -> None:
 def history(args: Namespace) -> None:
     """Tell the history of one record."""
     from airflow_provider_kashoo.cli import history as told
-    from airflow_provider_kashoo.settings import open_database
 
-    database = open_database()
-    try:
-        database.check()
+    with opened_store() as database:
         events = told.happened(database, args.record)
-    finally:
-        database.dispose()
     for line in [told.as_json(args.record, events)] if args.format == "json" else told.as_text(events):
         say(line)
 

@@ -7,7 +7,7 @@ of the query: a deal that is lost, but has an invoice, is a difference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -80,12 +80,14 @@ class Due:
     def __init__(self, ids: Iterable[str] = (), *, everything: bool = False, since: Window | None = None) -> None:
         self._ids, self._everything, self._since = frozenset(ids), everything, since
 
-    def has(self, ident: str, stamp: object) -> bool:
+    def has(self, ident: str, stamp: datetime | None) -> bool:
         """Say whether a record is among them.
 
-        :param stamp: when it last changed, UTC.
+        :param stamp: when it last changed, UTC; None if that is not known.
         """
-        return self._everything or ident in self._ids or (self._since is not None and stamp >= self._since.lower)  # type: ignore[operator]
+        if self._everything or ident in self._ids:
+            return True
+        return self._since is not None and stamp is not None and stamp >= self._since.lower
 
 
 def _read(sync: Sync, sobject: str, shape: Shape, parts: Parts, days: tuple[str, str, str] | None) -> Iterator[Part]:

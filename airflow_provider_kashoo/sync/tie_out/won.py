@@ -183,7 +183,7 @@ _PARTS = {PARTS_CHANGED.error_class, PARTS_UNKNOWN.error_class}
 class _NoReads(Reads):
     """Reads no single record of the books: what a plan decides by that is not used here."""
 
-    def read(self, target: str, kashoo_id: int, version: int) -> Entry | None:  # noqa: ARG002
+    def read(self, target: str, kashoo_id: int, version: int) -> Entry | None:  # noqa: ARG002  as what it replaces
         return None
 
 

@@ -181,7 +181,7 @@ def test_it_says_beforehand_how_often_it_reads_and_stays_in_the_budget(drive: Ro
     assert asked - 4 <= sent <= asked
     assert sync.budget.used(3600) == sent
     drive.limits = (Limit(5, 3600),)
-    with pytest.raises(UnreachableError, match=r"The request budget is spent until 20.*Adopt again after that"):
+    with pytest.raises(UnreachableError, match=r"The request limit is reached until 20.*Adopt again after that"):
         adopt(drive, sync=drive.sync())
 
 
