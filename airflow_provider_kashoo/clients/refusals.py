@@ -111,7 +111,7 @@ def refusal(status: int, errors: Any) -> Exception:
             remedy="The task tries again; if it lasts, schedule shorter intervals, or set since and until.",
         )
     if status in {429, 503} or status >= 500 or code in TRANSIENT | {"REQUEST_LIMIT_EXCEEDED"}:
-        return TryAgain(f"status {status} {code}".strip())
+        return TryAgain(f"status {status} {code}".strip(), status=status)
     what, remedy = _meaning(status, code, message)
     return Refused(what, remedy=remedy, status=status, code=code, errors=errors)
 
@@ -154,6 +154,7 @@ FIXES = {
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Give the connection's user edit access to the field.",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Add the value to the picklist, or map it to one that is there.",
     "REQUIRED_FIELD_MISSING": "Fill the field in Salesforce.",
+    "STORAGE_LIMIT_EXCEEDED": "Delete files in Salesforce, or buy more file storage.",
     "STRING_TOO_LONG": "Make the field longer in Salesforce, or add max_length to it in the mapping.",
 }
 """Status code of a refused record -> what a person should do (codes evidenced in Salesforce's API reference)."""

@@ -9,30 +9,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from airflow_provider_kashoo.clients import exact, soql
+from airflow_provider_kashoo.clients import exact, salesforce_writes, soql
 from airflow_provider_kashoo.clients.describe import ObjectInfo, from_json, is_current, object_info, to_json
 from airflow_provider_kashoo.clients.pages import covered_by, page_of, rows_of, usable
-from airflow_provider_kashoo.clients.refusals import Refused, record_problem, refusal, session_refused
-from airflow_provider_kashoo.clients.transport import TooLate, adapter_of, read_with_retries
-from airflow_provider_kashoo.clients.versions import check_version, has_result_pages, is_usable
-from airflow_provider_kashoo.core.errors import (
-    ConfigurationError,
-    Problem,
-    UnreachableError,
+from airflow_provider_kashoo.clients.refusals import Refused, refusal, session_refused
+from airflow_provider_kashoo.clients.transport import (
+    NoAnswer,
+    TooLate,
+    TryAgain,
+    adapter_of,
+    read_with_retries,
+    unreachable,
 )
+from airflow_provider_kashoo.clients.versions import check_version, has_result_pages, is_usable
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
 from airflow_provider_kashoo.core.values.dates import soql_instant
 from airflow_provider_kashoo.core.values.ids import is_record_id
 
-MAX_COLLECTION = 200
-PERHAPS_WRITTEN = "Some records may have been written; all of them are written again, by Id."
 TOGETHER = 5
 A_MOMENT = timedelta(minutes=2)
 LISTED_DELETED = timedelta(days=14)
@@ -294,29 +293,7 @@ class SalesforceClient:
         :raises Refused: when Salesforce refuses several records together, without saying which of them is wrong.
         :raises UnreachableError: when there was no answer in time; any of them may have been written.
         """
-        # Records of one object stand together: Salesforce takes at most ten stretches of one object (evidenced).
-        order = sorted(range(len(records)), key=lambda number: records[number][0])
-        chosen = [records[number] for number in order]
-        body = {
-            "allOrNone": False,
-            "records": [{"attributes": {"type": sobject}, **fields} for sobject, fields in chosen],
-        }
-        sent = json.dumps(body, default=_number)
-        try:
-            answer = self.json("PATCH", "/composite/sobjects", data=sent)
-        except Refused as error:
-            if len(records) > 1 or not error.is_about_the_content:
-                raise
-            return [record_problem(error.errors, sent)]
-        except UnreachableError as error:
-            raise UnreachableError(error.what, remedy=error.remedy, written=PERHAPS_WRITTEN) from None
-        except TooLate:
-            said = "Salesforce did not answer before the deadline of these write-backs."
-            raise UnreachableError(said, remedy="The task tries again by itself.", written=PERHAPS_WRITTEN) from None
-        if not isinstance(answer, list) or len(answer) != len(records):
-            raise UnreachableError("Salesforce answered for other records.", written=PERHAPS_WRITTEN)
-        problems = map(_problem_of, answer)
-        return [problem for _, problem in sorted(zip(order, problems, strict=True), key=itemgetter(0))]
+        return salesforce_writes.update(self, records)
 
     def json(self, method: str, path: str, **options: Any) -> Any:
         """Send a request and read its JSON with exact numbers; see :meth:`send`."""
@@ -335,18 +312,47 @@ class SalesforceClient:
         """
         return read_with_retries(lambda: self._once(method, path, renew=True, **options), "Salesforce", self._sleep)
 
+    def send_once(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request that must not be repeated, because each time makes another record.
+
+        :param path: after ``/services/data/vNN.0``.
+        :raises ConfigurationError: for a request that can never succeed; nothing was written.
+        :raises NoAnswer: when it may have been processed.
+        :raises UnreachableError: when it certainly was not.
+        """
+        self._logged_in()
+        try:
+            return self._once(method, path, renew=True, **options)
+        except TooLate:
+            said = "Salesforce was not asked, because the time for it was over."
+            raise UnreachableError(said, remedy="The task tries again by itself.") from None
+        except (TryAgain, requests.RequestException) as error:
+            failed = unreachable("Salesforce", error)
+            if isinstance(error, TryAgain) and error.status < 500:
+                raise failed from None
+            written = salesforce_writes.PERHAPS_CREATED
+            raise NoAnswer(failed.what, remedy=failed.remedy, written=written) from None
+
     def _once(
-        self, method: str, path: str, *, renew: bool, accept: str = "application/json", **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        renew: bool,
+        accept: str = "application/json",
+        headers: Mapping[str, str | None] | None = None,
+        **options: Any,
     ) -> requests.Response:
         login = self._logged_in()
-        headers = {
+        sent = {
             "Authorization": f"Bearer {login.token}",
             "Accept": accept,
             "Content-Type": "application/json",
             "Sforce-Call-Options": "client=airflow-provider-kashoo",
+            **(headers or {}),
         }
         url = login.instance_url + self._path + path
-        response = self._http.request(method, url, headers=headers, allow_redirects=False, **options)
+        response = self._http.request(method, url, headers=sent, allow_redirects=False, **options)
         if date := response.headers.get("Date"):
             self._server_time = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()
         if response.status_code in {200, 201, 204}:
@@ -354,7 +360,7 @@ class SalesforceClient:
         if response.status_code == 401:
             self._forget(login)
             if renew:
-                return self._once(method, path, renew=False, accept=accept, **options)
+                return self._once(method, path, renew=False, accept=accept, headers=headers, **options)
             raise session_refused(_errors(response), self.connection)
         if response.status_code in {404, 410}:  # so is every path of a version that the org does not offer
             self._compare_versions()
@@ -372,22 +378,6 @@ class SalesforceClient:
         with self._logging_in:
             if self._login is refused:
                 self._login = None
-
-
-def _number(value: Any) -> int | float:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} has no JSON form here")
-    number = float(value)
-    if Decimal(repr(number)) != value:
-        raise ValueError("an amount has more digits than JSON represents exactly")
-    return number
-
-
-def _problem_of(row: Any) -> Problem | None:
-    """Return why one record of a collection was not written; None if it was."""
-    if isinstance(row, dict) and row.get("success") is True:
-        return None
-    return record_problem(rows_of(row, "errors"))
 
 
 def _errors(response: requests.Response) -> Any:

@@ -99,6 +99,15 @@ def by_ids(
         yield f"SELECT {', '.join(paths)} FROM {sobject} WHERE {key} IN ({wanted}) ORDER BY {order}"
 
 
+def files_of(record_id: str) -> str:
+    """Find the documents that are linked to a record, with the checksum of their newest version."""
+    newest = "ContentDocument.LatestPublishedVersion"
+    return (
+        f"SELECT ContentDocumentId, ContentDocument.Title, {newest}Id, {newest}.Checksum, "
+        f"{newest}.Description FROM ContentDocumentLink WHERE LinkedEntityId = {_quoted([record_id])} ORDER BY Id"
+    )
+
+
 def with_text(sobject: str, field: str, text: str) -> str:
     """Find the records with a text in a field."""
     return f"SELECT Id FROM {sobject} WHERE {field} = '{_escaped(text)}' ORDER BY Id"

@@ -193,7 +193,14 @@ def _utc(moment: datetime) -> datetime:
 
 
 class TryAgain(Exception):
-    """A read got an error answer, and may succeed later."""
+    """A request got an error answer, and may succeed later.
+
+    :param status: HTTP status of that answer; from 500 on, a write may have been processed.
+    """
+
+    def __init__(self, said: str = "", *, status: int = 500) -> None:
+        self.status = status
+        super().__init__(said)
 
 
 class Broken(TryAgain):
@@ -202,6 +209,10 @@ class Broken(TryAgain):
 
 class NotServed(UnreachableError):
     """A read ended in :class:`Broken` on every try."""
+
+
+class NoAnswer(UnreachableError):
+    """A write was sent, and what became of it is not known: it is looked up before it is sent again."""
 
 
 def read_with_retries(call: Callable[[], T], side: str, sleep: Callable[[float], None] = time.sleep) -> T:

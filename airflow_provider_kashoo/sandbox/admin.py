@@ -12,7 +12,7 @@ from airflow_provider_kashoo.sandbox.faults import Fault, Faults, RequestLog
 from airflow_provider_kashoo.sandbox.kashoo.api import answer, body_of
 from airflow_provider_kashoo.sandbox.kashoo.books import Books, KashooError
 from airflow_provider_kashoo.sandbox.kashoo.rules import integer
-from airflow_provider_kashoo.sandbox.salesforce.org import Held, Org, SalesforceError
+from airflow_provider_kashoo.sandbox.salesforce.org import Held, Org, OwnRule, SalesforceError
 
 
 def admin_app(
@@ -140,7 +140,7 @@ def _admin_salesforce(app: FastAPI, org: Org) -> None:
 
 
 def _admin_org(app: FastAPI, org: Org) -> None:
-    """Hold transactions open, empty the bin, and take objects and fields out of sight."""
+    """Hold transactions open, empty the bin, take objects and fields out of sight, and let the org refuse writes."""
 
     @app.post("/transactions")
     async def hold() -> Response:
@@ -164,4 +164,21 @@ def _admin_org(app: FastAPI, org: Org) -> None:
     @app.api_route("/visible/{sobject}/{field}", methods=["POST", "DELETE"])
     async def visible(request: Request, sobject: str, field: str = "") -> Response:
         (org.revoke if request.method == "DELETE" else org.grant)(sobject, field)
+        return Response(None, 204)
+
+    @app.post("/rules/{sobject}")
+    async def refuse(sobject: str, request: Request) -> Response:
+        body = await body_of(request)
+        kind, message, field = (str(body.get(key, "")) for key in ("kind", "message", "field"))
+        org.refuse(sobject, OwnRule(kind, message, field))
+        return Response(None, 204)
+
+    @app.delete("/rules")
+    async def refuse_nothing() -> Response:
+        org.refuse_nothing()
+        return Response(None, 204)
+
+    @app.api_route("/storage-full", methods=["POST", "DELETE"])
+    async def storage_full(request: Request) -> Response:
+        org.storage_full = request.method == "POST"
         return Response(None, 204)

@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from random import Random
 from typing import Any, Literal, get_args
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_kashoo.sandbox.clock import Clock
@@ -178,12 +178,16 @@ class Faults:
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as logged. There is no query: it may carry credentials or personal data."""
+    """One request as logged. There is no query: it may carry credentials or personal data.
+
+    :param options: the headers that tell Salesforce how to treat a request, those that begin with ``sforce-``.
+    """
 
     method: str
     path: str
     status: int
     at: float
+    options: dict[str, str] = field(default_factory=dict)
 
 
 class RequestLog:
@@ -203,7 +207,8 @@ class RequestLog:
     def entries(self) -> list[dict[str, Any]]:
         """Return the requests still in the ring, oldest first."""
         with self._lock:
-            return [asdict(seen) for seen in self._ring]
+            found = [asdict(seen) for seen in self._ring]
+        return [{key: value for key, value in entry.items() if key != "options" or value} for entry in found]
 
     def clear(self) -> None:
         """Forget every request and begin to count again."""
@@ -239,6 +244,7 @@ class FaultMiddleware:
             await self.app(scope, receive, send)
             return
         arrived = self.clock.time()
+        options = {key: value for key, value in Headers(scope=scope).items() if key.startswith("sforce-")}
         status = 0
 
         async def sending(message: Message) -> None:
@@ -246,7 +252,7 @@ class FaultMiddleware:
             if message["type"] == "http.response.start":
                 # Logged before it leaves: a client that has its answer finds it in the log.
                 status = message["status"]
-                self.log.add(Seen(scope["method"], scope["path"], status, arrived))
+                self.log.add(Seen(scope["method"], scope["path"], status, arrived, options))
             await send(message)
 
         try:
@@ -259,7 +265,7 @@ class FaultMiddleware:
             self._reached("answered", scope)
         finally:
             if not status:
-                self.log.add(Seen(scope["method"], scope["path"], 0, arrived))
+                self.log.add(Seen(scope["method"], scope["path"], 0, arrived, options))
 
     def _reached(self, stage: str, scope: Scope) -> None:
         if self.faults.hook:

@@ -29,7 +29,8 @@ def take(clock: Clock, org: Org, books: Books, sessions: Any) -> Snapshot:
         kept = {name: value for name, value in vars(books).items() if name not in {"clock", "lock"}}
         tables = {name: [getattr(table, part) for part in _INDEXED] for name, table in org.tables.items()}
         writes, bin_ = (org.writes.held, org.writes.number), (org.graves.rows, org.schema.hidden)
-        state = (kept, tables, org.ids, org.api_requests, sessions.tokens, writes, bin_)
+        settings = (org.own_rules, org.storage_full)
+        state = (kept, tables, org.ids, org.api_requests, sessions.tokens, settings, writes, bin_)
         # Open queries and jobs hold functions, which no pickle takes, over rows that are replaced and never edited.
         return Snapshot(
             clock.time(), pickle.dumps(state, pickle.HIGHEST_PROTOCOL), dict(sessions.locators), dict(sessions.jobs)
@@ -40,7 +41,8 @@ def put_back(snapshot: Snapshot, clock: Clock, org: Org, books: Books, sessions:
     """Make everything as it was; businesses got from the books before are not theirs any more."""
     with org.lock, books.lock:
         kept, tables, *rest = pickle.loads(snapshot.systems)  # noqa: S301 - ours
-        org.ids, org.api_requests, sessions.tokens, writes, (org.graves.rows, hidden) = rest
+        org.ids, org.api_requests, sessions.tokens, settings, writes, (org.graves.rows, hidden) = rest
+        org.own_rules, org.storage_full = settings
         org.writes.held, org.writes.number = writes
         org.schema.restore(hidden)
         vars(books).update(kept)

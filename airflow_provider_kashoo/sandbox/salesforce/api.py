@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, logins, queries, replication
+from airflow_provider_kashoo.sandbox.salesforce import bulk, composite, logins, queries, replication, uploads
 from airflow_provider_kashoo.sandbox.salesforce.ids import to18
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, Row, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.schema import WHITE_SPACE, SObject
@@ -138,7 +138,8 @@ def _shown(request: Request, sobject: SObject, row: Row) -> dict[str, Any]:
             raise SalesforceError("INVALID_FIELD", message)
         names = list(dict.fromkeys([*(sobject.lower[name.lower()].name for name in asked), "Id"]))
     url = f"{base_of(request)}/sobjects/{sobject.name}/{row['Id']}"
-    return {"attributes": {"type": sobject.name, "url": url}} | {name: row[name] for name in names}
+    shown = {name: f"{url}/{name}" if sobject.fields[name].type == "base64" else row[name] for name in names}
+    return {"attributes": {"type": sobject.name, "url": url}} | shown
 
 
 def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
@@ -154,7 +155,7 @@ def _known_id(org: Org, sobject: SObject, record_id: str) -> str:
 async def create(request: Request, name: str, body: Body) -> Response:
     """Create one record."""
     org, sobject = object_of(request, name)
-    record_id = org.insert(sobject.name, parsed(body))
+    record_id = org.insert(sobject.name, uploads.fields_of(request, body))
     location = f"{base_of(request)}/sobjects/{sobject.name}/{record_id}"
     return reply({"id": record_id, "success": True, "errors": []}, 201, {"Location": location})
 
@@ -352,7 +353,7 @@ def create_app(org: Org, *, instance_url: Callable[[], str]) -> FastAPI:
     app.state.salesforce = state
     app.include_router(_root)
     app.include_router(logins.router)
-    for router in (bulk.router, composite.router, queries.router, replication.router, _data):
+    for router in (bulk.router, composite.router, queries.router, replication.router, uploads.router, _data):
         app.include_router(router, prefix=VERSIONED)
     app.add_middleware(_Gate, state=state)
     app.add_exception_handler(SalesforceError, _on_error)

@@ -116,8 +116,8 @@ async def create(request: Request, body: Body) -> Response:
     org = state.org
     with org.lock:
         query = flat(org, text, deleted=operation == "queryAll")
-        if compound := [column.name for column in query.columns if column.item.type == "address"]:
-            message = "Selecting compound data not supported in Bulk Query"
+        if compound := [column.name for column in query.columns if column.item.type in {"address", "base64"}]:
+            message = "Selecting compound data or files not supported in Bulk Query"
             raise SalesforceError("FUNCTIONALITY_NOT_ENABLED", message, compound)
         made = Job(
             org.ids.next("750"), operation, query, _now(org), request.path_params["version"], org.user_id,

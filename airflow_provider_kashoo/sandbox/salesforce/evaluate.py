@@ -39,6 +39,12 @@ _NEVER = "9999"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _TYPES = {"datetime": "dateTime", "currency": "double", "percent": "double", "id": "string", "reference": "string"}
 _KEYS = frozenset({"id", "reference"})
+_LINK_ENDS = frozenset({"contentdocumentid", "linkedentityid"})
+#: Evidenced: other clients treat this object apart because of it.
+_LINKS_ONLY_OF = (
+    "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or "
+    "LinkedEntityId using the equals operator or multiple Id's using the IN operator."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,15 @@ def _checked(get: Get) -> Get:
     return lambda row: bool(get(row))
 
 
+def _names(where: Condition | None, fields: frozenset[str]) -> bool:
+    """Whether a condition holds only for given values of one of these fields."""
+    if isinstance(where, Group):
+        return where.op == "and" and any(_names(part, fields) for part in where.parts)
+    equal = isinstance(where, Comparison) and where.op == "="
+    listed = isinstance(where, Membership) and not where.negated
+    return (equal or listed) and ".".join(where.path.names).lower() in fields  # type: ignore[union-attr]
+
+
 class _Runner:
     def __init__(self, org: Org, base: str, *, deleted: bool) -> None:
         self.org, self.base, self.deleted = org, base, deleted
@@ -167,6 +182,8 @@ class _Runner:
         if found is None:
             message = f"sObject type '{query.sobject}' is not supported. {_hint('object', '__c', 'entity')}"
             raise SoqlError(message, query.pos, "INVALID_TYPE")
+        if found.name == "ContentDocumentLink" and not _names(query.where, _LINK_ENDS):
+            raise SoqlError(_LINKS_ONLY_OF, query.pos)
         return found
 
     # -- which rows
@@ -407,7 +424,7 @@ class _Runner:
                 continue
             else:
                 item = self._field(sobject, part.names[0], part.pos)
-                name, value = item.name, self.org.reader(sobject, item)
+                name, value = item.name, self._reader(sobject, item)
             if name in shown:
                 raise SoqlError(f"duplicate field selected: {name}", getattr(part, "pos", 0), "INVALID_FIELD")
             shown[name] = value
@@ -423,6 +440,12 @@ class _Runner:
             return out
 
         return project
+
+    def _reader(self, sobject: SObject, item: Field) -> Get:
+        """Return what shows a field; of a file, where its bytes are (evidenced)."""
+        if item.type == "base64":
+            return lambda row: f"{self.base}/sobjects/{sobject.name}/{row['Id']}/{item.name}"
+        return self.org.reader(sobject, item)
 
     def _above(self, link: Field, parent: SObject, paths: list[Path]) -> Get:
         project, rows = self._projection(parent, paths), self.org.tables[parent.name].rows

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from airflow_provider_kashoo.sandbox.salesforce.generated import Columns, GeneratedTable
-from airflow_provider_kashoo.sandbox.salesforce.records import ROW_LOCKS
+from airflow_provider_kashoo.sandbox.salesforce.records import ROW_LOCKS, OwnRule
 from airflow_provider_kashoo.sandbox.salesforce.recycle import RecycleBin
 from airflow_provider_kashoo.sandbox.salesforce.schema import WHITE_SPACE, SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.tables import Row, Table, stamp_text
 from airflow_provider_kashoo.sandbox.salesforce.transactions import Held
 
-__all__ = ["ROW_LOCKS", "Held", "Org", "Row", "SalesforceError", "Table", "stamp_text"]
+__all__ = ["ROW_LOCKS", "Held", "Org", "OwnRule", "Row", "SalesforceError", "Table", "stamp_text"]
 
 
 class Org(RecycleBin):
@@ -99,6 +99,18 @@ class Org(RecycleBin):
         """Fill an empty table with rows that are computed when they are read."""
         with self.lock:
             self.replace_table(GeneratedTable(self.table(sobject), columns))
+
+    # -- what an administrator may set
+
+    def refuse(self, sobject: str, rule: OwnRule) -> None:
+        """Let a rule of the org's own refuse whatever is written to an object; it takes the place of the one before."""
+        with self.lock:
+            self.own_rules = self.own_rules | {self.table(sobject).name: rule}
+
+    def refuse_nothing(self) -> None:
+        """Switch the org's own rules off."""
+        with self.lock:
+            self.own_rules = {}
 
     # -- what the integration user may see
 

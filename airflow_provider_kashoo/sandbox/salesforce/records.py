@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +22,30 @@ _NOT_FOUND = "The requested resource does not exist"
 ROW_LOCKS: ContextVar[frozenset[str] | None] = ContextVar("ROW_LOCKS", default=None)
 
 
+_RULES = {"validation": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "duplicate": "DUPLICATES_DETECTED"}
+
+
+@dataclass(frozen=True)
+class OwnRule:
+    """A rule that an administrator made: it refuses every record that is created or updated.
+
+    :param kind: ``validation``, or ``duplicate`` for a rule that blocks, which no header of a request passes.
+    :param field: the field beside which the message stands; empty for the top of the page.
+    """
+
+    kind: str
+    message: str
+    field: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in _RULES:
+            raise SalesforceError("INVALID_INPUT", f"{self.kind!r} is no kind of rule: {', '.join(_RULES)}")
+
+    def refusal(self) -> SalesforceError:
+        """Make the error that a write gets."""
+        return SalesforceError(_RULES[self.kind], self.message, [self.field] if self.field else [])
+
+
 class Records:
     """The tables of one org and the checked ways into them."""
 
@@ -35,6 +60,8 @@ class Records:
         self._stores: dict[str, Store] = {**self.tables, self.graves.name: self.graves}
         self.writes = Writes(self.lock, self._stores)
         self.access = Access.of(seed)
+        #: object -> the rule of the org's own that refuses whatever is written to it
+        self.own_rules: dict[str, OwnRule] = {}
         self.org_id, self.user_id = self.ids.next("00D"), self.ids.next("005")
         self._seed_rows()
 
@@ -72,7 +99,7 @@ class Records:
         return row
 
     def _writable(self, table: Table, verb: str, record_id: str) -> None:
-        if not table.sobject.writable:
+        if not table.sobject.writable or (verb == "inserted" and not table.sobject.createable):
             message = f"entity type cannot be {verb}: {table.sobject.name}"
             raise SalesforceError("INVALID_TYPE_FOR_OPERATION", message)
         locks, id18 = ROW_LOCKS.get(), to18(record_id) or "unknown"
@@ -86,18 +113,11 @@ class Records:
         for key, value in fields.items():
             if key == "attributes":
                 continue
-            item = table.sobject.lower.get(key.lower())
-            if item is None:
-                raise SalesforceError(
-                    "INVALID_FIELD", f"No such column '{key}' on sobject of type {table.sobject.name}"
-                )
-            if item.name == "Id":
-                message = "The Id field should not be specified in the sobject data."
-                raise SalesforceError("INVALID_FIELD", message, ["Id"])
+            item, meant = self._named(table, key, value)
             if not (item.create if creating else item.update):
                 refused.append(item.name)
                 continue
-            typed = coerce(item, value)
+            typed = coerce(item, meant)
             given[item.name] = self._reference(item, typed) if item.to and typed else typed
         if refused:
             message = (
@@ -109,19 +129,66 @@ class Records:
         if missing:
             message = f"Required fields are missing: [{', '.join(missing)}]"
             raise SalesforceError("REQUIRED_FIELD_MISSING", message, missing)
+        if creating:
+            self._lock_parents(table, given)
+        if rule := self.own_rules.get(table.name):
+            raise rule.refusal()
         return given
+
+    def _named(self, table: Table, key: str, value: Any) -> tuple[Field, Any]:
+        """Return the field that a key of a record names, and its value."""
+        item = table.sobject.lower.get(key.lower())
+        if item is None and isinstance(value, Mapping):
+            item, value = self._parent_by_key(table, key, value)
+        if item is None:
+            raise SalesforceError("INVALID_FIELD", f"No such column '{key}' on sobject of type {table.sobject.name}")
+        if item.name == "Id":
+            message = "The Id field should not be specified in the sobject data."
+            raise SalesforceError("INVALID_FIELD", message, ["Id"])
+        return item, value
+
+    def _parent_by_key(self, table: Table, key: str, value: Mapping[str, Any]) -> tuple[Field | None, Any]:
+        """Find the parent that a record names by an external id, ``{"Parent__r": {"Key__c": "7"}}`` (evidenced)."""
+        link = table.sobject.parents.get(key.lower())
+        named = [(name, said) for name, said in value.items() if name != "attributes"]
+        if link is None or len(named) != 1:
+            return None, value
+        [(name, said)] = named
+        parents = self.tables[link.to]
+        field = parents.sobject.lower.get(name.lower())
+        if field is None or not field.external_id:
+            return None, value
+        found = parents.unique[field.name].get(said.strip().lower()) if isinstance(said, str) else None
+        if found is None:
+            message = f"Foreign key external ID: {said} not found for field {field.name} in entity {link.to}"
+            raise SalesforceError("INVALID_FIELD", message)
+        return link, found
+
+    def _lock_parents(self, table: Table, given: Row) -> None:
+        """Refuse a new record while another transaction holds its parent (evidenced)."""
+        locks = ROW_LOCKS.get() or frozenset()
+        held = [given[item.name] for item in table.sobject.fields.values() if item.to and given.get(item.name) in locks]
+        if held:
+            message = f"unable to obtain exclusive access to this record or 1 records: {held[0]}"
+            raise SalesforceError("UNABLE_TO_LOCK_ROW", message)
 
     def _reference(self, item: Field, value: str) -> str:
         id18 = to18(value)
-        if id18 is None or not id18.startswith(self.schema.objects[item.to].prefix):
+        prefixes = tuple(self.schema.objects[target].prefix for target in item.targets)
+        if id18 is None or not id18.startswith(prefixes):
             message = f"{item.label}: id value of incorrect type: {value}"
             raise SalesforceError("MALFORMED_ID", message, [item.name])
-        row = self.tables[item.to].rows.get(id18)
+        row = self._referred(item, id18)
         if row is None:
             raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if row.get("IsDeleted"):
             raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", [item.name], status=404)
         return id18
+
+    def _referred(self, item: Field, record_id: str | None) -> Row | None:
+        """Return the record that a reference leads to, whichever of its objects that is of."""
+        found = (self.tables[target].rows.get(record_id or "") for target in item.targets)
+        return next((row for row in found if row is not None), None)
 
     def _save(self, table: Table, row: Row, old: Row | None, *, quiet: bool = False) -> None:
         """Store a row; ``quiet`` leaves LastModified alone, as housekeeping does, and moves SystemModstamp only."""

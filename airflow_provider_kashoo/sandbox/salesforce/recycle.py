@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_kashoo.sandbox.salesforce.files import Files
 from airflow_provider_kashoo.sandbox.salesforce.ids import to18
-from airflow_provider_kashoo.sandbox.salesforce.rules import DELETED_WITH, LINES, StandardObjects
+from airflow_provider_kashoo.sandbox.salesforce.rules import DELETED_WITH, LINES
 from airflow_provider_kashoo.sandbox.salesforce.schema import SalesforceError
 from airflow_provider_kashoo.sandbox.salesforce.tables import Row, Table, stamp_text
 
 
-class RecycleBin(StandardObjects):
+class RecycleBin(Files):
     """Undelete, hard delete, merge and quote sync, each in one transaction.
 
     Evidenced: a hard delete leaves an id and a time in ``deleted/`` only, a synced quote replaces lines without any
@@ -31,7 +32,7 @@ class RecycleBin(StandardObjects):
 
     def _restore(self, table: Table, row: Row, root: str) -> None:
         for item in table.sobject.fields.values():
-            above = self.tables[item.to].rows.get(row[item.name] or "") if item.to and item.required else None
+            above = self._referred(item, row[item.name]) if item.required else None
             if above and above.get("IsDeleted"):
                 raise SalesforceError("UNDELETE_FAILED", f"{item.label}: the parent is in the recycle bin")
         back = {key: value for key, value in row.items() if key != DELETED_WITH} | {"IsDeleted": False}
@@ -103,7 +104,7 @@ class RecycleBin(StandardObjects):
     def _move_children(self, table: Table, old: str, new: str) -> None:
         for other in self.tables.values():
             for name, index in other.refs.items():
-                if other.sobject.fields[name].to != table.name or name == "MasterRecordId":
+                if table.name not in other.sobject.fields[name].targets or name == "MasterRecordId":
                     continue
                 for key in list(index.get(old, ())):
                     child = other.rows[key]

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from airflow_provider_kashoo.sandbox.salesforce.records import Records
-from airflow_provider_kashoo.sandbox.salesforce.schema import (
+from airflow_provider_kashoo.sandbox.salesforce.objects import (
     ADDRESS_PARTS,
     ADDRESSES,
+    CASE_STATUSES,
     ORDER_STATUSES,
     STAGES,
-    SalesforceError,
-    coerce,
 )
+from airflow_provider_kashoo.sandbox.salesforce.records import Records
+from airflow_provider_kashoo.sandbox.salesforce.schema import SalesforceError, coerce
 from airflow_provider_kashoo.sandbox.salesforce.tables import Row, Table, stamp_text
 
 #: Line object -> (field of the parent, parent object, its total): the two roll-ups of the standard objects.
@@ -48,11 +48,7 @@ class StandardObjects(Records):
         return str(row["Id"])
 
     def _ruled(self, table: Table, row: Row, old: Row | None, given: Any) -> Row:
-        for prefix in ADDRESSES:
-            if f"{prefix}Address" in row:
-                parts = {p[0].lower() + p[1:]: row[prefix + p] for p in ADDRESS_PARTS}
-                extra = {"geocodeAccuracy": None, "latitude": None, "longitude": None}
-                row[f"{prefix}Address"] = parts | extra if any(parts.values()) else None
+        self._addresses(row)
         name = table.sobject.name
         if name == "Contact":
             row["Name"] = " ".join(filter(None, (row["FirstName"], row["LastName"])))
@@ -60,6 +56,8 @@ class StandardObjects(Records):
             self._opportunity(row, old, given)
         elif name == "Order":
             self._order(row, old)
+        elif name == "Case":
+            self._case(row, old)
         elif name in LINES:
             self._line(table, row, old, given)
         elif name == "PricebookEntry" and old is None:
@@ -70,6 +68,14 @@ class StandardObjects(Records):
                 renamed = {"Name": row["Name"], "ProductCode": row["ProductCode"]}
                 self._put(self.tables["PricebookEntry"], entry | renamed)  # read through: no stamp of its own
         return row
+
+    @staticmethod
+    def _addresses(row: Row) -> None:
+        for prefix in ADDRESSES:
+            if f"{prefix}Address" in row:
+                parts = {p[0].lower() + p[1:]: row[prefix + p] for p in ADDRESS_PARTS}
+                extra = {"geocodeAccuracy": None, "latitude": None, "longitude": None}
+                row[f"{prefix}Address"] = parts | extra if any(parts.values()) else None
 
     def _opportunity(self, row: Row, old: Row | None, given: Any) -> None:
         row["IsClosed"], row["IsWon"], probability = STAGES[row["StageName"]]
@@ -93,6 +99,14 @@ class StandardObjects(Records):
             message = "The account of an activated order cannot be changed"
             raise SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ["AccountId"])
         self._guard_parent("Order", row, old)
+
+    def _case(self, row: Row, old: Row | None) -> None:
+        if old is None:
+            row["CaseNumber"] = f"{len(self.tables['Case'].rows) + 1000:08d}"
+            row |= {"Status": row["Status"] or "New", "Priority": row["Priority"] or "Medium"}
+        row["IsClosed"] = CASE_STATUSES.get(row["Status"], False)
+        if row["IsClosed"] != bool(old and old["IsClosed"]):
+            row["ClosedDate"] = stamp_text(self.clock.now().replace(microsecond=0)) if row["IsClosed"] else None
 
     def _guard_parent(self, name: str, row: Row, old: Row | None) -> None:
         line, link = _LINES_OF[name]
@@ -185,10 +199,10 @@ class StandardObjects(Records):
         if link and any(self.tables[line].children(link, row["Id"]) for line in LINES):
             message = f"Your attempt to delete {row['Name']} could not be completed because it is used by line items."
             raise SalesforceError("DELETE_FAILED", message)
-        cascades = {(child.sobject, child.field) for child in table.sobject.children}
+        cascades = {(child.sobject, child.field) for child in table.sobject.children if child.cascade}
         for other in self.tables.values():
             for item in other.sobject.fields.values():
-                if item.to != name or item.name not in other.refs:
+                if name not in item.targets or item.name not in other.refs:
                     continue
                 for child in other.children(item.name, row["Id"]):
                     if (other.sobject.name, item.name) in cascades:

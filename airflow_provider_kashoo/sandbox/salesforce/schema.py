@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from airflow_provider_kashoo.sandbox.salesforce.objects import CASCADES, LOOKUPS, OBJECTS, SYSTEM
+
 WHITE_SPACE = "".join(map(chr, range(0x21)))
 NUMERIC = frozenset({"currency", "double", "percent", "int"})
-INVOICE_STATUSES = ("Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void")
-#: Stage -> (IsClosed, IsWon, Probability). Names and probabilities are those of a new org (assumed).
-STAGES = {
-    "Prospecting": (False, False, 10),
-    "Qualification": (False, False, 20),
-    "Proposal/Price Quote": (False, False, 65),
-    "Negotiation/Review": (False, False, 80),
-    "Closed Won": (True, True, 100),
-    "Closed Lost": (True, False, 0),
-}
-#: Order.Status -> StatusCode. "Approved" stands for a label of the org's own in the Activated category.
-ORDER_STATUSES = {"Draft": "Draft", "Activated": "Activated", "Approved": "Activated"}
-ADDRESSES = ("Billing", "Shipping", "Mailing")
-#: Part of an address -> its type and length (evidenced, but for the length of the codes).
-ADDRESS_PARTS = {
-    "Street": "long(255)",
-    "City": "text(40)",
-    "State": "text(80)",
-    "PostalCode": "text(20)",
-    "Country": "text(80)",
-    "StateCode": "text(10)",
-    "CountryCode": "text(10)",
-}
 _NEVER_NULL = frozenset(
     {"Id", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"}
 )
 _SOAP = {"reference": "tns:ID", "id": "tns:ID", "datetime": "xsd:dateTime", "currency": "xsd:double"}
 _SOAP |= {"percent": "xsd:double", "double": "xsd:double", "int": "xsd:int", "date": "xsd:date"}
-_SOAP |= {"boolean": "xsd:boolean", "address": "urn:address"}
+_SOAP |= {"boolean": "xsd:boolean", "address": "urn:address", "base64": "xsd:base64Binary"}
+MAX_JSON_FILE = 37_500_000
+"""Most bytes of a file within JSON; a larger one needs a multipart request (evidenced, but for how it is refused)."""
 
 
 class SalesforceError(Exception):
@@ -51,7 +34,10 @@ class SalesforceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field; ``length`` counts characters, ``precision``/``scale`` count digits as in describe."""
+    """One field; ``length`` counts characters, ``precision``/``scale`` count digits as in describe.
+
+    ``to`` is the object that a reference leads to, or several with ``|`` between them.
+    """
 
     name: str
     type: str = "string"
@@ -77,9 +63,14 @@ class Field:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).replace(" Id", " ID")
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The objects that a reference may lead to."""
+        return tuple(filter(None, self.to.split("|")))
+
+    @property
     def filterable(self) -> bool:
-        """Long text and compound fields cannot be filtered or sorted on (evidenced)."""
-        return self.type != "address" and not (self.type == "textarea" and self.length > 255)
+        """Long text, files and compound fields cannot be filtered or sorted on (evidenced)."""
+        return self.type not in {"address", "base64"} and not (self.type == "textarea" and self.length > 255)
 
     def describe(self) -> dict[str, Any]:
         """Return the field's part of the describe result: the keys that clients are known to read."""
@@ -110,7 +101,7 @@ class Field:
             "groupable": self.filterable and self.type not in {"currency", "double", "percent", "datetime"},
             "picklistValues": values,
             "restrictedPicklist": self.restricted,
-            "referenceTo": [self.to] if self.to else [],
+            "referenceTo": list(self.targets),
             "relationshipName": self.relationship or None,
             "soapType": _SOAP.get(self.type, "xsd:string"),
             "defaultedOnCreate": self.default is not None or not self.create,
@@ -174,8 +165,23 @@ def _text(item: Field, value: Any) -> str | None:
     return value or None
 
 
+def _content(item: Field, value: Any) -> bytes:
+    if isinstance(value, bytes):  # a part of its own
+        return value
+    if not isinstance(value, str):
+        raise _unreadable(item, value)
+    try:
+        content = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise SalesforceError("JSON_PARSER_ERROR", f"{item.label}: not valid base64", [item.name]) from None
+    if len(content) > MAX_JSON_FILE:
+        message = f"{item.label}: {len(content)} bytes are too large for JSON (max size={MAX_JSON_FILE})"
+        raise SalesforceError("REQUEST_ENTITY_TOO_LARGE", message, [item.name], status=413)
+    return content
+
+
 def coerce(item: Field, value: Any) -> Any:
-    """Return ``value`` as rows hold it: Decimal, bool, ISO date or text, None for what is empty.
+    """Return ``value`` as rows hold it: Decimal, bool, ISO date, bytes or text, None for what is empty.
 
     White space around a text is cut off, and a checkbox is never null (both evidenced; that an emptied one is false is
     assumed, and so is which characters are white space: those that Java's ``trim`` cuts off).
@@ -192,16 +198,19 @@ def coerce(item: Field, value: Any) -> Any:
         return None
     if item.type in NUMERIC:
         return _number(item, value)
+    if item.type == "base64":
+        return _content(item, value)
     return _date(item, value) if item.type == "date" else _text(item, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One child relationship; deleting the parent deletes these children."""
+    """One child relationship; with ``cascade``, deleting the parent deletes these children."""
 
     name: str
     sobject: str
     field: str
+    cascade: bool
 
 
 @dataclass(slots=True)
@@ -213,6 +222,7 @@ class SObject:
     label_plural: str
     fields: dict[str, Field]
     writable: bool = True
+    createable: bool = True
     replicateable: bool = True
     children: list[Child] = field(default_factory=list)
     lower: dict[str, Field] = field(default_factory=dict)
@@ -247,7 +257,7 @@ class SObject:
             "retrieveable": True,
             "replicateable": self.replicateable,
             "undeletable": self.undeletable,
-            "createable": self.writable,
+            "createable": self.writable and self.createable,
             "updateable": self.writable,
             "deletable": self.writable,
             "urls": {"sobject": path, "describe": f"{path}/describe", "rowTemplate": f"{path}/{{ID}}"},
@@ -258,73 +268,16 @@ class SObject:
         master = {"active": True, "available": True, "defaultRecordTypeMapping": True, "developerName": "Master"}
         master |= {"master": True, "name": "Master", "recordTypeId": "012000000000000AAA"}
         names = ("cascadeDelete", "childSObject", "field", "relationshipName")
-        children = [dict(zip(names, (True, c.sobject, c.field, c.name), strict=True)) for c in self.children]
+        children = [dict(zip(names, (c.cascade, c.sobject, c.field, c.name), strict=True)) for c in self.children]
         fields = [item.describe() for item in self.lower.values()]
         return self.brief(base) | {"fields": fields, "childRelationships": children, "recordTypeInfos": [master]}
 
 
-_LINE = """PricebookEntryId ref(PricebookEntry) required once; Product2Id ref(Product2) fixed;
-    Quantity number(12.2) required; UnitPrice money; ListPrice money fixed; ServiceDate date; Description text(255)"""
-_INVOICE = f"""Kashoo_Invoice__c text(40); Kashoo_Balance__c money; Kashoo_Paid__c money; Kashoo_Last_Payment__c date;
-    Kashoo_Status__c pick({"|".join(INVOICE_STATUSES)}) restricted"""
-_PARTS = "; ".join(f"{{0}}{part} {kind} of_{{0}}Address" for part, kind in ADDRESS_PARTS.items())
-_BILLING, _SHIPPING, _MAILING = (f"{_PARTS}; {{0}}Address address fixed".format(p) for p in ADDRESSES)
-_SYSTEM = """CreatedDate datetime fixed; CreatedById ref(User) fixed; LastModifiedDate datetime fixed;
-    LastModifiedById ref(User) fixed; SystemModstamp datetime fixed"""
-#: Name, key prefix, plural -> fields: "name type(size or values) flags". required and unique as in Salesforce; fixed:
-#: read-only; once: only on create; of_X: part of the compound X. CURRENCY: CurrencyIsoCode, when there is one.
-_OBJECTS = {
-    "Account 001 Accounts": f"""
-        Name text(255) required; AccountNumber text(40); Type pick(Prospect|Customer - Direct|Other); Phone phone(40);
-        Industry pick(Banking|Construction|Technology|Other); Website url(255); Description long(32000); {_BILLING};
-        {_SHIPPING}; ParentId ref(Account); MasterRecordId ref(Account) fixed; OwnerId ref(User); CURRENCY;
-        Payment_Terms__c number(3.0); Tax_Number__c text(40); Approved__c check; External_Key__c text(80) external""",
-    "Contact 003 Contacts": f"""
-        AccountId ref(Account); FirstName text(40) of_Name; LastName text(80) required of_Name; Name text(121) fixed;
-        Email email(80); Phone phone(40); Title text(128); {_MAILING}; MasterRecordId ref(Contact) fixed;
-        OwnerId ref(User); CURRENCY; Is_Billing__c check; External_Key__c text(80) external""",
-    "Opportunity 006 Opportunities": f"""
-        Name text(120) required; AccountId ref(Account); StageName pick({"|".join(STAGES)}) required restricted;
-        Amount money; CloseDate date required; Probability percent(3.0); IsClosed check fixed; IsWon check fixed;
-        Type pick(New Business|Existing Business); Description long(32000); HasOpportunityLineItem check fixed;
-        Pricebook2Id ref(Pricebook2); OwnerId ref(User); ContactId ref(Contact) once; CURRENCY; {_INVOICE};
-        Prepaid__c check; Account_Terms__c number(3.0) formula; Days_Since_Close__c number(5.0) formula""",
-    "OpportunityLineItem 00k Opportunity_Products": f"""
-        OpportunityId ref(Opportunity) required once; {_LINE}; Discount percent(5.2); Subtotal money fixed;
-        TotalPrice money; ProductCode text(255) fixed; Name text(376) fixed; SortOrder int(9.0); CURRENCY fixed""",
-    "Order 801 Orders": f"""
-        AccountId ref(Account); OpportunityId ref(Opportunity); OrderNumber text(30) fixed;
-        Status pick({"|".join(ORDER_STATUSES)}) required restricted; StatusCode pick(Draft|Activated) fixed restricted;
-        EffectiveDate date required; EndDate date; Type pick(New|Renewal); PoNumber text(80); Description long(32000);
-        BillToContactId ref(Contact); Pricebook2Id ref(Pricebook2); TotalAmount money fixed;
-        IsReductionOrder check once; OriginalOrderId ref(Order); {_BILLING};
-        OwnerId ref(User); CURRENCY; ActivatedDate datetime fixed; {_INVOICE}; Account_Terms__c number(3.0) formula""",
-    "OrderItem 802 Order_Products": f"""
-        OrderId ref(Order) required once; {_LINE}; TotalPrice money fixed; OrderItemNumber text(30) fixed;
-        CURRENCY fixed""",
-    "Product2 01t Products": """
-        Name text(255) required; ProductCode text(255); Description long(4000); Family pick(None); IsActive check;
-        CURRENCY; External_Key__c text(80) external""",
-    "Pricebook2 01s Price_Books": """
-        Name text(255) required; Description long(255); IsActive check; IsStandard check fixed""",
-    "PricebookEntry 01u Price_Book_Entries": """
-        Pricebook2Id ref(Pricebook2) required once; Product2Id ref(Product2) required once; UnitPrice money required;
-        IsActive check; Name text(255) fixed; ProductCode text(255) fixed; CURRENCY""",
-    "Organization 00D Organizations": """
-        Name text(80); IsSandbox check; OrganizationType pick(Enterprise Edition|Developer Edition);
-        InstanceName text(5); TimeZoneSidKey text(40); CURRENCY default""",
-    # An object of the org's own, of which a deal has several.
-    "Billing_Milestone__c a01 Billing_Milestones": """
-        Opportunity__c ref(Opportunity) required once; Name text(80); Percent__c percent(7.4); Due__c date;
-        Payable__c date; Note__c text(255); CURRENCY""",
-    # Stands for the objects that no delta can follow: no SystemModstamp, not replicated, not even a recycle bin.
-    "Billing_Setting__c a00 Billing_Settings": "Name text(80) required; Value__c text(255)",
-    "User 005 Users": "Name text(121); Username text(80); Email email(128); IsActive check",
-}
 _SETTINGS = frozenset({"Billing_Setting__c"})
+_BORN_WITH_A_VERSION = frozenset({"ContentDocument"})
 _SPEC = re.compile(r"(\w+) ([a-z]+)(?:\(([^)]*)\))?((?: \w+)*)")
 _TYPES = {"text": "string", "long": "textarea", "check": "boolean", "money": "currency", "number": "double"}
-_TYPES |= {"pick": "picklist", "ref": "reference"}
+_TYPES |= {"pick": "picklist", "ref": "reference", "file": "base64"}
 _SIZES = {"money": "18.2", "pick": "255", "ref": "18", "id": "18"}
 
 
@@ -348,22 +301,12 @@ def _field(spec: str) -> Field:
         values=tuple(args.split("|")) if kind == "pick" else (),
         restricted="restricted" in flags,
         to=args if kind == "ref" else "",
-        relationship=re.sub("Id$|__c$", lambda end: "" if end[0] == "Id" else "__r", name) if kind == "ref" else "",
+        relationship=re.sub("Id$|__c$", lambda end: "" if end[0] == "Id" else "__r", name)
+        if kind == "ref" and "|" not in args
+        else "",
         compound=next((flag[3:] for flag in flags if flag.startswith("of_")), None),
         calculated="formula" in flags,
     )
-
-
-_CASCADES = {
-    ("Contact", "AccountId"): "Contacts",
-    ("Opportunity", "AccountId"): "Opportunities",
-    ("Order", "AccountId"): "Orders",
-    ("OpportunityLineItem", "OpportunityId"): "OpportunityLineItems",
-    ("OrderItem", "OrderId"): "OrderItems",
-    ("Billing_Milestone__c", "Opportunity__c"): "Billing_Milestones__r",
-    ("PricebookEntry", "Product2Id"): "PricebookEntries",
-    ("PricebookEntry", "Pricebook2Id"): "PricebookEntries",
-}
 
 
 class Schema:
@@ -373,11 +316,11 @@ class Schema:
         codes = dict.fromkeys((org_currency, "USD", "CAD", "EUR", "GBP", "JPY", "KWD"))
         currency = f"CurrencyIsoCode pick({'|'.join(codes)}) restricted"
         self.objects: dict[str, SObject] = {}
-        for title, text in _OBJECTS.items():
+        for title, text in OBJECTS.items():
             name, prefix, plural = title.split()
             writable = name not in {"User", "Organization"}
-            followed = name not in _SETTINGS
-            system = _SYSTEM if followed else _SYSTEM.rpartition(";")[0]
+            followed, made = name not in _SETTINGS, name not in _BORN_WITH_A_VERSION
+            system = SYSTEM if followed else SYSTEM.rpartition(";")[0]
             bin_ = "; IsDeleted check fixed" if writable and followed else ""
             specs = f"Id id fixed; {text}; {system}{bin_}".split(";")
             if not multi_currency:
@@ -386,14 +329,15 @@ class Schema:
             fields = {item.name: item for item in map(_field, spelt.split(";"))}
             if "CurrencyIsoCode" in fields:
                 fields["CurrencyIsoCode"] = replace(fields["CurrencyIsoCode"], default=org_currency)
-            self.objects[name] = SObject(name, prefix, plural.replace("_", " "), fields, writable, followed)
+            self.objects[name] = SObject(name, prefix, plural.replace("_", " "), fields, writable, made, followed)
         self.hidden: dict[str, frozenset[str]] = {}
         self._lower = {name.lower(): item for name, item in self.objects.items()}
         for child in self.objects.values():
             for item in child.fields.values():
-                relation = _CASCADES.get((child.name, item.name))
-                if item.to and item.to != "User" and relation:
-                    self.objects[item.to].children.append(Child(relation, child.name, item.name))
+                key = (child.name, item.name)
+                relation = CASCADES.get(key) or LOOKUPS.get(key)
+                for target in item.targets if relation else ():
+                    self.objects[target].children.append(Child(str(relation), *key, cascade=key in CASCADES))
 
     def find(self, name: str) -> SObject | None:
         """Return the object of that name in any case, or None."""
