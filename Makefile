@@ -47,11 +47,11 @@ clean: ## Remove the environment and every cache
 
 # The demo needs less than the tests: a stranger waits for it.
 .venv/.demo: pyproject.toml constraints.txt | .venv/.python
-	$(call install,-e '.[sandbox]')
+	$(call install,-e '.[demo]')
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/.python
-	$(call install,-e '.[sandbox]' --group dev)
+	$(call install,-e '.[demo]' --group dev)
 	@touch $@ .venv/.demo
 
 # Without npm nothing is made, and the tests that ask the oracle say that they were skipped.

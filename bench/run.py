@@ -24,6 +24,7 @@ STEPS = (
     "extract",
     "quiet_runs",
     "tie_out",
+    "pdf",
     "crashes",
 )
 """Modules beside this one; each fills in its results."""
