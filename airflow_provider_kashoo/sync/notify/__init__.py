@@ -1,0 +1,1 @@
+"""What people are told: what is wrong now, and what was billed."""
