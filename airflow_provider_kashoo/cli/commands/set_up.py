@@ -13,12 +13,24 @@ from airflow_provider_kashoo.cli.commands.command import CONNECTIONS, command, o
 @command(
     "Create what the DAGs need: pools, store, DAG and mapping files",
     Arg(("--no-copy",), help="create pools and store only", action="store_true"),
+    Arg(("--salesforce",), help="instead, print what the mappings need in Salesforce", action="store_true"),
+    Arg(("--write",), help="with --salesforce: write it into this folder, as a project for sf", metavar="DIR"),
+    Arg(("--describe",), help="with --salesforce: what check --save-describe knows of your org", metavar="FILE"),
     about="Create the pools and the sync store, and copy the shipped DAGs and mappings to where Airflow looks for "
     "them. It asks neither Kashoo nor Salesforce, never overwrites a file, and may be run again. In a new Airflow, run "
-    "this first: airflow db migrate",
+    "this first: airflow db migrate. With --salesforce it makes none of this: it gives an administrator the "
+    "fields, objects and permission set that the mappings name, and deploys nothing.",
+    epilog="Example:\n  airflow kashoo init --salesforce --write kashoo-salesforce\n"
+    "  cd kashoo-salesforce && sf project deploy start --dry-run",
 )
 def init(args: Namespace) -> None:
     """Create pools and store; copy DAGs and mappings, never over edits."""
+    if getattr(args, "salesforce", False):
+        _print_package(args)
+        return
+    if getattr(args, "write", None) or getattr(args, "describe", None):
+        print("--write and --describe go with --salesforce.", file=sys.stderr)  # noqa: T201  as the parser would
+        raise SystemExit(2)
     from airflow_provider_kashoo.runtime.setup import copy_shipped, create_pools_and_store
     from airflow_provider_kashoo.settings import open_database
     from airflow_provider_kashoo.store.database import shown
@@ -28,6 +40,13 @@ def init(args: Namespace) -> None:
     say(f"store  {shown(open_database().url)}")
     for path, state in [] if args.no_copy else copy_shipped():
         say(f"{state:<6} {path}")
+
+
+def _print_package(args: Namespace) -> None:
+    from airflow_provider_kashoo.cli import salesforce_package
+
+    for line in salesforce_package.made(args.write, args.describe):
+        say(line)
 
 
 @command(
