@@ -17,7 +17,7 @@ import pytest
 import requests
 from records import books_rows, writes
 
-from airflow_provider_kashoo.demo import FORWARD, LocalAirflow
+from airflow_provider_kashoo.local_airflow import FORWARD, LocalAirflow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
 DAGS = Path(__file__).parents[2] / "dags"

@@ -19,7 +19,7 @@ from records import add_account, add_deal
 from sqlalchemy import URL
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.demo import FORWARD, USER, LocalAirflow
+from airflow_provider_kashoo.local_airflow import FORWARD, USER, LocalAirflow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store import figures
 from airflow_provider_kashoo.store.database import Database

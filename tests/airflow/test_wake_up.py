@@ -12,7 +12,7 @@ import pytest
 import requests
 from records import add_account, add_deal, invoice_of, invoices_of
 
-from airflow_provider_kashoo.demo import BACK, FORWARD, LocalAirflow
+from airflow_provider_kashoo.local_airflow import BACK, FORWARD, LocalAirflow
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
 DAGS = Path(__file__).parents[2] / "dags"

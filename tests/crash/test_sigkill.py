@@ -18,7 +18,8 @@ from records import add_account, add_deal, books_rows
 from rich.console import Console
 
 from airflow_provider_kashoo import demo as demo_module
-from airflow_provider_kashoo.demo import BACK, FORWARD, Demo
+from airflow_provider_kashoo.demo import Demo
+from airflow_provider_kashoo.local_airflow import BACK, FORWARD
 from airflow_provider_kashoo.sandbox.server import Sandbox
 from airflow_provider_kashoo.store.database import Database
 

@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from airflow_provider_kashoo import demo
-from airflow_provider_kashoo.demo import Demo, DemoFailed, LocalAirflow, main
+from airflow_provider_kashoo.demo import Demo, DemoFailed, main
+from airflow_provider_kashoo.local_airflow import LocalAirflow
 
 DAGS = Path(__file__).parents[2] / "dags"
 
