@@ -24,7 +24,9 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Kashoo",
-                "python-modules": [f"{_OPERATORS}.{name}" for name in ("sync", "maintenance", "replay", "tie_out")],
+                "python-modules": [
+                    f"{_OPERATORS}.{name}" for name in ("sync", "maintenance", "notify", "replay", "tie_out")
+                ],
             },
         ],
         "triggers": [
@@ -147,6 +149,27 @@ _OPTIONS = {
         "airflow kashoo status ends with 2 if no full run of a sync ended for so long. Raise it to 74 if the DAGs rest "
         "at the weekend.",
         "74",
+    ),
+    "notify": _option(
+        "string",
+        None,
+        "Who is told by the DAG kashoo_notify: a JSON list of notifiers of any provider, each with class and kwargs. "
+        "Empty means nobody. Secrets belong into the connections that they name.",
+        '[{"class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier", "kwargs": {"to": "me@firm.example"}}]',
+    ),
+    "notify_billed": _option(
+        "boolean", "True", "Tell people what each run billed; otherwise only what turns bad and what is well again."
+    ),
+    "notify_names": _option(
+        "boolean",
+        "False",
+        "Messages have names of records and customers, read from Salesforce, and the causes of single records; "
+        "otherwise ids, counts and totals.",
+    ),
+    "notify_after_empty_runs": _option(
+        "integer",
+        "7",
+        "Tell people when so many runs of salesforce_to_kashoo in a row read nothing from Salesforce. 0 means never.",
     ),
     "watch_seconds": _option(
         "integer",

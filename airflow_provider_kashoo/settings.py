@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -116,6 +117,34 @@ def late_after_hours() -> float:
     :raises ConfigurationError: for less than one hour.
     """
     return _least("late_after_hours", 1, "hours")
+
+
+@dataclass(frozen=True)
+class Tells:
+    """What people are told beside what is wrong.
+
+    :param billed: what was billed.
+    :param names: names of records and customers, and the causes of single records.
+    """
+
+    billed: bool
+    names: bool
+
+
+def tells() -> Tells:
+    """Return what messages to people have.
+
+    :raises AirflowConfigException: for what is no yes or no.
+    """
+    return Tells(conf.getboolean(SECTION, "notify_billed"), conf.getboolean(SECTION, "notify_names"))
+
+
+def empty_runs() -> int:
+    """Return after how many runs that read nothing from Salesforce people are told; 0 means never.
+
+    :raises ConfigurationError: for less than 0.
+    """
+    return _least("notify_after_empty_runs", 0, "runs")
 
 
 def _seconds(name: str, *, least: int) -> int:

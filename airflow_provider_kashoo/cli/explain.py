@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.values.money import decimals_of
 from airflow_provider_kashoo.sync.by_hand.story import Story
 
@@ -21,6 +21,7 @@ _WOULD = {
     Action.VOID: "void the {}",
     Action.LINK: "link the {} that is in Kashoo already",
     Action.WRITE_BACK: "write the {} back",
+    Action.UPSERT: "write the {} in Salesforce",
     Action.PARK: "park the {}",
     Action.REVIEW: "ask a person about the {}",
     Action.WAIT: "wait with the {}",

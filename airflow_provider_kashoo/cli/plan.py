@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row, give, printer, within_limit
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.core.window import RunFacts
 from airflow_provider_kashoo.reports.page import plan_page

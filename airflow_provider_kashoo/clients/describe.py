@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from typing import Any, Protocol
@@ -38,6 +38,22 @@ class Describer(Protocol):
 
         :raises ConfigurationError: when there is no such object.
         """
+
+
+def written_fields(describer: Describer, sobject: str, names: Iterable[str]) -> dict[str, FieldInfo]:
+    """Give the fields that a mapping writes, as far as they exist.
+
+    :param names: names of fields; ``Invoice__r.Key__c`` is the external id of the record that is referred to.
+    """
+    own = describer.describe(sobject).fields
+    found = {name: own[name] for name in names if name in own}
+    for name in names:
+        relationship, _, field = name.partition(".")
+        parent = next((each for each in own.values() if field and each.relationship == relationship), None)
+        for other in parent.reference_to[:1] if parent else ():
+            fields = describer.describe(other).fields
+            found |= {name: fields[field]} if field in fields else {}
+    return found
 
 
 def object_info(raw: Any) -> ObjectInfo:
@@ -84,6 +100,7 @@ def _field_info(row: Mapping[str, Any]) -> FieldInfo:
         ),
         restricted=row.get("restrictedPicklist") is True,
         required=row.get("nillable") is False,
+        is_key=row.get("externalId") is True and row.get("unique") is True,
     )
 
 

@@ -179,6 +179,7 @@ class Entry:
             due_date=self.due_date,
             removed=self.removed,
             shown="number" in self.raw,
+            contact=self.contact,
         )
 
     def fingerprint(self, hashes: KeyedHash) -> str:

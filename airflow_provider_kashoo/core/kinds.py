@@ -155,13 +155,50 @@ SETTLEMENT_SOURCE: dict[str, FieldType] = {
     "number": "text",
     "status": "text",
     "currency": "text",
+    "date": "date",
     "due_date": "date",
+    "days_overdue": "number",
     "total": "money",
     "paid": "money",
     "balance": "money",
     "last_payment_date": "date",
 }
 """What a write-back mapping may read: an invoice with its payments, see :mod:`.settlement`."""
+
+RELATED: dict[str, FieldType] = {"deal": "link", "opportunity": "link", "order": "link", "account": "link"}
+"""Ids of the records in Salesforce that an invoice belongs to; ``deal`` is its Opportunity or its Order."""
+
+TOLD: dict[str, dict[str, FieldType]] = {
+    INVOICE.name: {"key": "text", **SETTLEMENT_SOURCE, **RELATED},
+    PAYMENT.name: {
+        "key": "text",
+        "payment_id": "text",
+        "invoice_id": "text",
+        "invoice_key": "text",
+        "number": "text",
+        "kind": "text",
+        "currency": "text",
+        "date": "date",
+        "amount": "money",
+        "unallocated": "money",
+        **RELATED,
+    },
+    CUSTOMER.name: {
+        "account": "link",
+        "currency": "text",
+        "open_balance": "money",
+        "overdue": "money",
+        "overdue_since": "date",
+        "open_invoices": "number",
+        "last_payment_date": "date",
+    },
+}
+"""What a mapping to a record of its own may read: of an invoice, of a payment of one invoice, of a customer.
+
+One name has one type in all of them. ``key`` is what the field of ``match`` gets.
+"""
+
+TOLD_TYPES: dict[str, FieldType] = {name: kind for source in TOLD.values() for name, kind in source.items()}
 
 
 def is_billed(kind: str) -> bool:

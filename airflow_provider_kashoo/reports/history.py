@@ -18,6 +18,7 @@ _SAID = {
     "unlinked": "The link of the {what}{books} ended",
     "follow": "The link of the {what}{books} moved to another record or sale",
     "write_back": "What Kashoo says was written back to Salesforce{fields}",
+    "upsert": "The {what} in Salesforce was written{fields}",
     "parked": "The {what} could not be written, and waits",
     "retry": "The {what} was turned away for the moment, and is sent again",
     "in_doubt": "The {what} was sent, and it is not known whether it was written",
@@ -63,7 +64,7 @@ def events_of(
     told = [_entry(row, writes.get(row["operation_id"], {})) for row in rows]
     told += [each for row in questions for each in _question(row)]
     # A parked record is in the audit too; a person decided about what was written.
-    runs = {row["run_id"] for row in rows if row["event"] in {"create", "update", "void", "write_back"}}
+    runs = {row["run_id"] for row in rows if row["event"] in {"create", "update", "void", "write_back", "upsert"}}
     told += [_decision(row) for row in decisions if row["run_id"] in runs]
     return sorted(told, key=lambda each: each.at)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from airflow_provider_kashoo.core.kinds import is_billed
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.reports.plan import PlanRow
 
 BIGGEST = 10

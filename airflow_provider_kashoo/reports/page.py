@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.reports.digest import MOST_SHOWN, Digest
 from airflow_provider_kashoo.reports.plan import PlanReport, instant
 from airflow_provider_kashoo.reports.tie_out import TieOut
 
@@ -41,6 +42,11 @@ def plan_page(report: PlanReport) -> str:
 def tie_out_page(report: TieOut) -> str:
     """Write a tie-out as HTML; see :func:`plan_page`."""
     return _rendered("tie_out.html", report=report, pictures=_sides(report), most=MOST_ROWS)
+
+
+def digest_page(digest: Digest) -> str:
+    """Write a message to people as HTML for mail programs; see :func:`plan_page`."""
+    return _rendered("digest.html", digest=digest, most=MOST_SHOWN)
 
 
 def _rendered(template: str, **given: Any) -> str:

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.kinds import is_billed, is_payment
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    WRITES,
+)
 from airflow_provider_kashoo.core.values.money import format_in
 
 FORMAT = "1.0"
@@ -24,7 +27,7 @@ Totals = Mapping[str, Mapping[str, int]]
 class PlanRow:
     """One thing that the run would do.
 
-    :param action: a value of :class:`~.intents.Action`.
+    :param action: a value of :class:`~.actions.Action`.
     :param target: customer, item or invoice; for a write-back, the Salesforce object.
     :param source_id: 18-character Salesforce id.
     :param kashoo_id: the record in the books; None if it is not there yet.
@@ -168,7 +171,7 @@ class PlanReport:
         }
 
 
-_WRITES = {Action.CREATE.value, Action.UPDATE.value, Action.VOID.value, Action.WRITE_BACK.value}
+_WRITES = {each.value for each in WRITES}
 
 
 def _moved(row: PlanRow) -> Iterable[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """The journal: every write is committed here before it is sent, and its outcome is recorded in one transaction.
 
-States and events are those of :mod:`airflow_provider_kashoo.core.rules.operations`; a transition that is not
-in that table fails, and so does one by a process that lost its lease.
+States and events are those of :mod:`~.core.rules.operations`; a transition that is not in that table fails, and so does
+one by a process that lost its lease.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from airflow_provider_kashoo.core.rules.questions import LATE_UPDATE, POSSIBLE_D
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store import operations as rows
 from airflow_provider_kashoo.store.links import LinkChange, Links
+from airflow_provider_kashoo.store.own_records import told_in
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import operations
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE, Waiting
-from airflow_provider_kashoo.store.written_back import WrittenBack
 
 
 class StaleIntent(Exception):
@@ -90,7 +90,7 @@ class Journal:
         with self._scope.writing() as scope:
             earlier, event = _admit(scope, intent)
             if intent.action.repeatable:
-                WrittenBack(scope).note(intent)
+                told_in(scope, intent).note(intent)
             attempts = (earlier.attempts if earlier else 0) + 1
             values = {
                 **rows.columns(intent),
@@ -202,7 +202,7 @@ class Journal:
             if event is Event.REFUSED:
                 Waiting(scope).close(sent.intent)  # one parked row per record, however often it is refused
                 if sent.intent.action.repeatable and sent.attempts > 1:
-                    WrittenBack(scope).confirm(sent.intent, {}, None)  # an earlier try may have been written
+                    told_in(scope, sent.intent).confirm(sent.intent, {}, None)  # an earlier try may have been written
             said = {"error_class": problem.error_class, "cause": problem.cause, "fix": problem.fix}
             state, _ = _move(scope, sent, event, **said)
             audit.note(scope, sent.intent, state.value, problem.unquoted, sent.run_id, sent.id)
@@ -216,9 +216,9 @@ class Journal:
         intent = sent.intent
         with self._scope.writing() as scope:
             _move(scope, sent, Event.ANSWERED)
-            WrittenBack(scope).confirm(intent, written, settlement)
-            if WrittenBack(scope).is_outdated(intent):  # a later reading found nothing to write meanwhile
-                WrittenBack(scope).forget(intent)
+            (told := told_in(scope, intent)).confirm(intent, written, settlement)
+            if told.is_outdated(intent):  # a later reading found nothing to write meanwhile
+                told.forget(intent)
             Waiting(scope).close(intent)
             audit.note(scope, intent, intent.action.value, intent.reason, sent.run_id, sent.id, intent.kashoo_id)
 
@@ -228,7 +228,7 @@ class Journal:
         Which of the two Salesforce executed last is not known: it is written again.
         """
         with self._scope.writing() as scope:
-            WrittenBack(scope).forget(sent.intent)
+            told_in(scope, sent.intent).forget(sent.intent)
             reason = "taken over by another process"
             audit.note(scope, sent.intent, "late_answer", reason, sent.run_id, sent.id, sent.intent.kashoo_id)
 
@@ -237,7 +237,7 @@ class Journal:
         with self._scope.writing() as scope:
             _move(scope, sent, Event.REFUSED, error_class=problem.error_class, cause=problem.cause)
             Waiting(scope).close(sent.intent)
-            WrittenBack(scope).confirm(sent.intent, None, settlement)
+            told_in(scope, sent.intent).confirm(sent.intent, None, settlement)
             audit.note(scope, sent.intent, "skip", problem.unquoted, sent.run_id, sent.id, sent.intent.kashoo_id)
 
     def linked(self, intent: Intent, change: LinkChange, run_id: str, *, alone: bool = False) -> None:
@@ -325,7 +325,7 @@ def _admit(scope: Scope, intent: Intent) -> tuple[Any, Event]:
     """Return the open operation that an intent continues, if any, and the event; raise if it may not be sent."""
     earlier, of_sale = _open(scope, intent)
     if intent.action.repeatable:
-        if WrittenBack(scope).is_outdated(intent):
+        if told_in(scope, intent).is_outdated(intent):
             raise StaleIntent(str(intent.record))
     elif not Links(scope).holds(intent):
         raise StaleIntent(str(intent.record))

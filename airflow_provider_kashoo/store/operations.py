@@ -10,7 +10,11 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, insert, or_, select, update
 
-from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Intent
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    INTENTS,
+    Intent,
+)
 from airflow_provider_kashoo.core.rules.operations import LIVE, State
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.scope import Scope

@@ -20,6 +20,7 @@ from airflow_provider_kashoo.store.journal import Journal
 from airflow_provider_kashoo.store.kept_codes import KeptCodes
 from airflow_provider_kashoo.store.linked_records import LinkedRecords
 from airflow_provider_kashoo.store.links import Links
+from airflow_provider_kashoo.store.own_records import OwnRecords
 from airflow_provider_kashoo.store.readings import Readings
 from airflow_provider_kashoo.store.reviews import Reviews
 from airflow_provider_kashoo.store.scope import Scope
@@ -42,6 +43,7 @@ class Tables:
         self.waiting = Waiting(scope)
         self.reviews = Reviews(scope)
         self.written_back = WrittenBack(scope)
+        self.own_records = OwnRecords(scope)
         self.watermarks = Watermarks(scope)
         self.codes = KeptCodes(scope)
         self.approvals = Approvals(scope)
@@ -144,11 +146,14 @@ class SyncStore(Tables):
             row = connection.execute(query).one_or_none()
             return (row.run_id, row.read_back) if row else None
 
-    def finish_run(self, sync: str, run_id: str) -> None:
-        """Record that every step of a run is done."""
+    def finish_run(self, sync: str, run_id: str, records_read: int | None = None) -> None:
+        """Record that every step of a run is done.
+
+        :param records_read: how many changed records its deltas had; None if no watermark moves.
+        """
         with self.database.begin() as connection:
             now = self.database.now(connection)
-        self._update_run(sync, run_id, finished_at=now)
+        self._update_run(sync, run_id, finished_at=now, records_read=records_read)
 
     def run(self, sync: str, run_id: str) -> Mapping[str, Any] | None:
         """Return the row of a run, or None."""

@@ -81,6 +81,8 @@ runs = Table(
     Column("summary", JSON),
     # How the records of a test batch compare with what was sent: counts by field, and what differs.
     Column("read_back", JSON(none_as_null=True)),
+    # How many changed records its deltas had; empty until it is over, and if no watermark moves.
+    Column("records_read", Integer),
     UniqueConstraint("scope_id", "sync", "run_id"),
 )
 
@@ -197,6 +199,30 @@ links = Table(
     Index("ix_links_state", "scope_id", "target", "state", "settlement", "journal_date"),
 )
 
+own_records = Table(
+    "own_records",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    # Salesforce object of the record, and by what it is found there; for an Account, its id.
+    Column("target", String(80), nullable=False),
+    Column("external_id", String(120), nullable=False),
+    # What the invoice was billed from, and the invoice; for an Account, the customer.
+    Column("source_object", String(80), nullable=False),
+    Column("source_id", String(18), nullable=False),
+    Column("kashoo_id", BigInteger),
+    Column("salesforce_id", String(18)),
+    Column("state", String(16), nullable=False),
+    # Keyed hash of what was written to each field.
+    Column("fields", JSON, nullable=False),
+    # When the books were read for its newest write: ISO 8601 UTC.
+    Column("told_read", String(40), nullable=False),
+    Column("updated_at", Float, nullable=False),
+    UniqueConstraint("scope_id", "target", "external_id"),
+    Index("ix_own_records_kashoo_id", "scope_id", "target", "kashoo_id"),
+    Index("ix_own_records_source_id", "scope_id", "source_id"),
+)
+
 operations = Table(
     "operations",
     metadata,
@@ -304,6 +330,33 @@ differences = Table(
     Column("reason", Text),
     UniqueConstraint("scope_id", "key"),
     Index("ix_differences_month", "scope_id", "month"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _scope(),
+    # A hash of notifier and arguments: no address is kept.
+    Column("name", String(64), nullable=False),
+    # What was billed until then was said.
+    Column("billed_up_to", Float, nullable=False),
+    # Until then somebody is sending; 0 when nobody is.
+    Column("taken_until", Float, nullable=False),
+    UniqueConstraint("scope_id", "name"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel_id", ForeignKey("channels.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("which", String(64), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("since", Float),
+    Column("said_at", Float, nullable=False),
+    UniqueConstraint("channel_id", "name", "which"),
 )
 
 audit = Table(

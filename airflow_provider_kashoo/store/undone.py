@@ -12,7 +12,10 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 
-from airflow_provider_kashoo.core.rules.intents import Action, Intent
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    Intent,
+)
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.store.links import chunks
 from airflow_provider_kashoo.store.operations import intent_of

@@ -11,8 +11,11 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.approval import REJECTED
-from airflow_provider_kashoo.core.rules.intents import Action, Intent
+from airflow_provider_kashoo.core.rules.intents import (
+    Intent,
+)
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED, Event, State, after
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.store import audit

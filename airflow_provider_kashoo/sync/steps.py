@@ -176,14 +176,15 @@ def commit(sync: Sync) -> dict[str, str]:
     applied, summary = sync.files.read_json("applied") or {}, _summary(sync)
     if applied.get("digest") != summary.digest:
         raise ConfigurationError("The plan of this run was not applied.", remedy=clear("apply"))
-    moved = {}
-    for report in (sync.files.read_json("summary") or {})["windows"].values():
+    moved, windows = {}, (sync.files.read_json("summary") or {})["windows"].values()
+    for report in windows:
         lower, upper = datetime.fromisoformat(report["lower"]), datetime.fromisoformat(report["upper"])
         if report["moves"] and upper > lower:
             source = report["source"]
             if sync.store.watermarks.move(source, lower=lower, upper=upper, run_id=sync.run.run_id):
                 moved[source] = report["upper"]
-    sync.store.finish_run(sync.name, sync.run.run_id)
+    read = [report["records"] + len(report["deleted"]) for report in windows if report["moves"]]
+    sync.store.finish_run(sync.name, sync.run.run_id, sum(read) if read else None)
     sync.files.remove(f"{TOKEN_FILE}.")
     return moved
 

@@ -62,6 +62,7 @@ def test_parsing_a_dag_imports_nothing_heavy(file: Path) -> None:
     syncs = ("operators.assets", "operators.links", "operators.sync", "triggers")
     tie_out = ("operators.assets", "operators.links", "operators.sync", "operators.tie_out")
     others = {"kashoo_maintenance": ("operators.maintenance",), "kashoo_tie_out": tie_out}
+    others |= {"kashoo_notify": ("operators.links", "operators.notify")}
     needed = (others | {"kashoo_replay": ("operators.links", "operators.replay")}).get(file.stem, syncs)
     both = ("operators", "operators.airflow_words")
     assert ours == sorted(f"airflow_provider_kashoo.{name}" for name in (*both, *needed))
@@ -118,6 +119,14 @@ def test_a_replay_waits_for_the_pool_of_kashoo_and_is_started_by_people_only(bag
     (task,) = dag.tasks
     assert (dag.schedule, dag.max_active_runs, dag.is_paused_upon_creation) == (None, 1, False)
     assert (task.pool, task.retries, set(dag.params)) == ("kashoo_api", 3, {"ids", "cause"})
+
+
+def test_people_are_told_every_quarter_of_an_hour_by_a_dag_of_its_own(bag: DagBag) -> None:
+    dag = bag.dags["kashoo_notify"]
+    (task,) = dag.tasks
+    assert (dag.timetable.expression, dag.max_active_runs, dag.catchup) == ("*/15 * * * *", 1, False)
+    assert (task.task_id, task.pool, task.retries, task.notify) == ("notify", "default_pool", 2, [])
+    assert set(dag.params) == {"test"}
 
 
 def test_the_zone_of_the_business_sets_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,10 @@ def test_every_setting_has_its_default_without_any_configuration(monkeypatch: py
         "send_deadline_seconds": "60",
         "settle_seconds": "600",
         "late_after_hours": "26",
+        "notify": None,
+        "notify_billed": "True",
+        "notify_names": "False",
+        "notify_after_empty_runs": "7",
         "watch_seconds": "0",
     }
 

@@ -32,7 +32,10 @@ from rounds import (
 
 from airflow_provider_kashoo.cli.status import print_status
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.rules.intents import Action, Link
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    Link,
+)
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.budget import Budget

@@ -49,7 +49,7 @@ def test_an_invoice_is_read_in_our_words() -> None:
         "memo": "Call first!",
         "lines": [],
     }
-    assert read.invoice == Invoice(7, 10_000, 4_000, "CAD", "41", "2026-03-10", "2026-04-09")
+    assert read.invoice == Invoice(7, 10_000, 4_000, "CAD", "41", "2026-03-10", "2026-04-09", contact=5)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
@@ -83,7 +83,7 @@ def test_only_true_removes_a_record(said: Any, removed: bool) -> None:
 def test_what_the_books_do_not_say_is_told_apart_from_what_they_say_is_nothing() -> None:
     unpaid = entry(balanceDue=None)
     assert unpaid.invoice is None
-    assert unpaid.owing(10_000, 0) == Invoice(7, 10_000, 0, "CAD", "41", "2026-03-10", "2026-04-09")
+    assert unpaid.owing(10_000, 0) == Invoice(7, 10_000, 0, "CAD", "41", "2026-03-10", "2026-04-09", contact=5)
     assert entry(number=None).owing(1, 0).shown
     assert not Entry("invoice", {"id": 7}, Profile()).owing(1, 0).shown
 

@@ -263,8 +263,8 @@ def info(kind: str, scale: int = 2) -> FieldInfo:
     ],
 )
 def test_a_write_back_computes_with_amounts_and_dates(spec: str, kind: str, written: str) -> None:
-    assert columns(back(spec), [SETTLED], {"F": info(kind)}, "UTC")["F"] == [written]
-    assert list(write_back_misfits(back(spec), "F", info(kind), "UTC")) == []
+    assert columns(back(spec).fields, [SETTLED], {"F": info(kind)}, "UTC")["F"] == [written]
+    assert list(write_back_misfits(back(spec).fields["F"], "F", info(kind), "UTC")) == []
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_a_write_back_computes_with_amounts_and_dates(spec: str, kind: str, writ
     ],
 )
 def test_what_a_write_back_can_never_fill_is_refused(spec: str, kind: str, says: str) -> None:
-    assert says.replace('"', "'") in " ".join(write_back_misfits(back(spec), "F", info(kind), "UTC"))
+    assert says.replace('"', "'") in " ".join(write_back_misfits(back(spec).fields["F"], "F", info(kind), "UTC"))
 
 
 def test_a_write_back_names_what_an_invoice_does_not_have() -> None:
@@ -296,7 +296,7 @@ def test_a_write_back_names_what_an_invoice_does_not_have() -> None:
 
 
 def test_values_that_cannot_be_computed_park_their_invoice() -> None:
-    (found,) = columns(back('{expr: "total / (paid - paid)"}'), [SETTLED], {"F": info("currency")}, "UTC")["F"]
+    (found,) = columns(back('{expr: "total / (paid - paid)"}').fields, [SETTLED], {"F": info("currency")}, "UTC")["F"]
     assert isinstance(found, Problem)
     assert "nothing can be divided by 0" in found.cause
 

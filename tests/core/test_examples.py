@@ -25,7 +25,14 @@ def test_an_example_makes_what_its_golden_file_says(file: Path) -> None:
 
 
 def test_each_example_has_a_golden_file_and_nothing_else_is_read_as_a_mapping() -> None:
-    assert {file.parents[1] for file in GOLDEN} == {path for path in EXAMPLES.iterdir() if path.is_dir()}
+    billing = {path for path in EXAMPLES.iterdir() if path.is_dir() and any(path.glob("invoice_from_*.yaml"))}
+    assert {file.parents[1] for file in GOLDEN} == billing
+
+
+def test_the_examples_that_write_to_salesforce_have_no_mistake() -> None:
+    found = load_mappings(EXAMPLES / "receivables")
+    assert {each.to for each in found.values()} == {"Account", "Case", "Kashoo_Invoice__c", "Kashoo_Payment__c"}
+    assert all(each.has_own_record for each in found.values())
 
 
 def test_a_difference_is_named_with_its_place() -> None:

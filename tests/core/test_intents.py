@@ -7,10 +7,10 @@ from intents import like
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.file.load import load_mapping
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.intents import (
     INTENTS,
     WRITES,
-    Action,
     Ask,
     Create,
     Intent,
@@ -21,8 +21,8 @@ from airflow_provider_kashoo.core.rules.intents import (
     Tell,
     Update,
     Void,
-    in_order,
 )
+from airflow_provider_kashoo.core.rules.order import in_order
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.record import Record
 
@@ -100,7 +100,8 @@ def test_what_writes_needs_requests_of_kashoo_or_may_be_repeated_and_nothing_els
 
 
 def test_what_an_action_means_to_the_store():
-    assert [each for each in Action if each.repeatable] == [Action.WRITE_BACK]
+    assert [each for each in Action if each.repeatable] == [Action.WRITE_BACK, Action.UPSERT]
+    assert [each for each in Action if each.keeps_own_record] == [Action.UPSERT]
     assert [each for each in Action if each.ends_link] == [Action.VOID]
     assert [each for each in Action if each.overwrites] == [Action.UPDATE]
 

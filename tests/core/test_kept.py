@@ -4,7 +4,10 @@ import pytest
 from intents import like
 
 from airflow_provider_kashoo.core.rules import kept as module
-from airflow_provider_kashoo.core.rules.intents import Action, Keep
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    Keep,
+)
 from airflow_provider_kashoo.core.rules.kept import Kept, columns_of, counts_of, intents_of
 from airflow_provider_kashoo.core.values.record import Record
 

@@ -106,7 +106,7 @@ def fault(text: str, file: str = "m.yaml") -> str:
             "an invoice has no 'payed'. Nothing was written. Did you mean 'paid'?",
         ),
         (CUSTOMER, "fields:", "reduces: {from: ParentId}\nfields:", 5, "a mapping to customer has no reduces"),
-        (BACK, "fields:", 'when: [status == "Paid"]\nfields:', 5, "a write-back has no when"),
+        (BACK, "fields:", 'when: [status == "Paid"]\nfields:', 5, "a write-back without match has no when"),
         (BACK, "{from: paid}", '{text: "{payd} of {total}"}', 6, "an invoice has no 'payd'"),
     ],
 )

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_kashoo.core.rules import skipped as module
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.skipped import Skipped
 
 IDS = [f"006{number:012}AAA" for number in range(4)]

@@ -8,9 +8,9 @@ import pytest
 from intents import like
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.intents import (
     INTENTS,
-    Action,
     Ask,
     Create,
     Intent,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -18,6 +19,8 @@ from airflow_provider_kashoo.core.rules.settlement import (
 )
 from airflow_provider_kashoo.core.rules.totals import Counting, expected_total, mixes, net_total, tax_codes
 from airflow_provider_kashoo.core.values.money import Rounding
+
+TODAY = date(2026, 3, 1)
 
 RATES = {"GST": Decimal(5), "PST": Decimal(7), "QST": Decimal("9.975")}
 
@@ -124,12 +127,12 @@ def part(amount: int, date: str = "2026-03-01", payment: int = 1, credit: int = 
     ],
 )
 def test_the_status_says_what_the_books_hold_now(state, parts, status):
-    assert settlement_of(state, parts)["status"] == status
+    assert settlement_of(state, parts, TODAY)["status"] == status
 
 
 def test_a_settlement_is_told_in_the_words_a_mapping_may_read():
     parts = [part(3000, "2026-03-05", 2), part(2000, "2026-03-09", 3), part(-1000, "2026-03-12", 4)]
-    told = settlement_of(invoice(6000), parts)
+    told = settlement_of(invoice(6000), parts, TODAY)
     assert told == {
         "invoice_id": "7",
         "number": "41",
@@ -183,7 +186,7 @@ class Ledger:
         own = [each for each in allocations(self.payments.values()) if each.invoice_id == 7]
         state = invoice(TOTAL - sum(each.amount for each in own))
         assert is_complete(state, own)
-        return settlement_of(state, own)
+        return settlement_of(state, own, TODAY)
 
 
 AMOUNTS = st.sampled_from([TOTAL, -TOTAL, 1]) | st.integers(-TOTAL, TOTAL).filter(bool)

@@ -29,7 +29,7 @@ def mapping(**fields: str) -> Mapping:
 
 
 def value(expression: str, into: FieldInfo = TEXT, **says: Any) -> Any:
-    found = columns(mapping(F__c=expression), [SAYS | says], {"F__c": into}, "America/Toronto")
+    found = columns(mapping(F__c=expression).fields, [SAYS | says], {"F__c": into}, "America/Toronto")
     return found["F__c"][0]
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_known_of_an_invoice_is_left_out_of_its_document_only() -> N
     asked = mapping(Number__c="{from: number}", Due__c="{text: 'due {due_date}'}", Paid__c="{from: paid}")
     hidden = {name: said for name, said in SAYS.items() if name not in {"number", "due_date"}}
     said = [SAYS, hidden, SAYS | {"number": None}]
-    found = rows(asked, said, columns(asked, said, dict.fromkeys(asked.fields, TEXT), "UTC"))
+    found = rows(asked.fields, said, columns(asked.fields, said, dict.fromkeys(asked.fields, TEXT), "UTC"))
     assert found == [
         {"Number__c": "INV-7", "Due__c": "due 2026-04-01", "Paid__c": "10"},
         {"Paid__c": "10"},
@@ -90,7 +90,7 @@ def test_what_is_not_known_of_an_invoice_is_left_out_of_its_document_only() -> N
 
 def test_only_the_fields_that_are_wanted_are_made() -> None:
     asked = mapping(Number__c="{from: number}", Paid__c="{from: paid}")
-    assert columns(asked, [SAYS], {"Paid__c": MONEY}, "UTC", {"Paid__c"}) == {"Paid__c": ["10"]}
+    assert columns(asked.fields, [SAYS], {"Paid__c": MONEY}, "UTC", {"Paid__c"}) == {"Paid__c": ["10"]}
 
 
 def test_a_value_is_made_once_for_all_invoices_that_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +104,6 @@ def test_a_value_is_made_once_for_all_invoices_that_say_the_same(monkeypatch: py
     monkeypatch.setattr(write_back, "fitted", counted)
     said = [SAYS | {"total": 100 * (number % 3), "paid": 0} for number in range(99)]
     asked = mapping(Total__c="{from: total}", Both__c="{text: '{paid} of {total}'}", Five__c="5")
-    found = columns(asked, said, dict.fromkeys(asked.fields, TEXT), "UTC")
+    found = columns(asked.fields, said, dict.fromkeys(asked.fields, TEXT), "UTC")
     assert found["Both__c"] == [f"0 of {number % 3}" for number in range(99)]
     assert sorted(made) == ["0", "0 of 0", "0 of 1", "0 of 2", "1", "2", "5"]

@@ -45,13 +45,16 @@ FIELDS = {
 }
 
 PLENTY = {
-    "invoice_id": "7", "number": "INV-1001", "status": "Paid", "currency": "USD", "due_date": "2026-04-01",
-    "total": 10050, "paid": 10050, "balance": 0, "last_payment_date": "2026-03-09",
+    "invoice_id": "7", "number": "INV-1001", "status": "Paid", "currency": "USD", "date": "2026-03-02",
+    "due_date": "2026-04-01", "days_overdue": 12, "total": 10050, "paid": 10050, "balance": 0,
+    "last_payment_date": "2026-03-09",
 }  # fmt: skip
 LITTLE = PLENTY | {
     "number": None,
     "currency": None,
+    "date": None,
     "due_date": None,
+    "days_overdue": None,
     "last_payment_date": None,
     "paid": 0,
     "balance": 10050,
@@ -65,11 +68,11 @@ def mapping(expression: str) -> Mapping:
 
 
 def faults(expression: str, into: FieldInfo) -> list[str]:
-    return list(misfits(mapping(expression), "F__c", into, ZONE))
+    return list(misfits(mapping(expression).fields["F__c"], "F__c", into, ZONE))
 
 
 def problems(expression: str, into: FieldInfo) -> list[Problem]:
-    found = columns(mapping(expression), SETTLEMENTS, {"F__c": into}, ZONE)
+    found = columns(mapping(expression).fields, SETTLEMENTS, {"F__c": into}, ZONE)
     return [value for value in found["F__c"] if isinstance(value, Problem)]
 
 

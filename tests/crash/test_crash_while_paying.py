@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from boundaries import Boundaries, dying
 from records import add_deal, books_rows
-from rounds import Killed, Rounds, Start, bearing, change, fault, open_items, operations, remap
+from rounds import Rounds, Start, bearing, change, fault, open_items, operations, remap
 
 from airflow_provider_kashoo.core.rules.operations import State
-from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.sync.run.sync import Sync
 
 RULE = """\
@@ -26,45 +24,6 @@ ROUNDS_TO_REST = 3
 """One more than without payments: the first of a store is proved absent once a list has shown another one."""
 
 AMOUNTS = ("250.00", "400.00")
-
-
-class Boundaries:
-    """The moments between two things that others see: it dies at one of them.
-
-    :param at: at which one; at none if not given.
-    """
-
-    def __init__(self, at: int | None = None) -> None:
-        self.at, self.count = at, 0
-
-    def reach(self, _: str = "") -> None:
-        self.count += 1
-        if self.count == self.at:
-            raise Killed
-
-
-@contextmanager
-def dying(drive: Rounds, boundaries: Boundaries) -> Iterator[None]:
-    """Let what is called within die at a stage of a request, or before or after a commit of the store."""
-    original, faults = Database.begin, drive.sandbox.faults["kashoo"]
-
-    @contextmanager
-    def begin(self: Database) -> Iterator[Any]:
-        with original(self) as connection:
-            before = connection.connection.driver_connection.total_changes
-            yield connection
-            wrote = connection.connection.driver_connection.total_changes > before
-            if wrote:
-                boundaries.reach()
-        if wrote:
-            boundaries.reach()
-
-    Database.begin, faults.hook = begin, boundaries.reach  # type: ignore[method-assign]
-    try:
-        with suppress(Killed):
-            yield
-    finally:
-        Database.begin, faults.hook = original, None  # type: ignore[method-assign]
 
 
 def tried_again(drive: Rounds, sync: Sync) -> None:

@@ -27,6 +27,9 @@ MONEY = (
     "core/rules/totals.py",
     "core/values/money.py",
     "plugins/routes/invoices.py",
+    "reports/invoice_pdf/document.py",
+    "reports/invoice_pdf/factur_x.py",
+    "reports/invoice_pdf/filled.py",
     "store/find_invoices.py",
     "sync/bill/compare.py",
     "sync/bill/credits.py",
@@ -35,6 +38,7 @@ MONEY = (
     "sync/tie_out/listed.py",
     "sync/tie_out/won.py",
     "sync/write/paying.py",
+    "sync/write/printed.py",
 )
 """Where amounts are read, added up, rounded, compared and written."""
 

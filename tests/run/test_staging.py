@@ -15,7 +15,16 @@ from room import DEAL, DOCUMENT, Room
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, Problem
 from airflow_provider_kashoo.core.rules import kept
-from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Ask, Create, Intent, Keep, Release, in_order
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    INTENTS,
+    Ask,
+    Create,
+    Intent,
+    Keep,
+    Release,
+)
+from airflow_provider_kashoo.core.rules.order import in_order
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.sync import steps

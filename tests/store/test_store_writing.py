@@ -12,9 +12,9 @@ from intents import like
 from sqlalchemy import select
 
 from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.intents import (
     INTENTS,
-    Action,
     Create,
     Follow,
     Intent,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_kashoo.core.rules.intents import Intent, Keep, in_order
+from airflow_provider_kashoo.core.rules.intents import Intent, Keep
 from airflow_provider_kashoo.core.rules.kept import intents_of
+from airflow_provider_kashoo.core.rules.order import in_order
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.plan_file import Draft, PlanFile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,8 @@ from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 from airflow_provider_kashoo.sync.tell.affected import Affected, Found
 from airflow_provider_kashoo.sync.tell.payments import Payments
 from airflow_provider_kashoo.sync.tell.plan import WRITTEN_BACK_ALREADY, _at_rest, _begin, _decide
+
+TODAY = date(2026, 3, 1)
 
 TOLD = "payment_to_opportunity"
 REFUSED = Problem("field_custom_validation_exception", "a rule refused it", "Look at the rule.")
@@ -112,7 +115,7 @@ def test_a_balance_that_the_payments_seen_explain_needs_no_other(tell: Room) -> 
     payments.complete([[(link, owing(10_000))]], set())
     assert tell.books.listed_from == []
     assert payments.paid_lately == {501}
-    settlement = settlement_of(owing(10_000), payments.of([(link, owing(10_000))])[501])
+    settlement = settlement_of(owing(10_000), payments.of([(link, owing(10_000))])[501], TODAY)
     assert (settlement["paid"], settlement["status"]) == (15_000, PARTLY_PAID)
     assert settlement["last_payment_date"] == "2026-03-02"
 
@@ -123,7 +126,7 @@ def test_a_balance_that_they_do_not_explain_is_looked_for_400_days_before_its_da
     payments = Payments(tell.sync)
     payments.complete([[(link, owing(0))]], set())
     assert tell.books.listed_from == ["2025-01-25"]
-    settlement = settlement_of(owing(0), payments.of([(link, owing(0))])[501])
+    settlement = settlement_of(owing(0), payments.of([(link, owing(0))])[501], TODAY)
     assert (settlement["status"], settlement["last_payment_date"]) == (PAID, "2025-02-01")
     assert payments.paid_lately == set()
 

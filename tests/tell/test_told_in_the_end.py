@@ -27,7 +27,7 @@ from voids import all_invoices, billed_and_lost, lose, rewin, told, void_unpaid
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError
 from airflow_provider_kashoo.core.rules.pace import Limit
-from airflow_provider_kashoo.sandbox.salesforce.schema import INVOICE_STATUSES
+from airflow_provider_kashoo.sandbox.salesforce.objects import INVOICE_STATUSES
 from airflow_provider_kashoo.sync import steps
 from airflow_provider_kashoo.sync.run.sync import TO_SALESFORCE
 

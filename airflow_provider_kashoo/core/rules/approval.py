@@ -10,7 +10,13 @@ from enum import StrEnum
 
 from airflow_provider_kashoo.core.kinds import is_billed
 from airflow_provider_kashoo.core.mapping.file.rule import requires_approval
-from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Update
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    WRITES,
+    Create,
+    Intent,
+    Update,
+)
 from airflow_provider_kashoo.core.values.money import format_exact, in_units_of
 
 VOIDED = "an invoice is voided"

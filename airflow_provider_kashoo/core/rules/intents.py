@@ -5,55 +5,19 @@ Records of which there is nothing to do have none: see :mod:`.kept` and :mod:`.s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import ORDER, is_payment
+from airflow_provider_kashoo.core.kinds import is_payment
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.made_from import Sources
 from airflow_provider_kashoo.core.values.ids import Reference, operation_key
 from airflow_provider_kashoo.core.values.record import Record
 
 Document = Mapping[str, Any]
-
-
-class Action(StrEnum):
-    """What to do with a record; the values are stored, and are part of operation keys."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    FOLLOW = "follow"
-    VOID = "void"
-    LINK = "link"
-    WRITE_BACK = "write_back"
-    PARK = "park"
-    REVIEW = "review"
-    WAIT = "wait"
-    SKIP = "skip"
-    UNCHANGED = "unchanged"
-
-    @property
-    def kept_as(self) -> str:
-        """The action that the store keeps with an operation: for a parked record, which has no write yet, a create."""
-        return (Action.CREATE if self is Action.PARK else self).value
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether it may be sent again after no answer: an update of Salesforce by Id may."""
-        return self is Action.WRITE_BACK
-
-    @property
-    def ends_link(self) -> bool:
-        """Whether its link ends when it is confirmed."""
-        return self is Action.VOID
-
-    @property
-    def overwrites(self) -> bool:
-        """Whether it may replace a newer value by an older one if it is executed late."""
-        return self is Action.UPDATE
 
 
 OUTCOME_UNKNOWN = "it was sent; whether it was written is not known yet"
@@ -200,22 +164,30 @@ class Create(_OfDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update(_OfDocument):
-    """Change fields of a record in the books.
+class _OfChanges(_OfDocument):
+    """An intent that writes some fields of the document.
 
-    :param changes: the fields that are written.
-    :param base: keyed hash of the record in the books when this was planned.
+    :param changes: those.
     """
 
-    action, requests = Action.UPDATE, 2
-
     changes: Document = field(default_factory=dict)
-    base: str = ""
 
     @property
     def written(self) -> Document:
         """The changed fields."""
         return self.changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(_OfChanges):
+    """Change fields of a record in the books.
+
+    :param base: keyed hash of the record in the books when this was planned.
+    """
+
+    action, requests = Action.UPDATE, 2
+
+    base: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,22 +238,47 @@ class Follow(Intent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tell(_OfDocument):
+class Tell(_OfChanges):
     """Write the state of an invoice back to Salesforce.
 
-    :param changes: the fields that are written.
     :param settlement: status of the invoice, see :mod:`.settlement`.
     """
 
     action = Action.WRITE_BACK
 
-    changes: Document = field(default_factory=dict)
+    settlement: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsert(_OfChanges):
+    """Make a record of its own in Salesforce for an invoice or a payment, or change it; or change an Account.
+
+    Its record names what the invoice was billed from, so that all that waits of one deal stands together.
+
+    :param match: external id field by which Salesforce finds the record; empty if it is found in another way.
+    :param external_id: what stands in that field; names the record in the store.
+    :param salesforce_id: id of the record, once it is known.
+    :param leaves: whether the record is left with this, because its mapping's ``when`` is not met any more.
+    :param parent: id of the Account; records of one parent are sent together, because Salesforce locks it.
+    :param rank: records of a lower rank are written first: an invoice before its payments.
+    :param settlement: status of the invoice, or what the payment is.
+    """
+
+    action = Action.UPSERT
+
+    match: str = ""
+    external_id: str = ""
+    salesforce_id: str = ""
+    leaves: bool = False
+    parent: str = ""
+    rank: int = 0
     settlement: str = ""
 
     @property
-    def written(self) -> Document:
-        """The changed fields."""
-        return self.changes
+    def key(self) -> str:
+        """The operation's key: of the record in Salesforce, because an invoice or a deal may have several."""
+        named = self.external_id or self.record.id
+        return operation_key(self.sync, self.record.kind, named, self.record.part, self.action.value, self.generation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,35 +362,7 @@ class Release(Intent):
 
 
 INTENTS: dict[Action, type[Intent]] = {
-    each.action: each for each in (Create, Update, Void, Link, Follow, Tell, Park, Ask, Wait, Keep, Release)
+    each.action: each for each in (Create, Update, Void, Link, Follow, Tell, Upsert, Park, Ask, Wait, Keep, Release)
 }
 
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK})
-
-_ACTION_ORDER = {
-    Action.FOLLOW: -1,
-    Action.LINK: 0,
-    Action.CREATE: 1,
-    Action.REVIEW: 2,
-    Action.UPDATE: 3,
-    Action.WRITE_BACK: 4,
-    Action.VOID: 10,
-}
-"""A question about a record comes before its update, which changes the link and would make the question stale.
-
-Voids come last: records that wait for one are parked by then, so that a crash in between loses nothing.
-"""
-
-
-def in_order(intents: Iterable[Intent]) -> list[Intent]:
-    """Sort intents in the order of applying: parents first, then by action, the biggest invoices first, then by id."""
-    return sorted(
-        intents,
-        key=lambda each: (
-            ORDER.get(each.record.kind, len(ORDER)),
-            _ACTION_ORDER.get(each.action, 9),
-            -(each.total or 0),
-            each.record.id,
-            each.record.part,
-        ),
-    )
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK, Action.UPSERT})

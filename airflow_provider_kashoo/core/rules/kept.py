@@ -13,7 +13,10 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_kashoo.core.rules.intents import Action, Keep
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    Keep,
+)
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.record import Record
 

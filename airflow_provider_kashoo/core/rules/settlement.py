@@ -5,13 +5,18 @@ It never adds up events, so any order of payments, refunds and reversals gives t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID = "Open", "Partly Paid", "Paid", "Overpaid", "Refunded", "Void"
 STATUSES = (OPEN, PARTLY_PAID, PAID, OVERPAID, REFUNDED, VOID)
 """The statuses of an invoice."""
+
+RECEIVED, PAID_BACK, DELETED = "Payment", "Refund", "Deleted"
+PAYMENT_KINDS = (RECEIVED, PAID_BACK, DELETED)
+"""What a payment of an invoice is."""
 
 OUT_OF_REACH = "Unreachable"
 """Settlement of a voided invoice whose Salesforce record is deleted; written back weekly, in case it was restored."""
@@ -24,6 +29,7 @@ class Invoice:
     :param id: in Kashoo.
     :param total: minor units, taxes included.
     :param balance: what is still owed, minor units; negative when too much was paid.
+    :param contact: Kashoo id of its customer, if the books show it.
     :param shown: False when the books no longer show it; its number and due date are then unknown.
     """
 
@@ -36,11 +42,19 @@ class Invoice:
     due_date: str | None = None
     removed: bool = False
     shown: bool = True
+    contact: int | None = None
 
     @property
     def paid(self) -> int:
         """What was paid so far less refunds, minor units."""
         return self.total - self.balance
+
+    def days_overdue(self, today: dt.date) -> int | None:
+        """Count the days since it was due; None if it is not late, or if nothing is owed."""
+        if self.removed or self.balance <= 0 or not self.due_date:
+            return None
+        days = (today - dt.date.fromisoformat(self.due_date)).days
+        return days if days > 0 else None
 
 
 @dataclass(frozen=True)
@@ -89,27 +103,32 @@ def is_complete(invoice: Invoice, parts: Iterable[Allocation]) -> bool:
     return sum(part.amount for part in parts) == invoice.paid
 
 
-def settlement_of(invoice: Invoice, parts: Iterable[Allocation]) -> dict[str, Any]:
+def settlement_of(invoice: Invoice, parts: Iterable[Allocation], today: dt.date) -> dict[str, Any]:
     """Describe an invoice and its payments by the fields of ``SETTLEMENT_SOURCE``; unknown fields are left out.
 
     :param parts: all allocations to it.
+    :param today: by the zone of the business.
     """
     own = sorted(parts, key=lambda part: (part.date, part.payment_id))
     received = [part for part in own if part.amount > 0]
-    # The balance of a removed invoice cannot be trusted: count only payments that still exist.
-    paid = sum(part.amount for part in own) if invoice.removed else invoice.paid
     return {
         "invoice_id": str(invoice.id),
-        "status": _status(invoice, own, paid),
+        "status": status_of(invoice, own),
         "currency": invoice.currency,
         "total": invoice.total,
-        "paid": paid,
+        "paid": _paid(invoice, own),
         "balance": invoice.balance,
         "last_payment_date": received[-1].date if received else None,
-    } | ({"number": invoice.number, "due_date": invoice.due_date} if invoice.shown else {})
+        "days_overdue": invoice.days_overdue(today),
+    } | ({"number": invoice.number, "date": invoice.date, "due_date": invoice.due_date} if invoice.shown else {})
 
 
-def _status(invoice: Invoice, parts: list[Allocation], paid: int) -> str:
+def status_of(invoice: Invoice, parts: Collection[Allocation]) -> str:
+    """Give the status of an invoice.
+
+    :param parts: all allocations to it.
+    """
+    paid = _paid(invoice, parts)
     if invoice.removed:
         return VOID
     if invoice.balance < 0 or (invoice.balance == 0 and any(part.credit > 0 for part in parts)):
@@ -119,3 +138,8 @@ def _status(invoice: Invoice, parts: list[Allocation], paid: int) -> str:
     if paid > 0:
         return PARTLY_PAID
     return REFUNDED if any(part.amount < 0 for part in parts) else OPEN
+
+
+def _paid(invoice: Invoice, parts: Iterable[Allocation]) -> int:
+    """Count what was paid; the balance of a removed invoice cannot be trusted: of it, payments that still exist."""
+    return sum(part.amount for part in parts) if invoice.removed else invoice.paid

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_kashoo.core.kinds import ORDER, is_billed, is_payment
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.approval import BY_RULES_ALONE, Policy
-from airflow_provider_kashoo.core.rules.intents import Action, Intent
+from airflow_provider_kashoo.core.rules.intents import (
+    Intent,
+)
 from airflow_provider_kashoo.core.values.ids import canonical
 from airflow_provider_kashoo.core.values.money import format_minor
 

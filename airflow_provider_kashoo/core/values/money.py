@@ -186,6 +186,11 @@ def percent_of(amount: int, percent: Decimal, rounding: Rounding = Rounding.HALF
     return round_to_unit(share_of(amount, percent), rounding)
 
 
+def included_in(amount: int, percent: Decimal, rounding: Rounding = Rounding.HALF_UP) -> int:
+    """Return the tax that an amount includes, rounded to a whole minor unit."""
+    return round_to_unit(_EXACT.divide(_EXACT.multiply(amount, percent), 100 + percent), rounding)
+
+
 def share_of(amount: int, percent: Decimal) -> Decimal:
     """Return a share of an amount, exactly."""
     return _EXACT.scaleb(_EXACT.multiply(amount, percent), -2)

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import APIRouter, Depends
 
 from airflow_provider_kashoo.core.errors import SyncError
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.operations import State
 from airflow_provider_kashoo.core.rules.settlement import OPEN, PAID, PARTLY_PAID
 from airflow_provider_kashoo.core.values.money import format_minor
@@ -35,7 +35,7 @@ SHOWN_RUNS = 14
 FOLLOWED = 20_000
 """Requests of which each is timed; of more it is said how long they take if nothing else is sent."""
 
-WRITING = (Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK)
+WRITING = (Action.CREATE, Action.UPDATE, Action.VOID, Action.WRITE_BACK, Action.UPSERT)
 FAILED = (State.PARKED, State.IN_DOUBT)
 ENDED = ("success", "failed")
 

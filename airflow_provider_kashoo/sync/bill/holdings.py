@@ -16,8 +16,13 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE, KINDS, MAPPED, is_billed
 from airflow_provider_kashoo.core.mapping.stages.transform import Document
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS, Ladder, Match, copied
-from airflow_provider_kashoo.core.rules.intents import Action, Intent, Link, Park
+from airflow_provider_kashoo.core.rules.intents import (
+    Intent,
+    Link,
+    Park,
+)
 from airflow_provider_kashoo.core.rules.questions import POSSIBLE_DUPLICATE
 from airflow_provider_kashoo.core.values.ids import Reference, is_record_id
 from airflow_provider_kashoo.core.values.record import Record

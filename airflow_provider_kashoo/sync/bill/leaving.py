@@ -12,8 +12,14 @@ from dataclasses import dataclass, replace
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.stages.select import Why
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.duplicates import AMBIGUOUS
-from airflow_provider_kashoo.core.rules.intents import Action, Ask, Intent, Release, Void
+from airflow_provider_kashoo.core.rules.intents import (
+    Ask,
+    Intent,
+    Release,
+    Void,
+)
 from airflow_provider_kashoo.core.rules.leaving import why_it_stays
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED
 from airflow_provider_kashoo.core.rules.questions import (

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.stages.transform import Document
-from airflow_provider_kashoo.core.rules.intents import WRITES, Action, Create, Intent, Park, Update, Wait
+from airflow_provider_kashoo.core.rules.actions import Action
+from airflow_provider_kashoo.core.rules.intents import (
+    WRITES,
+    Create,
+    Intent,
+    Park,
+    Update,
+    Wait,
+)
 from airflow_provider_kashoo.core.rules.tries import Refused
 from airflow_provider_kashoo.sync.bill.facts import Facts
 

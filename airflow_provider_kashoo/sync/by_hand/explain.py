@@ -81,11 +81,7 @@ def sources_of_number(sync: Sync, number: str) -> list[str]:
 def written_numbers(sync: Sync, number: str) -> Iterator[str]:
     """Find the records to which this number of an invoice was written back; Kashoo is not asked."""
     for mapping in sync.mappings.values():
-        fields = (
-            [name for name, field in mapping.fields.items() if field.from_ == "number"]
-            if not mapping.into_books
-            else []
-        )
+        fields = [name for name, field in mapping.fields.items() if field.from_ == "number"] if mapping.tells else []
         known = sync.salesforce.describe(mapping.to).fields if fields else {}
         for name in fields:
             if name in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.kinds import is_dated
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import mark_missing, total_differs
 from airflow_provider_kashoo.core.values.ids import is_record_id
@@ -19,6 +19,7 @@ HIGHEST_ID = 1 << 31
 NOT_BY_HAND = {
     Action.VOID: ("void", "Nothing to do: the next run looks it up."),
     Action.WRITE_BACK: ("write-back", "Nothing to do: the next run writes it to Salesforce again."),
+    Action.UPSERT: ("write to Salesforce", "Nothing to do: the next run looks for it, or writes it again."),
 }
 """Actions that the next run closes without a person -> name, and what to do."""
 

@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 from airflow_provider_kashoo.core.errors import BudgetSpent, ConfigurationError, UnreachableError, shown
 from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.approval import Decision, Policy
-from airflow_provider_kashoo.core.rules.intents import Action, Void
+from airflow_provider_kashoo.core.rules.intents import (
+    Void,
+)
 from airflow_provider_kashoo.core.rules.operations import UNSETTLED
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.core.values.texts import close_to

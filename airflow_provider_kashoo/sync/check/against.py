@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.kinds import TOLD
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.together import warnings_together
@@ -32,7 +32,7 @@ def mistakes_into_books(mappings: Iterable[Mapping], sides: Sides) -> Iterator[M
 def mistakes_of_write_backs(mappings: Iterable[Mapping], sides: Sides) -> Iterator[Mistake]:
     """List mistakes of the write-backs; the others are passed over."""
     for mapping in mappings:
-        if not mapping.into_books and mapping.from_.object == INVOICE.name:
+        if not mapping.into_books and mapping.from_.object in TOLD:
             yield from write_back_mistakes(mapping, sides)
 
 

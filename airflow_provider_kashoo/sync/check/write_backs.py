@@ -1,34 +1,58 @@
-"""Fields that a write-back cannot write."""
+"""Fields that a mapping to Salesforce cannot write."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
+from typing import TypeAlias
 
+from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.kinds import TOLD
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.write_back_check import misfits
+from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.sync.check.sides import Sides, near
+
+Fields: TypeAlias = MappingType[str, FieldInfo]
 
 
 def write_back_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
     """List the fields that Salesforce does not have, that the user may not edit, and that do not take the values."""
     try:
-        fields = sides.salesforce.describe(mapping.to).fields
+        own = sides.salesforce.describe(mapping.to).fields
+        fields = written_fields(sides.salesforce, mapping.to, {**mapping.fields, **mapping.leave, **mapping.find})
     except ConfigurationError as error:
         yield mapping.mistake(("to",), error.what.rstrip("."), error.remedy)
         return
-    for name in mapping.fields:
-        where = ("fields", name)
+    yield from _keys(mapping, own, fields)
+    for section in ("fields", "leave"):
+        for name, spec in getattr(mapping, section).items():
+            where = (section, name)
+            if name not in fields:
+                yield _missing(mapping, where, own)
+            elif "." not in name and not fields[name].updateable:
+                fault = f"the Salesforce user may not edit {mapping.to}.{name}"
+                yield mapping.mistake(where, fault, "Give the user edit access to it.")
+            elif all(path in TOLD[mapping.from_.object] for path, _ in spec.paths()):
+                for said in misfits(spec, name, fields[name], sides.zone):
+                    fault, _, fix = said.rpartition(". ")
+                    yield mapping.mistake(where, fault, fix)
+
+
+def _keys(mapping: Mapping, own: Fields, fields: Fields) -> Iterator[Mistake]:
+    """List what is wrong with the fields by which records are found."""
+    if mapping.match is not None and not (mapping.match in own and own[mapping.match].is_key):
+        fault = (
+            f"{mapping.to} has no field {mapping.match!r} that is an external id and unique, as far as the user sees"
+        )
+        yield mapping.mistake(("match",), fault, near(mapping.match, [name for name in own if own[name].is_key]))
+    for name in mapping.find:
         if name not in fields:
-            fault = f"{mapping.to} has no field {name!r}, or the user may not see it"
-            fix = f"{near(name, fields)} Or create it, or give the user access to it."
-            yield mapping.mistake(where, fault, fix)
-        elif not fields[name].updateable:
-            fault = f"the Salesforce user may not edit {mapping.to}.{name}"
-            yield mapping.mistake(where, fault, "Give the user edit access to it.")
-        elif all(path in SETTLEMENT_SOURCE for path, _ in mapping.fields[name].paths()):
-            for said in misfits(mapping, name, fields[name], sides.zone):
-                fault, _, fix = said.rpartition(". ")
-                yield mapping.mistake(where, fault, fix)
+            yield _missing(mapping, ("find", name), own)
+
+
+def _missing(mapping: Mapping, where: tuple[str, str], own: Fields) -> Mistake:
+    fault = f"{mapping.to} has no field {where[1]!r}, or the user may not see it"
+    return mapping.mistake(where, fault, f"{near(where[1], own)} Or create it, or give the user access to it.")

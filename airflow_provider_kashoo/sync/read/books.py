@@ -57,6 +57,7 @@ INVOICE_COLUMNS = pa.schema(
         ("totalDue", pa.int64()),
         ("balanceDue", pa.int64()),
         ("removed", pa.bool_()),
+        ("contact", pa.int64()),
     ]
 )
 RENAMED = {"dueDate": "due_date", "totalDue": "total", "balanceDue": "balance"}

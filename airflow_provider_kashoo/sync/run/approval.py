@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.approval import REJECTED, Decision
-from airflow_provider_kashoo.core.rules.intents import Action, Intent
+from airflow_provider_kashoo.core.rules.intents import (
+    Intent,
+)
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.store.approvals import Decided
 from airflow_provider_kashoo.sync.run.staging import clear

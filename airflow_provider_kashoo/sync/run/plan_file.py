@@ -17,9 +17,17 @@ import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.digest import Digest
-from airflow_provider_kashoo.core.rules.intents import INTENTS, Action, Ask, Intent, Keep, Release, in_order
+from airflow_provider_kashoo.core.rules.intents import (
+    INTENTS,
+    Ask,
+    Intent,
+    Keep,
+    Release,
+)
 from airflow_provider_kashoo.core.rules.kept import KEPT_COLUMNS, PART, Columns, Kept, counts_of, intents_of
+from airflow_provider_kashoo.core.rules.order import in_order
 from airflow_provider_kashoo.core.rules.skipped import SKIPPED_COLUMNS, Skipped
 from airflow_provider_kashoo.core.rules.summary import PlanSummary, summarise
 from airflow_provider_kashoo.core.values.ids import canonical

@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, RefusedError
 from airflow_provider_kashoo.core.kinds import CONTACT, is_billed
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.approval import FIRST_RUN
-from airflow_provider_kashoo.core.rules.intents import Action, Create, Intent
+from airflow_provider_kashoo.core.rules.intents import (
+    Create,
+    Intent,
+)
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.ids import is_record_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
@@ -17,6 +18,7 @@ from airflow_provider_kashoo.core.rules.questions import (
     STANDS_AGAIN,
 )
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, REFUNDED, VOID, Invoice
+from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.read import books
@@ -50,6 +52,7 @@ class Affected:
 
     :param reads: reads single invoices, each once.
     :param read: when the books were listed, ISO 8601 UTC.
+    :ivar today: by the zone of the business.
     :ivar mappings: Salesforce object -> the mapping that writes back to it.
     :ivar weekly: whether all that is linked was listed.
     :ivar unsettled: (object, source id) of records whose last write-back was refused or has no known outcome.
@@ -57,13 +60,14 @@ class Affected:
 
     def __init__(self, sync: Sync, reads: Reads, read: str = "") -> None:
         self._sync, self._reads, self.read = sync, reads, read
+        self.today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
         self._store = sync.store.written_back
         self._voided = self._store.voided()
         self._invoices = books.StagedInvoices(sync)
         self._removed = Removed(sync)
         self._divided, self._due_in_parts = self._store.divided(), set[str]()
         self.weekly = books.lists_all(sync)
-        self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if not mapping.into_books}
+        self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if mapping.tells}
         journal = sync.store.journal
         self._unanswered = journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
         left = frozenset() if sync.run.run_type == "replay" else ONLY_BY_HAND  # a person replays what is mended

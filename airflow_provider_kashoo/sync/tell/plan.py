@@ -5,7 +5,7 @@ The status is computed from what the books hold now, never added up from events.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,7 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.stages.write_back import Value, as_told, columns, rows, told_by_the_invoice
-from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
+from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Park, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, settlement_of
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.distinct import each_once
@@ -28,6 +28,8 @@ from airflow_provider_kashoo.sync.run.plan_file import Draft
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
+from airflow_provider_kashoo.sync.tell.balances import Balances
+from airflow_provider_kashoo.sync.tell.own_records import OwnRecords
 from airflow_provider_kashoo.sync.tell.payments import Payments, problem
 from airflow_provider_kashoo.sync.tell.together import Together, known_together
 
@@ -43,18 +45,25 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
 
     :param reads: reads single invoices, each once.
     """
-    deltas = all_staged(sync.files).values()
+    deltas, pending = all_staged(sync.files).values(), Pending.of(sync.store)
     affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
-    draft = Draft(Pending.of(sync.store))
-    moving = _changed(sync, affected, payments, draft)
-    several, found = known_together(affected, payments)
+    draft, own, balances = Draft(pending), OwnRecords(sync, affected, affected.today), Balances(sync, affected)
+    moving = _changed(sync, affected, payments, draft, own, balances)
+    several, found = known_together(affected, payments, balances)
     draft.add(replace(each, source_read=affected.read) for each in found.intents)
     payments.complete([*moving, *several], affected.unsettled)
     voids = affected.voids_to_write_back()
     moving.append(voids.known)
     while moving:  # a part that is planned is let go, so that memory holds each invoice once
         known = moving.pop(0)
-        draft.add(_tell(sync, affected, payments.of(known), known))
+        paid = payments.of(known)
+        balances.add(known, (part for parts in paid.values() for part in parts))
+        draft.add(_tell(sync, affected, paid, known))
+        draft.add(_closing(pending, own.intents(known, paid)))
+    for together in several:
+        balances.add(together, (part for parts in payments.of(together).values() for part in parts))
+        draft.add(_closing(pending, own.intents(together, payments.of(together))))
+    draft.add(_closing(pending, balances.intents()))
     draft.add(_tell_together(sync, affected, [Together.of(known, payments.of(known)) for known in several]))
     contacts = weekly_look.look(sync)
     questions = [*voids.intents, *affected.copies(), *affected.standing_again(), *contacts.intents]
@@ -63,21 +72,36 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     return draft.stage(
         sync.files,
         seconds_for=lambda _: 0.0,
-        notes=[*(f"{delta.source}: {delta.records} records, {delta.note}" for delta in deltas), *contacts.notes],
+        notes=[
+            *(f"{delta.source}: {delta.records} records, {delta.note}" for delta in deltas),
+            *contacts.notes,
+            *balances.notes,
+        ],
         org_id=sync.store.org_id,
         business_id=sync.store.business_id,
         policy=sync.settings.approval,
     )
 
 
-def _changed(sync: Sync, affected: Affected, payments: Payments, draft: Draft) -> list[list[Known]]:
+def _closing(pending: Pending, intents: Iterable[Intent]) -> Iterator[Intent]:
+    """Leave out what is at rest, unless that ends something: nothing is noted of a record of our own at rest."""
+    return (each for each in intents if not isinstance(each, Keep) or pending.is_closed_by(each))
+
+
+def _changed(
+    sync: Sync, affected: Affected, payments: Payments, draft: Draft, own: OwnRecords, balances: Balances
+) -> list[list[Known]]:
     """Find the invoices that may have changed, and draft what is decided already.
 
     :returns: the other invoices, in parts.
     """
     moving: list[list[Known]] = []
     for found in affected.changed(payments.paid_lately):
+        balances.add(found.known)
+        balances.unread += sum(isinstance(each, Park) for each in found.intents)
         at_rest = _at_rest(sync, affected, payments, found.known)
+        for ident in own.moving([each for each in found.known if each[0].id in at_rest]):
+            del at_rest[ident]
         draft.add(replace(each, source_read=affected.read) for each in found.intents)
         draft.add(at_rest.values())
         moving.append([(link, invoice) for link, invoice in found.known if link.id not in at_rest])
@@ -100,7 +124,8 @@ def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence
     found: dict[int, Intent] = {}
     for mapping, own in _by_mapping(affected, quiet):
         if names := told_by_the_invoice(mapping):
-            made = _made(sync, mapping, [settlement_of(invoice, ()) for _, invoice in own], names)
+            said = [settlement_of(invoice, (), affected.today) for _, invoice in own]
+            made = _made(sync, mapping, said, names)
             for (link, _), now in zip(own, made.hashes, strict=True):
                 if all(link.written_back.get(name) == value for name, value in now.items()):
                     intent = _begin(sync, mapping, link, affected.read)
@@ -123,7 +148,8 @@ def _tell(sync: Sync, affected: Affected, paid: Paid, known: Sequence[Known]) ->
     """
     for mapping, own in _by_mapping(affected, known):
         held = _held(sync, mapping, own) if affected.weekly else {}
-        made = _made(sync, mapping, [settlement_of(invoice, paid.get(invoice.id, ())) for _, invoice in own])
+        said = [settlement_of(invoice, paid.get(invoice.id, ()), affected.today) for _, invoice in own]
+        made = _made(sync, mapping, said)
         for row, (link, invoice) in enumerate(own):
             intent = _begin(sync, mapping, link, affected.read)
             if odd := problem(paid.get(invoice.id, ())):
@@ -167,11 +193,10 @@ def _made(
     sync: Sync, mapping: Mapping, settlements: Sequence[dict[str, Any]], names: Collection[str] | None = None
 ) -> _Made:
     types = sync.salesforce.describe(mapping.to).fields
-    values = columns(mapping, settlements, types, sync.settings.zone, names)
+    values = columns(mapping.fields, settlements, types, sync.settings.zone, names)
     hashed = {name: each_once(sync.store.hashes.of, column) for name, column in values.items()}
-    return _Made(
-        rows(mapping, settlements, values), rows(mapping, settlements, hashed), [each["status"] for each in settlements]
-    )
+    documents, hashes = rows(mapping.fields, settlements, values), rows(mapping.fields, settlements, hashed)
+    return _Made(documents, hashes, [each["status"] for each in settlements])
 
 
 def _held(sync: Sync, mapping: Mapping, known: Sequence[Known]) -> dict[str, dict[str, str]]:

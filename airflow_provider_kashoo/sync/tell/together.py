@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Tell
-from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, Invoice, settlement_of
+from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Park, Tell
+from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, Invoice, status_of
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.tell.affected import AT_REST, Affected, Found, Known
+from airflow_provider_kashoo.sync.tell.balances import Balances
 from airflow_provider_kashoo.sync.tell.payments import Payments
 
 
@@ -33,7 +34,7 @@ class Together:
     def of(cls, known: Sequence[Known], paid: Mapping[int, list[Allocation]]) -> Together:
         """Put them together."""
         own = [paid.get(invoice.id, []) for _, invoice in known]
-        statuses = [settlement_of(invoice, each)["status"] for (_, invoice), each in zip(known, own, strict=True)]
+        statuses = [status_of(invoice, each) for (_, invoice), each in zip(known, own, strict=True)]
         return cls(known, statuses, [part for each in own for part in each])
 
     @property
@@ -66,13 +67,18 @@ class Together:
                 yield replace(decided, kashoo_id=other.kashoo_id, link_version=other.version, settlement=status)
 
 
-def known_together(affected: Affected, payments: Payments) -> tuple[list[Sequence[Known]], Found]:
+def known_together(affected: Affected, payments: Payments, balances: Balances) -> tuple[list[Sequence[Known]], Found]:
     """Find the records with several invoices of which something may have changed.
 
+    :param balances: takes those that are still owed, whether anything happened to them or not.
     :returns: of each of them all links with their invoices; and what is decided already.
     """
     groups, found = list[Sequence[Known]](), Found()
     for links in affected.in_parts():
+        if balances.are_told:
+            owed = (link for link in links if link.settlement not in AT_REST)
+            balances.add([(link, invoice) for link in owed if (invoice := affected.invoice(link, found))])
+            balances.unread += sum(isinstance(each, Park) for each in found.intents)
         if _at_rest(affected, payments, links, found):
             continue
         known = [(link, invoice) for link in links if (invoice := affected.invoice(link, found))]
@@ -96,4 +102,4 @@ def _at_rest(affected: Affected, payments: Payments, links: Sequence[Linked], fo
 def _is_same(link: Linked, invoice: Invoice | None) -> bool:
     if invoice is None or invoice.removed:
         return link.settlement == VOID
-    return invoice.total == link.expected_total and settlement_of(invoice, ())["status"] == link.settlement
+    return invoice.total == link.expected_total and status_of(invoice, ()) == link.settlement

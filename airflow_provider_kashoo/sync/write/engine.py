@@ -8,15 +8,16 @@ means, is up to the writer of each channel: :mod:`.kashoo`, :mod:`.fields`.
 from __future__ import annotations
 
 import logging
+import random
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from airflow_provider_kashoo.core.errors import Problem, StoppedError
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.intents import (
     WRITES,
-    Action,
     Ask,
     Follow,
     Intent,
@@ -25,9 +26,9 @@ from airflow_provider_kashoo.core.rules.intents import (
     Park,
     Release,
     Wait,
-    in_order,
 )
 from airflow_provider_kashoo.core.rules.kept import Columns, columns_of, intents_of
+from airflow_provider_kashoo.core.rules.order import in_order
 from airflow_provider_kashoo.core.rules.questions import NO_LONGER_BILLABLE, OF_BILLABLE
 from airflow_provider_kashoo.store.journal import Done, Sent
 from airflow_provider_kashoo.store.waiting import CHANGED_MEANWHILE
@@ -161,8 +162,9 @@ class Engine:
         )
 
     def pause(self, attempt: int) -> None:
-        """Wait before the next try of what was turned away."""
-        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+        """Wait before the next try of what was turned away; two that wait for one row do not come together again."""
+        jitter = 1 + random.random() / 2  # noqa: S311
+        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * jitter)
 
     def park(self, intent: Intent, problem: Problem) -> str:
         """Park an intent that cannot be sent, with its cause and fix; give the outcome."""

@@ -1,26 +1,36 @@
-"""Write fields of Salesforce, in collections of up to 200 updates by Id.
+"""Write to records of Salesforce, in collections of up to 200: updates by Id, and records of our own by external id.
 
-An update by Id may be repeated, so one without an answer is simply sent again.
+Both may be repeated, so one without an answer is simply sent again.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from itertools import groupby
+from typing import Any, TypeAlias
 
+from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.clients.refusals import TRANSIENT, Refused
-from airflow_provider_kashoo.clients.salesforce import MAX_COLLECTION
+from airflow_provider_kashoo.clients.salesforce_writes import MAX_COLLECTION, Written, upsert
+from airflow_provider_kashoo.clients.transport import NoAnswer
 from airflow_provider_kashoo.core.errors import Problem, SyncError, UnreachableError
 from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.mapping.values.field_types import as_json
-from airflow_provider_kashoo.core.rules.intents import Intent, Tell
+from airflow_provider_kashoo.core.rules.intents import Intent, Tell, Upsert
 from airflow_provider_kashoo.core.rules.kept import Columns
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.questions import STANDS_AGAIN
 from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, VOID
+from airflow_provider_kashoo.reports.invoice_pdf.document import NoPdf
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.sync.run.record_links import links_to
+from airflow_provider_kashoo.sync.tell.follow_ups import COMMENT, FILE
 from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
+from airflow_provider_kashoo.sync.write.looked_up import commented
+from airflow_provider_kashoo.sync.write.printed import Printer
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +40,13 @@ REFUSED_TOGETHER = Problem(
     "Salesforce refused a request with several records, this one among them",
     "Nothing to do: they are sent in smaller parts.",
 )
+Write: TypeAlias = Tell | Upsert
+Answer: TypeAlias = Problem | Written | None
+"""Why a record was not written; or that it was, with its id if that was not known."""
+
+LOOKED_UP = frozenset({COMMENT, FILE})
+"""What Salesforce finds by no external id."""
+
 DELETED = frozenset({"entity_is_deleted", "invalid_cross_reference_key", "not_found"})
 """Salesforce's errors for a deleted record. Its invoice was voided for that reason, so nobody need look at it."""
 
@@ -39,14 +56,51 @@ class FieldsWriter(Writer):
 
     most = MAX_COLLECTION
 
+    @cached_property
+    def _printer(self) -> Printer:
+        return Printer(self._sync)
+
     def mark_read(self, kept: Columns) -> list[int]:
         """Note what Salesforce has of each invoice, and when the books were read for that."""
         self._sync.store.written_back.note_kept(kept)
         return []
 
     def send(self, intents: list[Intent]) -> list[str]:
+        """Write intents; those that go the same way are sent together, in their order."""
+        writes = (each for each in intents if isinstance(each, Tell | Upsert))
+        outcomes = list[str]()
+        for (kind, _), some in groupby(writes, _way):
+            if kind in LOOKED_UP:
+                outcomes += [self._sent_once(each) for each in some if isinstance(each, Upsert)]
+            else:
+                outcomes += self._collection(some)
+        return outcomes
+
+    def _sent_once(self, intent: Upsert) -> str:
+        """Look for what may be there already, and make it if it is not; without an answer it is looked for again."""
+        try:
+            make = self._printer.attached(intent) if intent.record.kind == FILE else commented(intent)
+        except NoPdf as error:
+            return self._engine.park(intent, error.problem)
+        with self._sync.salesforce.ready():
+            try:
+                operation = self._engine.journal(intent)
+            except OpenOperation:
+                return "in_doubt"
+            except StaleIntent:
+                return "stale"
+            try:
+                answer = make(self._sync.salesforce)
+            except NoAnswer:
+                raise  # it stays sent until its deadline
+            except SyncError as error:
+                self._turn_away([(operation, intent)], _not_written(error))
+                raise
+        return self._close(operation, intent, answer)
+
+    def _collection(self, writes: Iterable[Write]) -> list[str]:
         """Write a collection; send twice more, after pauses, what Salesforce turned away, such as for a row lock."""
-        left, outcomes = [each for each in intents if isinstance(each, Tell)], []
+        left, outcomes = list(writes), list[str]()
         for attempt in range(1, TRIES + 1):
             known, left = self._once(left, last=attempt == TRIES)
             outcomes += known
@@ -55,11 +109,11 @@ class FieldsWriter(Writer):
             self._engine.pause(attempt)
         return outcomes
 
-    def _once(self, intents: list[Tell], *, last: bool) -> tuple[list[str], list[Tell]]:
+    def _once(self, intents: list[Write], *, last: bool) -> tuple[list[str], list[Write]]:
         """Write a collection once; give the outcomes, and those that are to be sent again."""
         outcomes: list[str] = []
         with self._sync.salesforce.ready():
-            sent: list[tuple[Sent, Tell]] = []
+            sent: list[tuple[Sent, Write]] = []
             for intent in intents:
                 try:
                     sent.append((self._engine.journal(intent), intent))
@@ -74,7 +128,7 @@ class FieldsWriter(Writer):
             known, again = self._record(sent, answers, last=last)
         return outcomes + known, again
 
-    def _halves(self, intents: list[Tell], *, last: bool) -> tuple[list[str], list[Tell]]:
+    def _halves(self, intents: list[Write], *, last: bool) -> tuple[list[str], list[Write]]:
         """Write what was refused together in two parts, and so on, until the record that is wrong is alone.
 
         Each part is journalled anew and has a deadline of its own.
@@ -85,19 +139,20 @@ class FieldsWriter(Writer):
         return first + second, again + more
 
     def _record(
-        self, sent: list[tuple[Sent, Tell]], answers: list[Problem | None], *, last: bool
-    ) -> tuple[list[str], list[Tell]]:
+        self, sent: list[tuple[Sent, Write]], answers: list[Answer], *, last: bool
+    ) -> tuple[list[str], list[Write]]:
         """Journal what Salesforce answered; give the outcomes, and those that are to be sent again."""
         outcomes: list[str] = []
-        again: list[Tell] = []
+        again: list[Write] = []
         journal = self._sync.store.journal
-        for (operation, intent), problem in zip(sent, answers, strict=True):
+        for (operation, intent), answer in zip(sent, answers, strict=True):
+            problem = answer if isinstance(answer, Problem) else None
             try:
                 if problem and problem.error_class.upper() in TRANSIENT and not last:
                     journal.failed(operation, Event.TURNED_AWAY, problem)
                     again.append(intent)
                 else:
-                    outcomes.append(self._close(operation, intent, problem))
+                    outcomes.append(self._close(operation, intent, answer))
             except LostLease:
                 journal.written_back_late(operation)
                 links = links_to(self._sync, intent.record)
@@ -105,42 +160,79 @@ class FieldsWriter(Writer):
                 outcomes.append("stale")
         return outcomes, again
 
-    def _answers(self, sent: list[tuple[Sent, Tell]]) -> list[Problem | None] | None:
+    def _answers(self, sent: list[tuple[Sent, Write]]) -> list[Answer] | None:
         """Send; None when Salesforce refused the records together, without saying which of them is wrong."""
-        records = [(each.record.kind, {"Id": each.record.id, **self._typed(each)}) for _, each in sent]
+        writes = [intent for _, intent in sent]
+        if not writes:
+            return []
+        client, (kind, match) = self._sync.salesforce, _way(writes[0])
         try:
-            return self._sync.salesforce.update(records) if records else []
+            if match:
+                named = [{match: each.external_id, **self._typed(each)} for each in writes if isinstance(each, Upsert)]
+                assign = self._sync.mappings[writes[0].mapping].auto_assign
+                return list[Answer](upsert(client, kind, match, named, assign=assign))
+            known = [(each.record.kind, {"Id": _id_of(each), **self._typed(each)}) for each in writes]
+            return list[Answer](client.update(known))
         except SyncError as error:
             if isinstance(error, Refused) and error.is_about_the_content:
                 self._turn_away(sent, REFUSED_TOGETHER)
                 return None
-            answered = not isinstance(error, UnreachableError)
-            why = Problem("refused", error.what.removesuffix("."), error.remedy) if answered else NOT_ANSWERED
-            self._turn_away(sent, why)
+            self._turn_away(sent, _not_written(error))
             raise
 
-    def _turn_away(self, sent: list[tuple[Sent, Tell]], problem: Problem) -> None:
+    def _turn_away(self, sent: list[tuple[Sent, Write]], problem: Problem) -> None:
         for operation, _ in sent:
             try:
                 self._sync.store.journal.failed(operation, Event.TURNED_AWAY, problem)
             except LostLease:  # another process wrote it, perhaps before this write arrived
                 self._sync.store.journal.written_back_late(operation)
 
-    def _close(self, operation: Sent, intent: Tell, problem: Problem | None) -> str:
+    def _close(self, operation: Sent, intent: Write, answer: Answer) -> str:
         store = self._sync.store
-        if problem is None:
+        if not isinstance(answer, Problem):
+            if isinstance(intent, Upsert) and answer:
+                operation = replace(operation, intent=replace(intent, salesforce_id=answer.id))
             store.journal.written_back(operation, store.hashes.fields(intent.document), intent.settlement)
-            if intent.settlement == VOID:
+            if isinstance(intent, Tell) and intent.settlement == VOID:
                 store.reviews.close(INVOICE.name, intent.record.id, [STANDS_AGAIN.error_class])
             return "written_back"
-        if intent.settlement == VOID and problem.error_class in DELETED:
-            store.journal.out_of_reach(operation, problem, OUT_OF_REACH)
+        if answer.error_class in DELETED and _may_be_gone(intent):
+            store.journal.out_of_reach(operation, answer, OUT_OF_REACH)
             return "skip"
-        state = store.journal.failed(operation, Event.REFUSED, problem).value
-        log.warning("%s: %s, now %s", intent.record, problem.unquoted, state)
+        state = store.journal.failed(operation, Event.REFUSED, answer).value
+        log.warning("%s, %s: %s, now %s", intent.record, intent.record.kind, answer.unquoted, state)
         return state
 
-    def _typed(self, intent: Tell) -> dict[str, Any]:
+    def _typed(self, intent: Write) -> dict[str, Any]:
         """Give each field its JSON type: a plan keeps values as text so that no digit moves."""
-        fields = self._sync.salesforce.describe(intent.record.kind).fields
-        return {name: as_json(fields[name], value) for name, value in intent.changes.items()}
+        fields = written_fields(self._sync.salesforce, intent.record.kind, intent.changes)
+        typed: dict[str, Any] = {}
+        for name, value in intent.changes.items():
+            relationship, _, field = name.partition(".")
+            given = as_json(fields[name], value)
+            typed[relationship] = given if not field else given and {field: given}
+        return typed
+
+
+def _not_written(error: SyncError) -> Problem:
+    answered = not isinstance(error, UnreachableError)
+    return Problem("refused", error.what.removesuffix("."), error.remedy) if answered else NOT_ANSWERED
+
+
+def _way(intent: Write) -> tuple[str, str]:
+    """Name what is written together: of updates by Id any objects, of records of our own those of one object."""
+    kind = intent.record.kind
+    if isinstance(intent, Upsert) and (kind in LOOKED_UP or (intent.match and not intent.salesforce_id)):
+        return kind, intent.match
+    return "", ""
+
+
+def _may_be_gone(intent: Write) -> bool:
+    """Say whether a person may delete the record without anybody having to look."""
+    if isinstance(intent, Tell):
+        return intent.settlement == VOID
+    return bool(intent.salesforce_id) or intent.record.kind == COMMENT
+
+
+def _id_of(intent: Write) -> str:
+    return intent.salesforce_id if isinstance(intent, Upsert) and intent.salesforce_id else intent.record.id

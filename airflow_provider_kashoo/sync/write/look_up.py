@@ -18,7 +18,7 @@ from typing import Any
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import is_dated
-from airflow_provider_kashoo.core.rules.intents import Action
+from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.operations import Event, State
 from airflow_provider_kashoo.core.rules.questions import MARK_MISSING, total_differs
 from airflow_provider_kashoo.core.values.ids import Reference

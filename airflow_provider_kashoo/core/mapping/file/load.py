@@ -14,7 +14,7 @@ from airflow_provider_kashoo.core.kinds import (
     MAPPED,
     PARENTS,
     PAYMENT,
-    SETTLEMENT_SOURCE,
+    TOLD,
     TargetField,
 )
 from airflow_provider_kashoo.core.mapping.file.draft import DOCS, Draft
@@ -23,6 +23,7 @@ from airflow_provider_kashoo.core.mapping.file.mistakes import MappingMistakes, 
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.policies import owned_fields
 from airflow_provider_kashoo.core.mapping.file.rule import LINE_FIELDS, LINES
+from airflow_provider_kashoo.core.mapping.file.told import mistakes_between_told, mistakes_in_told
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
 from airflow_provider_kashoo.core.mapping.values.expressions import Condition, ExpressionError
 from airflow_provider_kashoo.core.values.texts import close_to, nearest
@@ -117,26 +118,11 @@ def mistakes_together(readings: Iterable[Reading]) -> Iterator[Mistake]:
         if first is not mapping and mapping.name:
             fault = f"a second mapping named {mapping.name}, after {first.place('name')}"
             yield mapping.mistake(("name",), fault, "Rename one.")
-    yield from _beside_each_other(mappings, whole=len(mappings) == len(readings))
+    billed = {mapping.from_.object for mapping in mappings if mapping.bills}
+    yield from mistakes_between_told(mappings, billed, whole=len(mappings) == len(readings))
     for mapping in mappings:
         for where, spec in mapping.placed_links():
             yield from _link_mistakes(mapping, where, spec, named, unsure)
-
-
-def _beside_each_other(mappings: list[Mapping], *, whole: bool) -> Iterator[Mistake]:
-    """List the write-backs to what nothing is billed from, and the second one to an object.
-
-    :param whole: whether every file is understood.
-    """
-    writers: dict[str, Mapping] = {}
-    billed = sorted({mapping.from_.object for mapping in mappings if mapping.bills})
-    for mapping in (each for each in mappings if not each.into_books and each.from_.object == INVOICE.name):
-        if billed and mapping.to not in billed and whole:
-            fault = f"no mapping makes invoices from {mapping.to}, so there is nothing to write back to it"
-            yield mapping.mistake(("to",), fault, nearest(mapping.to, billed))
-        if (other := writers.setdefault(mapping.to, mapping)) is not mapping:
-            fault = f"{other.name} also writes back to {mapping.to}, and each would overwrite the other"
-            yield mapping.mistake(("to",), fault, "Put their fields into one mapping.")
 
 
 def _link_mistakes(
@@ -155,13 +141,13 @@ def _mistakes_in(mapping: Mapping, gone: Collection[Where]) -> Iterator[Mistake]
 
     :param gone: parts that were left out, because they are faulty.
     """
-    if not mapping.into_books and mapping.from_.object != INVOICE.name:
+    if not mapping.into_books and mapping.from_.object not in TOLD:
         known = f"to must be one of {', '.join(MAPPED)}, or from.object must be invoice"
         yield mapping.mistake(("to",), known, nearest(mapping.to, MAPPED))
         return
     yield from _in_policies(mapping)
     if not mapping.into_books:
-        yield from _in_write_back(mapping)
+        yield from mistakes_in_told(mapping)
         return
     yield from _in_section(mapping, "fields", KINDS[mapping.to].fields, gone)
     if mapping.bills:
@@ -176,6 +162,7 @@ def _mistakes_in(mapping: Mapping, gone: Collection[Where]) -> Iterator[Mistake]
 
 def _in_policies(mapping: Mapping) -> Iterator[Mistake]:
     has = dict.fromkeys(("on_leave", "rounding", "reduces", "follow", "after_payment", "rules"), mapping.bills)
+    has |= dict.fromkeys(("match", "find", "leave", "comment", "auto_assign", "attach_pdf"), not mapping.into_books)
     has |= {"owners": mapping.into_books, "on_duplicate": mapping.to in PARENTS}
     for key, fits in has.items():
         if key in mapping.model_fields_set and not fits:
@@ -206,18 +193,6 @@ def _in_following(mapping: Mapping) -> Iterator[Mistake]:
         if name not in texts:
             fault = f"{name!r} is not a text of the invoice that the mapping fills"
             yield mapping.mistake(("after_payment", number), fault, nearest(name, texts))
-
-
-def _in_write_back(mapping: Mapping) -> Iterator[Mistake]:
-    if mapping.when:
-        yield mapping.mistake(("when",), "a write-back has no when", "Remove it; every invoice is written back.")
-    for where, _ in mapping.placed_links():
-        yield mapping.mistake(where, f"{where[-1]!r} cannot be a link", "A write-back reads the invoice only.")
-    links = {spec.link for _, spec in mapping.placed_links()}
-    for where, spec in mapping.header_fields():
-        for path, _ in spec.paths():
-            if path not in SETTLEMENT_SOURCE and path not in links:
-                yield mapping.mistake(where, f"an invoice has no {path!r}", nearest(path, SETTLEMENT_SOURCE))
 
 
 def _in_section(

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from pydantic import Field as Option
 from pydantic import PrivateAttr, field_validator, model_validator
 
-from airflow_provider_kashoo.core.kinds import MAPPED, is_billed
+from airflow_provider_kashoo.core.kinds import CUSTOMER, MAPPED, TOLD, is_billed
 from airflow_provider_kashoo.core.mapping.file.field import Field, Strict
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake, Places
+from airflow_provider_kashoo.core.mapping.file.pdf import InvoicePdf
 from airflow_provider_kashoo.core.mapping.file.policies import EVERY_OWNED, OnDuplicate, Owner
 from airflow_provider_kashoo.core.mapping.file.rule import LINES, Rule
 from airflow_provider_kashoo.core.mapping.file.yaml_file import Where
@@ -22,7 +23,7 @@ from airflow_provider_kashoo.core.values.money import Rounding
 class Source(Strict):
     """Where records come from."""
 
-    object: str = Option(description="Salesforce object, or invoice for a write-back from Kashoo")
+    object: str = Option(description="Salesforce object; for a write-back from Kashoo invoice, payment or customer")
     lines: str | None = Option(None, description="Child relationship whose records are the lines")
     order: str | None = Option(None, description="SOQL order of the lines; by default SortOrder, CreatedDate")
     pick: dict[str, str] = Option(
@@ -85,6 +86,18 @@ class Mapping(Strict):
     fields: dict[str, Field]
     lines: dict[str, Field] = Option(default_factory=dict)
     single_line: dict[str, Field] = Option(default_factory=dict, description="The line of a deal without lines")
+    match: str | None = Option(
+        None, description="External id field by which a record of its own is found: one for each invoice or payment"
+    )
+    find: dict[str, Field] = Option(
+        default_factory=dict, description="Fields by which records that are there already are found, instead of match"
+    )
+    leave: dict[str, Field] = Option(
+        default_factory=dict, description="Fields of its own record that are written once `when` is not met any more"
+    )
+    comment: str | None = Option(None, description="Comment to the Case, with {Path} in it, when money came in")
+    auto_assign: bool = Option(False, description="Whether Salesforce's assignment rules choose the owner")
+    attach_pdf: bool | InvoicePdf = Option(False, description="The invoice is attached as a PDF; true, or how it looks")
 
     _conditions: list[Condition] = PrivateAttr(default_factory=list)
     _caught_by: list[Condition | None] = PrivateAttr(default_factory=list)
@@ -94,6 +107,22 @@ class Mapping(Strict):
     def into_books(self) -> bool:
         """Return whether this mapping writes to Kashoo; otherwise it writes back to Salesforce."""
         return self.to in MAPPED
+
+    @property
+    def tells(self) -> bool:
+        """Return whether this mapping writes the state of an invoice to the record that it was billed from."""
+        return not self.into_books and not self.has_own_record
+
+    @property
+    def has_own_record(self) -> bool:
+        """Return whether it writes to a record of its own in Salesforce, or to the Account of a customer."""
+        has_key = self.match is not None or bool(self.find)
+        return self.from_.object in TOLD and (has_key or self.from_.object == CUSTOMER.name)
+
+    @property
+    def pdf(self) -> InvoicePdf | None:
+        """How the PDF of an invoice looks; None if none is attached."""
+        return InvoicePdf() if self.attach_pdf is True else self.attach_pdf or None
 
     @property
     def bills(self) -> bool:
@@ -148,7 +177,7 @@ class Mapping(Strict):
 
     def header_fields(self) -> Iterator[tuple[Where, Field]]:
         """List every field that reads the record itself, with its place in the file."""
-        for section in ("fields", "single_line"):
+        for section in ("fields", "single_line", "leave", "find"):
             for name, field in getattr(self, section).items():
                 yield (section, name), field
         for name in ("sale", "total", "reduces"):
@@ -187,7 +216,7 @@ class Mapping(Strict):
 
     def sections(self) -> Iterator[tuple[Where, str, Field]]:
         """List what fills a field of the target or of its lines: its place, the name of the field, and how."""
-        for section in ("fields", "lines", "single_line"):
+        for section in ("fields", "lines", "single_line", "leave"):
             for name, field in getattr(self, section).items():
                 yield (section, name), name, field
         for number, rule in enumerate(self.rules):

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_kashoo.core.errors import Problem
-from airflow_provider_kashoo.core.kinds import SETTLEMENT_SOURCE
+from airflow_provider_kashoo.core.kinds import TOLD_TYPES
 from airflow_provider_kashoo.core.mapping.file.computed_check import misfits as computed_misfits
 from airflow_provider_kashoo.core.mapping.file.field import Field, pieces_of
-from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
 from airflow_provider_kashoo.core.mapping.values.field_types import (
     CHECKBOX,
@@ -28,18 +27,20 @@ from airflow_provider_kashoo.core.mapping.values.field_types import (
     fitted,
 )
 from airflow_provider_kashoo.core.mapping.values.operations import DATE, NUMBER, TEXT, Kind
-from airflow_provider_kashoo.core.rules.settlement import STATUSES
+from airflow_provider_kashoo.core.rules.settlement import PAYMENT_KINDS, STATUSES
 from airflow_provider_kashoo.core.values.money import MINOR_DIGITS
 
-What = Literal["constant", "nothing", "unmapped", "text", "whole number", "amount", "date"]
+What = Literal["constant", "nothing", "unmapped", "text", "whole number", "amount", "date", "record id"]
 
-WHOLE = "invoice_id"
+WHOLE = frozenset({"invoice_id", "payment_id"})
 CODE_LENGTH = 3
-MAY_BE_EMPTY = frozenset({"number", "currency", "due_date", "last_payment_date"})
+MAY_BE_EMPTY = frozenset(
+    ("number currency date due_date days_overdue last_payment_date overdue_since opportunity order account").split()
+)
 KINDS: dict[str, Kind] = {
-    path: {"money": NUMBER, "date": DATE}.get(kind, TEXT) for path, kind in SETTLEMENT_SOURCE.items()
+    path: {"money": NUMBER, "number": NUMBER, "date": DATE}.get(kind, TEXT) for path, kind in TOLD_TYPES.items()
 }
-LENGTHS = {"date": len("YYYY-MM-DD"), "amount": len("0")}
+LENGTHS = {"date": len("YYYY-MM-DD"), "amount": len("0"), "record id": 18}
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,16 @@ class Given:
     least: int = 0
 
 
-def misfits(mapping: Mapping, name: str, field: FieldInfo, zone: str) -> Iterator[str]:
-    """List what a field of the mapping can give and its field in Salesforce does not take.
+def misfits(spec: Field, name: str, field: FieldInfo, zone: str) -> Iterator[str]:
+    """List what a field of a mapping can give and its field in Salesforce does not take.
 
     :returns: what is wrong, and what to do; each once.
     """
-    yield from (f"{name}: {fault}. {fix}" for fault, fix in computed_misfits(mapping.fields[name], None, KINDS))
-    outcomes = dict.fromkeys(_outcomes(mapping.fields[name]))
-    if unmapped := [repr(each.text) for each in outcomes if each.what == "unmapped"]:
+    yield from (f"{name}: {fault}. {fix}" for fault, fix in computed_misfits(spec, None, KINDS))
+    every = dict.fromkeys(outcomes(spec))
+    if unmapped := [repr(each.text) for each in every if each.what == "unmapped"]:
         yield f"{name} has a map without {', '.join(unmapped)}. Add them to the map, or a default."
-    for given in outcomes:
+    for given in every:
         if given.what == "unmapped":
             continue
         if given.what in {"constant", "nothing"}:
@@ -96,7 +97,7 @@ def _fault(field: FieldInfo, given: Given) -> str | None:
     if field.type == CHECKBOX:
         return f"is a checkbox, and {source}. Map its values to true and false."
     if field.type in IDS:
-        return f"refers to a record, and {source}. Write the id of the record."
+        return None if given.what == "record id" else f"refers to a record, and {source}. Write the id of the record."
     return f"is of type {field.type}, which cannot be written back. Use another field."
 
 
@@ -104,15 +105,15 @@ def _a(what: What) -> str:
     return f"an {what}" if what == "amount" else f"a {what}"
 
 
-def _outcomes(spec: Field) -> Iterator[Given]:
-    """List what an expression can give."""
+def outcomes(spec: Field) -> Iterator[Given]:
+    """List what a field of a mapping can give, defaults included."""
     own = list(_source(spec))
     if spec.map is not None:
         own = list(_mapped(spec.map, own, has_default=spec.default is not None))
     if spec.default is not None:
         unknown = spec.map is not None or any(each.what == "nothing" for each in own)
         own = [each for each in own if each.what != "nothing"]
-        own += _outcomes(spec.default) if unknown else ()
+        own += outcomes(spec.default) if unknown else ()
     yield from (_cut(each, spec.max_length) for each in own)
 
 
@@ -165,13 +166,15 @@ def _template(text: str) -> Iterator[Given]:
 def _of_invoice(path: str) -> Iterator[Given]:
     if path == "status":
         yield from (Given("constant", each) for each in STATUSES)
-    elif path == WHOLE:
+    elif path == "kind":
+        yield from (Given("constant", each) for each in PAYMENT_KINDS)
+    elif path in WHOLE:
         yield Given("whole number", path, 1)
     elif path == "currency":
         yield Given("text", path, CODE_LENGTH)
     else:
-        kinds: dict[str, What] = {"money": "amount", "date": "date"}
-        what = kinds.get(SETTLEMENT_SOURCE[path], "text")
+        kinds: dict[str, What] = {"money": "amount", "number": "whole number", "date": "date", "link": "record id"}
+        what = kinds.get(TOLD_TYPES[path], "text")
         yield Given(what, path, LENGTHS.get(what, 1))
     if path in MAY_BE_EMPTY:
         yield Given("nothing")

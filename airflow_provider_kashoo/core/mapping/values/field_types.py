@@ -50,6 +50,7 @@ class FieldInfo:
     :param inactive: the values of a picklist that older records may still have.
     :param restricted: the picklist takes no other value.
     :param required: it may not be empty.
+    :param is_key: no two records have the same value, and one can be found by it: an external id that is unique.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FieldInfo:
     restricted: bool = False
     required: bool = False
     inactive: tuple[str, ...] = ()
+    is_key: bool = False
 
 
 class _Misfit(Exception):
