@@ -19,6 +19,7 @@ STEPS = (
     "million",
     "plan_ahead",
     "write_backs",
+    "write_back_calls",
     "store_size",
     "page",
     "extract",

@@ -177,6 +177,7 @@ def _stage(files: Staging, case: str) -> None:
         "totalDue": [_total(number) for number in numbers],
         "balanceDue": [_total(number) - _share(number) * bool(paid) for number in numbers],
         "removed": [False] * INVOICES,
+        "contact": [1] * INVOICES,
     }
     files.write_table("invoices", pa.table(invoices, schema=INVOICE_COLUMNS))
     allocations = {
