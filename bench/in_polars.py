@@ -1,6 +1,6 @@
 """Deals as documents by polars: columns grouped into lists, money as whole numbers, as fast as we know how.
 
-It knows one mapping, and what is not here it does not check. :mod:`transform` measures our transform beside it.
+It knows one mapping, and what is not here it does not check. It also marks each unit price as rounded. :mod:`transform` measures our transform beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ CENT = 1_000
 """Money is counted in thousandths of a cent, quantities in thousandths."""
 
 KEPT = ["item", "description", "quantity", "rate", "account", "taxCode"]
+ORDER = ["SortOrder", "CreatedDate", "Id"]
 
 
 def documents(folder: Path) -> pl.DataFrame:
@@ -23,7 +24,7 @@ def documents(folder: Path) -> pl.DataFrame:
     lines = pl.scan_parquet(folder / "lines.*.parquet").join(
         deals.select("Id"), left_on="parent", right_on="Id", how="semi"
     )
-    grouped = _charged(lines).group_by("parent").agg(lines=pl.struct(KEPT), sum=pl.col("exact").sum())
+    grouped = _charged(lines).group_by("parent").agg(lines=pl.struct(KEPT).sort_by(ORDER), sum=pl.col("exact").sum())
     terms = pl.col("Account.Payment_Terms__c").cast(pl.Int64).fill_null(30)
     headers = deals.select(
         "Id",
@@ -53,6 +54,7 @@ def _charged(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Give each line its quantity and its rate; one piece, where no whole rate gives its amount."""
     read = lines.select(
         "parent",
+        *ORDER,
         item=_link("item", "Product2Id"),
         description=pl.coalesce("Description", "Product2.Name").str.strip_chars(),
         sold=_whole("Quantity", CENT),

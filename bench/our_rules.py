@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import our_transform
 import pyarrow as pa
-from our_transform import HERE, counted
+from our_transform import HERE, counted, some
 
 from airflow_provider_kashoo.core.mapping.file.load import load_mapping
 from airflow_provider_kashoo.sync.run.staging import Staging
 
-__all__ = ["counted", "documents"]
+__all__ = ["counted", "documents", "some"]
 
 EVERY_FEATURE = HERE / "every_feature.yaml"
 

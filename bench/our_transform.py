@@ -8,10 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from row_loop import ONE_OF
 
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.stages.evaluate import Surroundings
-from airflow_provider_kashoo.core.mapping.stages.transform import transform
+from airflow_provider_kashoo.core.mapping.stages.transform import PAID, transform
+from airflow_provider_kashoo.core.mapping.stages.transform import documents as as_documents
 from airflow_provider_kashoo.sync.read.parts import parts_of
 from airflow_provider_kashoo.sync.run.mapping_files import load_mappings
 from airflow_provider_kashoo.sync.run.staging import Staging
@@ -32,6 +34,18 @@ def counted(made: list[pa.Table]) -> tuple[int, int]:
     """Count the invoices, and the cents of all their lines."""
     lines = [table["lines"].combine_chunks().flatten() for table in made]
     return sum(table.num_rows for table in made), sum(map(_cents, lines))
+
+
+def some(made: list[pa.Table]) -> dict[str, Any]:
+    """Give some of the documents, to be compared whole, with the payment that a rule makes."""
+    ids = sorted(ident for table in made for ident in table["Id"].to_pylist())[::ONE_OF]
+    found = dict[str, Any]()
+    for table in made:
+        chosen = table.filter(pc.is_in(table["Id"], pa.array(ids)))
+        found |= as_documents(chosen)
+        for ident, paid in zip(chosen["Id"].to_pylist(), chosen[PAID].to_pylist() if PAID in chosen.column_names else ()):
+            found[ident] |= {"payment": paid} if paid else {}
+    return found
 
 
 def _cents(lines: pa.Array) -> int:

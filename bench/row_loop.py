@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal, getcontext
 from functools import lru_cache
+from math import floor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ import pyarrow.parquet as pq
 SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 FORM = re.compile(r"[0-9A-Za-z]{18}")
 PIECE = Decimal(1)
+MILLIONTH = Decimal("0.000001")
+ONE_OF = 50
+"""One document of so many is compared whole."""
 
 Document = dict[str, Any]
 
@@ -35,14 +40,19 @@ def documents(folder: Path) -> dict[str, Document]:
     for row in _rows(folder, "lines"):
         document = found.get(row["parent"])
         if document is not None:
-            document["lines"].append(_line(row))
-    return {ident: document for ident, document in found.items() if _add_up(document["lines"], totals[ident])}
+            document["lines"].append((_place(row), _line(row)))
+    return {ident: _charged(document) for ident, document in found.items() if _add_up(document, totals[ident])}
 
 
 def counted(made: dict[str, Document]) -> tuple[int, int]:
     """Count the invoices, and the cents of all their lines."""
     lines = (line for document in made.values() for line in document["lines"])
     return len(made), sum(int(Decimal(line["quantity"]) * line["rate"]) for line in lines)
+
+
+def some(made: dict[str, Document]) -> dict[str, Document]:
+    """Give some of the documents, to be compared whole."""
+    return {ident: made[ident] for ident in sorted(made)[::ONE_OF]}
 
 
 def _rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -69,32 +79,51 @@ def _line(row: dict[str, Any]) -> Document:
         "item": {"link": ["item", row["Product2Id"]]},
         "description": (row["Description"] or row["Product2.Name"]).strip(),
         "quantity": row["Quantity"],
-        "amount": row["TotalPrice"] * 100,
+        "exact": row["TotalPrice"] * 100,
         "account": "type:INCOME",
         "taxCode": "none",
     }
 
 
-def _add_up(lines: list[Document], total: Decimal) -> bool:
-    """Turn exact amounts into whole cents that add up to the total; say whether they can."""
-    exact = Decimal(0)
-    before = 0
-    for line in lines:
-        exact += line.pop("amount")
-        after = _half_up(exact)
-        _charge(line, after - before)
-        before = after
-    return abs(exact - total) < 1
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Give what the lines of a deal are sorted by."""
+    return row["SortOrder"], row["CreatedDate"], row["Id"]
 
 
-def _charge(line: Document, cents: int) -> None:
-    """Give a line its quantity and its rate; one piece, where no whole rate gives its amount."""
-    quantity = line["quantity"]
-    rate, rest = divmod(cents, quantity)
-    if rest:
-        sold = f"{quantity.normalize():f} x ~{cents / quantity / 100:.2f}"
-        line["description"], quantity, rate = f"{line['description']} ({sold})", PIECE, cents
-    line["quantity"], line["rate"] = format(quantity.normalize(), "f"), int(rate)
+def _add_up(document: Document, total: Decimal) -> bool:
+    """Sort the lines, and turn exact amounts into whole cents that add up to the total; say whether they can."""
+    lines = document["lines"] = [line for _, line in sorted(document["lines"], key=itemgetter(0))]
+    exact = [line["exact"] for line in lines]
+    for line, cents in zip(lines, _together(exact, _half_up(total)), strict=True):
+        line["cents"] = cents
+    return abs(sum(exact) - total) < 1
+
+
+def _together(exact: list[Decimal], total: int) -> list[int]:
+    """Round amounts down; those that lost most get a cent more, until they add up to the total."""
+    cents = [floor(each) for each in exact]
+    if missing := total - sum(cents):
+        for place in sorted(range(len(exact)), key=lambda each: cents[each] - exact[each])[:missing]:
+            cents[place] += 1
+    return cents
+
+
+def _charged(document: Document) -> Document:
+    """Give each line its quantity and its rate; one piece, where no whole rate gives its amount."""
+    for line in document["lines"]:
+        quantity, exact, cents = line["quantity"].normalize(), line.pop("exact"), line.pop("cents")
+        rate, rest = divmod(cents, quantity)
+        if rest:
+            sold = f"{quantity:,f} x {_price(exact / quantity / 100)}"
+            line["description"], quantity, rate = f"{line['description']} ({sold})", PIECE, cents
+        line["quantity"], line["rate"] = format(quantity, "f"), int(rate)
+    return document
+
+
+def _price(exact: Decimal) -> str:
+    """Write the price of one piece: to the digit if it has at most six decimals."""
+    short = exact.quantize(MILLIONTH).normalize()
+    return f"{short:,.{max(2, -int(short.as_tuple().exponent))}f}" if short == exact else f"~{exact:,.2f}"
 
 
 def _half_up(value: Decimal) -> int:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal, getcontext
+from decimal import ROUND_HALF_UP, Decimal, getcontext
 from pathlib import Path
 from typing import Any
 
-from row_loop import PIECE, Document, _add_up, _check, _check_once, _half_up, _rows, counted
+from row_loop import (
+    PIECE,
+    Document,
+    _add_up,
+    _charged,
+    _check,
+    _check_once,
+    _half_up,
+    _place,
+    _rows,
+    _together,
+    counted,
+    some,
+)
 
-__all__ = ["counted", "documents"]
+__all__ = ["counted", "documents", "some"]
 
 NOT_BILLED = date(2025, 1, 1)
+CENT = Decimal("0.01")
 SHARES = {"Hardware": Decimal(60), "Services": Decimal(40)}
 
 
@@ -34,21 +48,21 @@ def documents(folder: Path) -> dict[str, Document]:
     for row in _rows(folder, "lines"):
         document = found.get(row["parent"])
         if document is not None:
-            document["lines"].append(_line(row))
-    return {ident: _ruled(each) for ident, each in found.items() if _add_up(each["lines"], totals[ident])}
+            document["lines"].append((_place(row), _line(row)))
+    return {ident: _charged(_ruled(each)) for ident, each in found.items() if _add_up(each, totals[ident])}
 
 
 def _header(row: dict[str, Any]) -> Document:
     _check_once(row["AccountId"])
     day, terms, name = row["CloseDate"], row["Account.Payment_Terms__c"], row["Name"].strip()
-    late = day.isoformat() >= "2025-08-01"
+    late, amount = day.isoformat() >= "2025-08-01", row["Amount"].quantize(CENT, ROUND_HALF_UP)
     document = {
         "contact": {"link": ["customer", row["AccountId"]]},
         "date": day.isoformat(),
         "dueDate": (day + timedelta(days=30 if terms is None else int(terms))).isoformat(),
         "currency": {"USD": "USD", "CAD": "CAD"}[row["CurrencyIsoCode"]],
         "poNumber": f"PO {name[:10]}"[:12],
-        "memo": f"late {name}" if late else f"{name}, {row['Amount']:,.2f} of {day:%d %B %Y}",
+        "memo": f"late {name}" if late else f"{name}, {amount:,.2f} of {day:%d %B %Y}",
         "lines": [],
     }
     if day.isoformat() == "2025-05-05":
@@ -63,7 +77,7 @@ def _line(row: dict[str, Any]) -> Document:
         "item": {"link": ["item", row["Product2Id"]]},
         "description": (row["Description"] or name.upper()).strip(),
         "quantity": row["Quantity"],
-        "amount": (row["TotalPrice"] * 2 - row["TotalPrice"]) * 100,
+        "exact": (row["TotalPrice"] * 2 - row["TotalPrice"]) * 100,
         "account": "type:INCOME",
         "taxCode": "S" if name.endswith("7") else "none",
     }
@@ -76,24 +90,19 @@ def _ruled(document: Document) -> Document:
         for line in lines:
             line["project"] = "Late"
     if day < "2025-03-01":
-        cents = _half_up(sum((_cents(line) for line in lines), Decimal(0)) * 5 / 100)
-        fee = {"description": "Handling", "quantity": "1", "rate": cents, "account": "4200", "taxCode": "none"}
-        lines.append(fee)
+        cents = _half_up(Decimal(sum(line["cents"] for line in lines)) * 5 / 100)
+        lines.append({"description": "Handling", "account": "4200", "taxCode": "none"} | _in_one_piece(cents))
     if "2025-06-01" <= day < "2025-07-01":
         document["lines"] = [part for line in lines for part in _divided(line)]
     return document
 
 
 def _divided(line: Document) -> Iterator[Document]:
-    whole = int(_cents(line))
-    exact = [whole * percent / 100 for percent in SHARES.values()]
-    cents = [int(each) for each in exact]
-    for place in sorted(range(len(exact)), key=lambda each: cents[each] - exact[each])[: whole - sum(cents)]:
-        cents[place] += 1
-    for (project, percent), rate in zip(SHARES.items(), cents, strict=True):
+    cents = _together([line["cents"] * percent / 100 for percent in SHARES.values()], line["cents"])
+    for (project, percent), share in zip(SHARES.items(), cents, strict=True):
         said = f"{line['description']} ({percent} %)"
-        yield {**line, "description": said, "quantity": format(PIECE, "f"), "rate": rate, "project": project}
+        yield {**line, "description": said, "project": project} | _in_one_piece(share)
 
 
-def _cents(line: Document) -> Decimal:
-    return Decimal(line["quantity"]) * line["rate"]
+def _in_one_piece(cents: int) -> Document:
+    return {"quantity": PIECE, "exact": cents, "cents": cents}
