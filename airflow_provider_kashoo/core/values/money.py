@@ -169,6 +169,14 @@ def sold_as(quantity: Decimal, amount: Decimal | int) -> str:
     return f"{text} x {mark}{_fixed(_rounded(units * 10**places, each), places)}"
 
 
+def quantity_in_words(text: str) -> str:
+    """Write a quantity for people, such as ``7,000``.
+
+    :param text: a decimal.
+    """
+    return _known(Decimal(text))[0]
+
+
 @lru_cache
 def _known(quantity: Decimal) -> tuple[str, int, int]:
     """Write a quantity for people, and as a fraction: most lines are sold in one of a few quantities."""

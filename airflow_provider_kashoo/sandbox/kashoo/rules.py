@@ -40,10 +40,14 @@ class KashooError(Exception):
 
 
 class Table:
-    """Rows of one kind by id, listed by date then id; removed rows stay readable but are not listed."""
+    """Rows of one kind by id, listed by date then id; removed rows stay readable but are not listed.
+
+    ``newest`` is when the last of them was created, milliseconds.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
+        self.newest = 0
         self._order: list[tuple[str, int]] = []
 
     def put(self, row: Row) -> None:
@@ -52,6 +56,7 @@ class Table:
         if old is not None and not old["removed"]:
             del self._order[bisect_left(self._order, _key(old))]
         self.rows[row["id"]] = row
+        self.newest = max(self.newest, row.get("creation", 0))
         if not row["removed"]:
             insort(self._order, _key(row))
 

@@ -19,18 +19,19 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.stages.amounts import exact_amounts
 from airflow_provider_kashoo.core.mapping.stages.lines import EXACT, Lines
 from airflow_provider_kashoo.core.mapping.stages.select import Mask
+from airflow_provider_kashoo.core.mapping.stages.sold import MILLIONTHS, sold_in_words
 from airflow_provider_kashoo.core.mapping.values.cells import LARGE, MONEY, TEXT, Cells, Rows
 from airflow_provider_kashoo.core.values import money
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import cut, length
 
-_MILLIONTHS = 10**6
-"""Quantities with up to six decimals are counted in these."""
-
 _ONE = Decimal(1)
 
 MOST = 2**63 - 1
 """The largest rate, minor units (assumed: the books count in 64 bits)."""
+
+_PLAIN_END = r"[!-(*-~\pL]$"
+"""Texts that may end neither with a blank nor with what was sold."""
 
 Sold = tuple[str | None, str, int, Decimal | None, bool]
 """A line: description, quantity, amount in whole minor units, the exact amount if that is another, and whether it is
@@ -96,26 +97,34 @@ def charge(lines: Lines, chosen: Mask, longest: int | None = None) -> Charged:
     whole, exact = lines.of("amount").whole(), lines.of(EXACT).exact
     quantities = lines.of("quantity").values.fill_null("1")
     sold = _in_millionths(quantities)
-    divisible = (sold > 0) & (np.abs(whole) <= MOST // _MILLIONTHS)
-    scaled, by = np.where(divisible, whole, 0) * _MILLIONTHS, np.where(divisible, sold, 1)
+    divisible = (sold > 0) & (np.abs(whole) <= MOST // MILLIONTHS)
+    scaled, by = np.where(divisible, whole, 0) * MILLIONTHS, np.where(divisible, sold, 1)
     kept = divisible & (scaled % by == 0)
     rates = np.where(kept, scaled // by, whole)
     others = np.flatnonzero(~kept & chosen[lines.owners])
+    by_column = np.where(divisible, sold, 0)
+    by_column[list(exact)] = 0
     descriptions = lines.of("description").values
-    given = zip(
-        descriptions.take(pa.array(others)).to_pylist(),
-        quantities.take(pa.array(others)).to_pylist(),
-        whole[others].tolist(),
-        map(exact.get, others.tolist()),
-        divisible[others].tolist(),
-        strict=True,
+    texts, given = (each.take(pa.array(others)) for each in (descriptions, quantities))
+    said = _all_described(texts, sold_in_words(given, by_column[others], whole[others]), longest)
+    alone = np.flatnonzero(said.is_null().to_numpy(zero_copy_only=False))
+    charged = each_once(
+        partial(_charged, longest=longest),
+        zip(
+            texts.take(pa.array(alone)).to_pylist(),
+            given.take(pa.array(alone)).to_pylist(),
+            whole[others[alone]].tolist(),
+            map(exact.get, others[alone].tolist()),
+            divisible[others[alone]].tolist(),
+            strict=True,
+        ),
     )
-    charged = each_once(partial(_charged, longest=longest), given)
-    rates[others] = [rate for _, rate, _ in charged]
+    rates[others[alone]] = [rate for _, rate, _ in charged]
+    pieces = pa.array(np.ones(len(others), np.int64)).cast(TEXT)
     return Charged(
-        _replaced(quantities, others, [quantity for quantity, _, _ in charged]),
+        _replaced(quantities, others, _replaced(pieces, alone, [quantity for quantity, _, _ in charged])),
         pa.array(rates),
-        _replaced(descriptions, others, [text for _, _, text in charged]),
+        _replaced(descriptions, others, _replaced(said, alone, [text for _, _, text in charged])),
     )
 
 
@@ -128,7 +137,7 @@ def _in_millionths(quantities: pa.Array) -> Rows:
 
 
 def _millionths(quantity: Decimal) -> int:
-    count = quantity * _MILLIONTHS
+    count = quantity * MILLIONTHS
     return int(count) if 0 < count < LARGE and count == int(count) else -1
 
 
@@ -158,6 +167,18 @@ def described(text: str | None, sold: str, longest: int | None) -> str:
     return kept + ending if kept else sold
 
 
+def _all_described(texts: pa.Array, sold: pa.Array, longest: int | None) -> pa.Array:
+    """Add what was sold to descriptions; empty where :func:`described` has to, because the two may be something else.
+
+    :param sold: empty where that is not known.
+    """
+    made = pc.coalesce(pc.binary_join_element_wise(texts, pc.binary_join_element_wise(" (", sold, ")", ""), ""), sold)
+    plain = pc.and_(pc.match_substring_regex(texts, _PLAIN_END), pc.not_equal(texts, sold))
+    if longest is not None:
+        plain = pc.and_(plain, pc.less_equal(pc.binary_length(made), longest))  # of no text are there fewer bytes
+    return pc.if_else(pc.fill_null(plain, fill_value=True), made, pa.scalar(None, TEXT))
+
+
 def as_lists(lines: Lines, charged: Charged, records: int) -> pa.Array:
     """Give the lines of each record as a list, as the books take them."""
     cells = {name: each.values for name, each in lines.cells.items() if name not in {"amount", EXACT}}
@@ -166,7 +187,7 @@ def as_lists(lines: Lines, charged: Charged, records: int) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(lines.starts(records), pa.int32()), rows)
 
 
-def _replaced(texts: pa.Array, rows: Rows, others: Sequence[str | None]) -> pa.Array:
+def _replaced(texts: pa.Array, rows: Rows, others: pa.Array | Sequence[str | None]) -> pa.Array:
     """Put other texts into some rows."""
     mask = np.zeros(len(texts), np.bool_)
     mask[rows] = True

@@ -144,8 +144,10 @@ def _source(spec: Field, given: Callable[[str], pa.Array], rows: int, zone: str)
 
 
 def _written(cells: Cells, by: Format, zone: str) -> Cells:
-    """Write values by a format, once for each distinct one."""
-    return cells.with_values(typed(cells.values, zone)).each(by.of)
+    """Write values by a format: numbers by the column if it has room for them, else once for each distinct value."""
+    values = typed(cells.values, zone)
+    written = by.write_column(values)
+    return cells.with_values(values).each(by.of) if written is None else Cells(written, cells.problems)
 
 
 def _filled(pieces: Sequence[Piece], given: Callable[[str], pa.Array], rows: int, zone: str) -> Cells:

@@ -194,13 +194,19 @@ def _are_numbers(columns: Sequence[pa.Array]) -> bool:
     return all(pa.types.is_decimal(column.type) for column in columns)
 
 
-def _tight(numbers: pa.Array) -> pa.Array:
-    """Give numbers the narrowest type that has room for them, so that there is room for what is made of them."""
+def _short(numbers: pa.Array) -> pa.Array:
+    """Give numbers the type with the fewest digits before the point, so that there is room for what is made of them."""
     ends = pc.min_max(numbers)
     most = max((end.as_py().copy_abs() for end in (ends["min"], ends["max"]) if end.is_valid), default=Decimal(0))
     whole = most.adjusted() + 1 if most >= 1 else 0
-    for scale in (*(each for each in _SCALES if each < numbers.type.scale), numbers.type.scale):
-        kind = _decimal(max(whole + scale, 1), scale)
+    return numbers.cast(_decimal(max(whole + numbers.type.scale, 1), numbers.type.scale))
+
+
+def _tight(numbers: pa.Array) -> pa.Array:
+    """Give numbers the narrowest type that has room for them."""
+    numbers = _short(numbers)
+    for scale in (each for each in _SCALES if each < numbers.type.scale):
+        kind = _decimal(max(_whole(numbers.type) + scale, 1), scale)
         try:
             numbers[:_FEW].cast(kind)
             return numbers.cast(kind)
@@ -221,17 +227,21 @@ def _calculated(function: Any, columns: Sequence[pa.Array], _: int) -> pa.Array 
     """Add, subtract or multiply two columns; None when a result could have more digits than a column."""
     if not _are_numbers(columns):
         return None
-    one, other = map(_tight, columns)
-    if function is pc.multiply:
-        whole, places = _whole(one.type) + _whole(other.type) + 1, one.type.scale + other.type.scale
-    else:
-        whole = max(_whole(one.type), _whole(other.type)) + 1
-        places = max(one.type.scale, other.type.scale)
+    for narrowed in (_short, _tight):  # the latter looks at every decimal, and is seldom needed
+        one, other = map(narrowed, columns)
+        whole, places = _room(function, one.type, other.type)
+        if whole + places <= NUMBER.precision:
+            return function(one, other)
     if whole > MOST_PLACES or places > MOST_PLACES:
         return None
-    if whole + places > NUMBER.precision:
-        one, other = (each.cast(pa.decimal256(each.type.precision, each.type.scale)) for each in (one, other))
-    return function(one, other)
+    return function(*(each.cast(pa.decimal256(each.type.precision, each.type.scale)) for each in (one, other)))
+
+
+def _room(function: Any, one: pa.DataType, other: pa.DataType) -> tuple[int, int]:
+    """Say how many digits a result may have before the point, and how many behind it."""
+    if function is pc.multiply:
+        return _whole(one) + _whole(other) + 1, one.scale + other.scale
+    return max(_whole(one), _whole(other)) + 1, max(one.scale, other.scale)
 
 
 def _negated(columns: Sequence[pa.Array], _: int) -> pa.Array | None:

@@ -10,9 +10,15 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from airflow_provider_kashoo.core.errors import Problem, shown
+from airflow_provider_kashoo.core.mapping.values.cells import TEXT
 from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
 from airflow_provider_kashoo.core.mapping.values.operations import DATE, MOST_PLACES, NUMBER, Kind, kind_of, words
+from airflow_provider_kashoo.core.mapping.values.written import units_of, written
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -46,11 +52,13 @@ class Format:
 
     :param kind: of the values that it writes.
     :param write: writes one.
+    :param write_column: writes numbers by the column; gives None where each is to be written for itself.
     """
 
     text: str
     kind: Kind
     write: Callable[[Any], str]
+    write_column: Callable[[pa.Array], pa.Array | None] = lambda _: None
 
     def of(self, value: Any) -> Any:
         """Write a value; None and a problem stay, and one of another kind is a problem."""
@@ -83,7 +91,8 @@ def format_of(text: str) -> Format:
     least, most = len(always or ""), len(always or "") + len(more or "")
     if most > MOST_PLACES:
         raise ExpressionError(f"{text!r} has more than {MOST_PLACES} decimals", text.index(point or ""))
-    return Format(text, NUMBER, lambda value: _number(value, thousands or "", point or "", least, most))
+    how = thousands or "", point or "", least, most
+    return Format(text, NUMBER, lambda value: _number(value, *how), lambda values: _numbers(values, *how))
 
 
 def _number(value: Decimal, thousands: str, point: str, least: int, most: int) -> str:
@@ -92,3 +101,15 @@ def _number(value: Decimal, thousands: str, point: str, least: int, most: int) -
     fraction = fraction[:least] + fraction[least:].rstrip("0")
     sign = "-" if rounded < 0 else ""
     return f"{sign}{whole.replace(',', thousands)}{point if fraction else ''}{fraction}"
+
+
+def _numbers(values: pa.Array, thousands: str, point: str, least: int, most: int) -> pa.Array | None:
+    """Write numbers as :func:`_number` does; None where a column has no room for them."""
+    units = units_of(values, most)
+    if units is None:
+        return None
+    places = np.full(len(units), most)
+    for _ in range(most - least):  # a zero that may be left out
+        idle = (places > least) & (units % 10 == 0)
+        units, places = np.where(idle, units // 10, units), places - idle
+    return pc.if_else(values.is_valid(), written(units, places, thousands, point), pa.scalar(None, TEXT))

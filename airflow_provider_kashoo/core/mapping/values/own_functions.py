@@ -15,6 +15,8 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -22,7 +24,6 @@ from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.mapping.values.cells import Cells
 from airflow_provider_kashoo.core.mapping.values.computed import column_of, typed
 from airflow_provider_kashoo.core.mapping.values.operations import MOST_PLACES
-from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.texts import nearest
 
 Returns = Literal["text", "date", "number", "money", "code"]
@@ -102,20 +103,40 @@ def called(
     rows = len(inputs[0])
     try:
         function = function_of(reference, len(inputs))
-        given = [pd.Series(typed(column, zone).to_pylist(), dtype=object) for column in inputs]
+        given = [pd.Series(_objects(typed(column, zone)), dtype=object) for column in inputs]
         with _without_warnings():
             values = _values(function(*given), rows)
     except (NoFunction, _Broken) as why:
         return _all(rows, reference, str(why))
     except (Exception, SystemExit) as error:  # noqa: BLE001  a user's function may raise anything
         return _all(rows, reference, f"it failed with {_said(error)}")
-    check = partial(_checked, reference, returns, length, nulls)
+    return _kept(values, partial(_checked, reference, returns, length, nulls))
+
+
+def _objects(column: pa.Array) -> npt.NDArray[np.object_]:
+    """Give each value as Python knows it; equal ones are one object, which nobody can change."""
+    found = np.empty(len(column), np.object_)
+    if column.null_count < len(column):
+        encoded = column.dictionary_encode()
+        distinct = np.array([*encoded.dictionary.to_pylist(), None], np.object_)
+        found = distinct[encoded.indices.fill_null(len(distinct) - 1).to_numpy()]
+    return found
+
+
+def _kept(values: Sequence[Any], check: Callable[[Any], Any]) -> Cells:
+    """Keep what was returned as a column, with each distinct value checked once."""
+    alike = len({*map(type, values)}) == 1
+    keys = values if alike else [*zip(map(type, values), values, strict=True)]  # True is no 1
     try:
-        found = each_once(check, [(type(value), value) for value in values])
+        places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        rows = np.fromiter(map(places.__getitem__, keys), np.int64, len(keys))
+        found = [check(key if alike else key[1]) for key in places]
     except TypeError:  # one of them cannot be hashed
-        found = [check((type(value), value)) for value in values]
-    problems = {row: value for row, value in enumerate(found) if isinstance(value, Problem)}
-    return Cells(column_of([None if isinstance(value, Problem) else value for value in found], pa.string()), problems)
+        rows, found = np.arange(len(values)), [check(value) for value in values]
+    wrong = {place: value for place, value in enumerate(found) if isinstance(value, Problem)}
+    column = column_of([None if isinstance(value, Problem) else value for value in found], pa.string())
+    bad = np.flatnonzero(np.isin(rows, list(wrong))).tolist() if wrong else []
+    return Cells(column.take(pa.array(rows)), {row: wrong[int(rows[row])] for row in bad})
 
 
 def _values(returned: Any, rows: int) -> list[Any]:
@@ -136,9 +157,8 @@ def _values(returned: Any, rows: int) -> list[Any]:
     return list(returned)
 
 
-def _checked(reference: str, returns: Returns, length: int | None, nulls: bool, typed_value: tuple[type, Any]) -> Any:
+def _checked(reference: str, returns: Returns, length: int | None, nulls: bool, value: Any) -> Any:
     """Hold one value against what is declared; give it as a column holds it, or the problem."""
-    _, value = typed_value
     value = (value.strip() or None) if isinstance(value, str) else value
     if value is None:
         return None if nulls else _problem(reference, "it returned nothing, and nulls: true is not declared")
