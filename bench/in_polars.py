@@ -1,6 +1,7 @@
 """Deals as documents by polars: columns grouped into lists, money as whole numbers, as fast as we know how.
 
-It knows one mapping, and what is not here it does not check. It also marks each unit price as rounded. :mod:`transform` measures our transform beside it.
+It knows one mapping, and what is not here it does not check; it marks every unit price as rounded. :mod:`transform`
+measures our transform beside it.
 """
 
 from __future__ import annotations

@@ -43,8 +43,9 @@ def some(made: list[pa.Table]) -> dict[str, Any]:
     for table in made:
         chosen = table.filter(pc.is_in(table["Id"], pa.array(ids)))
         found |= as_documents(chosen)
-        for ident, paid in zip(chosen["Id"].to_pylist(), chosen[PAID].to_pylist() if PAID in chosen.column_names else ()):
-            found[ident] |= {"payment": paid} if paid else {}
+        if PAID in chosen.column_names:
+            paid = zip(chosen["Id"].to_pylist(), chosen[PAID].to_pylist(), strict=True)
+            found |= {ident: found[ident] | {PAID: payment} for ident, payment in paid if payment}
     return found
 
 

@@ -349,3 +349,24 @@ def test_columns_of_texts_give_what_python_gives_row_by_row(texts: list[str | No
     for name, wanted in {"left(A, 2)": lambda text: text[:2], "upper(A)": str.upper, "lower(A)": str.lower}.items():
         found = [None if text is None else wanted(text).strip() or None for text in texts]
         assert of(name, rows) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "found"),
+    [
+        ("CloseDate + Days", ["1", None, "-40"], [date(2026, 2, 1), None, date(2024, 1, 19)]),
+        ("CloseDate - Days", ["1.000", "5", "366"], [date(2026, 1, 30), None, date(2023, 2, 27)]),
+        ("CloseDate + Days", ["0.5", None, "1"], ["0.5 is not a whole number of days", None, date(2024, 2, 29)]),
+        ("CloseDate + Days", ["1", None, "9" * 20], [date(2026, 2, 1), None, "not between the years"]),
+        (
+            "CloseDate - Days",
+            ["9" * 18, None, "-9" + "0" * 17],
+            ["not between the years", None, "not between the years"],
+        ),
+        ("CloseDate + Days", ["2913112", None, "2913113"], ["not between the years", None, "not between the years"]),
+    ],
+)
+def test_days_are_moved_by_whole_numbers_within_the_known_years(text, days, found):
+    rows = ROWS | {"Days": pa.array([each and D(each) for each in days], NUMBER)}
+    for value, wanted in zip(of(text, rows), found, strict=True):
+        assert wanted in value.cause if isinstance(wanted, str) else value == wanted

@@ -106,7 +106,7 @@ def charge(lines: Lines, chosen: Mask, longest: int | None = None) -> Charged:
     by_column[list(exact)] = 0
     descriptions = lines.of("description").values
     texts, given = (each.take(pa.array(others)) for each in (descriptions, quantities))
-    said = _all_described(texts, sold_in_words(given, by_column[others], whole[others]), longest)
+    said = all_described(texts, sold_in_words(given, by_column[others], whole[others]), longest)
     alone = np.flatnonzero(said.is_null().to_numpy(zero_copy_only=False))
     charged = each_once(
         partial(_charged, longest=longest),
@@ -167,7 +167,7 @@ def described(text: str | None, sold: str, longest: int | None) -> str:
     return kept + ending if kept else sold
 
 
-def _all_described(texts: pa.Array, sold: pa.Array, longest: int | None) -> pa.Array:
+def all_described(texts: pa.Array, sold: pa.Array, longest: int | None) -> pa.Array:
     """Add what was sold to descriptions; empty where :func:`described` has to, because the two may be something else.
 
     :param sold: empty where that is not known.

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_kashoo.core.mapping.stages.select import Mask
 from airflow_provider_kashoo.core.mapping.values.cells import TEXT, Rows
 from airflow_provider_kashoo.core.mapping.values.written import written
 from airflow_provider_kashoo.core.values.money import CENTS, MINOR_DIGITS, quantity_in_words
@@ -33,22 +34,27 @@ def sold_in_words(quantities: pa.Array, sold: Rows, amounts: Rows) -> pa.Array:
     units, each = amounts * (MILLIONTHS // common), sold // common * int(CENTS)  # their ratio is the unit price
     given &= (np.abs(units) <= MOST // 10**_MOST_PLACES) & (each <= MOST // 1000)
     units, each = np.where(given, units, 0), np.where(given, each, 1)
-    rounded, exact = np.full(len(units), MINOR_DIGITS), np.zeros(len(units), np.int64)
-    for places in range(MINOR_DIGITS, _MOST_PLACES):
-        rounded += np.abs(units) * 10**places < 1000 * each
-    given &= np.abs(units) * 10**_MOST_PLACES >= 1000 * each
-    for places in range(_MOST_PLACES, MINOR_DIGITS - 1, -1):
-        exact[units * 10**places % each == 0] = places
-    places = np.where(exact > 0, exact, rounded)
-    marks = pa.array(["~", ""]).take(pa.array(exact > 0).cast(pa.int8()))
-    prices = written(_divided(units * np.power(10, places), each), places)
+    given &= np.abs(units) * 10**_MOST_PLACES >= 1000 * each  # otherwise a price needs more decimals
+    places, exact = _places(units, each)
+    marks = pa.array(["~", ""]).take(pa.array(exact).cast(pa.int8()))
+    prices = pc.binary_join_element_wise(marks, written(_divided(units * 10**places, each), places), "")
     encoded = quantities.dictionary_encode()
-    words = pa.array(list(map(quantity_in_words, encoded.dictionary.to_pylist())), TEXT).take(encoded.indices)
-    texts = pc.binary_join_element_wise(words, pc.binary_join_element_wise(marks, prices, ""), " x ")
-    return pc.if_else(pa.array(given), texts, pa.scalar(None, TEXT))
+    words = pa.array([quantity_in_words(each) for each in encoded.dictionary.to_pylist()], TEXT).take(encoded.indices)
+    return pc.if_else(pa.array(given), pc.binary_join_element_wise(words, prices, " x "), pa.scalar(None, TEXT))
+
+
+def _places(units: Rows, each: Rows) -> tuple[Rows, Mask]:
+    """Say how many decimals each price has, and whether it is exact: if it is short, else it has four digits."""
+    rounded, exact = np.full(len(units), MINOR_DIGITS), np.zeros(len(units), np.int64)
+    for few in range(MINOR_DIGITS, _MOST_PLACES):
+        rounded += np.abs(units) * 10**few < 1000 * each
+    for few in range(_MOST_PLACES, MINOR_DIGITS - 1, -1):
+        exact[units * 10**few % each == 0] = few
+    return np.where(exact > 0, exact, rounded), exact > 0
 
 
 def _divided(units: Rows, each: Rows) -> Rows:
     """Divide, and round to the nearest whole number; of two, to the even one."""
     found, rest = np.divmod(units, each)
-    return found + ((2 * rest > each) | ((2 * rest == each) & (found % 2 == 1)))
+    nearest: Rows = found + ((2 * rest > each) | ((2 * rest == each) & (found % 2 == 1)))
+    return nearest

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from airflow_provider_kashoo.core.errors import Problem, shown
 from airflow_provider_kashoo.core.mapping.values.calculation import Applied, Calculation, Constant, Name, Tree
 from airflow_provider_kashoo.core.mapping.values.cells import TEXT, Cells, Rows
+from airflow_provider_kashoo.core.mapping.values.field_types import FIRST_YEAR, LAST_YEAR
 from airflow_provider_kashoo.core.mapping.values.operations import MOST_PLACES, Unfit, words
 
 NUMBER = pa.decimal128(38, 18)
@@ -30,6 +31,9 @@ _FEW = 100
 
 Function = Callable[[Sequence[Any]], Any]
 """Computes from single values."""
+
+_FIRST_DAY, _LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)))
+"""As columns count days."""
 
 _SCALES = (0, 2, 4, 6, 9, 12, 18, 27)
 """Decimals that a column may have fewer of than its type; those of prices, rates and quantities."""
@@ -80,7 +84,9 @@ def _of(tree: Tree, given: Callable[[str], pa.Array], rows: int, zone: str) -> C
         case Name(path=path):
             return Cells(typed(given(path), zone))
         case Constant(value=value):
-            return Cells(column_of([value]).take(pa.array(np.zeros(rows, np.int64))))
+            one = column_of([value])
+            one = _tight(one) if pa.types.is_decimal(one.type) else one
+            return Cells(one.take(pa.array(np.zeros(rows, np.int64))))
         case Applied(name=name, parts=parts):
             cells = [_of(part, given, rows, zone) for part in parts]
             if name == "coalesce":
@@ -226,7 +232,7 @@ def _whole(kind: pa.DataType) -> int:
 def _calculated(function: Any, columns: Sequence[pa.Array], _: int) -> pa.Array | None:
     """Add, subtract or multiply two columns; None when a result could have more digits than a column."""
     if not _are_numbers(columns):
-        return None
+        return None if function is pc.multiply else _days_moved(function, columns)
     for narrowed in (_short, _tight):  # the latter looks at every decimal, and is seldom needed
         one, other = map(narrowed, columns)
         whole, places = _room(function, one.type, other.type)
@@ -235,6 +241,23 @@ def _calculated(function: Any, columns: Sequence[pa.Array], _: int) -> pa.Array 
     if whole > MOST_PLACES or places > MOST_PLACES:
         return None
     return function(*(each.cast(pa.decimal256(each.type.precision, each.type.scale)) for each in (one, other)))
+
+
+def _days_moved(function: Any, columns: Sequence[pa.Array]) -> pa.Array | None:
+    """Move days by whole numbers; None for anything else, and where a result may be outside of the known years."""
+    day, number = columns[::-1] if function is pc.add and pa.types.is_date(columns[1].type) else columns
+    if not (pa.types.is_date32(day.type) and pa.types.is_decimal(number.type)):
+        return None
+    try:
+        whole = number.cast(pa.int64())
+    except pa.ArrowInvalid:  # some are no whole numbers, or too large
+        return None
+    moved = function(day.cast(pa.int32()).cast(pa.int64()), whole)
+    for column, (low, high) in ((whole, (-_LAST_DAY, _LAST_DAY)), (moved, (_FIRST_DAY, _LAST_DAY))):
+        ends = pc.min_max(column)
+        if ends["min"].is_valid and not low <= ends["min"].as_py() <= ends["max"].as_py() <= high:
+            return None
+    return moved.cast(pa.int32()).cast(pa.date32())
 
 
 def _room(function: Any, one: pa.DataType, other: pa.DataType) -> tuple[int, int]:

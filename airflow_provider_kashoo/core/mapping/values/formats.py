@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_kashoo.core.errors import Problem, shown
-from airflow_provider_kashoo.core.mapping.values.cells import TEXT
+from airflow_provider_kashoo.core.mapping.values.cells import TEXT, Rows
 from airflow_provider_kashoo.core.mapping.values.expressions import ExpressionError
 from airflow_provider_kashoo.core.mapping.values.operations import DATE, MOST_PLACES, NUMBER, Kind, kind_of, words
-from airflow_provider_kashoo.core.mapping.values.written import units_of, written
+from airflow_provider_kashoo.core.mapping.values.written import MOST_UNITS, written
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -42,6 +42,9 @@ _DIRECTIVES: Mapping[str, Callable[[date], str]] = {
 }
 _DIRECTIVE = re.compile(r"%-?.?", re.DOTALL)
 _NUMBER = re.compile(r"(?:#([,. '])##)?0(?:([.,])(0*)(#*))?")
+
+_FEW_PLACES, _DIGITS = 9, 38
+"""Of numbers that are written by the column: most decimals of a format, and digits of their type."""
 
 _WIDEST = Context(4 * MOST_PLACES, rounding=ROUND_HALF_UP)
 
@@ -105,7 +108,7 @@ def _number(value: Decimal, thousands: str, point: str, least: int, most: int) -
 
 def _numbers(values: pa.Array, thousands: str, point: str, least: int, most: int) -> pa.Array | None:
     """Write numbers as :func:`_number` does; None where a column has no room for them."""
-    units = units_of(values, most)
+    units = _units_of(values, most)
     if units is None:
         return None
     places = np.full(len(units), most)
@@ -113,3 +116,22 @@ def _numbers(values: pa.Array, thousands: str, point: str, least: int, most: int
         idle = (places > least) & (units % 10 == 0)
         units, places = np.where(idle, units // 10, units), places - idle
     return pc.if_else(values.is_valid(), written(units, places, thousands, point), pa.scalar(None, TEXT))
+
+
+def _units_of(numbers: pa.Array, places: int) -> Rows | None:
+    """Round decimals, half away from zero, and count them in units; what is empty is 0.
+
+    :returns: None where a column may have no room for them.
+    """
+    if not pa.types.is_decimal128(numbers.type) or places > _FEW_PLACES:
+        return None
+    # Arrow does not always notice that a rounded number does not fit its type any more.
+    limit = min(MOST_UNITS // 10**places, 10 ** (_DIGITS - numbers.type.scale)) - 1
+    ends = [each.as_py() for each in pc.min_max(numbers).values()]
+    if any(each is not None and abs(each) >= limit for each in ends):
+        return None
+    roomy = pc.fill_null(numbers, Decimal(0)).cast(pa.decimal128(_DIGITS, numbers.type.scale))
+    counted = pc.round(roomy, places, "half_towards_infinity").cast(pa.decimal128(_DIGITS, places))
+    words = np.frombuffer(counted.buffers()[1], np.int64).reshape(-1, 2)
+    units: Rows = words[counted.offset :][: len(counted), 0]
+    return units
