@@ -39,7 +39,9 @@ def measure(results: Results) -> None:
     share = round(found["requests"] / found["pages"], 3)
     unit = f"times the {found['pages']:,} list pages; {found['requests']:,} requests to Kashoo"
     results[f"{what}: requests"] = {"value": share, "unit": unit, "goal": "<= 1.01"}
-    results[f"{what}: time"] = {"value": found["seconds"], "unit": "s, budget lifted", "goal": "<= 120"}
+    used, simulated = found["processor"], found["simulated"]
+    unit = f"s, budget lifted; processor: {used} s of it the tie-out, {simulated} s the simulated systems"
+    results[f"{what}: time"] = {"value": found["seconds"], "unit": unit, "goal": "<= 120"}
     results[f"{what}: memory"] = {"value": found["peak"], "unit": "MiB at the peak, all of Python", "goal": "<= 500"}
 
 
@@ -133,9 +135,10 @@ def prepare_and_run() -> dict[str, Any]:
         for source in before.sources:
             before.store.watermarks.move(f"salesforce.{source}", lower=now, upper=now, run_id="before")
         box.logs["kashoo"].clear()
-        command = [sys.executable, __file__, said]
+        command, used = [sys.executable, __file__, said], time.process_time()
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         figures: dict[str, Any] = json.loads(done.splitlines()[-1])
+        figures["simulated"] = round(time.process_time() - used, 1)
         figures["requests"] = box.logs["kashoo"].total
     if figures["differences"] or figures["invoices"] < INVOICES:
         raise SystemExit(f"the tie-out said {figures}")
@@ -165,20 +168,21 @@ def _book(box: Any, sync: Any) -> None:
 
 
 def tie_out_large(said: str) -> dict[str, Any]:
-    """Tie out; gives seconds, MiB at the peak, and what was found."""
+    """Tie out; gives seconds, those of the processor, MiB at the peak, and what was found."""
     from memory import peak
 
     from airflow_provider_kashoo.sync.tie_out.period import Period
     from airflow_provider_kashoo.sync.tie_out.tie_out import tie_out
 
     sync = opened(said, "measured")
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     report = tie_out(sync, Period(TO - timedelta(days=730), TO + timedelta(days=365)))
-    seconds = round(time.perf_counter() - begun, 1)
+    seconds, used = round(time.perf_counter() - begun, 1), round(time.process_time() - used, 1)
     invoices = sum(cell.counts["invoices"] for cell in report.cells)
     listed = sum(cell.counts["books"] + cell.counts["not_ours"] for cell in report.cells)
     return {
         "seconds": seconds,
+        "processor": used,
         "peak": peak(),
         "invoices": invoices,
         "pages": sync.kashoo.requests_to_list(listed),

@@ -135,6 +135,22 @@ def test_lists_are_ordered_by_date_then_id_and_paged_by_items(kashoo: Client) ->
     assert kashoo.get("records/invoices", startDate="2026-03-04") == []
 
 
+def test_a_page_of_all_rows_is_that_of_looking_at_each(kashoo: Client) -> None:
+    rows = [kashoo.invoice(date=date) for date in ("2026-03-03", "2026-03-01", "2026-03-02", "2026-03-01")]
+    kashoo.call("DELETE", f"records/invoices/{rows[2]['id']}", status=204)
+    for limit, offset in ((2, 0), (2, 1), (2, 2), (2, 3), (500, 0)):
+        every = kashoo.books.page(kashoo.business, "invoices", limit=limit, offset=offset)
+        looked_at = kashoo.books.page(kashoo.business, "invoices", limit=limit, offset=offset, of_type="invoice")
+        assert every == looked_at
+        assert len(every) == max(0, min(limit, 3 - offset))
+
+
+def test_a_list_that_lags_leaves_out_what_was_made_just_now(kashoo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    kashoo.invoice()
+    monkeypatch.setattr(kashoo.books, "list_delay_seconds", 60.0)
+    assert kashoo.get("records/invoices") == []
+
+
 def test_a_page_never_holds_more_than_100(kashoo: Client) -> None:
     for index in range(101):
         body = {"contactInformation": {"name": f"C{index}"}}
