@@ -363,6 +363,9 @@ def test_columns_of_texts_give_what_python_gives_row_by_row(texts: list[str | No
             ["9" * 18, None, "-9" + "0" * 17],
             ["not between the years", None, "not between the years"],
         ),
+        ("CloseDate + Days", ["721323", None, "722026"], [date(4000, 12, 31), None, date(4000, 12, 31)]),
+        ("CloseDate + Days", ["721324", None, "722027"], ["not between the years", None, "not between the years"]),
+        ("CloseDate - Days", ["119100", None, "1"], ["not between the years", None, date(2024, 2, 27)]),
         ("CloseDate + Days", ["2913112", None, "2913113"], ["not between the years", None, "not between the years"]),
     ],
 )

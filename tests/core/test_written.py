@@ -57,6 +57,7 @@ quantities = st.decimals("0.000001", 10**8, allow_nan=False, allow_infinity=Fals
 @given(st.lists(st.tuples(quantities, st.integers(-(10**13), 10**13) | st.integers(-(10**6), 10**6)), max_size=8))
 @example([(Decimal(7000), 115_360), (Decimal(3), -10_000), (Decimal("0.000001"), 1), (Decimal(10**8), 1)])
 @example([(Decimal(2), 9_223_372_036_854), (Decimal(2), 9_223_372_036_855), (Decimal(3), 0), (Decimal(8), 1)])
+@example([(Decimal(20_000), 2_469), (Decimal(20_000), 2_471)])  # between two prices of six decimals
 def test_what_was_sold_is_said_by_the_column_as_of_each_line(lines: list[tuple[Decimal, int]]) -> None:
     texts = [f"{quantity:f}" for quantity, _ in lines]
     sold = np.array([int(quantity * 10**6) for quantity, _ in lines], np.int64)
@@ -65,6 +66,12 @@ def test_what_was_sold_is_said_by_the_column_as_of_each_line(lines: list[tuple[D
         assert found in {None, sold_as(quantity, cents)}
         if abs(cents) <= 10**9 and quantity in {3, 7, 12, 24, 7000} and abs(cents) >= quantity:
             assert found is not None
+
+
+def test_what_was_sold_at_a_fraction_of_a_cent_is_said_exactly() -> None:
+    lines = [line(TotalPrice="33.335", Quantity="2")] * 3
+    found = documents(run(deal(Amount="100.005"), lines=lines).made)[DEAL]["lines"]
+    assert [each["description"] for each in found] == ["Widget", "Widget", "Widget (2 x 16.6675)"]
 
 
 def test_nothing_is_said_where_no_quantity_is_given() -> None:

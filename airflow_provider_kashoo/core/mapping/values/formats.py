@@ -113,7 +113,7 @@ def _numbers(values: pa.Array, thousands: str, point: str, least: int, most: int
         return None
     places = np.full(len(units), most)
     for _ in range(most - least):  # a zero that may be left out
-        idle = (places > least) & (units % 10 == 0)
+        idle = units % 10 == 0
         units, places = np.where(idle, units // 10, units), places - idle
     return pc.if_else(values.is_valid(), written(units, places, thousands, point), pa.scalar(None, TEXT))
 
