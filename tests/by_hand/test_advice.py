@@ -303,6 +303,12 @@ def test_who_follows_the_advice_is_done(told: Told, name: str) -> None:
 FOLLOWED_ELSEWHERE = {
     "billed_by_two_mappings": "bill/test_mappings_together.py",
     "closed_period": "bill/test_what_changes_an_invoice.py",
+    "logo_unreadable": "tell/test_attached_pdfs.py",
+    "missing_glyph": "tell/test_attached_pdfs.py",
+    "no_e_invoice": "tell/test_attached_pdfs.py",
+    "several_currencies": "tell/test_own_records.py",
+    "template_failed": "tell/test_attached_pdfs.py",
+    "totals_differ": "tell/test_attached_pdfs.py",
     "locked_invoice_changed": "bill/test_what_changes_an_invoice.py",
     "names_removed": "by_hand/test_relink.py",
     "no_parts": "bill/test_deals_in_parts.py",

@@ -30,6 +30,9 @@ class Told(Trade):
             shutil.copy(path, self.drive.mappings / path.name)
         _mappings.cache_clear()
 
+    def a_deal_is_deleted(self, at: int) -> None:
+        """No rule here: what refers to a deleted deal is refused, and waits for a person."""
+
     @rule(at=pick)
     def a_person_closes_a_case(self, at: int) -> None:
         if cases := self.rows("Case"):

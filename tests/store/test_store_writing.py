@@ -204,6 +204,7 @@ KEPT = {
     Action.LINK: ("link", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/link/1"),
     Action.FOLLOW: ("follow", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/follow/1"),
     Action.WRITE_BACK: ("write_back", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/write_back/1"),
+    Action.UPSERT: ("upsert", f"salesforce_to_kashoo/invoice/{DEAL}/1/upsert/1"),
     Action.PARK: ("create", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/park/1"),
     Action.REVIEW: ("review", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/review/1"),
     Action.WAIT: ("wait", f"salesforce_to_kashoo/Opportunity/{DEAL}/1/wait/1"),

@@ -86,3 +86,45 @@ def test_a_name_that_no_font_has_parks_the_file_and_nothing_else(attaching: Roun
     attaching.sandbox.clock.advance(3600)
     attaching.run_back()
     assert (len(files(attaching, deal)), open_items(attaching)) == (1, [])
+
+
+BROKEN = {
+    "logo_unreadable": "  seller: {name: Northwind, logo: gone.png}\n",
+    "template_failed": "  template: broken.typ\n",
+    "no_e_invoice": "  standard: factur-x\n",
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_what_cannot_be_printed_waits_until_the_mapping_is_mended(drive: Rounds, why: str) -> None:
+    broken = f"to: Opportunity\nattach_pdf:\n{BROKEN[why]}".replace("broken.typ", str(drive.mappings / "broken.typ"))
+    (drive.mappings / "broken.typ").write_text("#panic(1)\n", "utf-8")
+    remap(drive, "payment_to_opportunity", "to: Opportunity\n", broken)
+    deal = win(drive)
+    drive.run()
+    drive.run_back()
+    assert (files(drive, deal), open_items(drive)) == ([], [(drive_first(drive), why), (deal, why)])
+    assert drive.sandbox.org.get("Opportunity", deal)["Kashoo_Status__c"] == "Open"
+    remap(drive, "payment_to_opportunity", broken, "to: Opportunity\nattach_pdf: true\n")
+    drive.sandbox.clock.advance(3600)
+    drive.run_back()
+    assert (len(files(drive, deal)), open_items(drive)) == (1, [])
+
+
+def drive_first(drive: Rounds) -> str:
+    """The deal that was billed before."""
+    return min(link.source_id for link in drive.store.links.of_target("invoice"))
+
+
+def test_an_invoice_whose_lines_and_total_differ_in_the_books_is_not_printed(attaching: Rounds) -> None:
+    deal = win(attaching)
+    attaching.run()
+    table = attaching.sandbox.books.business(attaching.sandbox.books.main()).tables["invoices"]
+    (invoice,) = bearing(attaching, deal)
+    table.put({**table.rows[invoice["id"]], "lineItems": []})
+    attaching.run_back()
+    assert open_items(attaching) == [(deal, "totals_differ")]
+    table.put(table.rows[invoice["id"]] | {"lineItems": invoice["lineItems"]})
+    attaching.sandbox.clock.advance(3600)
+    attaching.run_back()
+    assert (len(files(attaching, deal)), open_items(attaching)) == (1, [])

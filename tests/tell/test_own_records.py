@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import add_account, add_deal, edit, invoice_of, writes
+from records import add_account, add_deal, edit, invoice_of, set_currencies, writes
 from rounds import Rounds, _mappings, bearing, fault, open_items, win
 
 EXAMPLES = Path(__file__).parents[2] / "include" / "mappings" / "examples" / "receivables"
@@ -235,3 +235,18 @@ def test_what_salesforce_refuses_is_parked_alone_and_closes_once_it_is_mended(to
     assert made(told, "Kashoo_Invoice__c", Opportunity__c=other)[0]["Balance__c"] == 150
     assert made(told, "Kashoo_Invoice__c", Opportunity__c=deal) == [record]
     assert open_items(told) == []
+
+
+def test_one_balance_does_not_mix_currencies(told: Rounds) -> None:
+    set_currencies(told.sandbox, "USD", "CAD")
+    account = add_account(told.sandbox)
+    add_deal(told.sandbox, account, "250.00")
+    other = add_deal(told.sandbox, account, "100.00")
+    told.run()
+    edit(told.sandbox, "invoices", invoice_of(told.sandbox, other), currency="CAD")
+    told.run_back()
+    assert (account, "several_currencies") in open_items(told)
+    pay(told, other, 10000)
+    back(told)
+    assert balance(told, account)[0] == 250
+    assert (account, "several_currencies") not in open_items(told)

@@ -161,10 +161,13 @@ class Engine:
             contact_id=contact_id,
         )
 
-    def pause(self, attempt: int) -> None:
-        """Wait before the next try of what was turned away; two that wait for one row do not come together again."""
-        jitter = 1 + random.random() / 2  # noqa: S311
-        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * jitter)
+    def pause(self, attempt: int, *, jitter: bool = False) -> None:
+        """Wait before the next try of what was turned away.
+
+        :param jitter: up to half as long again, so that two that wait for one row do not come together again.
+        """
+        longer = 1 + random.random() / 2 if jitter else 1  # noqa: S311
+        self._sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * longer)
 
     def park(self, intent: Intent, problem: Problem) -> str:
         """Park an intent that cannot be sent, with its cause and fix; give the outcome."""

@@ -106,7 +106,7 @@ class FieldsWriter(Writer):
             outcomes += known
             if not left:
                 break
-            self._engine.pause(attempt)
+            self._engine.pause(attempt, jitter=True)
         return outcomes
 
     def _once(self, intents: list[Write], *, last: bool) -> tuple[list[str], list[Write]]:

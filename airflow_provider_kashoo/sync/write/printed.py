@@ -95,13 +95,13 @@ class Printer:
             for code in tax_codes(line.get("taxCode")):
                 taxable[code].append(_line(line).amount)
         if not all(code.removeprefix(INCLUDED) in self._rates for code in taxable):
-            return (Tax("Tax", on_top),) if on_top else ()
+            return (Tax("Tax", on_top),)
         taxes = tuple(
             Tax(f"{code.removeprefix(INCLUDED)} {_plain(self._rate(code))} %", self._tax(code, sum(on)))
             for code, on in sorted(taxable.items())
         )
         added = sum(tax.amount for code, tax in zip(sorted(taxable), taxes, strict=True) if code[:1] != INCLUDED)
-        return taxes if added == on_top else (Tax("Tax", on_top),)
+        return taxes if added == on_top or not taxes else (Tax("Tax", on_top),)
 
     def _rate(self, code: str) -> Decimal:
         return self._rates[code.removeprefix(INCLUDED)]
