@@ -7,7 +7,7 @@ Changed contents do not matter here: the three-way comparison finds them when th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -16,9 +16,10 @@ import numpy as np
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.kinds import PARENTS
+from airflow_provider_kashoo.core.kinds import CUSTOMER, PARENTS
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.questions import REMOVED_IN_BOOKS
+from airflow_provider_kashoo.sync.read.contact_changes import ContactChanges
 from airflow_provider_kashoo.sync.read.removed import Removed
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import Sync
@@ -41,10 +42,13 @@ class _Listed:
 
 def stage(sync: Sync) -> None:
     """List the linked customers and items that the books show as removed, or do not list; and what ends a question."""
-    sync.files.write_json("contacts", {kind: asdict(_listed(sync, kind)) for kind in PARENTS})
+    changes = ContactChanges(sync)
+    see = {CUSTOMER.name: changes.add}
+    sync.files.write_json("contacts", {kind: asdict(_listed(sync, kind, see.get(kind))) for kind in PARENTS})
+    changes.stage()
 
 
-def _listed(sync: Sync, kind: str) -> _Listed:
+def _listed(sync: Sync, kind: str, see: Callable[[list[Entry]], None] | None = None) -> _Listed:
     linked = sync.store.linked_records
     if next(linked.pages_of_kashoo_ids(kind), None) is None:
         return _Listed([], [], [])
@@ -52,6 +56,8 @@ def _listed(sync: Sync, kind: str) -> _Listed:
     standing, removed, parts = list[int](), list[int](), [np.empty(0, np.int64)]
     for some in _parts(sync.kashoo.listing(kind, removed=True)):
         listed = {each.id: each.removed for each in some}
+        if see:
+            see(some)
         here = linked.kashoo_ids(kind, listed)
         parts.append(np.fromiter(here, np.int64, len(here)))
         removed += (ident for ident in here if listed[ident])

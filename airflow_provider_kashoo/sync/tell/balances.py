@@ -102,7 +102,8 @@ class Balances:
         """Decide what the Accounts are to be told."""
         if self._mapping is None or self.unread:
             return
-        told = self._sync.store.own_records.of(ACCOUNT)
+        known = self._sync.store.own_records.of(ACCOUNT)
+        told = {ident: row for ident, row in known.items() if ident == row.salesforce_id}
         customers = self._sync.store.links.sharing(CUSTOMER.name, self._of)
         owing = {link.source_id: self._of[link.kashoo_id] for link in customers if link.source_object == ACCOUNT}
         accounts = sorted({*owing, *told})

@@ -29,6 +29,7 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 from airflow_provider_kashoo.sync.tell.balances import Balances
+from airflow_provider_kashoo.sync.tell.contact_data import contact_data
 from airflow_provider_kashoo.sync.tell.own_records import OwnRecords
 from airflow_provider_kashoo.sync.tell.payments import Payments, problem
 from airflow_provider_kashoo.sync.tell.together import Together, known_together
@@ -64,6 +65,7 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
         balances.add(together, (part for parts in payments.of(together).values() for part in parts))
         draft.add(_closing(pending, own.intents(together, payments.of(together))))
     draft.add(_closing(pending, balances.intents()))
+    draft.add(_closing(pending, contact_data(sync, affected, pending)))
     draft.add(_tell_together(sync, affected, [Together.of(known, payments.of(known)) for known in several]))
     contacts = weekly_look.look(sync)
     questions = [*voids.intents, *affected.copies(), *affected.standing_again(), *contacts.intents]
