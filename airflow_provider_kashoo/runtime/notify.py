@@ -168,5 +168,6 @@ def _failed_of(pair: Pair, run_failed: RunFailed) -> RunFailed:
 
 
 def _short(error: Exception) -> str:
-    """Say it in one line; the words of a server may be long."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    """Say it in one line, but no address: that of a webhook is a secret."""
+    words = " ".join(str(error).split())[:300]
+    return type(error).__name__ if "/" in words else f"{type(error).__name__}: {words}"

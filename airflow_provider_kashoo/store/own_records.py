@@ -30,6 +30,7 @@ class OwnRecord:
     """One row of the table ``own_records``.
 
     :param fields: field -> hash of what was written; empty when that is not known.
+    :param told_read: when the books were read for its newest write, ISO 8601 UTC.
     """
 
     target: str
@@ -38,6 +39,7 @@ class OwnRecord:
     salesforce_id: str | None
     state: str
     fields: Mapping[str, str]
+    told_read: str
 
 
 _ROWS = select(*(own_records.c[name] for name in OwnRecord.__dataclass_fields__)).order_by(own_records.c.id)
@@ -59,11 +61,15 @@ class OwnRecords:
                     found.setdefault(row.kashoo_id, []).append(OwnRecord(*row))
         return found
 
-    def of(self, target: str) -> dict[str, OwnRecord]:
-        """External id -> record, all of one Salesforce object."""
+    def of(self, target: str, external_id: str | None = None) -> dict[str, OwnRecord]:
+        """External id -> record, all of one Salesforce object.
+
+        :param external_id: only this one.
+        """
         with self._scope.reading() as connection:
-            names = {"this_scope": self._scope.id, "this_target": target}
-            return {row.external_id: OwnRecord(*row) for row in connection.execute(_ROWS.where(*_OWN), names)}
+            names = {"this_scope": self._scope.id, "this_target": target, "this_external_id": external_id}
+            found = connection.execute(_ROWS.where(*(_OWN if external_id is None else _ONE)), names)
+            return {row.external_id: OwnRecord(*row) for row in found}
 
     def is_outdated(self, intent: Upsert) -> bool:
         """Return whether a later reading of the books was written already."""
@@ -85,12 +91,25 @@ class OwnRecords:
         :param written: field -> hash of all that the record has from us; None when the record is gone.
         :param settlement: None when it is unknown what Salesforce holds.
         """
-        state = GONE if written is None else LEFT if intent.leaves else MADE
-        self._set(intent, state=SENT if settlement is None else state, fields=dict(written or {}))
+        if settlement is None:
+            self.forget(intent)
+        else:
+            state = GONE if written is None else LEFT if intent.leaves else MADE
+            self._set(intent, state=state, fields=dict(written or {}))
 
     def forget(self, intent: Upsert) -> None:
-        """Record that it is unknown what Salesforce holds: everything is written again."""
-        self._set(intent, state=SENT, fields={})
+        """Record that it is unknown what Salesforce holds in the fields of a write: they are written again.
+
+        The others stay as they were written, so that what a person changed in them is not undone.
+        """
+        if row := self._row(intent):
+            kept = {name: value for name, value in row.fields.items() if name not in intent.changes}
+            self._set(intent, state=MADE if row.salesforce_id and row.state == MADE else SENT, fields=kept)
+
+    def is_newer(self, target: str, external_id: str, read: str) -> bool:
+        """Return whether a record was written after the books were read at some time, ISO 8601 UTC."""
+        found = self.of(target, external_id).get(external_id)
+        return found is not None and found.told_read > read
 
     def _set(self, intent: Upsert, **values: Any) -> None:
         known = {"salesforce_id": intent.salesforce_id} if intent.salesforce_id else {}

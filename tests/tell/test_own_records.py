@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
+from receivables import back, balance, billed, made, pay, with_receivables, write_mapping
 from records import add_account, add_deal, edit, invoice_of, set_currencies, writes
-from rounds import Rounds, _mappings, bearing, fault, open_items, win
-
-EXAMPLES = Path(__file__).parents[2] / "include" / "mappings" / "examples" / "receivables"
-DAY = 86_400
+from rounds import Rounds, bearing, fault, open_items, win
 
 
 @pytest.fixture
 def told(drive: Rounds) -> Rounds:
     """All mappings of the examples, beside those that bill."""
-    for path in EXAMPLES.glob("*.yaml"):
-        shutil.copy(path, drive.mappings / path.name)
-    _mappings.cache_clear()
-    return drive
-
-
-def made(drive: Rounds, sobject: str, **having: Any) -> list[dict[str, Any]]:
-    rows = drive.sandbox.org.rows(sobject)
-    return [row for row in rows if having.items() <= row.items() and not row.get("IsDeleted")]
-
-
-def pay(drive: Rounds, deal: str, cents: int) -> int:
-    books = drive.sandbox.books
-    return int(books.pay(books.main(), invoice_of(drive.sandbox, deal)["id"], cents)["id"])
-
-
-def billed(drive: Rounds, **fields: Any) -> str:
-    deal = win(drive, **fields)
-    drive.run()
-    drive.run_back()
-    return deal
-
-
-def back(drive: Rounds, days: float = 1) -> None:
-    drive.sandbox.clock.advance(int(days * DAY))
-    drive.run_back()
+    return with_receivables(drive)
 
 
 def test_each_invoice_and_each_payment_has_one_record_that_follows_it(told: Rounds) -> None:
@@ -148,11 +119,6 @@ def test_an_account_says_what_its_customer_owes(told: Rounds) -> None:
     assert open_items(told) == []
 
 
-def balance(drive: Rounds, account: str) -> tuple[Any, Any, Any]:
-    row = drive.sandbox.org.get("Account", account)
-    return row["Kashoo_Open_Balance__c"], row["Kashoo_Overdue_Since__c"], row["Kashoo_Last_Payment__c"]
-
-
 @pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
 def test_a_record_without_an_answer_is_made_once(told: Rounds, kind: str) -> None:
     deal = win(told)
@@ -205,8 +171,7 @@ fields:
 
 
 def test_a_payment_resolves_the_case_that_waits_for_it(told: Rounds) -> None:
-    (told.mappings / "case_that_waits_for_money.yaml").write_text(RESOLVES, "utf-8")
-    _mappings.cache_clear()
+    write_mapping(told, "case_that_waits_for_money", RESOLVES)
     deal, other = billed(told), billed(told)
     new = told.sandbox.org.insert
     waiting = new("Case", {"Subject": "Where is the money?", "Status": "Escalated", "Opportunity__c": deal})

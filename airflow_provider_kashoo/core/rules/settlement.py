@@ -92,9 +92,13 @@ class Allocation:
 
 
 def allocations(payments: Iterable[Payment]) -> Iterable[Allocation]:
-    """Split payments into their allocations; removed payments are ignored."""
+    """Split payments into their allocations; removed payments are ignored.
+
+    An odd one that shows no allocation is given with the invoice 0: it is not known what it pays, but it is there.
+    """
     for each in payments:
-        for invoice_id, amount in () if each.removed else each.shares:
+        shares = each.shares or (((0, 0),) if each.odd else ())
+        for invoice_id, amount in () if each.removed else shares:
             yield Allocation(each.id, invoice_id, each.date, amount, each.unallocated, each.odd)
 
 

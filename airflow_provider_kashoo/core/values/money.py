@@ -38,6 +38,9 @@ _GIVEN = Context(LONGEST, Emin=-LONGEST, Emax=LONGEST, traps=[Inexact, InvalidOp
 _EXACT = Context(4 * LONGEST, traps=[Inexact, InvalidOperation])
 """Holds every sum of given amounts."""
 
+_LONG = Context(4 * LONGEST, traps=[InvalidOperation])
+"""For what does not divide: more digits than decide how it is rounded."""
+
 
 class NotMoney(ValueError):
     """A value is no amount, or no amount in a currency that Kashoo is known to handle."""
@@ -196,7 +199,7 @@ def percent_of(amount: int, percent: Decimal, rounding: Rounding = Rounding.HALF
 
 def included_in(amount: int, percent: Decimal, rounding: Rounding = Rounding.HALF_UP) -> int:
     """Return the tax that an amount includes, rounded to a whole minor unit."""
-    return round_to_unit(_EXACT.divide(_EXACT.multiply(amount, percent), 100 + percent), rounding)
+    return round_to_unit(_LONG.divide(_EXACT.multiply(amount, percent), 100 + percent), rounding)
 
 
 def share_of(amount: int, percent: Decimal) -> Decimal:

@@ -33,7 +33,9 @@ def pushed_fields(mapping: Mapping) -> dict[str, str]:
 
 
 def _is_plain(spec: Field) -> bool:
-    return spec.model_dump(exclude_defaults=True).keys() <= {"from_", "optional", "default"} and "." not in str(spec.from_)
+    return spec.model_dump(exclude_defaults=True).keys() <= {"from_", "optional", "default"} and "." not in str(
+        spec.from_
+    )
 
 
 class ContactChanges:

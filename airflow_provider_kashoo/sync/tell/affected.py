@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from airflow_provider_kashoo.clients.entries import Entry
 from airflow_provider_kashoo.core.errors import UnreadableError
-from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE
 from airflow_provider_kashoo.core.mapping.values.field_types import DOES_NOT_FIT
 from airflow_provider_kashoo.core.rules.intents import Intent
 from airflow_provider_kashoo.core.rules.operations import State
@@ -41,10 +42,16 @@ Known = tuple[Linked, Invoice]
 
 @dataclass
 class Found:
-    """Invoices that were found, and what was decided about those that cannot be written back."""
+    """Invoices that were found, and what was decided about those that cannot be written back.
+
+    :ivar rests: refunded ones that were written back as that.
+    :ivar unread: how many cannot be read.
+    """
 
     known: list[Known] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
+    rests: list[Known] = field(default_factory=list)
+    unread: int = 0
 
 
 class Affected:
@@ -70,6 +77,11 @@ class Affected:
         self.mappings = {mapping.to: mapping for mapping in sync.mappings.values() if mapping.tells}
         journal = sync.store.journal
         self._unanswered = journal.open_records(State.SENT, State.RETRY, State.IN_DOUBT)
+        self._sent_fields = defaultdict[tuple[str, str], set[str]](set)
+        for row in journal.unsettled(State.SENT, State.RETRY):
+            self._sent_fields[row["target"], row["source_id"]].update(row["fields"] or {})
+        owing = any(mapping.from_.object == CUSTOMER.name for mapping in sync.mappings.values())
+        self._at_rest = AT_REST - {REFUNDED} if owing else AT_REST
         left = frozenset() if sync.run.run_type == "replay" else ONLY_BY_HAND  # a person replays what is mended
         refused = (each for each in journal.unsettled(State.PARKED) if each["error_class"] not in left)
         self.unsettled = self._unanswered | {(each["target"], each["source_id"]) for each in refused}
@@ -77,6 +89,10 @@ class Affected:
     def is_known(self, intent: Intent) -> bool:
         """Say whether it is known what Salesforce has on a record: no write-back is unanswered."""
         return intent.record.named not in self._unanswered
+
+    def fields_in_flight(self, intent: Intent) -> set[str]:
+        """Name the fields of unanswered writes of a record: what Salesforce has in them is not known."""
+        return self._sent_fields.get(intent.record.named, set())
 
     def is_unsettled(self, link: Linked) -> bool:
         """Say whether the last write-back to a link's record was refused or has no known outcome."""
@@ -117,7 +133,7 @@ class Affected:
     def _due(self, paid_lately: Collection[int]) -> list[int]:
         """List the row ids of the links that are open, listed, paid or not safely written back."""
         unsettled = (source_id for _, source_id in self.unsettled)
-        return self._store.ids(books.EVERY_SETTLEMENT - AT_REST, [*self._invoices.ids, *paid_lately], unsettled)
+        return self._store.ids(books.EVERY_SETTLEMENT - self._at_rest, [*self._invoices.ids, *paid_lately], unsettled)
 
     def _paired(self, links: list[Linked], paid_lately: Collection[int], removed: Collection[str]) -> Found:
         staged, found = self._invoices.of(link.kashoo_id for link in links), Found()
@@ -126,10 +142,11 @@ class Affected:
             due = link.settlement != VOID or link.source_id in removed  # its question closes if it is restored
             missed = (self.weekly and due) or self.is_unsettled(link)
             paid = missed or link.kashoo_id in paid_lately
-            if invoice is None and (paid or link.settlement not in AT_REST):
+            if invoice is None and (paid or link.settlement not in self._at_rest):
                 invoice = self._read(link, found)
-            if invoice is not None and (paid or not _is_refunded_still(link, invoice)):
-                found.known.append((link, invoice))
+            if invoice is not None:
+                rests = not paid and _is_refunded_still(link, invoice)
+                (found.rests if rests else found.known).append((link, invoice))
         return found
 
     def voids_to_write_back(self) -> Found:
@@ -157,6 +174,10 @@ class Affected:
                 found.intents.append(link.intent(self._sync.name).asked(STANDS_AGAIN))
         return found
 
+    def voided(self) -> list[Known]:
+        """Give the invoices that we voided, as what they are; the books are not asked."""
+        return [(link, _invoice(link, None)) for link in self._voided]
+
     def standing_again(self) -> list[Intent]:
         """Ask a person about invoices that we voided and that the books still list."""
         standing = self._invoices.of(link.kashoo_id for link in self._voided)
@@ -182,6 +203,7 @@ class Affected:
         try:
             invoice = _invoice(link, self._reads.read(link.target, link.kashoo_id, link.version))
         except UnreadableError as error:
+            found.unread += 1
             if link.source_object in self.mappings:
                 record = Record(link.source_object, link.source_object, link.source_id)
                 found.intents.append(replace(begun, record=record, generation=1).parked(error.problem))

@@ -6,9 +6,10 @@ Account that owes nothing any more is told so, because what every Account was to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER
@@ -19,11 +20,12 @@ from airflow_provider_kashoo.core.rules.settlement import Allocation, Invoice
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.own_records import MADE, OwnRecord
+from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 from airflow_provider_kashoo.sync.tell.own_records import HAS_IT_ALREADY, RANK, Says
 
-ACCOUNT = "Account"
+ACCOUNT, LAST_PAYMENT = "Account", "last_payment_date"
 
 SEVERAL_CURRENCIES = "its open invoices are in {currencies}, and one balance cannot say that"
 INCOMPLETE = "Balances of Accounts are not written in this run: {count} invoices cannot be read."
@@ -79,9 +81,13 @@ class Balances:
             return
         of_invoice = {invoice.id: invoice.contact for _, invoice in known if invoice.contact}
         for _, invoice in known:
-            if invoice.contact and invoice.id not in self._seen and not invoice.removed:
-                self._seen.add(invoice.id)
+            if invoice.id in self._seen or invoice.removed:
+                continue
+            self._seen.add(invoice.id)
+            if invoice.contact:
                 self._count(self._of.setdefault(invoice.contact, Balance()), invoice)
+            elif invoice.balance:
+                self.unread += 1
         for part in paid:
             if part.amount > 0 and (contact := of_invoice.get(part.invoice_id)):
                 balance = self._of.setdefault(contact, Balance())
@@ -98,22 +104,49 @@ class Balances:
             balance.overdue += invoice.balance
             balance.overdue_since = min(filter(None, (balance.overdue_since, invoice.due_date)))
 
-    def intents(self) -> Iterator[Intent]:
-        """Decide what the Accounts are to be told."""
+    def intents(self, pending: Pending) -> Iterator[Intent]:
+        """Decide what the Accounts are to be told.
+
+        :param pending: an Account that waits, and of which nothing is to be said any more, waits no longer.
+        """
         if self._mapping is None or self.unread:
             return
         known = self._sync.store.own_records.of(ACCOUNT)
         told = {ident: row for ident, row in known.items() if ident == row.salesforce_id}
         customers = self._sync.store.links.sharing(CUSTOMER.name, self._of)
         owing = {link.source_id: self._of[link.kashoo_id] for link in customers if link.source_object == ACCOUNT}
-        accounts = sorted({*owing, *told})
+        waiting = {ident for kind, ident in pending.parked if kind == ACCOUNT}
+        accounts = sorted({*owing, *told, *waiting})
         said = [_says(account, owing.get(account, Balance())) for account in accounts]
         types = written_fields(self._sync.salesforce, ACCOUNT, self._mapping.fields)
         values = columns(self._mapping.fields, said, types, self._sync.settings.zone)
         hashed = {name: each_once(self._sync.store.hashes.of, column) for name, column in values.items()}
         documents, hashes = rows(self._mapping.fields, said, values), rows(self._mapping.fields, said, hashed)
+        self._keep_later_payments(accounts, documents, hashes, told)
         for account, document, now in zip(accounts, documents, hashes, strict=True):
             yield self._decide(account, owing.get(account), document, now, told.get(account))
+
+    def _keep_later_payments(
+        self,
+        accounts: Sequence[str],
+        documents: Sequence[Says],
+        hashes: Sequence[dict[str, str]],
+        told: Mapping[str, OwnRecord],
+    ) -> None:
+        """Leave out the date of a last payment that is earlier than the one in Salesforce: a run reads some only."""
+        fields = self._mapping.fields if self._mapping else {}
+        name = next((name for name, spec in fields.items() if spec.from_ == LAST_PAYMENT), "")
+        moved = [
+            (account, document)
+            for account, document, now in zip(accounts, documents, hashes, strict=True)
+            if document.get(name) and account in told and told[account].fields.get(name) != now[name]
+        ]
+        ids = [account for account, _ in moved]
+        queries = soql.by_ids(ACCOUNT, ["Id", name], ids) if ids else ()
+        there = {row["Id"]: row[name] for text in queries for row in self._sync.salesforce.query(text)}
+        for account, document in moved:
+            if str(there.get(account) or "") > str(document[name]):
+                del document[name]
 
     def _decide(
         self, account: str, balance: Balance | None, document: Says, now: dict[str, str], last: OwnRecord | None
@@ -133,7 +166,9 @@ class Balances:
             return begun.parked(Problem("several_currencies", cause, "Map from invoice instead, one record for each."))
         if odd := next((value for value in document.values() if isinstance(value, Problem)), None):
             return begun.parked(odd)
-        known = last.fields if last and last.state == MADE and self._affected.is_known(begun) else {}
+        known = dict(last.fields) if last and last.state == MADE else {}
+        for name in self._affected.fields_in_flight(begun):
+            known.pop(name, None)
         changes = {name: value for name, value in document.items() if now[name] != known.get(name)}
         if not changes:
             return begun.become(Keep, reason=HAS_IT_ALREADY)

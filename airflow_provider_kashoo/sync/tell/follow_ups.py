@@ -16,7 +16,7 @@ from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.rules.settlement import Invoice
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
-from airflow_provider_kashoo.store.own_records import MADE
+from airflow_provider_kashoo.store.own_records import MADE, OwnRecord
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 
@@ -43,6 +43,7 @@ def comments(
     for (link, says), text in zip(about, texts, strict=True):
         case = next(iter(cases.get(link.kashoo_id, ())[-1:]), None)
         if case is None or case.state != MADE or not says["paid"] or not says["balance"]:
+            yield from _unsaid(sync, affected, mapping, link, made.get(link.kashoo_id, ()), case)
             continue
         key = f"{case.external_id}:{says['paid']}"
         before = next((each.state for each in made.get(link.kashoo_id, ()) if each.external_id == key), None)
@@ -56,6 +57,29 @@ def comments(
             yield begun.become(Upsert, reason="money came in for it", document=document, changes=document)
 
 
+def case_of(comment: Upsert) -> str:
+    """Name the Case of a comment in the store."""
+    return comment.external_id.rpartition(":")[0]
+
+
+def _unsaid(
+    sync: Sync,
+    affected: Affected,
+    mapping: FieldMapping,
+    link: Linked,
+    made: Sequence[OwnRecord],
+    case: OwnRecord | None,
+) -> Iterator[Intent]:
+    """End what waits of comments that are not to be made any more; one without an answer is looked for only."""
+    begun = _begin(sync, affected, mapping, link, COMMENT, "", BEFORE)
+    if (open_ := [each for each in made if each.state != MADE]) and case and not affected.is_known(begun):
+        document = {PARENT: case.salesforce_id, BODY: ""}
+        looked = {"external_id": open_[-1].external_id, "leaves": True, "document": document, "changes": document}
+        yield begun.become(Upsert, reason="it is looked for", **looked)
+    else:
+        yield begun.become(Keep, reason="there is nothing to say any more")
+
+
 def files(sync: Sync, affected: Affected, known: Sequence[Known]) -> Iterator[Intent]:
     """Attach the PDF of each invoice whose mapping asks for it, and a new version when the invoice changed."""
     mappings = [each for each in sync.mappings.values() if each.pdf]
@@ -66,7 +90,11 @@ def files(sync: Sync, affected: Affected, known: Sequence[Known]) -> Iterator[In
     made = sync.store.own_records.of_invoices(FILE, [link.kashoo_id for link, _ in known])
     for link, invoice in known:
         mapping = of_object.get(link.source_object) or of_all
-        if mapping is None or invoice.removed or not invoice.shown:
+        if mapping is None:
+            continue
+        if invoice.removed or not invoice.shown:
+            gone = _begin(sync, affected, mapping, link, FILE, "", AFTER)
+            yield gone.become(Keep, reason="its invoice is void")
             continue
         last = next(iter(made.get(link.kashoo_id, ())[-1:]), None)
         begun = _begin(sync, affected, mapping, link, FILE, f"{sync.store.business_id}:{link.kashoo_id}", AFTER)

@@ -15,11 +15,14 @@ from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import RELATED
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.stages.write_back import as_told, columns, met, rows
-from airflow_provider_kashoo.core.rules.intents import Intent, Upsert
+from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected
+
+FOUND = 900
+"""Tells what waits of a found record apart from what waits of a record of our own of the same object."""
 
 Said = Sequence[tuple[Linked, dict[str, Any]]]
 
@@ -27,7 +30,13 @@ Said = Sequence[tuple[Linked, dict[str, Any]]]
 def found_records(sync: Sync, affected: Affected, mapping: FieldMapping, about: Said) -> Iterator[Intent]:
     """Change the records that are found for the invoices that meet ``when``."""
     holds = met(mapping.conditions, [says for _, says in about])
-    wanted = [each for each, held in zip(about, holds, strict=True) if held]
+    wanted = list[tuple[Linked, dict[str, Any]]]()
+    for (link, says), held in zip(about, holds, strict=True):
+        begun = _begin(sync, affected, mapping, link)
+        # What came after the payment is not meant: only an invoice whose status changed now is looked at.
+        is_new = link.settlement != says["status"] or begun.record.named in affected.unsettled
+        if held and is_new:
+            wanted.append((link, says))
     said = [says for _, says in wanted]
     if not wanted:
         return
@@ -37,15 +46,11 @@ def found_records(sync: Sync, affected: Affected, mapping: FieldMapping, about: 
     )
     there = _there(sync, mapping, by)
     for (link, says), key, changed in zip(wanted, by, changes, strict=True):
-        for row in there.get(_named(mapping, key), ()):
-            if any(as_told(row.get(name)) != value for name, value in key.items()):
-                continue
-            begun = link.intent(
-                sync.name,
-                record=Record(mapping.to, link.source_object, link.source_id, link.part),
-                mapping=mapping.name,
-                source_read=affected.read,
-            )
+        begun = _begin(sync, affected, mapping, link)
+        found = [row for row in there.get(_named(mapping, key), ()) if _meets(row, key)]
+        if not found:
+            yield begun.become(Keep, reason="there is no such record")
+        for row in found:
             ident = str(row["Id"])
             intent = begun.become(
                 Upsert, external_id=f"{says['key']}:{ident}", salesforce_id=ident, settlement=str(says["status"])
@@ -55,6 +60,15 @@ def found_records(sync: Sync, affected: Affected, mapping: FieldMapping, about: 
             else:
                 reason = f"its invoice is {says['status']}"
                 yield intent.become(Upsert, reason=reason, document=changed, changes=changed)
+
+
+def _begin(sync: Sync, affected: Affected, mapping: FieldMapping, link: Linked) -> Intent:
+    record = Record(mapping.to, link.source_object, link.source_id, FOUND + link.part)
+    return link.intent(sync.name, record=record, mapping=mapping.name, source_read=affected.read)
+
+
+def _meets(row: dict[str, Any], key: dict[str, Any]) -> bool:
+    return all(as_told(row.get(name)) == value for name, value in key.items())
 
 
 def _naming(mapping: FieldMapping) -> str:

@@ -9,10 +9,11 @@ undone, because only what changed in the books is sent.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, PAYMENT, RELATED
@@ -28,6 +29,7 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell import follow_ups
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 from airflow_provider_kashoo.sync.tell.found_records import found_records
+from airflow_provider_kashoo.sync.tell.payments import problem
 
 HAS_IT_ALREADY = "its record in Salesforce has these values already"
 NOT_WANTED = "its mapping wants no record in Salesforce"
@@ -57,6 +59,7 @@ class Wanted:
     """What a mapping makes of one invoice or payment.
 
     :param holds: whether ``when`` is met.
+    :param ends: whether the record is left with this: the payment is gone.
     :param document: Salesforce field -> text.
     :param now: Salesforce field -> hash of that.
     """
@@ -64,6 +67,7 @@ class Wanted:
     holds: bool
     document: dict[str, Value]
     now: dict[str, str]
+    ends: bool = False
 
 
 class OwnRecords:
@@ -79,6 +83,7 @@ class OwnRecords:
             for each in sync.mappings.values()
             if each.has_own_record and each.from_.object != CUSTOMER.name and not each.find
         ]
+        self._kinds = {each.to for each in self._mappings} | {follow_ups.COMMENT, follow_ups.FILE}
         self._finding = [each for each in sync.mappings.values() if each.find]
 
     def moving(self, at_rest: Sequence[Known]) -> set[int]:
@@ -91,7 +96,7 @@ class OwnRecords:
         found = {
             link.id
             for link, _ in at_rest
-            if any((mapping.to, link.source_id) in self._affected.unsettled for mapping in self._mappings)
+            if any((kind, link.source_id) in self._affected.unsettled for kind in self._kinds)
         }
         files = follow_ups.files(self._sync, self._affected, at_rest)
         found |= {ids[each.kashoo_id] for each in files if not isinstance(each, Keep)}
@@ -108,11 +113,33 @@ class OwnRecords:
             found |= {link.id for (link, *_), each in zip(about, decided, strict=True) if not isinstance(each, Keep)}
         return found
 
-    def intents(self, known: Sequence[Known], paid: Paid) -> Iterator[Intent]:
+    def told_payments(self, parts: Sequence[Sequence[Known]]) -> dict[int, set[int]]:
+        """Invoice -> ids of the payments that Salesforce has a record of: all of them have to be read."""
+        found: dict[int, set[int]] = {}
+        for mapping in (each for each in self._mappings if each.from_.object == PAYMENT.name):
+            for known in parts:
+                ids = [link.kashoo_id for link, _ in known]
+                for invoice, made in self._sync.store.own_records.of_invoices(mapping.to, ids).items():
+                    there = {_payment_id(each.external_id) for each in made if each.state != LEFT}
+                    found.setdefault(invoice, set()).update(there)
+        return found
+
+    def voided(self, known: Sequence[Known]) -> Iterator[Intent]:
+        """Say of the records of invoices that we voided that they are void, whatever replaced them on the deal."""
+        for mapping in (each for each in self._mappings if each.from_.object == INVOICE.name and known):
+            made = self._sync.store.own_records.of_invoices(mapping.to, [link.kashoo_id for link, _ in known])
+            about = self._of_invoices([each for each in known if each[0].kashoo_id in made], {})
+            yield from self._decided(mapping, about)
+
+    def intents(self, known: Sequence[Known], paid: Paid, unreadable: Collection[int] = ()) -> Iterator[Intent]:
         """Decide what is to be written about some invoices.
 
         :param paid: invoice -> its payments, all of them.
+        :param unreadable: ids of payments of which it is not known what they pay: nothing is said of them.
         """
+        if self._mappings:
+            yield from self._odd(known, paid)
+        known = [(link, invoice) for link, invoice in known if not problem(paid.get(link.kashoo_id, ()))]
         reads = self._mappings or self._finding
         invoices = self._of_invoices(known, paid) if reads and known else []
         said = [(link, says) for link, says, _ in invoices]
@@ -123,9 +150,18 @@ class OwnRecords:
                 yield from follow_ups.comments(self._sync, self._affected, mapping, said)
         for mapping in self._mappings if known else ():
             of_payments = mapping.from_.object == PAYMENT.name
-            about = list(self._of_payments(mapping, invoices, paid)) if of_payments else invoices
+            about = list(self._of_payments(mapping, invoices, paid, unreadable)) if of_payments else invoices
             yield from self._decided(mapping, about)
         yield from follow_ups.files(self._sync, self._affected, known)
+
+    def _odd(self, known: Sequence[Known], paid: Paid) -> Iterator[Intent]:
+        """Park the records of invoices of which a payment cannot be read."""
+        for link, invoice in known:
+            if why := problem(paid.get(link.kashoo_id, ())):
+                for mapping in self._mappings:
+                    record = Record(mapping.to, link.source_object, link.source_id, link.part)
+                    begun = link.intent(self._sync.name, record=record, mapping=mapping.name)
+                    yield replace(begun, source_read=self._affected.read, kashoo_id=invoice.id).parked(why)
 
     def _of_invoices(self, known: Sequence[Known], paid: Paid) -> list[About]:
         """Say what mappings may read of each invoice."""
@@ -139,25 +175,32 @@ class OwnRecords:
                 "deal": link.source_id,
                 "opportunity": link.source_id if link.source_object == "Opportunity" else None,
                 "order": link.source_id if link.source_object == "Order" else None,
-                "account": customer.source_id if customer and customer.source_object == "Account" else None,
             }
+            if invoice.contact:  # otherwise it is not known whose it is, or was
+                is_account = customer is not None and customer.source_object == "Account"
+                says["account"] = customer.source_id if customer and is_account else None
             about.append((link, says, link.part))
         return about
 
-    def _of_payments(self, mapping: FieldMapping, invoices: Sequence[About], paid: Paid) -> Iterator[About]:
+    def _of_payments(
+        self, mapping: FieldMapping, invoices: Sequence[About], paid: Paid, unreadable: Collection[int]
+    ) -> Iterator[About]:
         """Say what mappings may read of each payment of each invoice; one that is gone was deleted in the books."""
         made = self._sync.store.own_records.of_invoices(mapping.to, [link.kashoo_id for link, *_ in invoices])
         for link, invoice, _ in invoices:
             key = invoice["key"]
             business, _, ident = key.partition(":")
             listed = {f"{business}:{each.payment_id}:{ident}": each for each in paid.get(link.kashoo_id, ())}
-            known = {each.external_id.partition(NEXT)[0] for each in made.get(link.kashoo_id, ())}
-            own = {name: invoice[name] for name in OF_ITS_INVOICE}
+            rows = made.get(link.kashoo_id, ())
+            every = {each.external_id.partition(NEXT)[0] for each in rows}
+            gone = {each.external_id.partition(NEXT)[0] for each in rows if each.state == LEFT}
+            own = {name: invoice[name] for name in OF_ITS_INVOICE if name in invoice}
             own |= {"invoice_key": key} | ({"number": invoice["number"]} if "number" in invoice else {})
-            ordered = sorted({*listed, *known}, key=lambda each: int(each.split(":")[1]))
-            for place, name in enumerate(ordered, 1):
-                says = own | {"key": name, "payment_id": name.split(":")[1]} | _payment(listed.get(name))
-                yield link, says, (link.part - 1) * PARTS + place
+            for place, name in enumerate(sorted({*listed, *every}, key=_payment_id), 1):
+                ident = _payment_id(name)
+                if name in listed or (name not in gone and ident not in unreadable):
+                    says = own | {"key": name, "payment_id": str(ident)} | _payment(listed.get(name))
+                    yield link, says, (link.part - 1) * PARTS + place
 
     def _decided(
         self, mapping: FieldMapping, about: Sequence[About], names: Collection[str] | None = None
@@ -182,7 +225,9 @@ class OwnRecords:
         for row, (link, says, part) in enumerate(about):
             last = _newest(made.get(link.kashoo_id, ()), says["key"])
             begun = self._begin(mapping, link, says, part, last)
-            at = Wanted(True, documents[row], hashes[row]) if holds[row] else Wanted(False, leaving[row], left[row])
+            ends = says.get("kind") == DELETED
+            at = Wanted(holds[row], documents[row], hashes[row], ends)
+            at = at if holds[row] else Wanted(False, leaving[row], left[row], ends=True)
             decided.append(self._decide(mapping, begun, at, last))
         return decided
 
@@ -207,7 +252,7 @@ class OwnRecords:
             match=mapping.match or "",
             external_id=key,
             salesforce_id=last.salesforce_id or "" if last and last.state == MADE else "",
-            parent=says["account"] or "",
+            parent=says.get("account") or "",
             rank=RANK[mapping.from_.object],
             settlement=str(says.get("status") or says.get("kind") or ""),
         )
@@ -220,15 +265,27 @@ class OwnRecords:
             return keep
         if state == GONE and mapping.when:  # a person deleted it, and what it asked for with it
             return keep
+        if not at.holds and state != MADE:  # it may have been made: it is not made for being left
+            begun = self._found(mapping, begun)
+            if not begun.salesforce_id:
+                return keep
         if odd := next((value for value in at.document.values() if isinstance(value, Problem)), None):
             return begun.parked(odd)
-        known = last.fields if last and state == MADE and self._affected.is_known(begun) else {}
+        known = dict(last.fields) if last and state == MADE else {}
+        for name in self._affected.fields_in_flight(begun):
+            known.pop(name, None)
         own = (name for name in at.document if name != follow_ups.PAID)
         changes = {name: at.document[name] for name in own if at.now[name] != known.get(name)}
-        if at.holds and state == MADE and not changes:
+        if at.holds and not at.ends and state == MADE and not changes:
             return keep
         reason = f"its {mapping.from_.object} is {begun.settlement}"
-        return begun.become(Upsert, reason=reason, document=at.document, changes=changes, leaves=not at.holds)
+        return begun.become(Upsert, reason=reason, document=at.document, changes=changes, leaves=at.ends)
+
+    def _found(self, mapping: FieldMapping, begun: Upsert) -> Upsert:
+        """Look in Salesforce for a record of which it is not known whether it was made."""
+        query = soql.with_text(mapping.to, str(mapping.match), begun.external_id)
+        ident = next((str(row["Id"]) for row in self._sync.salesforce.query(query)), "")
+        return replace(begun, salesforce_id=ident)
 
 
 def _payment(part: Allocation | None) -> Says:
@@ -250,3 +307,8 @@ def _next(key: str, last: OwnRecord | None) -> str:
         return key
     number = int(last.external_id.partition(NEXT)[2] or 1)
     return f"{key}{NEXT}{number + 1}"
+
+
+def _payment_id(key: str) -> int:
+    """Read the id of a payment from the key of its record."""
+    return int(key.split(":")[1])

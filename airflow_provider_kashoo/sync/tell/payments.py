@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.settlement import OPEN, Allocation, Invoice, is_complete
@@ -32,13 +33,24 @@ class Payments:
         """Invoice -> its payments, of some invoices that have any."""
         return self._known.of(invoice.id for _, invoice in known)
 
-    def complete(self, parts: Sequence[Sequence[Known]], unsettled: Collection[tuple[str, str]]) -> None:
+    @property
+    def unreadable(self) -> set[int]:
+        """Ids of payments of which it is not known what they pay."""
+        return {part.payment_id for part in self._known.of([0]).get(0, ())}
+
+    def complete(
+        self,
+        parts: Sequence[Sequence[Known]],
+        unsettled: Collection[tuple[str, str]],
+        told: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
         """Read older payments too, if those that were read do not explain a balance or an earlier write-back.
 
         :param parts: all invoices that are looked at, in parts.
         :param unsettled: (object, source id) of records whose last write-back was refused or has no known outcome.
+        :param told: invoice -> payments that Salesforce has a record of.
         """
-        unexplained = [each for known in parts for each in self._unexplained(known, unsettled)]
+        unexplained = [each for known in parts for each in self._unexplained(known, unsettled, told)]
         if not unexplained:
             return
         today = business_date(datetime.fromtimestamp(self._sync.store.now(), UTC), self._sync.settings.zone)
@@ -48,9 +60,19 @@ class Payments:
         start = min(start, books.payments_since(self._sync) or today)
         self._known = books.Allocations.read(self._sync, start, today)
 
-    def _unexplained(self, known: Sequence[Known], unsettled: Collection[tuple[str, str]]) -> list[Known]:
-        paid = self.of(known)
-        return [each for each in known if not _explain(paid.get(each[1].id, ()), *each, unsettled)]
+    def _unexplained(
+        self,
+        known: Sequence[Known],
+        unsettled: Collection[tuple[str, str]],
+        told: Mapping[int, Collection[int]],
+    ) -> list[Known]:
+        paid, found = self.of(known), list[Known]()
+        for link, invoice in known:
+            seen = paid.get(invoice.id, ())
+            missed = set(told.get(invoice.id, ())) - {part.payment_id for part in seen}
+            if missed or not _explain(seen, link, invoice, unsettled):
+                found.append((link, invoice))
+        return found
 
 
 def _explain(

@@ -14,7 +14,7 @@ from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.stages.write_back import Value, as_told, columns, rows, told_by_the_invoice
-from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Park, Tell
+from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, settlement_of
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.core.values.distinct import each_once
@@ -50,21 +50,22 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
     draft, own, balances = Draft(pending), OwnRecords(sync, affected, affected.today), Balances(sync, affected)
     moving = _changed(sync, affected, payments, draft, own, balances)
-    several, found = known_together(affected, payments, balances)
+    several, found = known_together(affected, payments, balances, own)
     draft.add(replace(each, source_read=affected.read) for each in found.intents)
-    payments.complete([*moving, *several], affected.unsettled)
     voids = affected.voids_to_write_back()
     moving.append(voids.known)
+    payments.complete([*moving, *several], affected.unsettled, own.told_payments([*moving, *several]))
     while moving:  # a part that is planned is let go, so that memory holds each invoice once
         known = moving.pop(0)
         paid = payments.of(known)
         balances.add(known, (part for parts in paid.values() for part in parts))
         draft.add(_tell(sync, affected, paid, known))
-        draft.add(_closing(pending, own.intents(known, paid)))
+        draft.add(_closing(pending, own.intents(known, paid, payments.unreadable)))
     for together in several:
         balances.add(together, (part for parts in payments.of(together).values() for part in parts))
-        draft.add(_closing(pending, own.intents(together, payments.of(together))))
-    draft.add(_closing(pending, balances.intents()))
+        draft.add(_closing(pending, own.intents(together, payments.of(together), payments.unreadable)))
+    draft.add(_closing(pending, own.voided(affected.voided())))
+    draft.add(_closing(pending, balances.intents(pending)))
     draft.add(_closing(pending, contact_data(sync, affected, pending)))
     draft.add(_tell_together(sync, affected, [Together.of(known, payments.of(known)) for known in several]))
     contacts = weekly_look.look(sync)
@@ -99,8 +100,8 @@ def _changed(
     """
     moving: list[list[Known]] = []
     for found in affected.changed(payments.paid_lately):
-        balances.add(found.known)
-        balances.unread += sum(isinstance(each, Park) for each in found.intents)
+        balances.add([*found.known, *found.rests])
+        balances.unread += found.unread
         at_rest = _at_rest(sync, affected, payments, found.known)
         for ident in own.moving([each for each in found.known if each[0].id in at_rest]):
             del at_rest[ident]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Park, Tell
+from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, Invoice, status_of
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.tell.affected import AT_REST, Affected, Found, Known
 from airflow_provider_kashoo.sync.tell.balances import Balances
+from airflow_provider_kashoo.sync.tell.own_records import OwnRecords
 from airflow_provider_kashoo.sync.tell.payments import Payments
 
 
@@ -67,7 +68,9 @@ class Together:
                 yield replace(decided, kashoo_id=other.kashoo_id, link_version=other.version, settlement=status)
 
 
-def known_together(affected: Affected, payments: Payments, balances: Balances) -> tuple[list[Sequence[Known]], Found]:
+def known_together(
+    affected: Affected, payments: Payments, balances: Balances, own: OwnRecords
+) -> tuple[list[Sequence[Known]], Found]:
     """Find the records with several invoices of which something may have changed.
 
     :param balances: takes those that are still owed, whether anything happened to them or not.
@@ -78,8 +81,8 @@ def known_together(affected: Affected, payments: Payments, balances: Balances) -
         if balances.are_told:
             owed = (link for link in links if link.settlement not in AT_REST)
             balances.add([(link, invoice) for link in owed if (invoice := affected.invoice(link, found))])
-            balances.unread += sum(isinstance(each, Park) for each in found.intents)
-        if _at_rest(affected, payments, links, found):
+            balances.unread += found.unread
+        if _at_rest(affected, payments, own, links, found):
             continue
         known = [(link, invoice) for link in links if (invoice := affected.invoice(link, found))]
         if len(known) == len(links):  # what cannot be read is parked
@@ -87,7 +90,7 @@ def known_together(affected: Affected, payments: Payments, balances: Balances) -
     return groups, found
 
 
-def _at_rest(affected: Affected, payments: Payments, links: Sequence[Linked], found: Found) -> bool:
+def _at_rest(affected: Affected, payments: Payments, own: OwnRecords, links: Sequence[Linked], found: Found) -> bool:
     """Say whether nothing happened to the invoices of a record since it was written back.
 
     Only those that are still owed are looked at: to read the others in every run would cost requests for ever.
@@ -96,7 +99,10 @@ def _at_rest(affected: Affected, payments: Payments, links: Sequence[Linked], fo
     moved = any(link.settlement is None or link.kashoo_id in payments.paid_lately for link in links)
     if affected.weekly or moved or affected.is_unsettled(links[0]):
         return False
-    return all(_is_same(link, affected.invoice(link, found)) for link in due)
+    known = [(link, affected.invoice(link, found)) for link in due]
+    if not all(_is_same(link, invoice) for link, invoice in known):
+        return False
+    return not own.moving([(link, invoice) for link, invoice in known if invoice])
 
 
 def _is_same(link: Linked, invoice: Invoice | None) -> bool:

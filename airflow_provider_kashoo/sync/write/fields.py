@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.clients.refusals import TRANSIENT, Refused
 from airflow_provider_kashoo.clients.salesforce_writes import MAX_COLLECTION, Written, upsert
@@ -27,7 +28,7 @@ from airflow_provider_kashoo.core.rules.settlement import OUT_OF_REACH, VOID
 from airflow_provider_kashoo.reports.invoice_pdf.document import NoPdf
 from airflow_provider_kashoo.store.journal import LostLease, OpenOperation, Sent, StaleIntent
 from airflow_provider_kashoo.sync.run.record_links import links_to
-from airflow_provider_kashoo.sync.tell.follow_ups import COMMENT, FILE
+from airflow_provider_kashoo.sync.tell.follow_ups import CASE, COMMENT, FILE, PARENT, case_of
 from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
 from airflow_provider_kashoo.sync.write.looked_up import commented
 from airflow_provider_kashoo.sync.write.printed import Printer
@@ -79,7 +80,12 @@ class FieldsWriter(Writer):
     def _sent_once(self, intent: Upsert) -> str:
         """Look for what may be there already, and make it if it is not; without an answer it is looked for again."""
         try:
-            make = self._printer.attached(intent) if intent.record.kind == FILE else commented(intent)
+            if intent.record.kind == FILE:
+                make = self._printer.attached(intent)
+            elif self._sync.store.own_records.is_newer(CASE, case_of(intent), intent.source_read):
+                return self._engine.stale(intent)  # its Case was written, and perhaps closed, since
+            else:
+                make = commented(intent)
         except NoPdf as error:
             return self._engine.park(intent, error.problem)
         with self._sync.salesforce.ready():
@@ -196,12 +202,21 @@ class FieldsWriter(Writer):
             if isinstance(intent, Tell) and intent.settlement == VOID:
                 store.reviews.close(INVOICE.name, intent.record.id, [STANDS_AGAIN.error_class])
             return "written_back"
-        if answer.error_class in DELETED and _may_be_gone(intent):
+        if answer.error_class in DELETED and self._is_gone(intent):
             store.journal.out_of_reach(operation, answer, OUT_OF_REACH)
             return "skip"
         state = store.journal.failed(operation, Event.REFUSED, answer).value
         log.warning("%s, %s: %s, now %s", intent.record, intent.record.kind, answer.unquoted, state)
         return state
+
+    def _is_gone(self, intent: Write) -> bool:
+        """Say whether a person deleted the record, and nobody need look at it; Salesforce's error may be of another."""
+        if isinstance(intent, Tell):
+            return intent.settlement == VOID
+        kind, ident = intent.record.kind, intent.salesforce_id
+        if kind == COMMENT:
+            kind, ident = CASE, str(intent.document[PARENT])
+        return bool(ident) and not list(self._sync.salesforce.query(next(soql.by_ids(kind, ["Id"], [ident]))))
 
     def _typed(self, intent: Write) -> dict[str, Any]:
         """Give each field its JSON type: a plan keeps values as text so that no digit moves."""
@@ -225,13 +240,6 @@ def _way(intent: Write) -> tuple[str, str]:
     if isinstance(intent, Upsert) and (kind in LOOKED_UP or (intent.match and not intent.salesforce_id)):
         return kind, intent.match
     return "", ""
-
-
-def _may_be_gone(intent: Write) -> bool:
-    """Say whether a person may delete the record without anybody having to look."""
-    if isinstance(intent, Tell):
-        return intent.settlement == VOID
-    return bool(intent.salesforce_id) or intent.record.kind == COMMENT
 
 
 def _id_of(intent: Write) -> str:

@@ -21,18 +21,22 @@ from airflow_provider_kashoo.sync.tell.follow_ups import BODY, COMMENT, FILE, PA
 Answer = Problem | Written
 Make = Callable[[SalesforceClient], Answer]
 
+NOT_SAID = Problem("not_written", "it is not to be said any more", "Nothing to do.")
+
 SHARED = "V"
 """Who sees the record sees the file, and may not edit it (evidenced)."""
 
 
 def commented(intent: Upsert) -> Make:
-    """Comment on a Case, unless just that is said there already."""
+    """Comment on a Case, unless just that is said there already; one that is left is looked for only."""
 
     def make(client: SalesforceClient) -> Answer:
         case, body = str(intent.changes[PARENT]), str(intent.changes[BODY])
         for row in client.query(next(soql.by_ids(COMMENT, ["Id", BODY], [case], key=PARENT))):
-            if str(row[BODY] or "").strip() == body.strip():
+            if not intent.leaves and str(row[BODY] or "").strip() == body.strip():
                 return Written(row["Id"], created=False)
+        if intent.leaves:
+            return NOT_SAID
         (answer,) = writes.create(client, COMMENT, [{PARENT: case, BODY: body}])
         return answer
 

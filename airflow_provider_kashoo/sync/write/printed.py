@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,12 @@ from airflow_provider_kashoo.reports.invoice_pdf.document import InvoiceDocument
 from airflow_provider_kashoo.reports.invoice_pdf.render import render
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.write.looked_up import Make, attached
+
+ODD = Problem(
+    "not_printable",
+    "its invoice cannot be printed: {what}",
+    "Open the invoice in Kashoo and correct it. The next run prints it.",
+)
 
 GONE = Problem("removed_in_books", "its invoice is not in the books any more", "Nothing to do.")
 
@@ -43,10 +49,13 @@ class Printer:
         if entry is None or entry.removed:
             raise NoPdf(str(ident), GONE)
         looks, number = mapping.pdf or InvoicePdf(), entry.number or str(ident)
-        customer = self._customer(entry.contact)
         folder = Path(mapping.file).parent
+        try:
+            document = self._document(entry, self._customer(entry.contact), looks, folder)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise NoPdf(number, ODD.of(what=_said(error))) from error
         pdf = render(
-            self._document(entry, customer, looks, folder),
+            document,
             template=folder.joinpath(looks.template) if looks.template else None,
             fonts=[folder.joinpath(each) for each in looks.fonts],
             standard=looks.standard,
@@ -55,15 +64,18 @@ class Printer:
 
     def _document(self, entry: Entry, customer: Entry | None, looks: InvoicePdf, folder: Path) -> InvoiceDocument:
         """Give what is printed: the invoice as it was billed, whatever was paid since."""
-        said, buyer, total = entry.fields, customer.fields if customer else {}, entry.total or 0
+        said, total = entry.fields, entry.total
+        if customer is None or not entry.currency or total is None or entry.date is None:
+            raise LookupError("it has no customer, currency, date or total")
+        buyer = customer.fields
         lines = tuple(_line(each) for each in said.get("lines", ()))
         address = (buyer.get(name, "") for name in ("street", "city", "province", "postalCode", "country"))
         seller = looks.seller
         return InvoiceDocument(
             number=entry.number or str(entry.id),
-            date=entry.date or "",
+            date=entry.date,
             due_date=entry.due_date or "",
-            currency=entry.currency or "",
+            currency=entry.currency,
             seller=Party(
                 seller.name or self._business,
                 tuple(seller.address),
@@ -85,38 +97,51 @@ class Printer:
             paper=looks.paper,
         )
 
-    def _taxes(self, lines: Sequence[Any], on_top: int) -> tuple[Tax, ...]:
-        """Name the taxes; as one sum if the rates of the books do not explain it.
+    def _taxes(self, lines: Sequence[Mapping[str, Any]], on_top: int) -> tuple[Tax, ...]:
+        """Name the taxes; those on top as one sum if the rates of the books do not explain it to the cent.
 
         :param on_top: what the total is above the lines, minor units.
         """
         taxable: dict[str, list[int]] = defaultdict(list)
         for line in lines:
-            for code in tax_codes(line.get("taxCode")):
+            codes = tax_codes(line.get("taxCode"))
+            if sum(code.startswith(INCLUDED) for code in codes) > 1:
+                raise ValueError("a line includes several taxes, and how the books divide them is not known")
+            for code in codes:
                 taxable[code].append(_line(line).amount)
-        if not all(code.removeprefix(INCLUDED) in self._rates for code in taxable):
-            return (Tax("Tax", on_top),)
-        taxes = tuple(
-            Tax(f"{code.removeprefix(INCLUDED)} {_plain(self._rate(code))} %", self._tax(code, sum(on)))
-            for code, on in sorted(taxable.items())
-        )
-        added = sum(tax.amount for code, tax in zip(sorted(taxable), taxes, strict=True) if code[:1] != INCLUDED)
-        return taxes if added == on_top or not taxes else (Tax("Tax", on_top),)
+        included = {code: on for code, on in taxable.items() if code.startswith(INCLUDED)}
+        above = {code: on for code, on in taxable.items() if code not in included}
+        within = tuple(self._tax(code, on, self._included) for code, on in sorted(included.items()))
+        if not above:
+            return within
+        if all(code in self._rates for code in above):
+            taxes = tuple(self._tax(code, on, self._on_top) for code, on in sorted(above.items()))
+            if sum(tax.amount for tax in taxes) == on_top:
+                return within + taxes
+        return (*within, Tax("Tax", on_top))
 
-    def _rate(self, code: str) -> Decimal:
-        return self._rates[code.removeprefix(INCLUDED)]
+    def _tax(self, code: str, on: Sequence[int], counted: Callable[[Sequence[int], Decimal], int]) -> Tax:
+        """Give one tax.
 
-    def _tax(self, code: str, on: int) -> int:
-        rate, rounding = self._rate(code), self._sync.kashoo.profile.counting.rounding
-        if code.startswith(INCLUDED):
-            return included_in(on, rate, rounding)
-        return percent_of(on, rate, rounding)
+        :raises KeyError: when the books do not say its rate.
+        """
+        name = code.removeprefix(INCLUDED)
+        return Tax(f"{name} {_plain(self._rates[name])} %", counted(on, self._rates[name]))
+
+    def _on_top(self, on: Sequence[int], rate: Decimal) -> int:
+        counting = self._sync.kashoo.profile.counting
+        each = on if counting.by_line else [sum(on)]
+        return sum(percent_of(amount, rate, counting.rounding) for amount in each)
+
+    def _included(self, on: Sequence[int], rate: Decimal) -> int:
+        counting = self._sync.kashoo.profile.counting
+        each = on if counting.by_line else [sum(on)]
+        return sum(included_in(amount, rate, counting.rounding) for amount in each)
 
     @cached_property
     def _rates(self) -> dict[str, Decimal]:
-        """Tax code -> percent, as the books were read last for billing."""
-        kept = self._sync.store.codes.get() or {}
-        return {code: Decimal(rate) for code, rate in kept.get("rates", {}).items()}
+        """Tax code -> percent, read from the books once a run."""
+        return {tax.code: tax.rate for tax in self._sync.kashoo.taxes()}
 
     @cached_property
     def _business(self) -> str:
@@ -136,15 +161,23 @@ class Printer:
 
 
 def _line(line: Mapping[str, Any]) -> Line:
-    quantity, rate = Decimal(str(line.get("quantity", 1))), line.get("rate", 0)
-    code = str(line.get("taxCode", ""))
-    return Line(
-        str(line.get("description", "")),
-        quantity,
-        Decimal(rate),
-        line_total(quantity, rate),
-        "" if code == NO_TAX else code.replace(INCLUDED, ""),
-    )
+    """Give a line as it is printed.
+
+    :raises ValueError: when the books show it without a quantity or a price.
+    """
+    quantity, rate, code = line.get("quantity"), line.get("rate"), str(line.get("taxCode", ""))
+    if quantity in (None, "") or not isinstance(rate, int):
+        raise ValueError("a line has no quantity or no price")
+    exact = Decimal(str(quantity))
+    printed_code = "" if code == NO_TAX else code.replace(INCLUDED, "")
+    return Line(str(line.get("description", "")), exact, Decimal(rate), line_total(exact, rate), printed_code)
+
+
+def _said(error: Exception) -> str:
+    """Say why, without what an exception of Python quotes."""
+    if isinstance(error, KeyError):
+        return "the books do not say the rate of one of its taxes"
+    return str(error) if type(error) in (LookupError, ValueError) else "it has an odd value"
 
 
 def _plain(percent: Decimal) -> str:

@@ -30,7 +30,7 @@ Value = str | Problem | None
 Settlements = Sequence[MappingType[str, Any]]
 """Results of :func:`~.settlement.settlement_of`; amounts in minor units."""
 
-NOT_KEPT = frozenset({"number", "date", "due_date", "unallocated", "currency", "last_payment_date"})
+NOT_KEPT = frozenset({"number", "date", "due_date", "unallocated", "currency", "last_payment_date", "account"})
 """May be unknown: of what the books no longer show, or of a customer without a payment lately."""
 
 OF_PAYMENTS = frozenset({"status", "last_payment_date"})
