@@ -26,7 +26,7 @@ WRITE_BACKS = {"payment_to_opportunity.yaml": "to: Opportunity\n", "payment_to_o
 PDF = """\
 attach_pdf:
   seller: {name: Northwind Trading Ltd., address: [1 Main Street, Toronto ON M5V 1A1], tax_number: GST 12345 6789}
-  terms: Payable within 30 days.
+  terms: Payable by the due date.
 """
 
 

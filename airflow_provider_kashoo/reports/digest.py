@@ -155,8 +155,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def money(totals: Mapping[str, int]) -> str:
-    """Write totals by currency, such as ``45,300.00 USD and 900.00 CAD``."""
-    return " and ".join(format_minor(total, code) for code, total in totals.items())
+    """Write totals by currency, such as ``45,300.00 USD, 900.00 CAD and 20.00 EUR``."""
+    *most, last = [format_minor(total, code) for code, total in totals.items()] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def age(seconds: float) -> str:

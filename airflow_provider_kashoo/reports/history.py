@@ -32,6 +32,9 @@ _SAID = {
 }
 """Event of the audit -> what happened."""
 
+_PLAIN = {"ContentVersion": "PDF of the invoice", "CaseComment": "comment to the Case"}
+"""Object of Salesforce -> what people call it."""
+
 
 @dataclass(frozen=True)
 class Happened:
@@ -73,7 +76,7 @@ def _entry(row: Row, write: Row) -> Happened:
     part = f", part {write['part']}" if write.get("part", 1) > 1 else ""
     total = write.get("expected_total")
     words = {
-        "what": f"{row['target']}{part}",
+        "what": f"{_PLAIN.get(row['target'], row['target'])}{part}",
         "books": f" as {row['kashoo_id']}" if row["kashoo_id"] else "",
         "fields": f": {', '.join(row['fields'])}" if row["fields"] else "",
         "total": "" if total is None else f", {format_minor(total, write.get('currency') or '')}",

@@ -97,6 +97,8 @@ def _object(name: str, *, is_named: bool) -> str:
         "CustomObject",
         [
             ("deploymentStatus", "Deployed"),
+            ("enableReports", "true"),
+            ("enableSearch", "true"),
             ("label", label(name)),
             ("nameField", [("label", "Name"), ("type", "Text")] if is_named else numbered),
             ("pluralLabel", f"{label(name)[: MOST_OF_A_LABEL - 1]}s"),

@@ -306,6 +306,8 @@ FOLLOWED_ELSEWHERE = {
     "logo_unreadable": "tell/test_attached_pdfs.py",
     "missing_glyph": "tell/test_attached_pdfs.py",
     "no_e_invoice": "tell/test_attached_pdfs.py",
+    "not_printable": "tell/test_own_records_in_trouble.py",
+    "pdf_not_set_up": "tell/test_attached_pdfs.py",
     "several_currencies": "tell/test_own_records.py",
     "template_failed": "tell/test_attached_pdfs.py",
     "totals_differ": "tell/test_attached_pdfs.py",

@@ -174,7 +174,10 @@ def test_a_write_back_to_what_no_invoice_is_made_of_is_refused_and_names_the_nea
     text = BACK.replace("to: Opportunity", f"to: {to}")
     message = faults_of(in_directory(tmp_path, a=INVOICE, b=CUSTOMER, c=text))
     fault = f"no mapping makes invoices from {to}, so there is nothing to write back to it"
-    assert message == f"{tmp_path / 'c.yaml'}:4:1: {fault}. Nothing was written. {says}"
+    assert (
+        message
+        == f"{tmp_path / 'c.yaml'}:4:1: {fault}. Nothing was written. {says} Or add match: for a record of its own."
+    )
 
 
 def test_a_write_back_is_checked_whichever_file_comes_first(tmp_path):

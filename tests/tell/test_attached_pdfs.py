@@ -91,6 +91,7 @@ def test_a_name_that_no_font_has_parks_the_file_and_nothing_else(attaching: Roun
 BROKEN = {
     "logo_unreadable": "  seller: {name: Northwind, logo: gone.png}\n",
     "template_failed": "  template: broken.typ\n",
+    "pdf_not_set_up": "  template: gone.typ\n",
     "no_e_invoice": "  standard: factur-x\n",
 }
 

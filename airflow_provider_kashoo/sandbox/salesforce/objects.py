@@ -112,7 +112,7 @@ OBJECTS = {
         OwnerId ref(User); CURRENCY""",
     "Kashoo_Payment__c a03 Kashoo_Payments": """
         Name text(80); Kashoo_Id__c text(80) external; Kashoo_Invoice__c ref(Kashoo_Invoice__c); Amount__c money;
-        Date__c date; Kind__c text(40); OwnerId ref(User); CURRENCY""",
+        Unallocated__c money; Date__c date; Kind__c text(40); OwnerId ref(User); CURRENCY""",
     # Stands for the objects that no delta can follow: no SystemModstamp, not replicated, not even a recycle bin.
     "Billing_Setting__c a00 Billing_Settings": "Name text(80) required; Value__c text(255)",
     "User 005 Users": "Name text(121); Username text(80); Email email(128); IsActive check",

@@ -11,6 +11,7 @@ from airflow_provider_kashoo.core.mapping.file.together import warnings_together
 from airflow_provider_kashoo.sync.check.computed import computed_mistakes
 from airflow_provider_kashoo.sync.check.conditions import condition_mistakes
 from airflow_provider_kashoo.sync.check.paths import path_mistakes
+from airflow_provider_kashoo.sync.check.pdfs import pdf_mistakes
 from airflow_provider_kashoo.sync.check.sides import Sides
 from airflow_provider_kashoo.sync.check.values import part_mistakes, value_mistakes
 from airflow_provider_kashoo.sync.check.write_backs import write_back_mistakes
@@ -34,6 +35,7 @@ def mistakes_of_write_backs(mappings: Iterable[Mapping], sides: Sides) -> Iterat
     for mapping in mappings:
         if not mapping.into_books and mapping.from_.object in TOLD:
             yield from write_back_mistakes(mapping, sides)
+            yield from pdf_mistakes(mapping)
 
 
 def code_mistakes(mappings: Iterable[Mapping], sides: Sides) -> list[Mistake]:

@@ -8,12 +8,15 @@ from typing import TypeAlias
 
 from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import TOLD
+from airflow_provider_kashoo.core.kinds import TOLD, TOLD_TYPES
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.core.mapping.file.write_back_check import misfits
 from airflow_provider_kashoo.core.mapping.values.field_types import FieldInfo
 from airflow_provider_kashoo.sync.check.sides import Sides, near
+
+CURRENCY = "CurrencyIsoCode"
+"""Exists in orgs with several currencies only (evidenced)."""
 
 Fields: TypeAlias = MappingType[str, FieldInfo]
 
@@ -27,6 +30,9 @@ def write_back_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
         yield mapping.mistake(("to",), error.what.rstrip("."), error.remedy)
         return
     yield from _keys(mapping, own, fields)
+    if mapping.match is not None and CURRENCY in own and CURRENCY not in mapping.fields and _has_amounts(mapping):
+        fault = f"{mapping.to} has a {CURRENCY} that is not filled: amounts would stand in the currency of the org"
+        yield mapping.mistake(("fields",), fault, f"Add {CURRENCY}: {{from: currency}}.").warning
     for section in ("fields", "leave"):
         for name, spec in getattr(mapping, section).items():
             where = (section, name)
@@ -39,6 +45,11 @@ def write_back_mistakes(mapping: Mapping, sides: Sides) -> Iterator[Mistake]:
                 for said in misfits(spec, name, fields[name], sides.zone):
                     fault, _, fix = said.rpartition(". ")
                     yield mapping.mistake(where, fault, fix)
+
+
+def _has_amounts(mapping: Mapping) -> bool:
+    paths = {path for spec in mapping.fields.values() for path, _ in spec.paths()}
+    return any(TOLD_TYPES.get(path) == "money" for path in paths)
 
 
 def _keys(mapping: Mapping, own: Fields, fields: Fields) -> Iterator[Mistake]:

@@ -36,6 +36,8 @@ NOT_WANTED = "its mapping wants no record in Salesforce"
 RANK = {INVOICE.name: 0, PAYMENT.name: 1, CUSTOMER.name: 2}
 """In which order records are written: those of payments refer to those of invoices."""
 
+REASONS = {RECEIVED: "money came in", PAID_BACK: "money was paid back", DELETED: "its payment was deleted in Kashoo"}
+
 NEXT = "#"
 """Between the key of an invoice and the number of its second and later records of one mapping."""
 
@@ -278,7 +280,8 @@ class OwnRecords:
         changes = {name: at.document[name] for name in own if at.now[name] != known.get(name)}
         if at.holds and not at.ends and state == MADE and not changes:
             return keep
-        reason = f"its {mapping.from_.object} is {begun.settlement}"
+        reason = REASONS.get(begun.settlement, f"its invoice is {begun.settlement}")
+        reason = reason if at.holds else "its mapping does not want it any more"
         return begun.become(Upsert, reason=reason, document=at.document, changes=changes, leaves=at.ends)
 
     def _found(self, mapping: FieldMapping, begun: Upsert) -> Upsert:

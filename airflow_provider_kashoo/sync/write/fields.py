@@ -31,7 +31,7 @@ from airflow_provider_kashoo.sync.run.record_links import links_to
 from airflow_provider_kashoo.sync.tell.follow_ups import CASE, COMMENT, FILE, PARENT, case_of
 from airflow_provider_kashoo.sync.write.engine import TRIES, Writer
 from airflow_provider_kashoo.sync.write.looked_up import commented
-from airflow_provider_kashoo.sync.write.printed import Printer
+from airflow_provider_kashoo.sync.write.printed import NotSetUp, Printer
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ REFUSED_TOGETHER = Problem(
 Write: TypeAlias = Tell | Upsert
 Answer: TypeAlias = Problem | Written | None
 """Why a record was not written; or that it was, with its id if that was not known."""
+
+NOT_SET_UP = Problem("pdf_not_set_up", "{what}", "{fix} The next run attaches it.")
 
 LOOKED_UP = frozenset({COMMENT, FILE})
 """What Salesforce finds by no external id."""
@@ -88,6 +90,8 @@ class FieldsWriter(Writer):
                 make = commented(intent)
         except NoPdf as error:
             return self._engine.park(intent, error.problem)
+        except NotSetUp as error:
+            return self._engine.park(intent, NOT_SET_UP.of(what=error.what.rstrip("."), fix=error.remedy))
         with self._sync.salesforce.ready():
             try:
                 operation = self._engine.journal(intent)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
-from airflow_provider_kashoo.core.errors import Problem
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE
 from airflow_provider_kashoo.core.mapping.file.pdf import InvoicePdf
 from airflow_provider_kashoo.core.rules.intents import Upsert
@@ -28,6 +28,10 @@ ODD = Problem(
 )
 
 GONE = Problem("removed_in_books", "its invoice is not in the books any more", "Nothing to do.")
+
+
+class NotSetUp(ConfigurationError):
+    """No PDF can be made as the mapping says: typst, a template or fonts are not there."""
 
 
 class Printer:
@@ -54,13 +58,20 @@ class Printer:
             document = self._document(entry, self._customer(entry.contact), looks, folder)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise NoPdf(number, ODD.of(what=_said(error))) from error
-        pdf = render(
-            document,
-            template=folder.joinpath(looks.template) if looks.template else None,
-            fonts=[folder.joinpath(each) for each in looks.fonts],
-            standard=looks.standard,
-        )
+        pdf = self._rendered(document, looks, folder)
         return attached(intent, f"Invoice {number}", f"invoice-{number}.pdf", pdf, self._account(entry.contact))
+
+    @staticmethod
+    def _rendered(document: InvoiceDocument, looks: InvoicePdf, folder: Path) -> bytes:
+        try:
+            return render(
+                document,
+                template=folder.joinpath(looks.template) if looks.template else None,
+                fonts=[folder.joinpath(each) for each in looks.fonts],
+                standard=looks.standard,
+            )
+        except ConfigurationError as error:
+            raise NotSetUp(error.what, remedy=error.remedy) from error
 
     def _document(self, entry: Entry, customer: Entry | None, looks: InvoicePdf, folder: Path) -> InvoiceDocument:
         """Give what is printed: the invoice as it was billed, whatever was paid since."""
@@ -69,7 +80,8 @@ class Printer:
             raise LookupError("it has no customer, currency, date or total")
         buyer = customer.fields
         lines = tuple(_line(each) for each in said.get("lines", ()))
-        address = (buyer.get(name, "") for name in ("street", "city", "province", "postalCode", "country"))
+        town = " ".join(filter(None, (buyer.get(name) for name in ("city", "province", "postalCode"))))
+        address = (buyer.get("street", ""), town, buyer.get("country", ""))
         seller = looks.seller
         return InvoiceDocument(
             number=entry.number or str(entry.id),

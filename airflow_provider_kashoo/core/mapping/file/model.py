@@ -97,7 +97,7 @@ class Mapping(Strict):
     )
     comment: str | None = Option(None, description="Comment to the Case, with {Path} in it, when money came in")
     auto_assign: bool = Option(False, description="Whether Salesforce's assignment rules choose the owner")
-    attach_pdf: bool | InvoicePdf = Option(False, description="The invoice is attached as a PDF; true, or how it looks")
+    attach_pdf: InvoicePdf | None = Option(None, description="The invoice is attached as a PDF; true, or how it looks")
 
     _conditions: list[Condition] = PrivateAttr(default_factory=list)
     _caught_by: list[Condition | None] = PrivateAttr(default_factory=list)
@@ -122,7 +122,7 @@ class Mapping(Strict):
     @property
     def pdf(self) -> InvoicePdf | None:
         """How the PDF of an invoice looks; None if none is attached."""
-        return InvoicePdf() if self.attach_pdf is True else self.attach_pdf or None
+        return self.attach_pdf
 
     @property
     def bills(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field as Option
+from pydantic import GetJsonSchemaHandler, model_validator
 
 from airflow_provider_kashoo.core.mapping.file.field import Strict
 
@@ -20,7 +21,17 @@ class Seller(Strict):
 
 
 class InvoicePdf(Strict):
-    """How an invoice looks."""
+    """How an invoice looks; ``true`` in the file is one that is as plain as can be."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Let editors take true, too."""
+        return {"anyOf": [{"type": "boolean"}, handler(core)]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, data: Any) -> Any:
+        return {} if data is True else data
 
     seller: Seller = Option(default_factory=Seller, description="Who sends it")
     terms: str = Option("", description="How to pay")

@@ -49,7 +49,8 @@ def mistakes_between_told(mappings: Iterable[Mapping], billed: Iterable[str], *,
     for mapping in (each for each in mappings if not each.into_books and each.from_.object in TOLD):
         if mapping.tells and billed and mapping.to not in billed and whole:
             fault = f"no mapping makes invoices from {mapping.to}, so there is nothing to write back to it"
-            yield mapping.mistake(("to",), fault, nearest(mapping.to, billed))
+            fix = f"{nearest(mapping.to, billed)} Or add match: for a record of its own."
+            yield mapping.mistake(("to",), fault, fix.strip())
         if (other := writers.setdefault((mapping.to, bool(mapping.find)), mapping)) is not mapping:
             fault = f"{other.name} also writes back to {mapping.to}, and each would overwrite the other"
             yield mapping.mistake(("to",), fault, "Put their fields into one mapping.")
