@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from odd import Odd, spoiled
 from receivables import DAY, back, balance, billed, made, pay, with_receivables, write_mapping
-from records import add_account, add_deal, add_line, today
+from records import add_account, add_deal, add_line, today, writes
 from rounds import Rounds, bearing, change, fault, open_items, remap, win
 
 from airflow_provider_kashoo.core.errors import UnreachableError
@@ -153,6 +153,23 @@ def test_no_balance_is_written_while_an_invoice_does_not_say_whose_it_is(told: R
     with spoiled(told.sandbox, "kashoo", Odd(invoice["id"], "contact", "null")):
         back(told, 0.2)
         assert balance(told, account)[0] == 350
+
+
+def test_an_account_that_was_merged_is_not_written_to_for_ever(told: Rounds) -> None:
+    winner, loser = (add_account(told.sandbox, name, f"{name}@x.example") for name in ("Winner", "Loser"))
+    deals = [add_deal(told.sandbox, account, "250.00") for account in (winner, loser)]
+    told.run()
+    told.run_back()
+    told.sandbox.org.merge("Account", winner, [loser])
+    pay(told, deals[1], 10000)
+    for _ in range(2):
+        told.sandbox.clock.advance(DAY)
+        told.run()
+        told.run_back()
+    before = writes(told.sandbox)
+    back(told, 0.1)
+    back(told, 0.1)
+    assert writes(told.sandbox) == before
 
 
 def test_an_odd_line_stops_one_pdf_and_nothing_else(told: Rounds) -> None:

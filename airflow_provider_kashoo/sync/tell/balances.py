@@ -19,7 +19,7 @@ from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.rules.settlement import Allocation, Invoice
 from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store.own_records import MADE, OwnRecord
+from airflow_provider_kashoo.store.own_records import GONE, MADE, OwnRecord
 from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
@@ -161,6 +161,8 @@ class Balances:
             rank=RANK[CUSTOMER.name],
             settlement="told",
         )
+        if last and last.state == GONE and not self._affected.weekly:  # merged or deleted; looked at weekly
+            return begun.become(Keep, reason="the Account is gone")
         if balance and len(balance.currencies) > 1:
             cause = SEVERAL_CURRENCIES.format(currencies=" and ".join(sorted(balance.currencies)))
             return begun.parked(Problem("several_currencies", cause, "Map from invoice instead, one record for each."))
