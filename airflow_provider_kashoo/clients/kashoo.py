@@ -36,6 +36,7 @@ from airflow_provider_kashoo.core.errors import (
     UnreachableError,
     UnreadableError,
 )
+from airflow_provider_kashoo.core.kinds import INVOICE
 from airflow_provider_kashoo.core.rules.operations import Event
 from airflow_provider_kashoo.core.rules.settlement import Payment
 from airflow_provider_kashoo.core.values.ids import Reference, canonical
@@ -76,6 +77,9 @@ class Written:
     id: int
     entry: Entry | None
     known: bool = True
+
+
+PDF_BEGINS = b"%PDF-"
 
 
 class KashooClient(KashooHttp):
@@ -203,6 +207,20 @@ class KashooClient(KashooHttp):
             raise UnreadableError("Kashoo answered with another record.", record=f"Kashoo's {kind} {ident}")
         return Entry(kind, found, self.profile)
 
+    def pdf(self, ident: int) -> bytes | None:
+        """Fetch an invoice as PDF from the path of the profile; None when it is not there.
+
+        :raises UnreadableError: when what comes is no PDF.
+        """
+        collection = self.profile.collection(INVOICE.name, self.business_id)
+        path = self.profile.invoice_pdf.format(collection=collection, id=ident, b=self.business_id)
+        response = read_with_retries(lambda: self._answered(path, {}), "Kashoo", self._sleep)
+        if response is None:
+            return None
+        if not response.content.startswith(PDF_BEGINS):
+            raise UnreadableError("Kashoo's answer is no PDF.", record=f"Kashoo's invoice {ident}")
+        return response.content
+
     def _find(self, kind: str, ident: int) -> Entry | None:
         """Search a list for one record; one that the list shows without an id may be it."""
         found = next((each for each in self.listing(kind) if each.id == ident), None)
@@ -308,13 +326,20 @@ class KashooClient(KashooHttp):
         return read_with_retries(lambda: self._read_once(path, query), "Kashoo", self._sleep)
 
     def _read_once(self, path: str, query: Mapping[str, Any]) -> Any:
+        response = self._answered(path, query)
+        if response is None:
+            return None
+        parsed = parse(response)
+        if parsed is None:
+            raise Broken("it answered, but not with JSON")
+        return parsed
+
+    def _answered(self, path: str, query: Mapping[str, Any]) -> requests.Response | None:
+        """Send a read; None when there is no such record."""
         response = self.request("GET", path, dict(query))
         status = response.status_code
         if status == 200:
-            parsed = parse(response)
-            if parsed is None:
-                raise Broken("it answered, but not with JSON")
-            return parsed
+            return response
         if status in {404, 410}:
             return None
         if status == 401:

@@ -56,6 +56,7 @@ class Profile:
     taxes_included: bool = False  # D in the app, G in its API: -GST is a tax that the amount includes
     iso_minor_units: tuple[str, ...] = ()  # G: currencies without two decimals that Kashoo counts as ISO 4217 does
     record_url: str = ""  # where a browser opens a record, with {b}, {kind} and {id}; no such address is known
+    invoice_pdf: str = ""  # where an invoice is fetched as PDF, with {collection} and {id}; no such path is known
     locked_until: str = ""  # last day of the locked period, YYYY-MM-DD; no way to read it is known
     customer_fields: Mapping[str, str] = field(
         default_factory=lambda: {  # G, by analogy with a business's contactInformation.name (C)
@@ -135,6 +136,11 @@ class Profile:
             )
         _check_money(changed)
         _check_record_url(changed.record_url)
+        if changed.invoice_pdf and "{id}" not in str(changed.invoice_pdf):
+            raise ConfigurationError(
+                f"The Kashoo connection's profile has invoice_pdf {changed.invoice_pdf!r}.",
+                remedy="Write a path with {id} for the invoice, such as {collection}/{id}/pdf.",
+            )
         for resource, kind in KINDS.items():
             _check_reference(changed, resource, kind.fields)
         for name, limit in changed.text_limits.items():

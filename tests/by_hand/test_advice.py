@@ -307,6 +307,7 @@ FOLLOWED_ELSEWHERE = {
     "missing_glyph": "tell/test_attached_pdfs.py",
     "no_e_invoice": "tell/test_attached_pdfs.py",
     "not_printable": "tell/test_own_records_in_trouble.py",
+    "pdf_not_there": "tell/test_attached_pdfs.py",
     "pdf_not_set_up": "tell/test_attached_pdfs.py",
     "several_currencies": "tell/test_own_records.py",
     "template_failed": "tell/test_attached_pdfs.py",

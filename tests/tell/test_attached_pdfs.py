@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 from records import add_account, add_deal, edit, invoice_of
-from rounds import Rounds, bearing, fault, open_items, price, remap, win
+from rounds import Rounds, bearing, fault, knows, open_items, price, remap, win
 
 from airflow_provider_kashoo.sandbox.salesforce.files import CONTENT
 
@@ -86,6 +86,21 @@ def test_a_name_that_no_font_has_parks_the_file_and_nothing_else(attaching: Roun
     attaching.sandbox.clock.advance(3600)
     attaching.run_back()
     assert (len(files(attaching, deal)), open_items(attaching)) == (1, [])
+
+
+def test_a_pdf_is_fetched_where_the_profile_names_a_path(attaching: Rounds) -> None:
+    knows(attaching, invoice_pdf="{collection}/{id}/pdf")
+    deal = win(attaching)
+    attaching.run()
+    attaching.run_back()
+    ((version,),) = files(attaching, deal)
+    content = attaching.sandbox.org.tables["ContentVersion"].rows[version["Id"]][CONTENT]
+    assert content == f"%PDF-1.4 invoice {invoice_of(attaching.sandbox, deal)['number']} of 25000".encode()
+    knows(attaching, invoice_pdf="{collection}/{id}/nowhere")
+    price(attaching, deal, "300.00")
+    attaching.run()
+    attaching.run_back()
+    assert open_items(attaching) == [(deal, "pdf_not_there")]
 
 
 BROKEN = {

@@ -219,6 +219,11 @@ class _Routes:
 
         return handle
 
+    async def pdf(self, request: Request) -> Response:
+        """Answer with an invoice as PDF (assumed: no such path of Kashoo is known)."""
+        row = self.books.read(_id(request, "business"), "invoices", _id(request, "row"))
+        return Response(f"%PDF-1.4 invoice {row['number']} of {row['totalDue']}".encode(), media_type="application/pdf")
+
     async def start_sync(self, request: Request) -> Response:
         form = await request.form()
         business = str(form.get("business", ""))
@@ -268,6 +273,8 @@ def create_app(books: Books) -> Starlette:
             add(f"{prefix}/{path}", routes.creator(kind), "POST")
         if single := [verb.upper() for verb in VERBS[kind] if verb.islower()]:
             add(f"{prefix}/{path}/{{row:int}}", routes.single(kind), *single)
+
+    add(f"{prefix}/records/invoices/{{row:int}}/pdf", routes.pdf, "GET")
 
     async def refused(_request: Request, error: Any) -> Response:
         wait = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}

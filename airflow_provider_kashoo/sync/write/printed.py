@@ -1,4 +1,4 @@
-"""The PDF of an invoice, made from what the books hold when it is written."""
+"""The PDF of an invoice, made from what the books hold when it is written, or fetched from them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_kashoo.clients.entries import Entry
-from airflow_provider_kashoo.core.errors import ConfigurationError, Problem
+from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreadableError
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE
+from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
 from airflow_provider_kashoo.core.mapping.file.pdf import InvoicePdf
 from airflow_provider_kashoo.core.rules.intents import Upsert
 from airflow_provider_kashoo.core.rules.totals import INCLUDED, NO_TAX, tax_codes
@@ -25,6 +26,12 @@ ODD = Problem(
     "not_printable",
     "its invoice cannot be printed: {what}",
     "Open the invoice in Kashoo and correct it. The next run prints it.",
+)
+
+NOT_THERE = Problem(
+    "pdf_not_there",
+    "Kashoo has no PDF of its invoice at the path of the profile",
+    "Correct invoice_pdf in the profile of the Kashoo connection, or remove it. The next run tries again.",
 )
 
 GONE = Problem("removed_in_books", "its invoice is not in the books any more", "Nothing to do.")
@@ -49,17 +56,31 @@ class Printer:
         :raises ConfigurationError: when typst is not installed, or a template is not there.
         """
         mapping, ident = self._sync.mappings[intent.mapping], intent.kashoo_id or 0
-        entry = self._sync.kashoo.read(INVOICE.name, ident)
-        if entry is None or entry.removed:
-            raise NoPdf(str(ident), GONE)
-        looks, number = mapping.pdf or InvoicePdf(), entry.number or str(ident)
-        folder = Path(mapping.file).parent
+        try:
+            entry = self._sync.kashoo.read(INVOICE.name, ident)
+            if entry is None or entry.removed:
+                raise NoPdf(str(ident), GONE)
+            number = entry.number or str(ident)
+            pdf = (
+                self._fetched(entry) if self._sync.kashoo.profile.invoice_pdf else self._printed(mapping, entry, number)
+            )
+        except UnreadableError as error:
+            raise NoPdf(str(ident), error.problem) from error
+        return attached(intent, f"Invoice {number}", f"invoice-{number}.pdf", pdf, self._account(entry.contact))
+
+    def _fetched(self, entry: Entry) -> bytes:
+        pdf = self._sync.kashoo.pdf(entry.id)
+        if pdf is None:
+            raise NoPdf(entry.number or str(entry.id), NOT_THERE)
+        return pdf
+
+    def _printed(self, mapping: FieldMapping, entry: Entry, number: str) -> bytes:
+        looks, folder = mapping.pdf or InvoicePdf(), Path(mapping.file).parent
         try:
             document = self._document(entry, self._customer(entry.contact), looks, folder)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise NoPdf(number, ODD.of(what=_said(error))) from error
-        pdf = self._rendered(document, looks, folder)
-        return attached(intent, f"Invoice {number}", f"invoice-{number}.pdf", pdf, self._account(entry.contact))
+        return self._rendered(document, looks, folder)
 
     @staticmethod
     def _rendered(document: InvoiceDocument, looks: InvoicePdf, folder: Path) -> bytes:
