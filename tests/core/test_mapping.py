@@ -166,18 +166,18 @@ def test_a_doubled_name_is_refused_where_it_stands_the_second_time(tmp_path):
     ("to", "says"),
     [
         ("Opportunitiy", "Did you mean 'Opportunity'?"),
-        ("Order", "Known: Opportunity."),
-        ("Account", "Known: Opportunity."),  # its customer is written to the books, but no invoice is made of it
+        ("Order", "Known: Opportunity. Or add match: for a record of its own."),
+        (
+            "Account",
+            "Known: Opportunity. Or add match: for a record of its own.",
+        ),  # its customer is written to the books, but no invoice is made of it
     ],
 )
 def test_a_write_back_to_what_no_invoice_is_made_of_is_refused_and_names_the_nearest(tmp_path, to, says):
     text = BACK.replace("to: Opportunity", f"to: {to}")
     message = faults_of(in_directory(tmp_path, a=INVOICE, b=CUSTOMER, c=text))
     fault = f"no mapping makes invoices from {to}, so there is nothing to write back to it"
-    assert (
-        message
-        == f"{tmp_path / 'c.yaml'}:4:1: {fault}. Nothing was written. {says} Or add match: for a record of its own."
-    )
+    assert message == f"{tmp_path / 'c.yaml'}:4:1: {fault}. Nothing was written. {says}"
 
 
 def test_a_write_back_is_checked_whichever_file_comes_first(tmp_path):

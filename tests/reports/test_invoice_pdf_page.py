@@ -18,7 +18,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "attach-the-invoice-pdf.
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if name == language]
 
 
 def rows(head: str) -> list[list[str]]:

@@ -10,7 +10,7 @@ from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, PAYMENT, RELAT
 from airflow_provider_kashoo.core.mapping.file.field import pieces_of
 from airflow_provider_kashoo.core.mapping.file.mistakes import Mistake
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
-from airflow_provider_kashoo.core.values.texts import nearest
+from airflow_provider_kashoo.core.values.texts import close_to, nearest
 
 _COLUMNS = {"money": pa.decimal128(38, 2), "number": pa.decimal128(38, 0), "date": pa.date32()}
 
@@ -49,8 +49,8 @@ def mistakes_between_told(mappings: Iterable[Mapping], billed: Iterable[str], *,
     for mapping in (each for each in mappings if not each.into_books and each.from_.object in TOLD):
         if mapping.tells and billed and mapping.to not in billed and whole:
             fault = f"no mapping makes invoices from {mapping.to}, so there is nothing to write back to it"
-            fix = f"{nearest(mapping.to, billed)} Or add match: for a record of its own."
-            yield mapping.mistake(("to",), fault, fix.strip())
+            meant = "" if close_to(mapping.to, billed) else " Or add match: for a record of its own."
+            yield mapping.mistake(("to",), fault, nearest(mapping.to, billed) + meant)
         if (other := writers.setdefault((mapping.to, bool(mapping.find)), mapping)) is not mapping:
             fault = f"{other.name} also writes back to {mapping.to}, and each would overwrite the other"
             yield mapping.mistake(("to",), fault, "Put their fields into one mapping.")
