@@ -62,7 +62,7 @@ def test_a_won_deal_is_billed_by_itself_and_on_demand(box: Sandbox, airflow: Loc
         airflow.unpause(dag)
     wait(lambda: quiet(airflow, FORWARD, 1))
     assets = {each["name"]: each["id"] for each in airflow._call("GET", "/assets")["assets"]}
-    assert set(assets) == {"salesforce_changes", "kashoo_changes"}
+    assert {"salesforce_changes", "kashoo_changes"} <= assets.keys()
     salesforce = assets["salesforce_changes"]
     wait(lambda: airflow._call("GET", f"/assets/{salesforce}/state-store")["total_entries"])
 
