@@ -263,7 +263,8 @@ def test_a_store_of_a_newer_version_says_so(
         one.backup(other)
     change(newer, "UPDATE alembic_version SET version_num = '9999'")
     monkeypatch.setenv("AIRFLOW_CONN_KASHOO_STORE", f"sqlite:////{newer}")
-    assert "Install the version that made it" in page("today", 409)["remedy"]
+    for path in ("today", "todo", "invoices", "mappings", f"runs/{SYNC}/1", "invoices/006000000000001AAA"):
+        assert "Install the version that made it" in page(path, 409)["remedy"]
 
 
 def test_a_store_that_is_away_says_so(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
