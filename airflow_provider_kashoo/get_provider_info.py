@@ -6,6 +6,7 @@ from typing import Any
 
 _HOOKS = "airflow_provider_kashoo.hooks"
 _OPERATORS = "airflow_provider_kashoo.operators"
+_LINKS = ("PlanReportLink", "TieOutLink", "KashooPageLink", "SalesforceRecordLink", "KashooRecordLink")
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -45,7 +46,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _CONNECTION_FIELDS,
             }
         ],
-        "extra-links": [f"{_OPERATORS}.links.{name}" for name in ("PlanReportLink", "TieOutLink", "KashooPageLink")],
+        "extra-links": [f"{_OPERATORS}.links.{name}" for name in _LINKS],
         "cli": ["airflow_provider_kashoo.cli.commands.get_kashoo_commands"],
         "config": {"kashoo": {"description": "The Salesforce and Kashoo sync.", "options": _OPTIONS}},
     }

@@ -47,3 +47,30 @@ class KashooPageLink(_PageLink):
 
     name = "Kashoo"
     page = "plugin/kashoo"
+
+
+class _RecordLink(BaseOperatorLink):
+    """A link to the biggest record that a task wrote; there is none if it wrote none, or its address is not known.
+
+    :cvar side: where it is opened.
+    """
+
+    side: ClassVar[str]
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's interface
+        """Give its address; Airflow asks when the task has ended, where it ran."""
+        return str(getattr(operator, "opens", {}).get(self.side, ""))
+
+
+class SalesforceRecordLink(_RecordLink):
+    """Opens in Salesforce the biggest record that was written."""
+
+    name = "Biggest record in Salesforce"
+    side = "Salesforce"
+
+
+class KashooRecordLink(_RecordLink):
+    """Opens in Kashoo the biggest record that was written, if the connection's profile says where that is."""
+
+    name = "Biggest record in Kashoo"
+    side = "Kashoo"

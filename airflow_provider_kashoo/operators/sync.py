@@ -23,7 +23,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_kashoo.operators.airflow_words import in_airflow_words
 from airflow_provider_kashoo.operators.assets import announced, assets_of
-from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink
+from airflow_provider_kashoo.operators.links import (
+    KashooPageLink,
+    KashooRecordLink,
+    PlanReportLink,
+    SalesforceRecordLink,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -252,6 +257,7 @@ class KashooSyncApplyOperator(_StepOperator):
     """
 
     default_pool = KASHOO_POOL
+    operator_extra_links = (KashooPageLink(), SalesforceRecordLink(), KashooRecordLink())
     _stopping = False
 
     def __init__(self, *, sync: str, before_approval: bool = False, **kwargs: Any) -> None:
@@ -272,7 +278,13 @@ class KashooSyncApplyOperator(_StepOperator):
         from airflow_provider_kashoo.sync import steps
 
         step = steps.apply_what_nobody_asks if self.before_approval else steps.apply
-        outcome = self._run(context, lambda sync: step(sync, lambda: self._stopping))
+
+        def applied(sync: Sync) -> dict[str, int]:
+            outcome = step(sync, lambda: self._stopping)
+            self.opens = (sync.files.read_json("applied") or {}).get("opens", {})
+            return outcome
+
+        outcome = self._run(context, applied)
         self.log.info("Applied: %s", outcome)
         self.outlets = announced(self.outlets, outcome, context)
         return outcome

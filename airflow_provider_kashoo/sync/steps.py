@@ -6,12 +6,13 @@ Steps hand files to each other; what must survive the run is in the store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.core.rules.intents import WRITES, Intent
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
 from airflow_provider_kashoo.reports.page import plan_page
 from airflow_provider_kashoo.sync.bill import plan as bill
@@ -21,6 +22,7 @@ from airflow_provider_kashoo.sync.read import books, salesforce
 from airflow_provider_kashoo.sync.run.approval import require_approval, without_asking
 from airflow_provider_kashoo.sync.run.deltas import Delta, all_staged
 from airflow_provider_kashoo.sync.run.plan_file import PlanFile
+from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.report import NAMED, report_of
 from airflow_provider_kashoo.sync.run.staging import TOKEN_FILE, clear
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
@@ -162,7 +164,8 @@ def apply(sync: Sync, stopping: Callable[[], bool] = lambda: False) -> dict[str,
         read_back(sync, rows)
     if summary.searched_books:
         sync.store.mark_books_known()
-    sync.files.write_json("applied", {"digest": summary.digest, "outcome": outcome})
+    opens = _biggest_written(sync, rows)
+    sync.files.write_json("applied", {"digest": summary.digest, "outcome": outcome, "opens": opens})
     return outcome
 
 
@@ -187,6 +190,17 @@ def commit(sync: Sync) -> dict[str, str]:
     sync.store.finish_run(sync.name, sync.run.run_id, sum(read) if read else None)
     sync.files.remove(f"{TOKEN_FILE}.")
     return moved
+
+
+def _biggest_written(sync: Sync, rows: Sequence[Intent]) -> dict[str, str]:
+    """Give the addresses of the biggest record that was to be written, as far as they are known."""
+    biggest = max((each for each in rows if each.action in WRITES), key=lambda each: each.total or 0, default=None)
+    if biggest is None:
+        return {}
+    record = biggest.record
+    linked = sync.store.links.of_sources(record.kind, [record.id]).get(record.id)
+    known = biggest.kashoo_id or (linked.kashoo_id if linked else None)
+    return Addresses.staged(sync.files).opens(record.id, record.kind, known)
 
 
 def _go_on(sync: Sync) -> None:

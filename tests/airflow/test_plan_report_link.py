@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,14 +17,21 @@ from airflow.api_fastapi.core_api.security import get_user
 from airflow.dag_processing.dagbag import DagBag
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from records import add_account, add_deal
+from records import add_account, add_deal, invoice_of
 from tasks import Run
 
 from airflow_provider_kashoo.get_provider_info import get_provider_info
-from airflow_provider_kashoo.operators.links import KashooPageLink, PlanReportLink, TieOutLink
+from airflow_provider_kashoo.operators.links import (
+    KashooPageLink,
+    KashooRecordLink,
+    PlanReportLink,
+    SalesforceRecordLink,
+    TieOutLink,
+)
 from airflow_provider_kashoo.plugins.api import app
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
+LINKS = (PlanReportLink, TieOutLink, KashooPageLink, SalesforceRecordLink, KashooRecordLink)
 SYNC = "salesforce_to_kashoo"
 RUN = "scheduled__2026-03-01T02:00:00+00:00"
 
@@ -105,9 +114,25 @@ def test_every_step_links_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(tasks) == 9
 
 
+def test_apply_links_to_the_biggest_record_on_both_sides(
+    new_run: Callable[[str], Run], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = json.loads(os.environ["AIRFLOW_CONN_KASHOO_DEFAULT"])
+    conn["extra"] = (conn.get("extra") or {}) | {"profile": {"record_url": "https://books.example/{kind}/{id}"}}
+    monkeypatch.setenv("AIRFLOW_CONN_KASHOO_DEFAULT", json.dumps(conn))
+    account = add_account(sandbox, "Big")
+    deal = add_deal(sandbox, account, "98765.00")
+    sandbox.clock.advance(600)
+    run = Run(sandbox, SYNC, RUN).up_to("apply")
+    apply, key = run.tasks["apply"], SimpleNamespace(dag_id=SYNC, run_id=RUN)
+    links = {link.name: link.get_link(apply, ti_key=key) for link in apply.operator_extra_links}
+    assert links["Biggest record in Salesforce"].endswith(f"/{deal}")
+    assert links["Biggest record in Kashoo"] == f"https://books.example/invoice/{invoice_of(sandbox, deal)['id']}"
+
+
 def test_airflow_knows_every_link_of_ours() -> None:
     """It shows only those that the provider names."""
-    ours = {f"{each.__module__}.{each.__qualname__}" for each in (PlanReportLink, TieOutLink, KashooPageLink)}
+    ours = {f"{each.__module__}.{each.__qualname__}" for each in LINKS}
     assert set(get_provider_info()["extra-links"]) == ours
 
 

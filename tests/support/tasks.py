@@ -35,6 +35,7 @@ class Run:
 
     def __init__(self, sandbox: Sandbox, sync: str, run_id: str) -> None:
         self.sandbox, self.sync, self.run_id = sandbox, sync, run_id
+        self.tasks: dict[str, Any] = {}
 
     def __call__(self, step: str) -> Any:
         run = SimpleNamespace(
@@ -43,7 +44,8 @@ class Run:
         dag = SimpleNamespace(start_date=BEGINNING)
         context = {"dag_run": run, "params": {}, "dag": dag, "outlet_events": OutletEventAccessors()}
         if step in STEPS:
-            return STEPS[step](task_id=step, sync=self.sync).execute(context)
+            self.tasks[step] = STEPS[step](task_id=step, sync=self.sync)
+            return self.tasks[step].execute(context)
         if self.sync == TO_KASHOO:
             return SalesforceDeltaOperator(task_id=step, sobject=step).execute(context)
         return KashooDeltaOperator(task_id=step, resource=step).execute(context)
