@@ -49,14 +49,15 @@ class KashooReplayOperator(BaseOperator):
 
         params, asked_by = context["params"], context["dag_run"].triggering_user_name
         ids, cause = [str(each) for each in params.get("ids") or ()], str(params.get("cause") or "")
-        self.log.info("Asked for by %s", asked_by or "nobody who is known")
+        by = asked_by or "nobody who is known"
+        self.log.info("Asked for by %s", by)
         connections = self.kashoo_conn_id, self.salesforce_conn_id
         with in_airflow_words(), open_sync(TO_KASHOO, RunFacts("by hand"), *connections, begins=True) as sync:
             if not (ids or cause):
-                outcome = replay(sync, None)
+                outcome = replay(sync, None, by=by)
             else:
                 wanted, gone = still_parked(sync, ids, cause)
-                outcome = (replay(sync, wanted) if wanted else {}) | ({"not_parked": len(gone)} if gone else {})
+                outcome = (replay(sync, wanted, by=by) if wanted else {}) | ({"not_parked": len(gone)} if gone else {})
                 for each in gone:
                     self.log.warning("Nothing is parked of %s", each)
         self.log.info("Tried again: %s", outcome or "nothing is parked")

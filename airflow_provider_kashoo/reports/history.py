@@ -27,6 +27,7 @@ _SAID = {
     "silence": "The {what} was looked up, and it is still not known whether it was written",
     "late_answer": "An answer about the {what} came late{books}",
     "skip": "What Kashoo says was not written back",
+    "replayed": "A person asked to try the {what} again",
     "dismissed": "A question about the {what} was left as it is",
     "settled": "A question about the {what} was settled",
 }

@@ -6,7 +6,8 @@ Every run reads them again. What is parked closes by itself when the record is w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import select
 
@@ -135,6 +136,13 @@ class Waiting:
         with self._scope.writing() as scope:
             for ident in idents:
                 scope.connection.execute(rows.UPDATE, {"this_id": ident, "payload_hash": None})
+
+    def note_asked(self, parked: Iterable[Mapping[str, Any]], by: str) -> None:
+        """Note in the audit trail who asked for some parked operations to be tried again."""
+        with self._scope.writing() as scope:
+            for row in parked:
+                about = rows.intent_of(row)
+                audit.note(scope, about, "replayed", f"asked by {by}", "by hand", row["id"], row["kashoo_id"])
 
     def sources(self, source_object: str) -> list[str]:
         """List the records of one object that are read again in every run."""

@@ -30,6 +30,7 @@ from rounds import (
     win,
 )
 
+from airflow_provider_kashoo.cli.history import happened
 from airflow_provider_kashoo.cli.status import print_status
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.rules.actions import Action
@@ -274,7 +275,9 @@ def test_replay_of_an_id_that_is_not_parked_replays_nothing(drive: Rounds) -> No
     with pytest.raises(ConfigurationError, match="No parked record has the id 987654"):
         replay(drive.sync(), [parked["id"], 987654])
     assert writes(drive.sandbox) == before
-    assert replay(drive.sync(), [parked["id"]])["created"] == 1
+    assert replay(drive.sync(), [parked["id"]], by="ann")["created"] == 1
+    (asked,) = [each for each in happened(drive.database, parked["source_id"]) if each.event == "replayed"]
+    assert "asked by ann" in asked.text
     billed_once(drive, deal)
 
 

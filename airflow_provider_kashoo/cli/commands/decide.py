@@ -59,12 +59,13 @@ def _decide(args: Namespace, decision: str) -> None:
 )
 def replay(args: Namespace) -> None:
     """Replay parked records."""
+    from airflow_provider_kashoo.cli.console import this_user
     from airflow_provider_kashoo.sync.by_hand import replay as by_hand
 
     if bool(args.ids) == args.all:
         raise SystemExit("Give ids, or --all. See: airflow kashoo status")
     with opened(args) as sync:
-        outcome = by_hand.replay(sync, None if args.all else args.ids)
+        outcome = by_hand.replay(sync, None if args.all else args.ids, by=this_user())
     if not outcome:
         say("Nothing is parked.")
     for name, count in sorted(outcome.items()):

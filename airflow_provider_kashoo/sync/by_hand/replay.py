@@ -21,17 +21,19 @@ from airflow_provider_kashoo.sync.run.approval import ApprovalNeeded
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, TO_KASHOO, TO_SALESFORCE, Sync
 
 
-def replay(sync: Sync, idents: Iterable[str | int] | None) -> dict[str, int]:
+def replay(sync: Sync, idents: Iterable[str | int] | None, *, by: str = "a person") -> dict[str, int]:
     """Read parked records again, plan and write them, as a run of its own that moves no watermark.
 
     :param sync: any run; its connections and store are used.
     :param idents: ids of records as ``airflow kashoo status`` shows them, or of operations; None for all, but for those
         that a person rejected or undid.
+    :param by: who asked; it is kept in the audit trail.
     :returns: outcome -> records.
     :raises ConfigurationError: for an id that is not parked; nothing is replayed then. Also when what would be
         written has to be approved by a person.
     """
     chosen = _chosen(sync, idents)
+    sync.store.waiting.note_asked(chosen, by)
     outcome: Counter[str] = Counter()
     into_books = [row for row in chosen if row["target"] in KINDS]
     if into_books:
