@@ -1,7 +1,7 @@
 """The journal: every write is committed here before it is sent, and its outcome is recorded in one transaction.
 
-States and events are those of :mod:`~.core.rules.operations`; a transition that is not in that table fails, and so does
-one by a process that lost its lease.
+States and events are those of :mod:`~airflow_provider_kashoo.core.rules.operations`; a transition that is not in that
+table fails, and so does one by a process that lost its lease.
 """
 
 from __future__ import annotations

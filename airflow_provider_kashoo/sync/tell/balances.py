@@ -10,20 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.stages.write_back import columns, rows
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.rules.settlement import Allocation, Invoice
-from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
-from airflow_provider_kashoo.store.own_records import GONE, MADE, OwnRecord
+from airflow_provider_kashoo.store.own_records import GONE, OwnRecord
 from airflow_provider_kashoo.sync.run.pending import Pending
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
-from airflow_provider_kashoo.sync.tell.own_records import HAS_IT_ALREADY, RANK, Says
+from airflow_provider_kashoo.sync.tell.filled import Filled, Says, changed, filled
+from airflow_provider_kashoo.sync.tell.own_records import HAS_IT_ALREADY, RANK
 
 ACCOUNT, LAST_PAYMENT = "Account", "last_payment_date"
 
@@ -118,27 +116,18 @@ class Balances:
         waiting = {ident for kind, ident in pending.parked if kind == ACCOUNT}
         accounts = sorted({*owing, *told, *waiting})
         said = [_says(account, owing.get(account, Balance())) for account in accounts]
-        types = written_fields(self._sync.salesforce, ACCOUNT, self._mapping.fields)
-        values = columns(self._mapping.fields, said, types, self._sync.settings.zone)
-        hashed = {name: each_once(self._sync.store.hashes.of, column) for name, column in values.items()}
-        documents, hashes = rows(self._mapping.fields, said, values), rows(self._mapping.fields, said, hashed)
-        self._keep_later_payments(accounts, documents, hashes, told)
-        for account, document, now in zip(accounts, documents, hashes, strict=True):
+        made = filled(self._sync, ACCOUNT, self._mapping.fields, said)
+        self._keep_later_payments(accounts, made, told)
+        for account, document, now in zip(accounts, made.documents, made.hashes, strict=True):
             yield self._decide(account, owing.get(account), document, now, told.get(account))
 
-    def _keep_later_payments(
-        self,
-        accounts: Sequence[str],
-        documents: Sequence[Says],
-        hashes: Sequence[dict[str, str]],
-        told: Mapping[str, OwnRecord],
-    ) -> None:
+    def _keep_later_payments(self, accounts: Sequence[str], made: Filled, told: Mapping[str, OwnRecord]) -> None:
         """Leave out the date of a last payment that is earlier than the one in Salesforce: a run reads some only."""
         fields = self._mapping.fields if self._mapping else {}
         name = next((name for name, spec in fields.items() if spec.from_ == LAST_PAYMENT), "")
         moved = [
             (account, document)
-            for account, document, now in zip(accounts, documents, hashes, strict=True)
+            for account, document, now in zip(accounts, made.documents, made.hashes, strict=True)
             if document.get(name) and account in told and told[account].fields.get(name) != now[name]
         ]
         ids = [account for account, _ in moved]
@@ -168,10 +157,7 @@ class Balances:
             return begun.parked(Problem("several_currencies", cause, "Map from invoice instead, one record for each."))
         if odd := next((value for value in document.values() if isinstance(value, Problem)), None):
             return begun.parked(odd)
-        known = dict(last.fields) if last and last.state == MADE else {}
-        for name in self._affected.fields_in_flight(begun):
-            known.pop(name, None)
-        changes = {name: value for name, value in document.items() if now[name] != known.get(name)}
+        changes = changed(self._affected, begun, document, now, last)
         if not changes:
             return begun.become(Keep, reason=HAS_IT_ALREADY)
         # What was told and is not known now, such as the date of an older payment, stays as it was told.

@@ -70,12 +70,12 @@ def _unsaid(
     made: Sequence[OwnRecord],
     case: OwnRecord | None,
 ) -> Iterator[Intent]:
-    """End what waits of comments that are not to be made any more; one without an answer is looked for only."""
+    """End what waits of comments that are not to be made any more, those without an answer too."""
     begun = _begin(sync, affected, mapping, link, COMMENT, "", BEFORE)
     if (open_ := [each for each in made if each.state != MADE]) and case and not affected.is_known(begun):
         document = {PARENT: case.salesforce_id, BODY: ""}
-        looked = {"external_id": open_[-1].external_id, "leaves": True, "document": document, "changes": document}
-        yield begun.become(Upsert, reason="it is looked for", **looked)
+        ended = {"external_id": open_[-1].external_id, "leaves": True, "document": document, "changes": document}
+        yield begun.become(Upsert, reason="it is not to be said any more", **ended)
     else:
         yield begun.become(Keep, reason="there is nothing to say any more")
 

@@ -10,27 +10,27 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import RELATED
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.stages.write_back import as_told, columns, met, rows
+from airflow_provider_kashoo.core.mapping.stages.write_back import as_told, met
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell.affected import Affected
+from airflow_provider_kashoo.sync.tell.filled import Says, filled
 
 FOUND = 900
 """Tells what waits of a found record apart from what waits of a record of our own of the same object."""
 
-Said = Sequence[tuple[Linked, dict[str, Any]]]
+Said = Sequence[tuple[Linked, Says]]
 
 
 def found_records(sync: Sync, affected: Affected, mapping: FieldMapping, about: Said) -> Iterator[Intent]:
     """Change the records that are found for the invoices that meet ``when``."""
     holds = met(mapping.conditions, [says for _, says in about])
-    wanted = list[tuple[Linked, dict[str, Any]]]()
+    wanted = list[tuple[Linked, Says]]()
     for (link, says), held in zip(about, holds, strict=True):
         begun = _begin(sync, affected, mapping, link)
         # What came after the payment is not meant: only an invoice whose status changed now is looked at.
@@ -40,10 +40,7 @@ def found_records(sync: Sync, affected: Affected, mapping: FieldMapping, about: 
     said = [says for _, says in wanted]
     if not wanted:
         return
-    types = written_fields(sync.salesforce, mapping.to, {**mapping.fields, **mapping.find})
-    by, changes = (
-        rows(specs, said, columns(specs, said, types, sync.settings.zone)) for specs in (mapping.find, mapping.fields)
-    )
+    by, changes = (filled(sync, mapping.to, specs, said).documents for specs in (mapping.find, mapping.fields))
     there = _there(sync, mapping, by)
     for (link, says), key, changed in zip(wanted, by, changes, strict=True):
         begun = _begin(sync, affected, mapping, link)

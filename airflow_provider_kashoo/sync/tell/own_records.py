@@ -10,24 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any
 
 from airflow_provider_kashoo.clients import soql
-from airflow_provider_kashoo.clients.describe import written_fields
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE, PAYMENT, RELATED
 from airflow_provider_kashoo.core.mapping.file.model import Mapping as FieldMapping
-from airflow_provider_kashoo.core.mapping.stages.write_back import Fields, Value, columns, met, paths_of, rows
+from airflow_provider_kashoo.core.mapping.stages.write_back import Value, met, paths_of
 from airflow_provider_kashoo.core.rules.intents import Intent, Keep, Upsert
 from airflow_provider_kashoo.core.rules.settlement import DELETED, PAID_BACK, RECEIVED, Allocation, settlement_of
-from airflow_provider_kashoo.core.values.distinct import each_once
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store.links import Linked
 from airflow_provider_kashoo.store.own_records import GONE, LEFT, MADE, OwnRecord
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tell import follow_ups
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
+from airflow_provider_kashoo.sync.tell.filled import Says, changed, filled
 from airflow_provider_kashoo.sync.tell.found_records import found_records
 from airflow_provider_kashoo.sync.tell.payments import problem
 
@@ -46,9 +43,6 @@ PARTS = 1_000
 
 OF_ITS_INVOICE = ("invoice_id", "currency", *RELATED)
 """What is said of a payment as of its invoice."""
-
-Says = dict[str, Any]
-"""What a mapping may read, see :data:`~airflow_provider_kashoo.core.kinds.TOLD`."""
 
 About = tuple[Linked, Says, int]
 """A link, what is said of its invoice or of one of its payments, and the part that names it."""
@@ -73,13 +67,10 @@ class Wanted:
 
 
 class OwnRecords:
-    """Plans the records of our own.
+    """Plans the records of our own."""
 
-    :param today: by the zone of the business.
-    """
-
-    def __init__(self, sync: Sync, affected: Affected, today: date) -> None:
-        self._sync, self._affected, self._today = sync, affected, today
+    def __init__(self, sync: Sync, affected: Affected) -> None:
+        self._sync, self._affected = sync, affected
         self._mappings = [
             each
             for each in sync.mappings.values()
@@ -161,7 +152,8 @@ class OwnRecords:
         for link, invoice in known:
             if why := problem(paid.get(link.kashoo_id, ())):
                 for mapping in self._mappings:
-                    record = Record(mapping.to, link.source_object, link.source_id, link.part)
+                    part = _part(link, 1) if mapping.from_.object == PAYMENT.name else link.part
+                    record = Record(mapping.to, link.source_object, link.source_id, part)
                     begun = link.intent(self._sync.name, record=record, mapping=mapping.name)
                     yield replace(begun, source_read=self._affected.read, kashoo_id=invoice.id).parked(why)
 
@@ -172,7 +164,7 @@ class OwnRecords:
         about = []
         for link, invoice in known:
             customer = accounts.get(invoice.contact or 0)
-            says = settlement_of(invoice, paid.get(link.kashoo_id, ()), self._today) | {
+            says = settlement_of(invoice, paid.get(link.kashoo_id, ()), self._affected.today) | {
                 "key": f"{self._sync.store.business_id}:{link.kashoo_id}",
                 "deal": link.source_id,
                 "opportunity": link.source_id if link.source_object == "Opportunity" else None,
@@ -202,7 +194,7 @@ class OwnRecords:
                 ident = _payment_id(name)
                 if name in listed or (name not in gone and ident not in unreadable):
                     says = own | {"key": name, "payment_id": str(ident)} | _payment(listed.get(name))
-                    yield link, says, (link.part - 1) * PARTS + place
+                    yield link, says, _part(link, place)
 
     def _decided(
         self, mapping: FieldMapping, about: Sequence[About], names: Collection[str] | None = None
@@ -215,31 +207,21 @@ class OwnRecords:
             return []
         said = [says for _, says, _ in about]
         specs = {name: spec for name, spec in mapping.fields.items() if names is None or name in names}
-        documents, hashes = self._made(mapping, specs, said)
+        made, leaving = (filled(self._sync, mapping.to, each, said) for each in (specs, mapping.leave))
         if mapping.comment is not None:
-            for says, document, now in zip(said, documents, hashes, strict=True):
+            for says, document, now in zip(said, made.documents, made.hashes, strict=True):
                 document[follow_ups.PAID] = str(says["paid"])
                 now[follow_ups.PAID] = self._sync.store.hashes.of(document[follow_ups.PAID])
-        leaving, left = self._made(mapping, mapping.leave, said)
         holds = met(mapping.conditions, said)
-        made = self._sync.store.own_records.of_invoices(mapping.to, [link.kashoo_id for link, *_ in about])
+        written = self._sync.store.own_records.of_invoices(mapping.to, [link.kashoo_id for link, *_ in about])
         decided = list[Intent]()
         for row, (link, says, part) in enumerate(about):
-            last = _newest(made.get(link.kashoo_id, ()), says["key"])
+            last = _newest(written.get(link.kashoo_id, ()), says["key"])
             begun = self._begin(mapping, link, says, part, last)
-            ends = says.get("kind") == DELETED
-            at = Wanted(holds[row], documents[row], hashes[row], ends)
-            at = at if holds[row] else Wanted(False, leaving[row], left[row], ends=True)
+            of, ends = (made, says.get("kind") == DELETED) if holds[row] else (leaving, True)
+            at = Wanted(holds[row], of.documents[row], of.hashes[row], ends)
             decided.append(self._decide(mapping, begun, at, last))
         return decided
-
-    def _made(
-        self, mapping: FieldMapping, specs: Fields, said: Sequence[Says]
-    ) -> tuple[list[dict[str, Value]], list[dict[str, str]]]:
-        types = written_fields(self._sync.salesforce, mapping.to, specs)
-        values = columns(specs, said, types, self._sync.settings.zone)
-        hashed = {name: each_once(self._sync.store.hashes.of, column) for name, column in values.items()}
-        return rows(specs, said, values), rows(specs, said, hashed)
 
     def _begin(self, mapping: FieldMapping, link: Linked, says: Says, part: int, last: OwnRecord | None) -> Upsert:
         begun = link.intent(
@@ -273,11 +255,8 @@ class OwnRecords:
                 return keep
         if odd := next((value for value in at.document.values() if isinstance(value, Problem)), None):
             return begun.parked(odd)
-        known = dict(last.fields) if last and state == MADE else {}
-        for name in self._affected.fields_in_flight(begun):
-            known.pop(name, None)
-        own = (name for name in at.document if name != follow_ups.PAID)
-        changes = {name: at.document[name] for name in own if at.now[name] != known.get(name)}
+        changes = changed(self._affected, begun, at.document, at.now, last)
+        changes.pop(follow_ups.PAID, None)
         if at.holds and not at.ends and state == MADE and not changes:
             return keep
         reason = REASONS.get(begun.settlement, f"its invoice is {begun.settlement}")
@@ -289,6 +268,11 @@ class OwnRecords:
         query = soql.with_text(mapping.to, str(mapping.match), begun.external_id)
         ident = next((str(row["Id"]) for row in self._sync.salesforce.query(query)), "")
         return replace(begun, salesforce_id=ident)
+
+
+def _part(link: Linked, place: int) -> int:
+    """Give a payment its number among those of all invoices of a deal."""
+    return (link.part - 1) * PARTS + place
 
 
 def _payment(part: Allocation | None) -> Says:

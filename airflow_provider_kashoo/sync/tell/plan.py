@@ -5,15 +5,14 @@ The status is computed from what the books hold now, never added up from events.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from airflow_provider_kashoo.clients import soql
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
-from airflow_provider_kashoo.core.mapping.stages.write_back import Value, as_told, columns, rows, told_by_the_invoice
+from airflow_provider_kashoo.core.mapping.stages.write_back import as_told, told_by_the_invoice
 from airflow_provider_kashoo.core.rules.intents import Document, Intent, Keep, Tell
 from airflow_provider_kashoo.core.rules.settlement import VOID, Allocation, settlement_of
 from airflow_provider_kashoo.core.rules.summary import PlanSummary
@@ -30,6 +29,7 @@ from airflow_provider_kashoo.sync.run.waits import Reads
 from airflow_provider_kashoo.sync.tell.affected import Affected, Known
 from airflow_provider_kashoo.sync.tell.balances import Balances
 from airflow_provider_kashoo.sync.tell.contact_data import contact_data
+from airflow_provider_kashoo.sync.tell.filled import filled
 from airflow_provider_kashoo.sync.tell.own_records import OwnRecords
 from airflow_provider_kashoo.sync.tell.payments import Payments, problem
 from airflow_provider_kashoo.sync.tell.together import Together, known_together
@@ -48,7 +48,7 @@ def plan(sync: Sync, reads: Reads) -> PlanSummary:
     """
     deltas, pending = all_staged(sync.files).values(), Pending.of(sync.store)
     affected, payments = Affected(sync, reads, earliest_read(deltas)), Payments(sync)
-    draft, own, balances = Draft(pending), OwnRecords(sync, affected, affected.today), Balances(sync, affected)
+    draft, own, balances = Draft(pending), OwnRecords(sync, affected), Balances(sync, affected)
     moving = _changed(sync, affected, payments, draft, own, balances)
     several, found = known_together(affected, payments, balances, own)
     draft.add(replace(each, source_read=affected.read) for each in found.intents)
@@ -128,7 +128,7 @@ def _at_rest(sync: Sync, affected: Affected, payments: Payments, known: Sequence
     for mapping, own in _by_mapping(affected, quiet):
         if names := told_by_the_invoice(mapping):
             said = [settlement_of(invoice, (), affected.today) for _, invoice in own]
-            made = _made(sync, mapping, said, names)
+            made = filled(sync, mapping.to, mapping.fields, said, names)
             for (link, _), now in zip(own, made.hashes, strict=True):
                 if all(link.written_back.get(name) == value for name, value in now.items()):
                     intent = _begin(sync, mapping, link, affected.read)
@@ -152,7 +152,7 @@ def _tell(sync: Sync, affected: Affected, paid: Paid, known: Sequence[Known]) ->
     for mapping, own in _by_mapping(affected, known):
         held = _held(sync, mapping, own) if affected.weekly else {}
         said = [settlement_of(invoice, paid.get(invoice.id, ()), affected.today) for _, invoice in own]
-        made = _made(sync, mapping, said)
+        made = filled(sync, mapping.to, mapping.fields, said)
         for row, (link, invoice) in enumerate(own):
             intent = _begin(sync, mapping, link, affected.read)
             if odd := problem(paid.get(invoice.id, ())):
@@ -161,7 +161,7 @@ def _tell(sync: Sync, affected: Affected, paid: Paid, known: Sequence[Known]) ->
             last = held.get(link.source_id, link.written_back)
             # While a write-back is unanswered, it is not known what Salesforce has: write all fields.
             last = last if affected.is_known(intent) else {}
-            yield _decide(intent, made.documents[row], made.hashes[row], made.statuses[row], last)
+            yield _decide(intent, made.documents[row], made.hashes[row], said[row]["status"], last)
 
 
 def _decide(intent: Intent, document: Document, now: HashedFields, settlement: str, last: HashedFields) -> Intent:
@@ -178,28 +178,6 @@ def _decide(intent: Intent, document: Document, now: HashedFields, settlement: s
         return intent.become(Keep, reason=WRITTEN_BACK_ALREADY, held=now, settlement=settlement)
     reason = f"its invoice is {settlement}"
     return intent.become(Tell, reason=reason, changes=changes, document=document, settlement=settlement)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What a mapping makes of invoices, one entry for each.
-
-    :param hashes: Salesforce field -> hash of its value in the document.
-    """
-
-    documents: list[dict[str, Value]]
-    hashes: list[dict[str, str]]
-    statuses: list[str]
-
-
-def _made(
-    sync: Sync, mapping: Mapping, settlements: Sequence[dict[str, Any]], names: Collection[str] | None = None
-) -> _Made:
-    types = sync.salesforce.describe(mapping.to).fields
-    values = columns(mapping.fields, settlements, types, sync.settings.zone, names)
-    hashed = {name: each_once(sync.store.hashes.of, column) for name, column in values.items()}
-    documents, hashes = rows(mapping.fields, settlements, values), rows(mapping.fields, settlements, hashed)
-    return _Made(documents, hashes, [each["status"] for each in settlements])
 
 
 def _held(sync: Sync, mapping: Mapping, known: Sequence[Known]) -> dict[str, dict[str, str]]:

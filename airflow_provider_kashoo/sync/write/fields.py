@@ -106,7 +106,8 @@ class FieldsWriter(Writer):
             except SyncError as error:
                 self._turn_away([(operation, intent)], _not_written(error))
                 raise
-        return self._close(operation, intent, answer)
+        (outcome,), _ = self._record([(operation, intent)], [answer], last=True)
+        return outcome
 
     def _collection(self, writes: Iterable[Write]) -> list[str]:
         """Write a collection; send twice more, after pauses, what Salesforce turned away, such as for a row lock."""

@@ -28,15 +28,15 @@ SHARED = "V"
 
 
 def commented(intent: Upsert) -> Make:
-    """Comment on a Case, unless just that is said there already; one that is left is looked for only."""
+    """Comment on a Case, unless just that is said there already, or it is not to be said any more."""
 
     def make(client: SalesforceClient) -> Answer:
-        case, body = str(intent.changes[PARENT]), str(intent.changes[BODY])
-        for row in client.query(next(soql.by_ids(COMMENT, ["Id", BODY], [case], key=PARENT))):
-            if not intent.leaves and str(row[BODY] or "").strip() == body.strip():
-                return Written(row["Id"], created=False)
         if intent.leaves:
             return NOT_SAID
+        case, body = str(intent.changes[PARENT]), str(intent.changes[BODY])
+        for row in client.query(next(soql.by_ids(COMMENT, ["Id", BODY], [case], key=PARENT))):
+            if str(row[BODY] or "").strip() == body.strip():
+                return Written(row["Id"], created=False)
         (answer,) = writes.create(client, COMMENT, [{PARENT: case, BODY: body}])
         return answer
 

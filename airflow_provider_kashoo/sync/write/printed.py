@@ -53,7 +53,7 @@ class Printer:
 
         :raises NoPdf: when it cannot be printed.
         :raises BudgetSpent: when the budget needs a longer wait.
-        :raises ConfigurationError: when typst is not installed, or a template is not there.
+        :raises NotSetUp: when typst is not installed, or a template is not there.
         """
         mapping, ident = self._sync.mappings[intent.mapping], intent.kashoo_id or 0
         try:
