@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from airflow_provider_kashoo.clients.describe import object_info
+from airflow_provider_kashoo.clients.describe import ObjectInfo, object_info
 from airflow_provider_kashoo.core.mapping.file.load import read_mapping
 from airflow_provider_kashoo.core.mapping.file.model import Mapping
 from airflow_provider_kashoo.reports.salesforce_package import NAMESPACE, NewField, Package, files_of
@@ -92,7 +92,7 @@ class Org:
     def __init__(self) -> None:
         self._schema = Schema(org_currency="USD", multi_currency=True)
 
-    def describe(self, sobject: str):  # type: ignore[no-untyped-def]
+    def describe(self, sobject: str) -> ObjectInfo:
         return object_info(self._schema.objects[sobject].describe(""))
 
 

@@ -139,9 +139,11 @@ def _names(where: Condition | None, fields: frozenset[str]) -> bool:
     """Whether a condition holds only for given values of one of these fields."""
     if isinstance(where, Group):
         return where.op == "and" and any(_names(part, fields) for part in where.parts)
-    equal = isinstance(where, Comparison) and where.op == "="
-    listed = isinstance(where, Membership) and not where.negated
-    return (equal or listed) and ".".join(where.path.names).lower() in fields  # type: ignore[union-attr]
+    if isinstance(where, Comparison):
+        where = Membership(where.path, negated=where.op != "=", values=(where.literal,))
+    if not isinstance(where, Membership) or where.negated:
+        return False
+    return ".".join(where.path.names).lower() in fields
 
 
 class _Runner:

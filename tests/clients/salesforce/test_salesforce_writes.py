@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
-from secrecy import raises_without
+from org_client import MOCKED, PRIVATE, slept
 from simple_salesforce.api import Salesforce
 
-from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
 from airflow_provider_kashoo.clients.salesforce_writes import File, Written, create, files_of, upload, upsert
-from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, NoAnswer, Unlimited, adapter_of, new_session
+from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, NoAnswer, adapter_of
 from airflow_provider_kashoo.core.errors import ConfigurationError, Problem, UnreachableError
-from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.faults import Fault
 from airflow_provider_kashoo.sandbox.salesforce.org import Org, OwnRule
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
-START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-PRIVATE = "Wile E. Coyote, Box 12"
-MOCKED = "https://acme.my.salesforce.com"
-MOCK_TOKEN = "00D000000000001!mocked-token"
 DATA = f"{MOCKED}/services/data/v67.0"
 INVOICES, PAYMENTS, KEY = "Kashoo_Invoice__c", "Kashoo_Payment__c", "Kashoo_Id__c"
 PDF = f"%PDF-1.7 {PRIVATE}\r\n\x00\xff".encode()
-slept: list[float] = []
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(dataset="empty", clock=Clock(START, source=lambda: 0.0)) as running:
-        yield running
 
 
 @pytest.fixture
@@ -48,41 +34,6 @@ def org(sandbox: Sandbox) -> Iterator[Org]:
     for name in ("Case", INVOICES, PAYMENTS, "ContentDocument"):
         for row in sandbox.org.rows(name):
             sandbox.org.delete(name, row["Id"])
-
-
-@pytest.fixture(autouse=True)
-def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[str]]:
-    slept.clear()
-    caplog.set_level("DEBUG")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(sandbox.ca_bundle))
-    known = [sandbox.org.access.consumer_secret, MOCK_TOKEN, PRIVATE]
-    yield known
-    logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
-    assert [secret for secret in known if secret in logged] == []
-
-
-@pytest.fixture
-def raises(secrets: list[str]) -> Callable[..., Any]:
-    return raises_without(lambda: secrets)
-
-
-@pytest.fixture
-def client(sandbox: Sandbox, secrets: list[str]) -> SalesforceClient:
-    session = new_session(Unlimited(), 20)
-    extra = json.loads(sandbox.describe()["env"]["AIRFLOW_CONN_SALESFORCE_DEFAULT"])["extra"]
-
-    def log_in() -> Session:
-        connection = Salesforce(session=session, **extra)
-        secrets.append(connection.session_id)
-        return Session(connection.session_id, f"https://{connection.sf_instance}")
-
-    return SalesforceClient(session, log_in, "67.0", sleep=slept.append)
-
-
-@pytest.fixture
-def mocked() -> SalesforceClient:
-    session = new_session(Unlimited(), 20)
-    return SalesforceClient(session, lambda: Session(MOCK_TOKEN, MOCKED), "67.0", sleep=slept.append)
 
 
 def classes(answers: list[Problem | Written]) -> list[str]:

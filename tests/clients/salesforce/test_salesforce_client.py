@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
-from secrecy import raises_without
-from simple_salesforce.api import Salesforce
+from org_client import MOCK_TOKEN, MOCKED, PRIVATE, START, slept
 
 from airflow_provider_kashoo.clients.describe import from_json, is_current, to_json
-from airflow_provider_kashoo.clients.salesforce import SalesforceClient, Session
-from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS, Unlimited, new_session
+from airflow_provider_kashoo.clients.transport import READ_ATTEMPTS
 from airflow_provider_kashoo.core.errors import ConfigurationError, UnreachableError
-from airflow_provider_kashoo.sandbox.clock import Clock
 from airflow_provider_kashoo.sandbox.salesforce import queries
 from airflow_provider_kashoo.sandbox.server import Sandbox
 
-START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-PRIVATE = "Wile E. Coyote, Box 12"
-MOCKED = "https://acme.my.salesforce.com"
-MOCK_TOKEN = "00D000000000001!mocked-token"
 QUERY = f"{MOCKED}/services/data/v67.0/query/"
-slept: list[float] = []
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(dataset="empty", clock=Clock(START, source=lambda: 0.0)) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def secrets(sandbox: Sandbox, caplog: Any, monkeypatch: Any) -> Iterator[list[str]]:
-    """Whatever a test does, even at DEBUG no secret, token or body is logged."""
-    slept.clear()
-    caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(sandbox.ca_bundle))
-    known = [sandbox.org.access.consumer_secret, MOCK_TOKEN, PRIVATE]
-    yield known
-    logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
-    assert [secret for secret in known if secret in logged] == []
-
-
-@pytest.fixture
-def raises(secrets: list[str]) -> Callable[..., Any]:
-    return raises_without(lambda: secrets)
-
-
-@pytest.fixture
-def client(sandbox: Sandbox, secrets: list[str]) -> SalesforceClient:
-    session = new_session(Unlimited(), 20)
-    extra = json.loads(sandbox.describe()["env"]["AIRFLOW_CONN_SALESFORCE_DEFAULT"])["extra"]
-
-    def log_in() -> Session:
-        connection = Salesforce(session=session, **extra)
-        secrets.append(connection.session_id)
-        return Session(connection.session_id, f"https://{connection.sf_instance}")
-
-    return SalesforceClient(session, log_in, "67.0", sleep=slept.append)
-
-
-@pytest.fixture
-def mocked() -> SalesforceClient:
-    return SalesforceClient(
-        new_session(Unlimited(), 20), lambda: Session(MOCK_TOKEN, MOCKED), "67.0", sleep=slept.append
-    )
 
 
 @pytest.fixture
