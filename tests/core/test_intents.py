@@ -20,6 +20,7 @@ from airflow_provider_kashoo.core.rules.intents import (
     Release,
     Tell,
     Update,
+    Upsert,
     Void,
 )
 from airflow_provider_kashoo.core.rules.order import in_order
@@ -97,6 +98,13 @@ def test_what_writes_needs_requests_of_kashoo_or_may_be_repeated_and_nothing_els
         Action.UPDATE: 2,
         Action.VOID: 3,
     }
+
+
+def test_records_of_one_parent_are_sent_side_by_side_and_payments_after_invoices():
+    tells = [like(ANY, Tell, parent=parent, id=f"00600000000000{n}AAA") for n, parent in enumerate("ABAB")]
+    assert [each.parent for each in in_order(tells)] == ["A", "A", "B", "B"]
+    made = [like(ANY, Upsert, parent=parent, rank=rank) for rank in (1, 0) for parent in "BA"]
+    assert [(each.rank, each.parent) for each in in_order(made)] == [(0, "A"), (0, "B"), (1, "A"), (1, "B")]
 
 
 def test_what_an_action_means_to_the_store():

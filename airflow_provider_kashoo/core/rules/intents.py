@@ -242,11 +242,13 @@ class Tell(_OfChanges):
     """Write the state of an invoice back to Salesforce.
 
     :param settlement: status of the invoice, see :mod:`.settlement`.
+    :param parent: names the customer; records of one parent are sent together, because Salesforce locks it.
     """
 
     action = Action.WRITE_BACK
 
     settlement: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +261,7 @@ class Upsert(_OfChanges):
     :param external_id: what stands in that field; names the record in the store.
     :param salesforce_id: id of the record, once it is known.
     :param leaves: whether the record is left with this, because its mapping's ``when`` is not met any more.
-    :param parent: id of the Account; records of one parent are sent together, because Salesforce locks it.
+    :param parent: id of the Account; as in :class:`Tell`.
     :param rank: records of a lower rank are written first: an invoice before its payments.
     :param settlement: status of the invoice, or what the payment is.
     """

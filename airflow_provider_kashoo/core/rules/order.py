@@ -8,6 +8,7 @@ from airflow_provider_kashoo.core.kinds import ORDER
 from airflow_provider_kashoo.core.rules.actions import Action
 from airflow_provider_kashoo.core.rules.intents import (
     Intent,
+    Tell,
     Upsert,
 )
 
@@ -43,7 +44,10 @@ def in_order(intents: Iterable[Intent]) -> list[Intent]:
 
 
 def _together(intent: Intent) -> tuple[int, str, str]:
-    """Order records of their own: an invoice before its payments, records of one object and parent side by side."""
-    if not isinstance(intent, Upsert):
-        return 0, "", ""
-    return intent.rank, intent.record.kind, intent.parent
+    """Order what goes to Salesforce: an invoice before its payments, records of one object and parent side by side."""
+    match intent:
+        case Upsert():
+            return intent.rank, intent.record.kind, intent.parent
+        case Tell():
+            return 0, intent.record.kind, intent.parent
+    return 0, "", ""

@@ -161,7 +161,8 @@ def _tell(sync: Sync, affected: Affected, paid: Paid, known: Sequence[Known]) ->
             last = held.get(link.source_id, link.written_back)
             # While a write-back is unanswered, it is not known what Salesforce has: write all fields.
             last = last if affected.is_known(intent) else {}
-            yield _decide(intent, made.documents[row], made.hashes[row], said[row]["status"], last)
+            decided = _decide(intent, made.documents[row], made.hashes[row], said[row]["status"], last)
+            yield replace(decided, parent=str(invoice.contact or "")) if isinstance(decided, Tell) else decided
 
 
 def _decide(intent: Intent, document: Document, now: HashedFields, settlement: str, last: HashedFields) -> Intent:
