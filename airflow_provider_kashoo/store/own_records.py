@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from airflow_provider_kashoo.core.rules.intents import Intent, Upsert
 from airflow_provider_kashoo.store.links import chunks
@@ -73,14 +73,15 @@ class OwnRecords:
 
     def is_outdated(self, intent: Upsert) -> bool:
         """Return whether a later reading of the books was written already."""
-        found = self._row(intent)
+        with self._scope.reading() as connection:
+            found = self._row(connection, intent)
         return found is not None and found.told_read > intent.source_read
 
     def note(self, intent: Upsert) -> None:
         """Record that a write is about to be sent, and when the books were read for it."""
         with self._scope.writing() as scope:
             values = {"told_read": intent.source_read, "updated_at": scope.now}
-            if self._row(intent) is None:
+            if self._row(scope.connection, intent) is None:
                 scope.connection.execute(insert(own_records), {**self._columns(intent), **values})
             else:
                 scope.connection.execute(update(own_records).where(*_ONE), {**self._names(intent), **values})
@@ -95,31 +96,32 @@ class OwnRecords:
             self.forget(intent)
         else:
             state = GONE if written is None else LEFT if intent.leaves else MADE
-            self._set(intent, state=state, fields=dict(written or {}))
+            with self._scope.writing() as scope:
+                self._set(scope, intent, state=state, fields=dict(written or {}))
 
     def forget(self, intent: Upsert) -> None:
         """Record that it is unknown what Salesforce holds in the fields of a write: they are written again.
 
         The others stay as they were written, so that what a person changed in them is not undone.
         """
-        if row := self._row(intent):
-            kept = {name: value for name, value in row.fields.items() if name not in intent.changes}
-            self._set(intent, state=MADE if row.salesforce_id and row.state == MADE else SENT, fields=kept)
+        with self._scope.writing() as scope:
+            if row := self._row(scope.connection, intent):
+                kept = {name: value for name, value in row.fields.items() if name not in intent.changes}
+                state = MADE if row.salesforce_id and row.state == MADE else SENT
+                self._set(scope, intent, state=state, fields=kept)
 
     def is_newer(self, target: str, external_id: str, read: str) -> bool:
         """Return whether a record was written after the books were read at some time, ISO 8601 UTC."""
         found = self.of(target, external_id).get(external_id)
         return found is not None and found.told_read > read
 
-    def _set(self, intent: Upsert, **values: Any) -> None:
+    def _set(self, scope: Scope, intent: Upsert, **values: Any) -> None:
         known = {"salesforce_id": intent.salesforce_id} if intent.salesforce_id else {}
-        with self._scope.writing() as scope:
-            names = {**self._names(intent), "updated_at": scope.now}
-            scope.connection.execute(update(own_records).where(*_ONE), {**names, **known, **values})
+        names = {**self._names(intent), "updated_at": scope.now}
+        scope.connection.execute(update(own_records).where(*_ONE), {**names, **known, **values})
 
-    def _row(self, intent: Upsert) -> Any:
-        with self._scope.reading() as connection:
-            return connection.execute(select(own_records).where(*_ONE), self._names(intent)).one_or_none()
+    def _row(self, connection: Connection, intent: Upsert) -> Any:
+        return connection.execute(select(own_records).where(*_ONE), self._names(intent)).one_or_none()
 
     def _names(self, intent: Upsert) -> dict[str, Any]:
         external_id = intent.external_id or intent.record.id

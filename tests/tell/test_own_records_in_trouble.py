@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from odd import Odd, spoiled
 from receivables import DAY, back, balance, billed, made, pay, with_receivables, write_mapping
-from records import add_account, add_deal, add_line, today, writes
+from records import add_account, add_deal, add_line, edit, today, writes
 from rounds import Rounds, bearing, change, fault, open_items, remap, win
 
 from airflow_provider_kashoo.core.errors import UnreachableError
@@ -100,6 +100,7 @@ def test_a_case_that_never_came_to_be_is_not_made_for_being_closed(told: Rounds,
     back(told)
     back(told)
     assert (made(told, "Case", Opportunity__c=deal), open_items(told)) == ([], [])
+    assert made(told, "Case", Subject=None) == []
 
 
 def test_a_closing_that_is_refused_for_another_record_waits(told: Rounds) -> None:
@@ -191,7 +192,8 @@ fields:
 """
 
 
-def test_each_invoice_of_a_deal_has_its_case_the_day_it_is_late(told: Rounds) -> None:
+def divided(told: Rounds) -> str:
+    """A deal with two invoices, told to Salesforce."""
     remap(told, "invoice_from_opportunity", "fields:\n", SPLIT)
     box = told.sandbox
     deal = add_deal(box, add_account(box), None, Type="New Business")
@@ -201,7 +203,63 @@ def test_each_invoice_of_a_deal_has_its_case_the_day_it_is_late(told: Rounds) ->
         box.org.insert("Billing_Milestone__c", part)
     told.run()
     told.run_back()
+    return deal
+
+
+def test_each_invoice_of_a_deal_has_its_case_the_day_it_is_late(told: Rounds) -> None:
+    deal = divided(told)
     back(told, 30 + 13)
     assert made(told, "Case", Opportunity__c=deal) == []
     back(told)
     assert len(made(told, "Case", Opportunity__c=deal)) == 2
+
+
+def test_what_waits_for_a_payment_of_the_second_invoice_closes_once_it_can_be_read(told: Rounds) -> None:
+    deal = divided(told)
+    books, main = told.sandbox.books, told.sandbox.books.main()
+    second = max(bearing(told, deal), key=lambda row: row["totalDue"])
+    payment = int(books.pay(main, second["id"], 1000)["id"])
+    back(told)
+    books.pay(main, second["id"], 100)
+    with spoiled(told.sandbox, "kashoo", Odd(payment, "allocations.0.amount", "null")):
+        back(told, 0.5)
+        assert (deal, "unreadable") in open_items(told)
+    back(told, 0.5)
+    assert open_items(told) == []
+
+
+def test_a_case_that_came_after_the_payment_is_left_alone(told: Rounds) -> None:
+    text = """version: 1
+name: waiting
+from: {object: invoice}
+to: Case
+find: {Opportunity__c: {from: deal}, Status: Escalated}
+when:
+  - status == "Paid"
+fields: {Status: Closed}
+"""
+    write_mapping(told, "waiting", text)
+    deal = billed(told)
+    pay(told, deal, 25000)
+    back(told)
+    case = told.sandbox.org.insert("Case", {"Subject": "Later", "Status": "Escalated", "Opportunity__c": deal})
+    back(told, 0.1)
+    back(told, 8)
+    assert told.sandbox.org.get("Case", case)["Status"] == "Escalated"
+
+
+def test_the_date_of_the_last_payment_does_not_go_back(told: Rounds) -> None:
+    account = add_account(told.sandbox)
+    deals = [add_deal(told.sandbox, account, "250.00") for _ in range(2)]
+    told.run()
+    told.run_back()
+    pay(told, deals[0], 10000)
+    back(told, 10)
+    pay(told, deals[1], 10000)
+    back(told)
+    latest = balance(told, account)[2]
+    edit(told.sandbox, "invoices", bearing(told, deals[0])[0], dueDate=today(told.sandbox))
+    back(told, 20)
+    pay(told, deals[0], -10000)  # its older payment is read again; a refund is no payment
+    back(told, 0.1)
+    assert balance(told, account)[2] == latest
