@@ -85,10 +85,11 @@ def _planted(seed: int) -> list[tuple[dict[str, str], dict[str, set[str]]]]:
 
     told = []
     with tempfile.TemporaryDirectory() as folder:
-        first, second = (Path(folder) / name for name in ("start", "planted"))
-        first.mkdir()
-        second.mkdir()
+        first, second, third = (Path(folder) / name for name in ("start", "planted", "balances"))
+        for each in (first, second, third):
+            each.mkdir()
         with in_step(first, WEDNESDAY) as start:
+            told.append(_planted_balances(start.again(third), seed))
             start.again(second).end()
             planted = Planted(Locked(start.box, second), seed=seed, each=EACH)
             planted.drive.runs = 200
@@ -105,6 +106,25 @@ def _planted(seed: int) -> list[tuple[dict[str, str], dict[str, set[str]]]]:
                 told.append((said, {name: set(ids) for name, ids in planted.wanted.items()}))
             planted.drive.end()
     return told
+
+
+def _planted_balances(drive: Any, seed: int) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Tie out books in which balances differ from payments and Accounts.
+
+    :returns: what was said of each record, and what was planted.
+    """
+    from planted import YEAR
+    from planted_balances import plant_balances, said_of
+    from receivables import with_receivables
+
+    from airflow_provider_kashoo.sync.tie_out.tie_out import tie_out
+
+    drive.runs = 200
+    with_receivables(drive).run_back()
+    wanted = plant_balances(drive, seed=seed, each=EACH)
+    found = said_of(tie_out(drive.sync(), YEAR))
+    drive.end()
+    return {ident: name for name, ids in found.items() for ident in ids}, wanted
 
 
 def prepare_and_run() -> dict[str, Any]:

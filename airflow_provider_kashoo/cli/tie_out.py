@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from rich.console import Console
@@ -13,8 +14,10 @@ from rich.text import Text
 from airflow_provider_kashoo.cli.console import add_row, give, printer, within_limit
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.reports.difference import Difference
 from airflow_provider_kashoo.reports.page import tie_out_page
-from airflow_provider_kashoo.reports.tie_out import Cell, TieOut
+from airflow_provider_kashoo.reports.receivables import Receivables
+from airflow_provider_kashoo.reports.tie_out import TieOut
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tie_out.period import Period
 from airflow_provider_kashoo.sync.tie_out.tie_out import tie_out
@@ -34,7 +37,7 @@ def compared(sync: Sync, first: date | None, last: date | None) -> TieOut:
     today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
     usual = Period.usual(last or today)
     with within_limit("Try again after that."):
-        return tie_out(sync, Period(first or usual.first, usual.last))
+        return tie_out(sync, Period(first or usual.first, usual.last), named=True)
 
 
 def show(report: TieOut, form: str, output: str | None, console: Console | None = None) -> None:
@@ -78,22 +81,46 @@ def print_report(report: TieOut, console: Console) -> None:
     console.print(totals)
     for cell in report.cells:
         if cell.differences:
-            console.print(_differences(cell))
+            console.print(_differences(f"{cell.month} {cell.currency}", cell.differences))
+    if report.receivables:
+        _print_owed(report.receivables, console)
     for note in report.notes:
         console.print(Text(note))
     console.print(Text(f"{report.unexplained:,} unexplained. Nothing was written."))
 
 
-def _differences(cell: Cell) -> Table:
-    table = Table("difference", "record and next step", title=f"{cell.month} {cell.currency}")
-    table.add_column("deal", justify="right", no_wrap=True)
+def _print_owed(owed: Receivables, console: Console) -> None:
+    """Print what customers owe, and what payments or Accounts say otherwise."""
+    table = Table("customer", title=f"owed today, by invoices and payments dated {owed.since} or later")
+    for name in ("open invoices", "credits", "balance", "Salesforce says"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for total in owed.totals:
+        amounts = map(format_minor, (total.open, total.credits, total.balance))
+        add_row(table, f"all {total.customers:,} in {total.currency}", *amounts, "")
+        for each in [each for each in owed.customers if each.currency == total.currency][:MOST]:
+            amounts = map(format_minor, (each.open, each.credits, each.balance))
+            add_row(table, each.label, *amounts, "" if each.says is None else format_minor(each.says))
+        if (more := total.customers - MOST) > 0:
+            add_row(table, f"{more:,} more: write all with --format html --output FILE", "", "", "", "")
+    console.print(table)
+    if owed.differences:
+        console.print(_differences("balances", owed.differences, other="payments or Account"))
+
+
+def _differences(title: str, differences: Sequence[Difference], other: str = "deal") -> Table:
+    """Make the table of some differences.
+
+    :param other: what is held against the books.
+    """
+    table = Table("difference", "record and next step", title=title)
+    table.add_column(other, justify="right", no_wrap=True)
     table.add_column("books", justify="right", no_wrap=True)
     table.add_column("state")
-    for each in cell.differences[:MOST]:
+    for each in differences[:MOST]:
         record = " → ".join(str(ident) for ident in (each.source_id, each.kashoo_id) if ident)
         said = "\n".join(filter(None, [record, each.next_step]))
         state = " ".join(filter(None, [each.state, each.id, each.why])) if each.id else ""
         add_row(table, each.name, said, format_minor(each.deal_minor), format_minor(each.books_minor), state)
-    if (more := len(cell.differences) - MOST) > 0:
+    if (more := len(differences) - MOST) > 0:
         add_row(table, "...", f"{more:,} more: write all with --format html --output FILE", "", "", "")
     return table

@@ -274,6 +274,8 @@ def payment_of(row: Json) -> Payment:
         unallocated=rest or 0,
         removed=removed,
         odd=next((name for name, value in read.items() if value is None), ""),
+        contact=whole_of(row.get("contact")),
+        currency=text_of(row.get("currency")),
     )
 
 

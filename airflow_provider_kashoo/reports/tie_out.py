@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_kashoo.core.rules.tie_out import (
-    APART,
     NEXT_STEP,
     SAID_BY_RECORD,
     Billed,
@@ -21,60 +20,12 @@ from airflow_provider_kashoo.core.rules.tie_out import (
     paid_differently,
 )
 from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.reports.difference import SETTLED, TODAY, Difference
+from airflow_provider_kashoo.reports.receivables import Receivables
 
 FORMAT = "1.0"
 
-OPEN, INVESTIGATING, DISMISSED, SETTLED = "open", "investigating", "dismissed", "settled"
-"""States of a difference. One that a later tie-out does not find is resolved."""
-
-DECIDED = frozenset({DISMISSED, SETTLED})
-"""States of what a person decided; a question about the record is settled, all else dismissed."""
-
 ALL_TAXES = "Nothing to do: deals are compared before tax, and these are the taxes on them."
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One difference.
-
-    :param currency: of both amounts.
-    :param month: ``YYYY-MM`` in which it counts.
-    :param source_id: Salesforce id; None for an invoice that is not ours, and for the sum of all taxes.
-    :param kashoo_id: the invoice; None if there is none.
-    :param deal_minor: what Salesforce says here with taxes, minor units.
-    :param books_minor: what the books say here, minor units.
-    :param id: by which a person names it; empty for what needs no decision.
-    :param state: see :data:`OPEN`.
-    :param why: the reason that a person gave.
-    """
-
-    name: str
-    currency: str
-    month: str
-    source_id: str | None
-    kashoo_id: int | None
-    deal_minor: int
-    books_minor: int
-    next_step: str
-    part: int = 1
-    id: str = ""
-    state: str = OPEN
-    why: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody has to look at it, or is looking."""
-        return bool(self.id) and self.state not in DECIDED
-
-    @property
-    def is_unexplained(self) -> bool:
-        """Whether it has no name and nobody decided about it."""
-        return self.name == Name.UNEXPLAINED and self.is_open
-
-    @property
-    def moves_totals(self) -> bool:
-        """Whether it is a part of deals less books."""
-        return self.name not in APART
 
 
 @dataclass
@@ -128,6 +79,7 @@ class TieOut:
     :param last: last day.
     :param made_at: epoch seconds UTC.
     :param notes: what was not compared, and why.
+    :param receivables: what customers owe; None if the days end before today.
     """
 
     business: str
@@ -136,11 +88,17 @@ class TieOut:
     made_at: float
     cells: list[Cell]
     notes: list[str] = field(default_factory=list)
+    receivables: Receivables | None = None
+
+    @property
+    def parts(self) -> list[Cell | Receivables]:
+        """The months, and what customers owe."""
+        return [*self.cells, *([self.receivables] if self.receivables else [])]
 
     @property
     def differences(self) -> list[Difference]:
         """All differences."""
-        return [each for cell in self.cells for each in cell.differences]
+        return [each for part in self.parts for each in part.differences]
 
     @property
     def unexplained(self) -> int:
@@ -155,12 +113,16 @@ class TieOut:
             "from": self.first,
             "to": self.last,
             "currencies": [_cell_json(each) for each in self.cells],
+            "receivables": _receivables_json(self.receivables) if self.receivables else None,
             "unexplained": self.unexplained,
             "notes": self.notes,
         }
 
     def as_csv(self) -> str:
-        """Write its differences as CSV, amounts in minor units; the totals are rows named *total*."""
+        """Write its differences as CSV, amounts in minor units.
+
+        The totals are rows named *total*. A customer is a row named *balance*: what its Account says, and what it owes.
+        """
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_CSV)
@@ -169,8 +131,15 @@ class TieOut:
                 ["total", cell.currency, cell.month, "", "", "", cell.deals, cell.books, "", "",
                  "closed" if cell.closed else "open", "; ".join(cell.why_open)]
             )  # fmt: skip
-            for each in cell.differences:
-                writer.writerow([_cell_text(asdict(each)[name]) for name in _CSV])
+            writer.writerows(map(_csv_row, cell.differences))
+        if self.receivables:
+            for customer in self.receivables.customers:
+                said = f"open invoices {customer.open}, credits {customer.credits}"
+                writer.writerow(
+                    ["balance", customer.currency, TODAY, customer.source_id, "", customer.kashoo_id, customer.says,
+                     customer.balance, "", "", "", said]
+                )  # fmt: skip
+            writer.writerows(map(_csv_row, self.receivables.differences))
         return file.getvalue()
 
 
@@ -185,11 +154,24 @@ def _cell_text(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
 
 
+def _csv_row(each: Difference) -> list[Any]:
+    return [_cell_text(asdict(each)[name]) for name in _CSV]
+
+
 def _cell_json(cell: Cell) -> dict[str, Any]:
-    names = ("name", "source_id", "part", "kashoo_id", "deal_minor", "books_minor", "next_step", "id", "state", "why")
     totals = ("currency", "month", "deals", "taxes", "invoices", "books", "owed", "not_ours", "counts", "closed")
-    differences = [{name: getattr(each, name) for name in names} for each in cell.differences]
+    differences = [_difference_json(each) for each in cell.differences]
     return {name: getattr(cell, name) for name in totals} | {"why_open": cell.why_open, "differences": differences}
+
+
+def _receivables_json(owed: Receivables) -> dict[str, Any]:
+    differences = [{"currency": each.currency, **_difference_json(each)} for each in owed.differences]
+    return owed.as_json() | {"differences": differences}
+
+
+def _difference_json(each: Difference) -> dict[str, Any]:
+    names = ("name", "source_id", "part", "kashoo_id", "deal_minor", "books_minor", "next_step", "id", "state", "why")
+    return {name: getattr(each, name) for name in (*names, "kind")}
 
 
 class Tie:

@@ -116,6 +116,7 @@ def test_a_difference_has_amounts_next_step_and_where_to_open_it(
         "source_id": removed["source_id"],
         "part": 1,
         "kashoo_id": removed["kashoo_id"],
+        "kind": "invoice",
         "next_step": "Restore the invoice in Kashoo, or dismiss it with the reason.",
         "deal": f"{removed['expected_total'] / 100:,.2f}",
         "books": "0.00",
@@ -141,6 +142,19 @@ def test_differences_come_in_pages_and_by_name(
     assert (by_name["count"], by_name["apart"]) == (1, False)
     assert by_name["sum"] == f"{removed['expected_total'] / 100:,.2f}"
     assert get(browser(), f"/{PATH}?currency=EUR&month=1999-01")["shown"] is None
+
+
+def test_what_customers_owe_is_shown_by_currency(removed: sqlite3.Row, browser: Browser, sandbox: Sandbox) -> None:
+    owed = get(browser("viewer"), f"/{PATH}")["owed"]
+    (total,) = (each for each in owed["totals"] if each["currency"] == "USD")
+    assert total["customers"] > 1
+    shown = get(browser("viewer"), f"/{PATH}?currency=USD&month=today")
+    assert (shown["shown"]["month"], shown["shown"]["matching"]) == ("today", total["differences"])
+    first = shown["customers"][0]
+    assert first["opens"] == {"Salesforce": f"{sandbox.salesforce_url}/{first['source_id']}"}
+    assert len(shown["customers"]) == min(total["customers"], tie_outs.MOST_ROWS)
+    added = sum(round(float(each["balance"].replace(",", "")) * 100) for each in shown["customers"])
+    assert f"{added / 100:,.2f}" == total["balance"]
 
 
 def test_the_report_is_opened_as_a_page_and_as_csv(removed: sqlite3.Row, browser: Browser) -> None:

@@ -21,7 +21,8 @@ from voids import lose
 from airflow_provider_kashoo.clients.kashoo import KashooClient
 from airflow_provider_kashoo.clients.profile import Profile
 from airflow_provider_kashoo.core.rules.settled import Side
-from airflow_provider_kashoo.reports.tie_out import Difference, TieOut
+from airflow_provider_kashoo.reports.difference import Difference
+from airflow_provider_kashoo.reports.tie_out import TieOut
 from airflow_provider_kashoo.store.budget import Budget
 from airflow_provider_kashoo.store.tables import links, operations
 from airflow_provider_kashoo.sync import steps

@@ -65,8 +65,9 @@ def test_it_writes_nothing_and_asks_kashoo_for_lists_only(drive: Rounds) -> None
     assert names(tied(drive)) == ["not synced yet", "removed in the books"]
     assert (store(drive), writes(drive.sandbox)) == (before, sent)
     asked = [each["path"].rpartition("/")[2] for each in drive.sandbox.logs["kashoo"].entries()]
-    assert {*asked} <= {"authTokens", "businesses", "accounts", "taxes", "invoices"}
+    assert {*asked} <= {"authTokens", "businesses", "accounts", "taxes", "invoices", "invoicePayments"}
     assert asked.count("invoices") == 4  # a page and the empty one; before and after the month nothing is listed
+    assert asked.count("invoicePayments") == 1
     assert list(drive.folder.glob("**/tie-out*")) == []
 
 
@@ -249,7 +250,10 @@ def test_a_copy_of_an_invoice_of_another_month_is_twice_in_the_books(drive: Roun
     assert [str(each.name) for each in april.differences] == ["twice in the books"]
 
 
-def test_in_a_pipe_no_line_of_the_table_is_broken(drive: Rounds, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_pipe_no_line_of_the_table_is_broken(
+    drive: Rounds, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     win(drive)
     report = tie_out(drive.sync(), MARCH)
     show(report, "table", None)

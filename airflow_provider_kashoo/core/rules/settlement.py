@@ -64,6 +64,7 @@ class Payment:
     :param shares: invoice id and the amount allocated to it, minor units.
     :param unallocated: the amount not yet allocated to an invoice, minor units.
     :param odd: the field that Kashoo shows with a value that it cannot have; empty if there is none.
+    :param contact: Kashoo id of its customer, if the books show it (assumed that they do).
     """
 
     id: int
@@ -72,6 +73,8 @@ class Payment:
     unallocated: int = 0
     removed: bool = False
     odd: str = ""
+    contact: int | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
-from airflow_provider_kashoo.core.kinds import INVOICE
+from airflow_provider_kashoo.core.kinds import CUSTOMER
 from airflow_provider_kashoo.core.rules.tie_out import APART
 from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.plugins.access import ACTS, READS, Who
 from airflow_provider_kashoo.plugins.opened import store
+from airflow_provider_kashoo.reports.difference import TODAY
 from airflow_provider_kashoo.reports.plan import instant
 from airflow_provider_kashoo.reports.tie_out import FORMAT
 from airflow_provider_kashoo.settings import staging_root
@@ -58,10 +59,10 @@ def tie_out(
     name: str = "",
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Said:
-    """Give one tie-out: its months, and a page of the differences of one of them.
+    """Give one tie-out: its months, what customers owe, and a page of the differences of one of them.
 
     :param currency: of that month; no differences are given without it.
-    :param month: ``YYYY-MM``.
+    :param month: ``YYYY-MM``; ``today`` for what customers owe.
     :param name: only differences that are called so.
     """
     files = files_of(staging_root(), dag_id, run_id, [TIE_OUT])
@@ -71,12 +72,15 @@ def tie_out(
     if report.get("format_version") != FORMAT:
         said = "This tie-out was made by another version of this package."
         raise ConfigurationError(said, remedy="Trigger the DAG kashoo_tie_out: it compares again.")
-    cells = report["currencies"]
+    owed = report["receivables"]
+    cells = [*report["currencies"], *(_owed_cells(owed) if owed else [])]
     shown = next((each for each in cells if (each["currency"], each["month"]) == (currency, month)), None)
     return {
         **{each: report[each] for each in ("business", "from", "to", "unexplained", "notes")},
         "at": (files.read_json(WORKED_ON) or {}).get("at"),
-        "months": [_month(each) for each in cells],
+        "months": [_month(each) for each in report["currencies"]],
+        "owed": _owed(owed) if owed else None,
+        "customers": _customers(owed, currency, Addresses.staged(files)) if owed and month == TODAY else [],
         "shown": None if shown is None else _differences(shown, name, offset, database, files),
     }
 
@@ -102,6 +106,54 @@ def _month(cell: Said) -> Said:
         **{name: format_in(cell["currency"], each) for name, each in minor.items()},
         "differences": len(cell["differences"]),
     }
+
+
+def _owed(owed: Said) -> Said:
+    """Give what all customers owe, in each currency."""
+    differences = Counter(each["currency"] for each in owed["differences"])
+    totals = [
+        {
+            **{name: each[name] for name in ("currency", "customers")},
+            **{name: format_in(each["currency"], each[name]) for name in ("open", "credits", "balance")},
+            "differences": differences[each["currency"]],
+        }
+        for each in _owed_totals(owed)
+    ]
+    return {"since": owed["since"], "totals": totals}
+
+
+def _owed_totals(owed: Said) -> list[Said]:
+    """Give the totals, also of a currency in which only an Account says that something is owed."""
+    known = {each["currency"] for each in owed["totals"]}
+    more = sorted({each["currency"] for each in owed["differences"]} - known)
+    nothing = {"customers": 0, "open": 0, "credits": 0, "balance": 0}
+    return [*owed["totals"], *({"currency": each, **nothing} for each in more)]
+
+
+def _owed_cells(owed: Said) -> list[Said]:
+    """Give the differences of balances as those of months are given."""
+    return [
+        {
+            "currency": total["currency"],
+            "month": TODAY,
+            "differences": [each for each in owed["differences"] if each["currency"] == total["currency"]],
+        }
+        for total in _owed_totals(owed)
+    ]
+
+
+def _customers(owed: Said, currency: str, addresses: Addresses) -> list[Said]:
+    """Give the customers with the largest balances."""
+    mine = [each for each in owed["customers"] if each["currency"] == currency]
+    return [
+        {
+            **{name: each[name] for name in ("source_id", "kashoo_id")},
+            **{name: format_in(currency, each[name]) for name in ("open", "credits", "balance")},
+            "says": None if each["says"] is None else format_in(currency, each["says"]),
+            "opens": addresses.opens(each["source_id"] or None, CUSTOMER.name, each["kashoo_id"] or None),
+        }
+        for each in mine[:MOST_ROWS]
+    ]
 
 
 def _differences(cell: Said, name: str, offset: int, database: Database, files: Staging) -> Said:
@@ -133,7 +185,7 @@ def _row(each: Said, code: str, said: Any, addresses: Addresses) -> Said:
     since = said if said and (said["state"] != OPEN or said["decided_by"]) else None
     at = since["decided_at"] if since else None
     return {
-        **{name: each[name] for name in ("id", "name", "source_id", "part", "kashoo_id", "next_step")},
+        **{name: each[name] for name in ("id", "name", "source_id", "part", "kashoo_id", "kind", "next_step")},
         "deal": format_in(code, each["deal_minor"]),
         "books": format_in(code, each["books_minor"]),
         "state": since["state"] if since else each["state"],
@@ -141,5 +193,5 @@ def _row(each: Said, code: str, said: Any, addresses: Addresses) -> Said:
         "by": since["decided_by"] if since else None,
         "decided_at": None if at is None else instant(at),
         "may_be_marked": bool(said and said["state"] != RESOLVED),
-        "opens": addresses.opens(each["source_id"], INVOICE.name, each["kashoo_id"]),
+        "opens": addresses.opens(each["source_id"], each["kind"], each["kashoo_id"]),
     }

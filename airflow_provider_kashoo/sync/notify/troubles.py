@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_kashoo.core.rules.alerts import OF_RECORDS, Name, Trouble
-from airflow_provider_kashoo.reports.tie_out import DECIDED
+from airflow_provider_kashoo.reports.difference import DECIDED
 from airflow_provider_kashoo.store import alerts, figures, stuck
 from airflow_provider_kashoo.store.approvals import asking_plans
 from airflow_provider_kashoo.store.database import Database

@@ -86,7 +86,7 @@ def extract(sync: Sync, resource: str) -> Delta:
     watermark = sync.store.watermarks.get(source)
     if resource == "invoices":
         sweep = _sweeps(sync, watermark, now)
-        start = _oldest_linked(sync) if sweep else _oldest_open(sync)
+        start = _oldest_linked(sync) if sweep else oldest_open(sync)
         if sweep:
             weekly_look.stage(sync)
         listed = list(sync.kashoo.listing(INVOICE.name, start=start.isoformat(), end=_end(today))) if start else []
@@ -236,7 +236,8 @@ def _sweeps(sync: Sync, watermark: datetime | None, now: datetime) -> bool:
     return watermark is None or first_of_week(watermark, now, sync.settings.zone)
 
 
-def _oldest_open(sync: Sync) -> date | None:
+def oldest_open(sync: Sync) -> date | None:
+    """Give the earliest date of the linked invoices that are not known to be paid, refunded or void."""
     return _oldest(sync, EVERY_SETTLEMENT - SETTLED)
 
 

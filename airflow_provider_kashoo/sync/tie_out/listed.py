@@ -14,6 +14,7 @@ from airflow_provider_kashoo.core.rules.totals import tax_codes
 from airflow_provider_kashoo.core.values.ids import Reference
 from airflow_provider_kashoo.core.values.money import Rounding, line_total
 from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.tie_out.owed import Owed
 
 FURTHER = timedelta(days=400)
 """An invoice that a list of the period misses is searched so far before and after it: its date may have been moved."""
@@ -35,15 +36,21 @@ class Listed:
     lines: Lines | None = None
 
 
-def list_books(sync: Sync, first: str, last: str, expected: Mapping[int, int | None]) -> dict[int, Listed]:
+def list_books(
+    sync: Sync, first: str, last: str, expected: Mapping[int, int | None], owed: Owed | None
+) -> dict[int, Listed]:
     """List the invoices of a period, by their Kashoo ids.
 
     :param first: first day, ``YYYY-MM-DD``.
     :param last: last day.
     :param expected: Kashoo id -> total that is expected, of those that are linked.
+    :param owed: counts what customers owe; for it more days are listed.
     """
     found = {}
-    for entry in sync.kashoo.listing(INVOICE.name, start=first, end=last):
+    start, end = (owed.since.isoformat(), owed.until.isoformat()) if owed else (first, last)
+    for entry in sync.kashoo.listing(INVOICE.name, start=start, end=end):
+        if owed:
+            owed.add(entry)
         if entry.id in expected or (entry.date is not None and first <= entry.date <= last):
             found[entry.id] = _listed(entry, expected)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import ConfigurationError, shown
-from airflow_provider_kashoo.reports.tie_out import DISMISSED, INVESTIGATING, OPEN
+from airflow_provider_kashoo.reports.difference import DISMISSED, INVESTIGATING, OPEN
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.differences import SHOWN, Differences, scopes_of
 

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_kashoo.core.errors import ConfigurationError, shown
 from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.reports.page import tie_out_page
+from airflow_provider_kashoo.reports.receivables import balance_text
 from airflow_provider_kashoo.reports.tie_out import headline, totals_text
 from airflow_provider_kashoo.sync.run.record_links import Addresses
 from airflow_provider_kashoo.sync.run.sync import TIE_OUT, Sync
@@ -60,7 +61,9 @@ def compare_and_note(sync: Sync, first: str | None, last: str | None, dag_id: st
         "resolved": resolved,
         "report": str(files.folder),
     }
-    return Done(result, "\n".join([headline(report), *map(totals_text, report.cells), f"Report: {files.folder}"]))
+    owed = map(balance_text, report.receivables.totals) if report.receivables else ()
+    lines = [headline(report), *map(totals_text, report.cells), *owed, f"Report: {files.folder}"]
+    return Done(result, "\n".join(lines))
 
 
 def _day(text: str | None) -> date | None:

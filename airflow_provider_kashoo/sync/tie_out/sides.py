@@ -14,6 +14,8 @@ from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tie_out.deals import Due, read_deals
 from airflow_provider_kashoo.sync.tie_out.known import Known, Numbered
 from airflow_provider_kashoo.sync.tie_out.listed import list_books, list_further
+from airflow_provider_kashoo.sync.tie_out.owed import Owed
+from airflow_provider_kashoo.sync.tie_out.period import Period
 from airflow_provider_kashoo.sync.tie_out.won import Won
 
 
@@ -21,19 +23,19 @@ class Sides:
     """What all sides say of a period, read once.
 
     :param sync: with a store that stays as it is, and files of its own.
-    :param first: first day, ``YYYY-MM-DD``.
-    :param last: last day.
+    :param owed: takes what the books list, to count what customers owe.
     :ivar notes: what is not compared, for people.
     """
 
-    def __init__(self, sync: Sync, known: Known, first: str, last: str) -> None:
-        self._sync, self._known, self._first, self._last = sync, known, first, last
+    def __init__(self, sync: Sync, known: Known, period: Period, owed: Owed | None) -> None:
+        self._sync, self._known = sync, known
+        self._first, self._last = period.first.isoformat(), period.last.isoformat()
         linked = sync.store.linked_records
         self._links = {
             (each.source_id, each.part): each for each in linked.billed_between(INVOICE.name, self._first, self._last)
         }
         expected = {each.kashoo_id: each.total for each in self._links.values()}
-        self._listed = list_books(sync, self._first, self._last, expected)
+        self._listed = list_books(sync, self._first, self._last, expected, owed)
         self._add_links(linked.billed_of(INVOICE.name, kashoo_ids=self._listed.keys() - expected.keys()))
         self._due = self._read_deals()
         self._won = Won.of(sync)

@@ -13,26 +13,29 @@ from pathlib import Path
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.values.dates import midnight
-from airflow_provider_kashoo.reports.tie_out import Cell, Difference, Tie, TieOut
+from airflow_provider_kashoo.reports.difference import TODAY, Difference
+from airflow_provider_kashoo.reports.receivables import Receivables
+from airflow_provider_kashoo.reports.tie_out import Cell, Tie, TieOut
 from airflow_provider_kashoo.store.differences import SHOWN, Mark, Noted
 from airflow_provider_kashoo.store.rehearsal import Rehearsal
 from airflow_provider_kashoo.sync.preflight import preflight
 from airflow_provider_kashoo.sync.run.staging import Staging
 from airflow_provider_kashoo.sync.run.sync import KASHOO_SOURCES, Sync
+from airflow_provider_kashoo.sync.tie_out.accounts import Accounts, name_customers
 from airflow_provider_kashoo.sync.tie_out.known import Known
+from airflow_provider_kashoo.sync.tie_out.owed import Owed
 from airflow_provider_kashoo.sync.tie_out.period import Period, last_day
 from airflow_provider_kashoo.sync.tie_out.sides import Sides
 
-CREDITS = (
-    "balances of customers are not compared: no API of Kashoo is known that gives one; owed is the sum of the open "
-    "invoices that this sync made"
-)
+NOT_TODAY = "what customers owe is not compared: it is as of today, and these days end before"
+NOT_TOLD = "no mapping writes what a customer owes to a number field of its Account: only the books say it"
 
 
-def tie_out(sync: Sync, period: Period) -> TieOut:
-    """Compare a period. Nothing is written to either side or the store.
+def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
+    """Compare a period, and what customers owe if it reaches today. Nothing is written to either side or the store.
 
     :param sync: of ``salesforce_to_kashoo``; ``run.first`` is when its first window began, UTC.
+    :param named: ask Salesforce for the names of customers.
     :raises ConfigurationError: when nothing was synced yet, and as the steps of a run.
     :raises BudgetSpent: when the request limit is reached.
     """
@@ -50,23 +53,43 @@ def tie_out(sync: Sync, period: Period) -> TieOut:
         )
         preflight(read)
         read.recall_describes()
-        sides = Sides(read, known, period.first.isoformat(), period.last.isoformat())
+        owed = Owed.of(read, period)
+        sides = Sides(read, known, period, owed)
         tie = Tie(period.first.isoformat(), period.last.isoformat(), lambda each: _key(sync, each)[:SHOWN])
         tie.add_all(sides.billed())
         cells = tie.cells()
+        receivables = _receivables(read, owed, named=named) if owed else None
         business = (read.files.read_json("business") or {}).get("name")
     marks = {key[:SHOWN]: mark for key, mark in sync.store.differences.marks().items()}
-    for cell in cells:
-        cell.differences = [_marked(each, marks.get(each.id)) for each in cell.differences]
-        cell.why_open = _why_open(sync, period, cell)
-        cell.closed = not cell.why_open
-    return TieOut(
+    report = TieOut(
         business=f"{business} ({sync.store.business_id})" if business else sync.store.business_id,
         first=period.first.isoformat(),
         last=period.last.isoformat(),
         made_at=sync.store.now(),
         cells=cells,
-        notes=[*sides.notes, CREDITS],
+        notes=[*sides.notes, *(receivables.notes if receivables else [NOT_TODAY])],
+        receivables=receivables,
+    )
+    for part in report.parts:
+        part.differences = [_marked(each, marks.get(each.id)) for each in part.differences]
+    for cell in cells:
+        cell.why_open = _why_open(sync, period, cell)
+        cell.closed = not cell.why_open
+    return report
+
+
+def _receivables(sync: Sync, owed: Owed, *, named: bool) -> Receivables:
+    """Put together what customers owe, and what payments and Accounts say of it."""
+    accounts, differences = Accounts.of(sync), list(owed.differences())
+    customers = owed.customers()  # credits as the payments say that were listed last
+    differences += accounts.compare(customers, incomplete=bool(owed.notes))
+    if named:
+        name_customers(sync, customers)
+    return Receivables(
+        since=owed.paid_since.isoformat(),
+        customers=customers,
+        differences=[replace(each, id=_key(sync, each)[:SHOWN]) for each in differences],
+        notes=[*owed.notes, *([] if accounts.field else [NOT_TOLD])],
     )
 
 
@@ -75,7 +98,7 @@ def note(sync: Sync, period: Period, report: TieOut) -> tuple[int, int]:
 
     :returns: how many are new, and how many are resolved.
     """
-    months = {month for month in period.months if period.begins(month)}
+    months = {month for month in period.months if period.begins(month)} | ({TODAY} if report.receivables else set())
     found = (
         Noted(_key(sync, each), each.name, each.currency, each.month, each.source_id, each.kashoo_id)
         for each in report.differences

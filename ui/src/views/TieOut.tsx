@@ -5,6 +5,11 @@ import { BAD, Button, Card, Code, Empty, Notice, ODD, Opens, Pages, Rows, Shown,
 import { C, h, useRef, useSearchParams, useState } from "../shared";
 import { many, number, time } from "../words";
 
+interface Cell {
+  currency: string;
+  month: string;
+}
+
 interface Listed {
   dag_id: string;
   run_id: string;
@@ -27,12 +32,28 @@ interface Month {
   differences: number;
 }
 
+interface Owed {
+  since: string;
+  totals: { currency: string; customers: number; open: string; credits: string; balance: string; differences: number }[];
+}
+
+interface Customer {
+  source_id: string;
+  kashoo_id: number;
+  open: string;
+  credits: string;
+  balance: string;
+  says: string | null;
+  opens: Record<string, string>;
+}
+
 interface Row {
   id: string;
   name: string;
   source_id: string | null;
   part: number;
   kashoo_id: number | null;
+  kind: string;
   next_step: string;
   deal: string;
   books: string;
@@ -62,11 +83,15 @@ interface TieOutOf {
   unexplained: number;
   notes: string[];
   months: Month[];
+  owed: Owed | null;
+  customers: Customer[];
   shown: Differences | null;
 }
 
 const encoded = encodeURIComponent;
 const DAG = "kashoo_tie_out";
+/** In place of a month: what customers owe is as of the day of the tie-out. */
+const TODAY = "today";
 
 export function TieOut() {
   const asked = useAsked<{ tie_outs: Listed[] }>("tie-outs");
@@ -121,26 +146,98 @@ function One({ dag, run }: { dag: string; run: string }) {
   // The last answer stays while the next page comes.
   const last = useRef<TieOutOf | null>(null);
   if (asked.value) last.current = asked.value;
-  const choose = (month: Month) => (setCell(month), setName(""), setOffset(0));
+  const choose = (one: Cell) => (setCell(one), setName(""), setOffset(0));
   return (
     <Shown asked={{ ...asked, value: last.current }}>
       {(value: TieOutOf) => (
         <C.Stack gap={4}>
           <Months value={value} dag={dag} run={run} choose={choose} />
+          {value.owed ? <Owing owed={value.owed} choose={choose} /> : null}
           {value.shown ? (
-            <Card title={`Differences of ${value.shown.month} in ${value.shown.currency}`} aside={many(value.shown.matching, "difference")}>
+            <Card
+              title={value.shown.month === TODAY ? `Differences of balances in ${value.shown.currency}` : `Differences of ${value.shown.month} in ${value.shown.currency}`}
+              aside={many(value.shown.matching, "difference")}
+            >
               <Names shown={value.shown} name={name} choose={(one) => (setName(one), setOffset(0))} />
-              <DifferenceRows rows={value.shown.rows} again={asked.again} />
+              <DifferenceRows rows={value.shown.rows} month={value.shown.month} again={asked.again} />
               <Pages at={value.shown} go={setOffset} />
             </Card>
           ) : null}
+          {value.customers.length ? <Customers customers={value.customers} currency={value.shown?.currency ?? ""} /> : null}
         </C.Stack>
       )}
     </Shown>
   );
 }
 
-function Months({ value, dag, run, choose }: { value: TieOutOf; dag: string; run: string; choose: (month: Month) => void }) {
+/** What all customers owe today, in each currency. */
+function Owing({ owed, choose }: { owed: Owed; choose: (one: Cell) => void }) {
+  return (
+    <Card title="What customers owe today" aside={`by invoices and payments dated ${owed.since} or later`}>
+      {owed.totals.length ? (
+        <Rows
+          label="What customers owe today"
+          rows={owed.totals}
+          columns={[
+            { title: "Currency", cell: (row) => row.currency },
+            { title: "Customers", cell: (row) => number(row.customers), right: true },
+            { title: "Open invoices", cell: (row) => row.open, right: true },
+            { title: "Credits", cell: (row) => row.credits, right: true },
+            { title: "Balance", cell: (row) => row.balance, right: true },
+            { title: "State", cell: (row) => (row.differences ? <Tag tone="orange">{many(row.differences, "difference")}</Tag> : <Tag tone="green">agrees</Tag>) },
+            {
+              title: "",
+              cell: (row) => (
+                <Button aria-label={`Show the customers who owe ${row.currency}`} onClick={() => choose({ currency: row.currency, month: TODAY })}>
+                  Show customers
+                </Button>
+              ),
+            },
+          ]}
+        />
+      ) : (
+        <Empty what="Nobody owes anything, and nobody has a credit." />
+      )}
+      <C.Text fontSize="xs" color="fg.muted" mt={3}>
+        Hold the balance against the receivables in the balance sheet of the books.
+      </C.Text>
+    </Card>
+  );
+}
+
+function Customers({ customers, currency }: { customers: Customer[]; currency: string }) {
+  return (
+    <Card title={`Customers in ${currency}`} aside={`${many(customers.length, "customer")}, the largest balances first; the report has all`}>
+      <Rows
+        label="Customers"
+        rows={customers}
+        columns={[
+          { title: "Customer", cell: (row) => <CustomerOf row={row} /> },
+          { title: "Open invoices", cell: (row) => row.open, right: true },
+          { title: "Credits", cell: (row) => row.credits, right: true },
+          { title: "Balance", cell: (row) => row.balance, right: true },
+          { title: "Its Account says", cell: (row) => row.says ?? "", right: true },
+        ]}
+      />
+    </Card>
+  );
+}
+
+function CustomerOf({ row }: { row: Customer }) {
+  return (
+    <C.Box>
+      <C.Text>{row.source_id || (row.kashoo_id ? "not from Salesforce" : "no customer")}</C.Text>
+      {row.kashoo_id ? (
+        <C.Text fontSize="xs" color="fg.muted">
+          Kashoo {row.kashoo_id}
+        </C.Text>
+      ) : null}
+      <Opens opens={row.opens} />
+    </C.Box>
+  );
+}
+
+function Months({ value, dag, run, choose }: { value: TieOutOf; dag: string; run: string; choose: (one: Cell) => void }) {
   const report = at(`tie-out/${encoded(dag)}/${encoded(run)}`);
   const title = (row: Month) => `${row.month} ${row.currency}`;
   return (
@@ -247,8 +344,8 @@ function Names({ shown, name, choose }: { shown: Differences; name: string; choo
   );
 }
 
-function DifferenceRows({ rows, again }: { rows: Row[]; again: () => void }) {
-  if (!rows.length) return <Empty what="No difference is called so any more." />;
+function DifferenceRows({ rows, month, again }: { rows: Row[]; month: string; again: () => void }) {
+  if (!rows.length) return <Empty what={month === TODAY ? "No difference: invoices, payments and Accounts agree." : "No difference is called so any more."} />;
   return (
     <Rows
       label="Differences"
@@ -256,7 +353,7 @@ function DifferenceRows({ rows, again }: { rows: Row[]; again: () => void }) {
       columns={[
         { title: "Difference", cell: (row) => <C.Text color={row.name === "unexplained" ? BAD : undefined}>{row.name}</C.Text> },
         { title: "Record", cell: (row) => <Record row={row} /> },
-        { title: "Deal", cell: (row) => row.deal, right: true },
+        { title: month === TODAY ? "Payments or Account" : "Deal", cell: (row) => row.deal, right: true },
         { title: "Books", cell: (row) => row.books, right: true },
         { title: "Next step", cell: (row) => row.next_step, wide: true },
         { title: "State", cell: (row) => (row.id ? <State key={row.id} row={row} again={again} /> : null), wide: true },
@@ -269,9 +366,9 @@ function Record({ row }: { row: Row }) {
   if (!row.source_id) return <C.Text>{row.kashoo_id ? `Kashoo ${row.kashoo_id}` : "all deals"}</C.Text>;
   return (
     <C.Box>
-      <To to={`/plugin/kashoo/invoices?record=${row.source_id}`}>{row.source_id}</To>
+      {row.kind === "invoice" ? <To to={`/plugin/kashoo/invoices?record=${row.source_id}`}>{row.source_id}</To> : <C.Text>{row.source_id}</C.Text>}
       <C.Text fontSize="xs" color="fg.muted">
-        {row.kashoo_id ? `Kashoo ${row.kashoo_id}` : "not in Kashoo"}
+        {row.kashoo_id ? `Kashoo ${row.kashoo_id}` : row.kind === "invoice" ? "not in Kashoo" : "owes nothing"}
         {row.part > 1 ? `, part ${row.part}` : ""}
       </C.Text>
       <Opens opens={row.opens} />
