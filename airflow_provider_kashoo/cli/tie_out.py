@@ -103,6 +103,8 @@ def _print_owed(owed: Receivables, console: Console) -> None:
         if (more := total.customers - MOST) > 0:
             add_row(table, f"{more:,} more: write all with --format html --output FILE", "", "", "", "")
     console.print(table)
+    for note in owed.notes:
+        console.print(Text(note))
     if owed.differences:
         console.print(_differences("balances", owed.differences, other="payments or Account"))
 

@@ -62,6 +62,7 @@ class Receivables:
             "since": self.since,
             "totals": [{name: getattr(each, name) for name in totals} for each in self.totals],
             "customers": [{name: getattr(each, name) for name in names} for each in self.customers],
+            "notes": self.notes,
         }
 
 

@@ -119,7 +119,7 @@ def _owed(owed: Said) -> Said:
         }
         for each in _owed_totals(owed)
     ]
-    return {"since": owed["since"], "totals": totals}
+    return {"since": owed["since"], "totals": totals, "notes": owed["notes"]}
 
 
 def _owed_totals(owed: Said) -> list[Said]:

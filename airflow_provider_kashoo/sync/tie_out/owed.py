@@ -95,7 +95,7 @@ class Owed:
     def notes(self) -> list[str]:
         """Say what could not be counted."""
         unread = {"invoices": self._unread, "payments": self._paid.unread}
-        said = "{:,} {} cannot be read: balances are without them"
+        said = "{:,} {} cannot be read: balances are without them."
         return [said.format(count, what) for what, count in unread.items() if count]
 
 

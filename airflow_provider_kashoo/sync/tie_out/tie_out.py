@@ -27,8 +27,8 @@ from airflow_provider_kashoo.sync.tie_out.owed import Owed
 from airflow_provider_kashoo.sync.tie_out.period import Period, last_day
 from airflow_provider_kashoo.sync.tie_out.sides import Sides
 
-NOT_TODAY = "what customers owe is not compared: it is as of today, and these days end before"
-NOT_TOLD = "no mapping writes what a customer owes to a number field of its Account: only the books say it"
+NOT_TODAY = "What customers owe is not compared: it is as of today, and these days end before."
+NOT_TOLD = "No mapping tells a number field of Account what its customer owes: Salesforce is not compared."
 
 
 def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
@@ -67,7 +67,7 @@ def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
         last=period.last.isoformat(),
         made_at=sync.store.now(),
         cells=cells,
-        notes=[*sides.notes, *(receivables.notes if receivables else [NOT_TODAY])],
+        notes=[*sides.notes, *([] if receivables else [NOT_TODAY])],
         receivables=receivables,
     )
     for part in report.parts:

@@ -34,6 +34,7 @@ interface Month {
 
 interface Owed {
   since: string;
+  notes: string[];
   totals: { currency: string; customers: number; open: string; credits: string; balance: string; differences: number }[];
 }
 
@@ -153,7 +154,7 @@ function One({ dag, run }: { dag: string; run: string }) {
         <C.Stack gap={4}>
           <Months value={value} dag={dag} run={run} choose={choose} />
           {value.owed ? <Owing owed={value.owed} choose={choose} /> : null}
-          {value.shown ? (
+          {value.shown && (value.shown.month !== TODAY || value.shown.names.length) ? (
             <Card
               title={value.shown.month === TODAY ? `Differences of balances in ${value.shown.currency}` : `Differences of ${value.shown.month} in ${value.shown.currency}`}
               aside={many(value.shown.matching, "difference")}
@@ -199,7 +200,7 @@ function Owing({ owed, choose }: { owed: Owed; choose: (one: Cell) => void }) {
         <Empty what="Nobody owes anything, and nobody has a credit." />
       )}
       <C.Text fontSize="xs" color="fg.muted" mt={3}>
-        Hold the balance against the receivables in the balance sheet of the books.
+        Hold the balance against the receivables in the balance sheet of the books. {owed.notes.join(" ")}
       </C.Text>
     </Card>
   );
@@ -345,7 +346,7 @@ function Names({ shown, name, choose }: { shown: Differences; name: string; choo
 }
 
 function DifferenceRows({ rows, month, again }: { rows: Row[]; month: string; again: () => void }) {
-  if (!rows.length) return <Empty what={month === TODAY ? "No difference: invoices, payments and Accounts agree." : "No difference is called so any more."} />;
+  if (!rows.length) return <Empty what="No difference is called so any more." />;
   return (
     <Rows
       label="Differences"
