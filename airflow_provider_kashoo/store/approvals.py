@@ -14,7 +14,7 @@ from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.scope import Scope
 from airflow_provider_kashoo.store.tables import approvals, runs, scopes
 
-SHOWN = ("asks", "actions", "totals", "to_pay", "requests")
+SHOWN = ("asks", "asking", "actions", "totals", "to_pay", "requests")
 """The fields of a plan's summary that a person sees before deciding."""
 
 _MOST_WAITING = 20
@@ -73,6 +73,15 @@ class Approvals:
         """Return what was decided about a plan; None if nothing was."""
         with self._scope.reading() as connection:
             return _last(connection, self._scope.id, sync, digest)
+
+    def invoices(self) -> frozenset[tuple[str, int, int]]:
+        """List the invoices that a person approved by themselves: Salesforce id, which of several, and generation."""
+        mine = approvals.c.scope_id == self._scope.id
+        with self._scope.reading() as connection:
+            found = connection.execute(select(approvals).where(mine).order_by(approvals.c.id)).all()
+        last = {(row.sync, row.digest): row for row in found}
+        approved = (row for row in last.values() if row.decision == Decision.APPROVE)
+        return frozenset((ident, part, time) for row in approved for ident, part, time in row.shown.get("asking", ()))
 
 
 @dataclass(frozen=True)

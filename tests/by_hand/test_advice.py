@@ -301,6 +301,7 @@ def test_who_follows_the_advice_is_done(told: Told, name: str) -> None:
 
 
 FOLLOWED_ELSEWHERE = {
+    "approved_invoice_changed": "run/test_approved_invoices.py",
     "billed_by_two_mappings": "bill/test_mappings_together.py",
     "closed_period": "bill/test_what_changes_an_invoice.py",
     "logo_unreadable": "tell/test_attached_pdfs.py",

@@ -81,6 +81,11 @@ class Policy:
         """Say why single records of a plan ask: reason -> how many."""
         return dict(Counter(reason for each in intents for reason in self.reasons(each)))
 
+    def asking_invoices(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Give the invoices that ask by themselves: whoever approves the plan approved each of them."""
+        billed = (each for each in intents if isinstance(each, Create | Update) and is_billed(each.record.kind))
+        return [each for each in billed if self.reasons(each)]
+
     def asks(self, intents: Sequence[Intent], *, first_run: bool) -> dict[str, int]:
         """Say why a plan asks: reason -> how many records.
 

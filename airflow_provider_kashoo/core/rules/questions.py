@@ -28,6 +28,11 @@ CHANGED_ON_BOTH_SIDES = Problem(
 CORRECT_OR_UNDO = "Correct the invoice in Kashoo, or undo the change in Salesforce."
 IDENTITY_CHANGED = Problem("identity_changed", "{fields} changed after the deal was invoiced", CORRECT_OR_UNDO)
 PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after a payment was received", CORRECT_OR_UNDO)
+APPROVED_INVOICE_CHANGED = Problem(
+    "approved_invoice_changed",
+    "the deal changed after a person approved its invoice",
+    "Say that the deal is right: airflow kashoo settle DEAL --salesforce. Or undo the change in Salesforce.",
+)
 LOCKED_INVOICE_CHANGED = Problem(
     "locked_invoice_changed", "the deal changed, but the books are locked up to {day}", CORRECT_OR_UNDO
 )
@@ -109,6 +114,7 @@ CLOSED_BY_UNCHANGED = CLOSED_BY_SKIPPED | _classes(
     IDENTITY_CHANGED,
     PAID_INVOICE_CHANGED,
     LOCKED_INVOICE_CHANGED,
+    APPROVED_INVOICE_CHANGED,
     LATE_UPDATE,
     PARTS_CHANGED,
     PARTS_UNKNOWN,
@@ -129,6 +135,7 @@ OF_BILLABLE = _classes(
     IDENTITY_CHANGED,
     PAID_INVOICE_CHANGED,
     LOCKED_INVOICE_CHANGED,
+    APPROVED_INVOICE_CHANGED,
     PARTS_CHANGED,
     PARTS_UNKNOWN,
 )

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from airflow_provider_kashoo.core.errors import Problem
 from airflow_provider_kashoo.core.rules.questions import (
+    APPROVED_INVOICE_CHANGED,
     CHANGED_ON_BOTH_SIDES,
     IDENTITY_CHANGED,
     LOCKED_INVOICE_CHANGED,
@@ -37,7 +38,9 @@ MORE_TO_WRITE = Problem(
 ONLY_BOOKS = frozenset({PAID_INVOICE_CHANGED.error_class, LOCKED_INVOICE_CHANGED.error_class})
 """Questions about an invoice that no run may change: the deal can be undone, or the books be right."""
 
-ABOUT_BOTH = ONLY_BOOKS | {CHANGED_ON_BOTH_SIDES.error_class, IDENTITY_CHANGED.error_class}
+ABOUT_BOTH = ONLY_BOOKS | {
+    each.error_class for each in (CHANGED_ON_BOTH_SIDES, IDENTITY_CHANGED, APPROVED_INVOICE_CHANGED)
+}
 """Questions of which a person can say that one side is right."""
 
 

@@ -31,6 +31,7 @@ class PlanSummary:
     :param reasons: why records are skipped, wait, are parked or need review -> how many.
     :param rules: mapping and rule -> deals that it caught, of those that can be billed.
     :param asks: why a person has to approve it -> how many records; empty if nobody has to.
+    :param asking: invoices that ask by themselves: Salesforce id, which of several, and generation.
     :param requests: requests that applying needs, which count against the request limit.
     :param seconds: shortest time that this takes within the request limit.
     :param notes: windows, first runs, anything unusual.
@@ -46,6 +47,7 @@ class PlanSummary:
     reasons: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     asks: dict[str, int] = field(default_factory=dict)
+    asking: list[list[Any]] = field(default_factory=list)
     requests: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -101,6 +103,7 @@ def summarise(
         to_pay=dict(to_pay),
         reasons=dict(reasons),
         asks=policy.asks(intents, first_run=first_run),
+        asking=[[*each.record.numbered[1:], each.generation] for each in policy.asking_invoices(intents)],
         requests=requests,
         seconds=seconds_for(requests),
         notes=notes,

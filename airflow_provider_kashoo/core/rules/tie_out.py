@@ -13,6 +13,7 @@ from sys import intern
 
 from airflow_provider_kashoo.core.rules.approval import REJECTED
 from airflow_provider_kashoo.core.rules.questions import (
+    APPROVED_INVOICE_CHANGED,
     CHANGED_ON_BOTH_SIDES,
     IDENTITY_CHANGED,
     LOCKED_INVOICE_CHANGED,
@@ -335,5 +336,6 @@ def _asked(each: Billed) -> Name | None:
     for error_class, name in named.items():
         if error_class in each.asked:
             return name
-    others = (PAID_INVOICE_CHANGED, IDENTITY_CHANGED, PARTS_CHANGED, PARTS_UNKNOWN, STANDS_AGAIN, REMOVED_IN_BOOKS)
+    changed = (PAID_INVOICE_CHANGED, APPROVED_INVOICE_CHANGED, IDENTITY_CHANGED, PARTS_CHANGED)
+    others = (*changed, PARTS_UNKNOWN, STANDS_AGAIN, REMOVED_IN_BOOKS)
     return Name.ASKED if each.asked & {question.error_class for question in others} else None

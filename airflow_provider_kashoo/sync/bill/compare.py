@@ -20,6 +20,7 @@ from airflow_provider_kashoo.core.rules.made_from import made_of, touched
 from airflow_provider_kashoo.core.rules.observed import newer_sides, observe
 from airflow_provider_kashoo.core.rules.ownership import Decision, Owners, decide, hold, owner_of
 from airflow_provider_kashoo.core.rules.questions import (
+    APPROVED_INVOICE_CHANGED,
     LOCKED_INVOICE_CHANGED,
     PAID_INVOICE_CHANGED,
     removed_in_books,
@@ -120,7 +121,7 @@ class _Both:
         questions = tuple(_with_values(self.facts, each, self.document, intent, entry) for each in found.questions)
         found = replace(found, questions=questions)
         may_change = found.write or found.stays
-        return _held(self.facts, intent, self.ours, self.link, entry, found) if may_change else found
+        return _held(self.facts, intent, self.ours, self.link, entry, found, said) if may_change else found
 
 
 def _weighed(both: _Both) -> list[Intent]:
@@ -265,13 +266,26 @@ def _without_known_sources(intent: Intent, link: StoredLink) -> Intent:
     return replace(intent, sources=None) if intent.sources == link.sources else intent
 
 
-def _held(facts: Facts, intent: Intent, ours: Document, link: StoredLink, entry: Entry, decision: Decision) -> Decision:
-    """Hold back what may not change without a person: money came in, or the period is locked."""
+def _held(
+    facts: Facts,
+    intent: Intent,
+    ours: Document,
+    link: StoredLink,
+    entry: Entry,
+    decision: Decision,
+    said: Owner | None,
+) -> Decision:
+    """Hold back what may not change without a person: money came in, the period is locked, or a person approved it.
+
+    :param said: the side that is right, as a person said.
+    """
     locked = entry.profile.locked_until
     if entry.invoice is None or entry.invoice.paid or link.settlement not in UNTOUCHED:
         ask = PAID_INVOICE_CHANGED
     elif min(entry.date or "9999", ours.get("date", "9999")) <= locked:
         ask = LOCKED_INVOICE_CHANGED
+    elif said is not Owner.SALESFORCE and (link.source_id, link.part, link.generation) in facts.approved:
+        ask = APPROVED_INVOICE_CHANGED
     else:
         return decision
     texts = KINDS[intent.record.kind].texts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_kashoo.core.errors import Problem
@@ -96,6 +97,11 @@ class Facts:
             settled=sync.store.reviews.settled(),
             removed=Removed(sync),
         )
+
+    @cached_property
+    def approved(self) -> frozenset[tuple[str, int, int]]:
+        """Invoices that a person approved by themselves: source id, which of several, and generation."""
+        return self.sync.store.approvals.invoices()
 
     def intent(self, mapping: Mapping, source_id: str) -> Intent:
         """Begin the intent of a record that a mapping reads."""
