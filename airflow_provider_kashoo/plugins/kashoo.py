@@ -6,12 +6,14 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+from airflow_provider_kashoo.plugins.run_notes import RunNotes
+
 _SCRIPT = "kashoo/static/kashoo.js"
 """Without a leading slash: it is looked for below the path of Airflow's base URL."""
 
 
 class KashooPlugin(AirflowPlugin):
-    """Creates missing pools and migrates the store when the API server starts, and adds the page to Airflow.
+    """Creates missing pools and migrates the store when the API server starts, adds the page, and notes what runs left.
 
     The names are also those under which ``ui/src/main.ts`` leaves its components.
     """
@@ -28,6 +30,8 @@ class KashooPlugin(AirflowPlugin):
         {"name": "Kashoo today", "bundle_url": _SCRIPT, "destination": "dashboard", "url_route": "kashoo-today"},
         {"name": "Kashoo plan", "bundle_url": _SCRIPT, "destination": "dag_run", "url_route": "kashoo-plan"},
     ]
+
+    listeners: list[Any] = [RunNotes()]  # noqa: RUF012
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it once
