@@ -13,7 +13,7 @@ from rich.text import Text
 
 from airflow_provider_kashoo.cli.console import add_row, give, printer, within_limit
 from airflow_provider_kashoo.core.values.dates import business_date
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.reports.difference import Difference
 from airflow_provider_kashoo.reports.page import tie_out_page
 from airflow_provider_kashoo.reports.receivables import Receivables
@@ -77,7 +77,7 @@ def print_report(report: TieOut, console: Console) -> None:
     for cell in report.cells:
         amounts = (cell.deals, cell.taxes, cell.invoices, cell.books, cell.difference, cell.not_ours)
         state = "closed" if cell.closed else f"open: {'; '.join(cell.why_open)}"
-        add_row(totals, f"{cell.month} {cell.currency}", *map(format_minor, amounts), state)
+        add_row(totals, f"{cell.month} {cell.currency}", *(format_in(cell.currency, each) for each in amounts), state)
     console.print(totals)
     for cell in report.cells:
         if cell.differences:
@@ -95,11 +95,11 @@ def _print_owed(owed: Receivables, console: Console) -> None:
     for name in ("open invoices", "credits", "balance", "Salesforce says"):
         table.add_column(name, justify="right", no_wrap=True)
     for total in owed.totals:
-        amounts = map(format_minor, (total.open, total.credits, total.balance))
+        amounts = (format_in(total.currency, each) for each in (total.open, total.credits, total.balance))
         add_row(table, f"all {total.customers:,} in {total.currency}", *amounts, "")
         for each in [each for each in owed.customers if each.currency == total.currency][:MOST]:
-            amounts = map(format_minor, (each.open, each.credits, each.balance))
-            add_row(table, each.label, *amounts, "" if each.says is None else format_minor(each.says))
+            amounts = (format_in(each.currency, minor) for minor in (each.open, each.credits, each.balance))
+            add_row(table, each.label, *amounts, "" if each.says is None else format_in(each.currency, each.says))
         if (more := total.customers - MOST) > 0:
             add_row(table, f"{more:,} more: write all with --format html --output FILE", "", "", "", "")
     console.print(table)
@@ -122,7 +122,8 @@ def _differences(title: str, differences: Sequence[Difference], other: str = "de
         record = " → ".join(str(ident) for ident in (each.source_id, each.kashoo_id) if ident)
         said = "\n".join(filter(None, [record, each.next_step]))
         state = " ".join(filter(None, [each.state, each.id, each.why])) if each.id else ""
-        add_row(table, each.name, said, format_minor(each.deal_minor), format_minor(each.books_minor), state)
+        amounts = (format_minor(minor, each.currency) for minor in (each.deal_minor, each.books_minor))
+        add_row(table, each.name, said, *amounts, state)
     if (more := len(differences) - MOST) > 0:
         add_row(table, "...", f"{more:,} more: write all with --format html --output FILE", "", "", "")
     return table

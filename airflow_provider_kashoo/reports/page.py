@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in, format_minor
 from airflow_provider_kashoo.reports.digest import MOST_SHOWN, Digest
 from airflow_provider_kashoo.reports.plan import PlanReport, instant
 from airflow_provider_kashoo.reports.tie_out import TieOut
@@ -57,12 +57,17 @@ def _rendered(template: str, **given: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"money": _money, "instant": instant}
+    pages.filters |= {"money": _money, "amount": _amount, "instant": instant}
     return pages.get_template(template).render(**given)
 
 
 def _money(minor: int | None, currency: str | None) -> str:
     return "" if minor is None else format_minor(minor, currency or "").strip()
+
+
+def _amount(minor: int, currency: str) -> str:
+    """Write an amount where its currency stands beside it."""
+    return format_in(currency, minor)
 
 
 def _pictures(report: PlanReport) -> dict[str, list[Mapping[str, Any]]]:

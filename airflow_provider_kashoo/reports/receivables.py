@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_kashoo.core.rules.receivables import Customer
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.reports.difference import Difference
 
 
@@ -36,12 +36,14 @@ class Receivables:
     :param since: first day of the invoices and payments that count, ``YYYY-MM-DD``.
     :param customers: that owe something or have a credit, the largest balance of each currency first.
     :param notes: what is not compared, and why.
+    :param unseen: keys of differences that were noted before, and not looked at now.
     """
 
     since: str
     customers: list[Customer]
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unseen: frozenset[str] = frozenset()
 
     @property
     def totals(self) -> list[Owed]:
@@ -68,5 +70,5 @@ class Receivables:
 
 def balance_text(total: Owed) -> str:
     """Write what all customers owe in a line, for the log."""
-    open_, credits_, balance = (format_minor(each) for each in (total.open, total.credits, total.balance))
+    open_, credits_, balance = (format_in(total.currency, each) for each in (total.open, total.credits, total.balance))
     return f"owed today {total.currency}: open invoices {open_} - credits {credits_} = {balance}"

@@ -19,11 +19,11 @@ from airflow_provider_kashoo.core.rules.tie_out import (
     owed_by,
     paid_differently,
 )
-from airflow_provider_kashoo.core.values.money import format_minor
+from airflow_provider_kashoo.core.values.money import format_in
 from airflow_provider_kashoo.reports.difference import SETTLED, TODAY, Difference
 from airflow_provider_kashoo.reports.receivables import Receivables
 
-FORMAT = "1.0"
+FORMAT = "1.1"
 
 ALL_TAXES = "Nothing to do: deals are compared before tax, and these are the taxes on them."
 
@@ -133,11 +133,11 @@ class TieOut:
             )  # fmt: skip
             writer.writerows(map(_csv_row, cell.differences))
         if self.receivables:
-            for customer in self.receivables.customers:
-                said = f"open invoices {customer.open}, credits {customer.credits}"
+            for each in self.receivables.customers:
+                said = f"open invoices {each.open}, credits {each.credits}"
                 writer.writerow(
-                    ["balance", customer.currency, TODAY, customer.source_id, "", customer.kashoo_id, customer.says,
-                     customer.balance, "", "", "", said]
+                    ["balance", _cell_text(each.currency), TODAY, each.source_id, "", each.kashoo_id, each.says,
+                     each.balance, "", "", "", said]
                 )  # fmt: skip
             writer.writerows(map(_csv_row, self.receivables.differences))
         return file.getvalue()
@@ -263,5 +263,6 @@ def headline(report: TieOut) -> str:
 
 def totals_text(cell: Cell) -> str:
     """Write the totals of a month in a line, for the log and an alert."""
-    deals, taxes, invoices, books = (format_minor(each) for each in (cell.deals, cell.taxes, cell.invoices, cell.books))
+    amounts = (cell.deals, cell.taxes, cell.invoices, cell.books)
+    deals, taxes, invoices, books = (format_in(cell.currency, each) for each in amounts)
     return f"{cell.month} {cell.currency}: deals {deals} + taxes {taxes}, invoices {invoices}, books {books}"

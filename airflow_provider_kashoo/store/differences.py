@@ -12,7 +12,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from airflow_provider_kashoo.core.kinds import CUSTOMER, INVOICE
 from airflow_provider_kashoo.core.rules.intents import Intent
+from airflow_provider_kashoo.core.rules.receivables import OF_ACCOUNTS
 from airflow_provider_kashoo.core.values.record import Record
 from airflow_provider_kashoo.store import audit
 from airflow_provider_kashoo.store.database import Database
@@ -63,10 +65,20 @@ class Differences:
         with self._scope.reading() as connection:
             return {row.key: Mark(row.state, row.reason or "") for row in connection.execute(query)}
 
-    def note(self, found: Iterable[Noted], months: Collection[str]) -> tuple[int, int]:
+    def noted(self, month: str, names: Collection[str]) -> dict[str, int]:
+        """Key -> Kashoo id, of those in a month that have one of some names and are not resolved."""
+        mine = differences.c.scope_id == self._scope.id, differences.c.month == month
+        query = select(differences.c.key, differences.c.kashoo_id).where(
+            *mine, differences.c.name.in_(sorted(names)), differences.c.state != RESOLVED
+        )
+        with self._scope.reading() as connection:
+            return {row.key: row.kashoo_id for row in connection.execute(query)}
+
+    def note(self, found: Iterable[Noted], months: Collection[str], unseen: Collection[str] = ()) -> tuple[int, int]:
         """Keep what a tie-out found, and resolve what it did not find any more.
 
         :param months: those that it looked at as a whole.
+        :param unseen: keys of those in them that it did not look at.
         :returns: how many are new, and how many are resolved.
         """
         by_key = {each.key: each for each in found}
@@ -74,7 +86,7 @@ class Differences:
             mine = differences.c.scope_id == scope.id, differences.c.month.in_(sorted(months))
             query = select(differences.c.key, differences.c.state).where(*mine)
             known = {row.key: row.state for row in scope.connection.execute(query)}
-            gone = [key for key, state in known.items() if state != RESOLVED and key not in by_key]
+            gone = [key for key, state in known.items() if state != RESOLVED and key not in {*by_key, *unseen}]
             back = [key for key, state in known.items() if state == RESOLVED and key in by_key]
             new = [vars(each) for key, each in by_key.items() if key not in known and each.month in months]
             times = {"scope_id": scope.id, "found_at": scope.now, "state": OPEN}
@@ -109,8 +121,9 @@ class Differences:
             row = dict(found[0])
             values = {"state": state, "decided_at": scope.now, "decided_by": by[:250], "reason": reason}
             scope.connection.execute(update(differences).where(differences.c.id == row["id"]).values(**values))
-            record = Record("invoice", "", str(row["source_id"] or ""))
-            said = f"difference {row['name']} in {row['month']} {state} by {by}: {reason}"
+            kind = CUSTOMER.name if row["name"] in OF_ACCOUNTS else INVOICE.name
+            record = Record(kind, "", str(row["source_id"] or ""))
+            said = f"difference {row['name']} of {row['month']} {state} by {by}: {reason}"
             audit.note(scope, Intent(record=record), state, said, "by hand", None, row["kashoo_id"])
             return row
 

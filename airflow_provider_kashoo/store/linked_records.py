@@ -56,6 +56,8 @@ def _oldest(where: Any) -> Select[Any]:
 
 _OLDEST, _OLDEST_NOT_SETTLED = _oldest(_SETTLED_AS), _oldest(_NOT_SETTLED)
 
+_IDS_SETTLED_AS, _IDS_NOT_SETTLED = (select(links.c.kashoo_id).where(each) for each in (_SETTLED_AS, _NOT_SETTLED))
+
 
 class Standing(NamedTuple):
     """A link, as far as it says whether its record changed in Salesforce.
@@ -182,6 +184,15 @@ class LinkedRecords:
                 day, undated = connection.execute(_OLDEST_NOT_SETTLED if each is None else _OLDEST, named).one()
                 found |= {""} if undated else {day} - {None}
         return min(found, default=None)
+
+    def of_settlements(self, kind: str, settlements: Iterable[str | None]) -> set[int]:
+        """List the Kashoo ids of the linked records with one of some settlements."""
+        found = set[int]()
+        for each in settlements:
+            query = _IDS_NOT_SETTLED if each is None else _IDS_SETTLED_AS
+            named = {"this_target": kind} | ({} if each is None else {"this_settlement": each})
+            found.update(self._column(query, named))
+        return found
 
     def _pages(self, query: Select[Any], column: Any, before: Any, named: dict[str, Any]) -> Iterator[list[Any]]:
         page = query.where(column > bindparam("after")).order_by(column).limit(PAGE)

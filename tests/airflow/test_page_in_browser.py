@@ -201,8 +201,9 @@ def answer_with_a_tie_out(one: Seen) -> None:
     amounts = dict.fromkeys(("deals", "taxes", "invoices", "books", "owed", "not_ours", "difference"), "98,765.00")
     row = {
         "id": "07ff4f3d482a", "name": "unexplained", "source_id": "006000000000001AAA", "part": 1, "kashoo_id": 501,
-        "next_step": "Look at it now.", "deal": "98,765.00", "books": "0.00", "state": "investigating",
-        "why": DEAL, "by": "ann (id 1)", "decided_at": "2026-04-01T06:00:00Z", "may_be_marked": True,
+        "kind": "invoice", "next_step": "Look at it now.", "deal": "98,765.00", "books": "0.00",
+        "state": "investigating", "why": DEAL, "by": "ann (id 1)", "decided_at": "2026-04-01T06:00:00Z",
+        "may_be_marked": True,
         "opens": {"Salesforce": "https://acme.example/006000000000001AAA"},
     }  # fmt: skip
     shown = {
@@ -210,15 +211,27 @@ def answer_with_a_tie_out(one: Seen) -> None:
         "names": [{"name": "unexplained", "count": 100_000, "sum": "98,765.00", "apart": False}],
     }  # fmt: skip
     month = {"currency": "USD", "month": "2026-03", "closed": False, "why_open": ["100,000 differences are open"]}
+    total = {"currency": "USD", "customers": 9_000, "open": "98,765.00", "credits": "0.00", "balance": "98,765.00"}
+    customer = {
+        "source_id": "001000000000001AAA", "kashoo_id": 77, "open": "98,765.00", "credits": "0.00",
+        "balance": "98,765.00", "says": "1.00", "opens": {},
+    }  # fmt: skip
+    owed = {"since": "2026-02-01", "totals": [total | {"differences": 1}], "notes": ["9 payments cannot be read."]}
     whole = {
         "business": CUSTOMER, "from": "2026-03-01", "to": "2026-03-31", "at": "2026-04-01T06:00:00Z",
-        "unexplained": 1, "notes": ["balances are not compared"], "shown": None,
+        "unexplained": 1, "notes": ["9 records are not compared"], "shown": None,
+        "owed": owed, "customers": [],
         "months": [month | amounts | {"counts": counts, "differences": 100_000}],
     }  # fmt: skip
     listed = {"dag_id": "kashoo_tie_out", "run_id": "night", "at": "2026-04-01T06:00:00Z"}
     one.answer("tie-outs$", 200, {"tie_outs": [listed, listed | {"run_id": "before"}]})
     one.answer(r"tie-outs/[^?]+\?currency=&", 200, whole)
     one.answer(r"tie-outs/[^?]+\?currency=USD&", 200, whole | {"shown": shown})
+    changed = row | {"source_id": "001000000000001AAA", "kind": "customer", "name": "changed in Salesforce"}
+    balances = shown | {"month": "today", "matching": 1, "rows": [changed]}
+    one.answer(
+        r"tie-outs/[^?]+\?currency=USD&month=today", 200, whole | {"shown": balances, "customers": [customer] * 100}
+    )
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -240,6 +253,17 @@ def test_differences_come_in_pages_and_a_person_decides(seen: Callable[..., Seen
     assert sent == [{"state": "dismissed", "reason": "credit note 118"}]
     wide = one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert wide, "the page itself must not scroll sideways"
+
+
+def test_who_owes_what_is_shown_with_what_its_account_says(seen: Callable[..., Seen], run: str) -> None:
+    one = seen(width=700)
+    answer_with_a_tie_out(one)
+    shown = one.open("plugin/kashoo/tie-out")
+    shown.get_by_role("button", name="Show customers who owe USD").click()
+    expect(shown.get_by_text("Differences of balances in USD")).to_be_visible()
+    expect(shown.get_by_text("100 customers, the largest balances first")).to_be_visible()
+    expect(shown.get_by_role("link", name="001000000000001AAA")).to_have_count(0)  # a customer is no invoice
+    assert one.serious() == []
 
 
 def test_the_story_of_a_deal_is_told(seen: Callable[..., Seen], run: str) -> None:

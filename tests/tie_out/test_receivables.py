@@ -9,24 +9,35 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from planted_balances import plant_balances, said_of
+from owed import (
+    FEBRUARY,
+    MARCH,
+    books_of,
+    by_hand,
+    credit,
+    move,
+    named,
+    noted,
+    owed,
+    owing,
+    pays,
+    raw_invoice,
+    raw_payment,
+)
 from receivables import pay, with_receivables
-from records import add_account, add_deal, invoice_of
-from rounds import Rounds, Start, links, win
+from records import add_account, add_deal, books_rows, invoice_of
+from rounds import Rounds, Start, knows, win
 
 from airflow_provider_kashoo.cli.tie_out import as_text, compared
-from airflow_provider_kashoo.core.rules.receivables import BalanceName, Customer
-from airflow_provider_kashoo.reports.receivables import Receivables
+from airflow_provider_kashoo.core.errors import ConfigurationError
+from airflow_provider_kashoo.sync.tie_out.accounts import NOT_TOLD
 from airflow_provider_kashoo.sync.tie_out.marks import mark
 from airflow_provider_kashoo.sync.tie_out.period import Period
-from airflow_provider_kashoo.sync.tie_out.tie_out import NOT_TODAY, NOT_TOLD, note, tie_out
+from airflow_provider_kashoo.sync.tie_out.tie_out import NOT_TODAY, note, tie_out
 
-MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
-FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
-BALANCE = "Kashoo_Open_Balance__c"
+TODAY = date(2026, 3, 4)
 
 
 @pytest.fixture
@@ -34,57 +45,6 @@ def drive(fixed_weeks: Start, tmp_path: Path) -> Iterator[Rounds]:
     drive = fixed_weeks.again(tmp_path)
     yield drive
     drive.end()
-
-
-@pytest.fixture
-def told(drive: Rounds) -> Rounds:
-    """Accounts are told what their customers owe."""
-    with_receivables(drive).run_back()
-    return drive
-
-
-def owed(drive: Rounds) -> Receivables:
-    found = tie_out(drive.sync(), MARCH).receivables
-    assert found
-    return found
-
-
-def owing(drive: Rounds, account: str) -> Customer:
-    (found,) = (each for each in owed(drive).customers if each.source_id == account)
-    return found
-
-
-def named(drive: Rounds) -> list[tuple[str, str | None, int, int]]:
-    return [(str(each.name), each.source_id, each.deal_minor, each.books_minor) for each in owed(drive).differences]
-
-
-def credit(drive: Rounds, deal: str, cents: int, day: str = "2026-03-04") -> None:
-    """Let the customer of a deal pay for no invoice yet."""
-    invoice = invoice_of(drive.sandbox, deal)
-    body = {name: invoice[name] for name in ("contact", "currency")}
-    body |= {"date": day, "amount": cents, "allocations": [], "unallocatedAmount": cents}
-    drive.sandbox.books.create(drive.sandbox.books.main(), "invoicePayments", body)
-
-
-def books_of(drive: Rounds) -> Any:
-    return drive.sandbox.books.business(drive.sandbox.books.main())
-
-
-def raw_invoice(drive: Rounds, deal: str) -> dict[str, Any]:
-    row: dict[str, Any] = books_of(drive).tables["invoices"].rows[links(drive)[deal]]
-    return row
-
-
-def pays(drive: Rounds, deal: str, cents: int) -> None:
-    """Let the balance of an invoice move without a payment."""
-    books_of(drive).allocated[links(drive)[deal]] += cents
-
-
-def by_hand(drive: Rounds, deal: str, cents: int) -> None:
-    """Let the accountant write an invoice for the customer of a deal."""
-    row = {**invoice_of(drive.sandbox, deal), "memo": "by hand", "number": None}
-    row["lineItems"] = [{**row["lineItems"][0], "quantity": 1, "rate": cents}]
-    drive.sandbox.books.create(drive.sandbox.books.main(), "invoices", row)
 
 
 def test_a_customer_owes_its_open_invoices_less_its_credits(drive: Rounds) -> None:
@@ -129,73 +89,17 @@ def test_a_payment_that_is_older_than_every_invoice_is_found(drive: Rounds) -> N
     drive.run()
     drive.sandbox.books.pay(drive.sandbox.books.main(), invoice_of(drive.sandbox, deal)["id"], 7_000, "2025-06-01")
     assert named(drive) == []
-    assert owed(drive).since < "2025-06-01"
 
 
 def test_what_cannot_be_read_is_named_and_left_out(drive: Rounds) -> None:
     deal, other = win(drive), win(drive)
     drive.run()
-    payment = books_of(drive).tables["invoicePayments"].rows[pay(drive, deal, 7_000)]
-    payment["allocations"][0]["amount"] = "70.00"
+    raw_payment(drive, pay(drive, deal, 7_000))["allocations"][0]["amount"] = "70.00"
     raw_invoice(drive, other)["totalDue"] = Decimal("12.5")
     assert named(drive) == [("unreadable payment", deal, 0, 7_000)]
-    unread = ["1 invoices cannot be read: balances are without them", "1 payments cannot be read"]
-    assert [said.partition(":")[0] for said in owed(drive).notes[:2]] == [said.partition(":")[0] for said in unread]
-
-
-def test_an_account_says_what_its_customer_owes_once_it_is_written_back(told: Rounds) -> None:
-    account = add_account(told.sandbox)
-    deal = add_deal(told.sandbox, account, "250.00")
-    told.run()
-    assert named(told) == [("not written back yet", account, 0, 25_000)]
-    told.run_back()
-    assert named(told) == []
-    assert owing(told, account).says == 25_000
-    pay(told, deal, 10_000)
-    assert named(told) == [("not written back yet", account, 25_000, 15_000)]
-    pay(told, deal, 15_000)
-    assert named(told) == [("not written back yet", account, 25_000, 0)]
-    told.run_back()
-    assert named(told) == []
-    assert owed(told).notes == []
-
-
-def test_a_balance_that_a_person_changed_in_salesforce_is_told_from_a_late_one(told: Rounds) -> None:
-    account = add_account(told.sandbox)
-    add_deal(told.sandbox, account, "250.00")
-    told.run()
-    told.run_back()
-    told.sandbox.org.update("Account", account, {BALANCE: Decimal("1.50")})
-    assert named(told) == [("changed in Salesforce", account, 150, 25_000)]
-    told.sandbox.org.update("Account", account, {BALANCE: None})
-    assert named(told) == [("changed in Salesforce", account, 0, 25_000)]
-
-
-def test_an_account_in_two_currencies_is_parked_and_one_that_is_gone_is_not_readable(told: Rounds) -> None:
-    two, gone = add_account(told.sandbox), add_account(told.sandbox)
-    for account, currency in ((two, "USD"), (two, "CAD"), (gone, "USD")):
-        add_deal(told.sandbox, account, "250.00", CurrencyIsoCode=currency)
-    told.run()
-    told.run_back()
-    told.sandbox.org.table("Account").rows.pop(gone)
-    assert named(told) == [
-        ("balance parked", two, 0, 25_000),
-        ("balance parked", two, 0, 25_000),
-        ("Account not readable", gone, 0, 25_000),
-    ]
-    assert {each.currency for each in owed(told).differences[:2]} == {"CAD", "USD"}
-
-
-def test_while_something_cannot_be_read_no_balance_is_said_to_be_written_by_the_next_run(told: Rounds) -> None:
-    deal = win(told)
-    odd = win(told)
-    told.run()
-    told.run_back()
-    pay(told, deal, 100)
-    raw_invoice(told, odd)["totalDue"] = Decimal("12.5")
-    late = [each for each in owed(told).differences if each.deal_minor == 25_000 and each.books_minor == 24_900]
-    assert [each.next_step for each in late] == [
-        "Correct in Kashoo what cannot be read: until then no balance is written back."
+    assert owed(drive).notes[:2] == [
+        "1 invoices cannot be read: balances are without them.",
+        "1 payments cannot be read as a whole: balances may be without them.",
     ]
 
 
@@ -228,7 +132,9 @@ def test_a_person_decides_about_a_balance_and_it_keeps_no_month_open(drive: Roun
     assert note(drive.sync(), FEBRUARY, past) == (0, 0)  # it did not look at balances: none is resolved
 
 
-def test_the_report_says_the_same_of_balances_in_every_form(told: Rounds) -> None:
+def test_the_report_says_the_same_of_balances_in_every_form(drive: Rounds) -> None:
+    told = drive
+    with_receivables(told).run_back()
     account = add_account(told.sandbox, "Ada & Söhne <GmbH>")
     deal = add_deal(told.sandbox, account, "250.00")
     told.run()
@@ -266,7 +172,129 @@ def test_an_invoice_that_shows_no_customer_counts_apart(drive: Rounds) -> None:
     assert (found.label, found.balance) == ("no customer", 25_000)
 
 
-def test_every_planted_difference_of_balances_is_found_and_named_right(told: Rounds) -> None:
-    wanted = plant_balances(told)
-    assert said_of(tie_out(told.sync(), MARCH)) == wanted
-    assert {*wanted} == {*map(str, BalanceName)}
+def test_credits_and_balances_below_zero_count_as_they_are(drive: Rounds) -> None:
+    """Money given back without an invoice uses up a credit; a negative balance is one."""
+    account = add_account(drive.sandbox)
+    first, second = (add_deal(drive.sandbox, account, each) for each in ("250.00", "150.00"))
+    drive.run()
+    credit(drive, first, 3_000)
+    credit(drive, first, -1_000)
+    pays(drive, second, 16_000)  # 10.00 too much, which its payments do not say
+    credit(drive, first, 700, currency="EUR")
+    found = owing(drive, account)
+    assert (found.open, found.credits, found.ours, found.balance) == (25_000, 3_000, 24_000, 22_000)
+    euros = owing(drive, account, "EUR")
+    assert (euros.open, euros.credits, euros.balance) == (0, 700, -700)
+    assert (owed(drive).totals[0].currency, owed(drive).totals[0].customers) == ("EUR", 1)
+    pays(drive, second, -16_000)
+    pay(drive, second, 5_000)
+    pays(drive, second, -1)
+    assert named(drive) == [("payments do not add up", second, 5_000, 4_999)]
+
+
+def test_customers_are_listed_by_currency_the_largest_balance_first(drive: Rounds) -> None:
+    for amount in ("200.00", "900.00", "300.00"):
+        win(drive, amount)
+    win(drive, "150.00", CurrencyIsoCode="CAD")
+    drive.run()
+    listed = [(each.currency, each.balance) for each in owed(drive).customers]
+    assert listed == sorted(listed, key=lambda each: (each[0], -each[1]))
+    assert [each.customers for each in owed(drive).totals] == [1, len(listed) - 1]
+
+
+@pytest.mark.parametrize("day", ["2025-11-01", "2024-06-01", "2027-06-01"])
+def test_an_invoice_whose_date_was_moved_still_counts(drive: Rounds, day: str) -> None:
+    deal = win(drive)
+    drive.run()
+    move(drive, deal, day)
+    found = owed(drive)
+    if day == "2024-06-01":  # more than 400 days away
+        assert found.notes[0] == "1 invoices that are not paid are in no list: balances are without them."
+    else:
+        assert 25_000 in [each.ours for each in found.customers]
+        assert found.notes == [NOT_TOLD]
+
+
+def test_an_invoice_of_which_a_person_is_asked_because_it_was_removed_is_not_searched(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    drive.sandbox.books.remove(drive.sandbox.books.main(), "invoices", raw_invoice(drive, deal)["id"])
+    drive.run_back()
+    drive.sandbox.logs["kashoo"].clear()
+    assert owed(drive).notes == [NOT_TOLD]
+    asked = [each for each in drive.sandbox.logs["kashoo"].entries() if each["path"].endswith("/invoices")]
+    assert len(asked) == 2  # a page, and the empty one
+
+
+def test_what_is_owed_does_not_depend_on_the_days_that_are_compared(drive: Rounds) -> None:
+    """Nor on whether some other invoice disagrees with its payments."""
+    deal, other = win(drive), win(drive)
+    drive.run()
+    by_hand(drive, deal, 4_400)
+    credit(drive, deal, 900, "2026-01-20")  # before the days that are looked at
+    credit(drive, deal, 500, "2026-02-20")
+
+    def said(first: date, last: date) -> list[tuple[str, int, int]]:
+        report = tie_out(drive.sync(), Period(first, last))
+        assert report.receivables
+        return [(each.label, each.open, each.credits) for each in report.receivables.customers]
+
+    before = said(MARCH.first, MARCH.last)
+    assert (25_000 + 4_400, 500) in [each[1:] for each in before]
+    pays(drive, other, 1)
+    pays(drive, other, -1)
+    for first, last in ((TODAY, TODAY), (date(2025, 1, 1), TODAY), (date(2027, 1, 1), date(2027, 2, 1))):
+        assert said(first, last) == before
+    raw_payment(drive, pay(drive, other, 100))["removed"] = True
+    assert [each for each in said(TODAY, TODAY) if each[2]] == [each for each in before if each[2]]
+
+
+@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "2026-03-04"), ("2026-03-01", "9999-12-31")])
+def test_a_year_in_which_no_books_were_kept_is_refused(first: str, last: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"not within the years 1900 to 2200\..*Correct --from or --to"):
+        Period(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def test_a_payment_that_shows_no_invoice_may_be_the_one_that_is_missed(drive: Rounds) -> None:
+    deal = win(drive)
+    drive.run()
+    raw_payment(drive, pay(drive, deal, 7_000))["allocations"] = {"record": 1}
+    assert named(drive) == [("unreadable payment", deal, 0, 7_000)]
+
+
+def test_a_difference_stays_until_its_invoice_is_looked_at_again(drive: Rounds) -> None:
+    """Of a paid invoice, two months later: it is in no list of today's, and what a person said stays."""
+    deal = win(drive)
+    drive.run()
+    payment = pay(drive, deal, 25_000)
+    for row in books_rows(drive.sandbox, "invoices"):
+        if row["balanceDue"]:
+            drive.sandbox.books.pay(drive.sandbox.books.main(), row["id"], row["balanceDue"])
+    drive.run_back()
+    raw_payment(drive, payment)["removed"] = True
+    (found,) = noted(drive).receivables.differences  # type: ignore[union-attr]
+    mark(drive.database, found.id, "dismissed", by="ann", reason="known")
+    drive.sandbox.clock.advance(70 * 86_400)
+    drive.run()
+    later = noted(drive, date(2026, 5, 13), date(2026, 5, 13)).receivables
+    assert later
+    assert later.differences == []
+    with drive.database.begin() as connection:
+        states = connection.exec_driver_sql("SELECT state, reason FROM differences WHERE month = 'today'").all()
+        (told,) = connection.exec_driver_sql("SELECT target, reason FROM audit WHERE event = 'dismissed'").all()
+    assert [tuple(each) for each in states] == [("dismissed", "known")]
+    assert tuple(told) == ("invoice", "difference payments do not add up of today dismissed by ann: known")
+
+
+def test_a_currency_without_cents_is_written_without_them(drive: Rounds) -> None:
+    books_of(drive).currencies |= {"JPY"}
+    knows(drive, iso_minor_units=["JPY"])
+    deal = win(drive, "1250", CurrencyIsoCode="JPY")
+    drive.run()
+    pays(drive, deal, 1)
+    report = compared(drive.sync(), MARCH.first, MARCH.last)
+    for form in ("table", "html"):
+        text = as_text(report, form)
+        assert "1,249" in text
+        assert "12.49" not in text
+        assert "12.50" not in text

@@ -27,6 +27,12 @@ BALANCE_STEP = {
 }
 """What a person does about a difference, unless what is parked says more."""
 
+OF_INVOICES = frozenset({BalanceName.PAYMENTS, BalanceName.ODD_PAYMENT})
+"""Names of a difference about an invoice."""
+
+OF_ACCOUNTS = frozenset({*BalanceName} - OF_INVOICES)
+"""Names of a difference about an Account."""
+
 
 @dataclass(slots=True)
 class Customer:
@@ -77,7 +83,7 @@ class Account:
 
     :param says: None if Salesforce does not show the Account.
     :param owes: by the invoices that this sync made.
-    :param untouched: it says what was written last, or says nothing and nothing was written.
+    :param untouched: it says what was written last, or it is not known that anything was.
     :param parked: its write-back waits for a person.
     """
 
@@ -98,12 +104,12 @@ def name_of_account(each: Account) -> BalanceName | None:
     return BalanceName.NOT_WRITTEN_BACK if each.untouched else BalanceName.CHANGED_IN_SALESFORCE
 
 
-def name_of_payments(paid: int, by_payments: int, odd: bool) -> BalanceName | None:
+def name_of_payments(paid: int, by_payments: int, *, odd: bool) -> BalanceName | None:
     """Name why an invoice and its payments do not agree about what was paid; None if they do.
 
     :param paid: total less what is still to be paid, minor units.
     :param by_payments: what its payments say together (that both are equal is assumed of Kashoo).
-    :param odd: a payment of it cannot be read.
+    :param odd: a payment that is or may be one of it cannot be read.
     """
     if paid == by_payments:
         return None

@@ -86,7 +86,7 @@ def extract(sync: Sync, resource: str) -> Delta:
     watermark = sync.store.watermarks.get(source)
     if resource == "invoices":
         sweep = _sweeps(sync, watermark, now)
-        start = _oldest_linked(sync) if sweep else oldest_open(sync)
+        start = _oldest_linked(sync) if sweep else _oldest_open(sync)
         if sweep:
             weekly_look.stage(sync)
         listed = list(sync.kashoo.listing(INVOICE.name, start=start.isoformat(), end=_end(today))) if start else []
@@ -236,16 +236,15 @@ def _sweeps(sync: Sync, watermark: datetime | None, now: datetime) -> bool:
     return watermark is None or first_of_week(watermark, now, sync.settings.zone)
 
 
-def oldest_open(sync: Sync) -> date | None:
-    """Give the earliest date of the linked invoices that are not known to be paid, refunded or void."""
-    return _oldest(sync, EVERY_SETTLEMENT - SETTLED)
+def _oldest_open(sync: Sync) -> date | None:
+    return oldest(sync, EVERY_SETTLEMENT - SETTLED)
 
 
 def _oldest_linked(sync: Sync) -> date | None:
-    return _oldest(sync, EVERY_SETTLEMENT)
+    return oldest(sync, EVERY_SETTLEMENT)
 
 
-def _oldest(sync: Sync, settlements: Collection[str | None]) -> date | None:
+def oldest(sync: Sync, settlements: Collection[str | None]) -> date | None:
     """Give the earliest date of the linked invoices with some settlements."""
     found = sync.store.linked_records.oldest_date(INVOICE.name, settlements)
     return None if found is None else date.fromisoformat(found or UNDATED)

@@ -25,6 +25,7 @@ from airflow_provider_kashoo.sync.tell.own_records import HAS_IT_ALREADY, RANK
 
 ACCOUNT, LAST_PAYMENT = "Account", "last_payment_date"
 
+ONE_CURRENCY = "Map from invoice instead, one record for each."
 SEVERAL_CURRENCIES = "its open invoices are in {currencies}, and one balance cannot say that"
 INCOMPLETE = "Balances of Accounts are not written in this run: {count} invoices cannot be read."
 
@@ -154,7 +155,7 @@ class Balances:
             return begun.become(Keep, reason="the Account is gone")
         if balance and len(balance.currencies) > 1:
             cause = SEVERAL_CURRENCIES.format(currencies=" and ".join(sorted(balance.currencies)))
-            return begun.parked(Problem("several_currencies", cause, "Map from invoice instead, one record for each."))
+            return begun.parked(Problem("several_currencies", cause, ONE_CURRENCY))
         if odd := next((value for value in document.values() if isinstance(value, Problem)), None):
             return begun.parked(odd)
         changes = changed(self._affected, begun, document, now, last)

@@ -16,6 +16,8 @@ from airflow_provider_kashoo.core.values.money import Rounding, line_total
 from airflow_provider_kashoo.sync.run.sync import Sync
 from airflow_provider_kashoo.sync.tie_out.owed import Owed
 
+A_DAY = timedelta(days=1)
+
 FURTHER = timedelta(days=400)
 """An invoice that a list of the period misses is searched so far before and after it: its date may have been moved."""
 
@@ -47,7 +49,7 @@ def list_books(
     :param owed: counts what customers owe; for it more days are listed.
     """
     found = {}
-    start, end = (owed.since.isoformat(), owed.until.isoformat()) if owed else (first, last)
+    start, end = _days(first, last, owed)
     for entry in sync.kashoo.listing(INVOICE.name, start=start, end=end):
         if owed:
             owed.add(entry)
@@ -56,22 +58,35 @@ def list_books(
     return found
 
 
-def list_further(sync: Sync, first: str, last: str, missing: Collection[int]) -> dict[int, Listed]:
+def list_further(sync: Sync, first: str, last: str, missing: Collection[int], owed: Owed | None) -> dict[int, Listed]:
     """Search the lists before and after a period for invoices that the period does not have.
 
-    :param missing: their Kashoo ids; with none, nothing is listed.
+    :param missing: their Kashoo ids.
+    :param owed: misses some, too; with none missing at all, nothing is listed.
     """
     found: dict[int, Listed] = {}
-    begin, end, day = date.fromisoformat(first), date.fromisoformat(last), timedelta(days=1)
-    for start, stop in ((begin - FURTHER, begin - day), (end + day, end + FURTHER)):
-        if len(found) == len(missing):
+    wanted = {*missing, *(owed.missing if owed else ())}
+    earliest, latest = map(date.fromisoformat, _days(first, last, owed))
+    before, after = date.fromisoformat(first) - A_DAY, date.fromisoformat(last) + A_DAY
+    for start, stop in ((earliest - FURTHER, before), (after, latest + FURTHER)):
+        if not wanted:
             break
         for entry in sync.kashoo.listing(INVOICE.name, start=start.isoformat(), end=stop.isoformat()):
+            if owed and entry.id in owed.missing:
+                owed.add(entry)
             if entry.id in missing:
                 found[entry.id] = _listed(entry, {})
-            if len(found) == len(missing):
+            wanted.discard(entry.id)
+            if not wanted:
                 break
     return found
+
+
+def _days(first: str, last: str, owed: Owed | None) -> tuple[str, str]:
+    """Give the days that are listed: of the period, and those of what customers owe."""
+    if owed is None:
+        return first, last
+    return min(first, owed.since.isoformat()), max(last, owed.until.isoformat())
 
 
 def _listed(entry: Entry, expected: Mapping[int, int | None]) -> Listed:

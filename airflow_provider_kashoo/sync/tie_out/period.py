@@ -9,6 +9,8 @@ from datetime import date, timedelta
 
 from airflow_provider_kashoo.core.errors import ConfigurationError
 
+EARLIEST, LATEST = 1900, 2200
+
 
 @dataclass(frozen=True)
 class Period:
@@ -18,7 +20,10 @@ class Period:
     last: date
 
     def __post_init__(self) -> None:
-        """Refuse a period that ends before it begins."""
+        """Refuse a period that ends before it begins, or in which no books were ever kept."""
+        if self.first.year < EARLIEST or self.last.year > LATEST:
+            said = f"The period from {self.first} to {self.last} is not within the years {EARLIEST} to {LATEST}."
+            raise ConfigurationError(said, remedy="Correct --from or --to.")
         if self.first > self.last:
             raise ConfigurationError(
                 f"The period ends on {self.last}, before it begins on {self.first}.", remedy="Give --from <= --to."

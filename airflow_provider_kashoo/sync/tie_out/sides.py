@@ -40,7 +40,7 @@ class Sides:
         self._due = self._read_deals()
         self._won = Won.of(sync)
         self._add_links(linked.billed_of(INVOICE.name, sources=self._in_period_without_link()))
-        self._listed |= list_further(sync, self._first, self._last, self._missing())
+        self._listed |= list_further(sync, self._first, self._last, self._missing(), owed)
         self.notes = [
             f"{self._won.undated} records cannot be billed, and show no date or no total: they are not compared"
         ] if self._won.undated else []  # fmt: skip

@@ -28,7 +28,6 @@ from airflow_provider_kashoo.sync.tie_out.period import Period, last_day
 from airflow_provider_kashoo.sync.tie_out.sides import Sides
 
 NOT_TODAY = "What customers owe is not compared: it is as of today, and these days end before."
-NOT_TOLD = "No mapping tells a number field of Account what its customer owes: Salesforce is not compared."
 
 
 def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
@@ -53,7 +52,7 @@ def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
         )
         preflight(read)
         read.recall_describes()
-        owed = Owed.of(read, period)
+        owed = Owed.of(read, known, period)
         sides = Sides(read, known, period, owed)
         tie = Tie(period.first.isoformat(), period.last.isoformat(), lambda each: _key(sync, each)[:SHOWN])
         tie.add_all(sides.billed())
@@ -80,16 +79,16 @@ def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
 
 def _receivables(sync: Sync, owed: Owed, *, named: bool) -> Receivables:
     """Put together what customers owe, and what payments and Accounts say of it."""
-    accounts, differences = Accounts.of(sync), list(owed.differences())
-    customers = owed.customers()  # credits as the payments say that were listed last
-    differences += accounts.compare(customers, incomplete=bool(owed.notes))
+    accounts, customers = Accounts.of(sync), owed.customers()
+    differences = [*owed.differences(), *accounts.compare(customers, waits=not owed.is_written_back)]
     if named:
         name_customers(sync, customers)
     return Receivables(
-        since=owed.paid_since.isoformat(),
+        since=owed.since.isoformat(),
         customers=customers,
         differences=[replace(each, id=_key(sync, each)[:SHOWN]) for each in differences],
-        notes=[*owed.notes, *([] if accounts.field else [NOT_TOLD])],
+        notes=[*owed.notes, *accounts.notes],
+        unseen=owed.unseen,
     )
 
 
@@ -104,7 +103,7 @@ def note(sync: Sync, period: Period, report: TieOut) -> tuple[int, int]:
         for each in report.differences
         if each.id
     )
-    return sync.store.differences.note(found, months)
+    return sync.store.differences.note(found, months, report.receivables.unseen if report.receivables else ())
 
 
 def _key(sync: Sync, each: Difference) -> str:

@@ -189,7 +189,7 @@ function Owing({ owed, choose }: { owed: Owed; choose: (one: Cell) => void }) {
             {
               title: "",
               cell: (row) => (
-                <Button aria-label={`Show the customers who owe ${row.currency}`} onClick={() => choose({ currency: row.currency, month: TODAY })}>
+                <Button aria-label={`Show customers who owe ${row.currency}`} onClick={() => choose({ currency: row.currency, month: TODAY })}>
                   Show customers
                 </Button>
               ),
