@@ -68,7 +68,8 @@ class _Server:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        self._uvicorn.should_exit = True
+        # Clients keep their connections open: uvicorn would wait for each to be closed by them.
+        self._uvicorn.should_exit = self._uvicorn.force_exit = True
 
     def join(self) -> None:
         if self._thread.ident is not None:

@@ -59,8 +59,9 @@ def test_a_customer_owes_its_open_invoices_less_its_credits(drive: Rounds) -> No
     pay(drive, paid, 90_000)
     credit(drive, first, 3_000)
     by_hand(drive, first, 4_400)
+    by_hand(drive, old, 100)
     found = owing(drive, account)
-    assert (found.open, found.credits, found.balance) == (20_000 + 70_000 + 4_400, 2_000 + 3_000, 89_400)
+    assert (found.open, found.credits, found.balance) == (20_000 + 70_000 + 4_400 + 100, 2_000 + 3_000, 89_500)
     assert (found.ours, found.says) == (90_000, None)
     assert named(drive) == []
     (total,) = owed(drive).totals
@@ -180,11 +181,11 @@ def test_credits_and_balances_below_zero_count_as_they_are(drive: Rounds) -> Non
     credit(drive, first, 3_000)
     credit(drive, first, -1_000)
     pays(drive, second, 16_000)  # 10.00 too much, which its payments do not say
-    credit(drive, first, 700, currency="EUR")
+    credit(drive, first, -700, currency="EUR")
     found = owing(drive, account)
     assert (found.open, found.credits, found.ours, found.balance) == (25_000, 3_000, 24_000, 22_000)
     euros = owing(drive, account, "EUR")
-    assert (euros.open, euros.credits, euros.balance) == (0, 700, -700)
+    assert (euros.open, euros.credits, euros.balance) == (0, -700, 700)
     assert (owed(drive).totals[0].currency, owed(drive).totals[0].customers) == ("EUR", 1)
     pays(drive, second, -16_000)
     pay(drive, second, 5_000)

@@ -170,10 +170,20 @@ def test_refunded_and_moved_invoices_keep_their_account_right(told: Rounds) -> N
     told.sandbox.clock.advance(70 * DAY)
     told.run()
     told.run_back()
-    report = noted(told)
-    assert report.receivables
-    assert report.receivables.differences == []
-    assert {each.source_id for each in report.receivables.customers} >= {account, moved}
+    report = noted(told).receivables
+    assert report
+    assert report.differences == []
+    assert {each.source_id for each in report.customers} >= {account, moved}
+
+
+def test_an_account_that_is_gone_and_owed_nothing_is_no_difference(told: Rounds) -> None:
+    account = add_account(told.sandbox)
+    deal = add_deal(told.sandbox, account, "250.00")
+    told.run()
+    pay(told, deal, 25_000)
+    told.run_back()
+    told.sandbox.org.table("Account").rows.pop(account)
+    assert named(told) == []
 
 
 def test_a_field_that_the_user_does_not_see_is_named(told: Rounds) -> None:
@@ -187,7 +197,7 @@ def test_a_field_that_the_user_does_not_see_is_named(told: Rounds) -> None:
 
 def test_without_a_number_field_only_the_books_say_it(told: Rounds) -> None:
     path = told.mappings / "balance_to_account.yaml"
-    path.write_text(path.read_text("utf-8").replace("{from: open_balance}", "{from: overdue}"), "utf-8")
+    path.write_text(path.read_text("utf-8").replace(BALANCE, "Description"), "utf-8")
     from rounds import _mappings
 
     _mappings.cache_clear()

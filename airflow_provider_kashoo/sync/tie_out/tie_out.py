@@ -52,7 +52,7 @@ def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
         )
         preflight(read)
         read.recall_describes()
-        owed = Owed.of(read, known, period)
+        owed = Owed.of(read, period)
         sides = Sides(read, known, period, owed)
         tie = Tie(period.first.isoformat(), period.last.isoformat(), lambda each: _key(sync, each)[:SHOWN])
         tie.add_all(sides.billed())
