@@ -34,3 +34,11 @@ def test_what_differs_is_said(shown: dict[str, Any], differs: dict[str, str]) ->
     found = list(compared("invoice", SENT, SENT | shown))
     assert {each.field: each.differs for each in found if each.differs} == differs
     assert {"contact", "date", "memo"} <= {each.field for each in found}
+
+
+@pytest.mark.parametrize("shown", [{}, {"taxCode": ""}, {"taxCode": "none"}])
+def test_no_tax_is_as_sent_however_the_books_show_it(shown: dict[str, str]) -> None:
+    sent = {"name": "Widget", "taxCode": "none"}
+    assert [each.differs for each in compared("item", sent, {"name": "Widget", **shown})] == ["", ""]
+    (found,) = compared("item", {"taxCode": "none"}, {"taxCode": "HST"})
+    assert found.differs == "sent none, shown HST"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kashoo.core.kinds import KINDS
+from airflow_provider_kashoo.core.rules.totals import NO_TAX
 from airflow_provider_kashoo.core.values.texts import length
 
 LINES, TOTAL, MARK = "lines", "total", "our reference"
@@ -54,7 +55,7 @@ def _is_text(kind: str, name: str, *, of_line: bool = False) -> bool:
 
 
 def _compare(name: str, sent: Any, shown: Any, is_text: bool) -> Compared:
-    if (sent or None) == (shown or None):
+    if _filled(sent) == _filled(shown):
         return Compared(name)
     if not is_text:
         return Compared(name, f"sent {_said(sent)}, shown {_said(shown)}")
@@ -66,6 +67,11 @@ def _compare(name: str, sent: Any, shown: Any, is_text: bool) -> Compared:
         if sent.strip() == shown.strip():
             return Compared(name, "has other blanks at its ends")
     return Compared(name, "is another text")
+
+
+def _filled(value: Any) -> Any:
+    """Give a value; None for one that is empty, and for no tax, which the books show as nothing or as that word."""
+    return None if value in ("", NO_TAX) else value or None
 
 
 def _said(value: Any) -> str:
