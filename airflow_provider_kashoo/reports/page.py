@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -50,6 +51,12 @@ def digest_page(digest: Digest) -> str:
 
 
 def _rendered(template: str, **given: Any) -> str:
+    return _pages().get_template(template).render(**given)
+
+
+@cache
+def _pages() -> Environment:
+    """Give the templates; each is compiled once for a process."""
     pages = Environment(
         loader=PackageLoader("airflow_provider_kashoo.reports", "pages"),
         autoescape=True,
@@ -58,7 +65,7 @@ def _rendered(template: str, **given: Any) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"money": _money, "amount": _amount, "instant": instant}
-    return pages.get_template(template).render(**given)
+    return pages
 
 
 def _money(minor: int | None, currency: str | None) -> str:

@@ -110,6 +110,7 @@ SHOWN = {
     "reasons": {"skip: not IsWon": 1},
     "rules": {"invoice_from_order: set memo": 1},
     "asks": {"an invoice is voided": 1},
+    "asking": [["006000000000001AAA", 1, 1]],
     "requests": 1,
     "seconds": 0.5,
     "notes": ["first run"],
