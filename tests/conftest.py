@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from postgres import Postgres
 from sqlalchemy import URL, make_url
 
+from airflow_provider_kashoo.clients import bulk
 from airflow_provider_kashoo.store.database import Database
 from airflow_provider_kashoo.store.store import SyncStore
 
@@ -47,6 +49,14 @@ class ManualClock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_pauses() -> Iterator[None]:
+    """A bulk job of the sandbox is complete when it is asked for again: no test waits for that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "time", SimpleNamespace(sleep=lambda _: None))
+        yield
 
 
 @pytest.fixture

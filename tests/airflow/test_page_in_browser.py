@@ -37,7 +37,9 @@ SECONDS = 300
 DEAL, CUSTOMER = "<script>alert(1)</script> & Sons", '<img src="x" onerror="alert(2)"> Ltd.'
 THEMES = ("light", "dark")
 FADED = """Promise.all(
-    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished.catch(() => 0))
+    document.getAnimations()
+        .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+        .map((each) => each.finished.catch(() => 0))
 )"""
 
 
