@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,10 @@ class Database:
             if not sqlite:  # the API server migrates when it starts, and must not hang
                 connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             self.lock(connection, "migrations")
-            config = self._alembic(connection)
             here = MigrationContext.configure(connection).get_current_revision()
-            if here and here not in _revisions(config):
+            if here and here not in _revisions():
                 raise self._foreign(here)
-            command.upgrade(config, "head")
+            command.upgrade(_alembic(connection), "head")
 
     def check(self, *, to_write: bool = True) -> None:
         """Check that the store exists and has this version's schema; only its owner may read its file from then on.
@@ -139,13 +139,10 @@ class Database:
             if not Path(str(self.url.database)).is_file():
                 raise ConfigurationError(f"The sync store {self.url.database} does not exist.", remedy=INIT)
             self._tighten()
-        from alembic.script import ScriptDirectory
-
         with self.begin() if to_write else self.reading() as connection:
             here = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-            config = self._alembic(connection)
-        head = ScriptDirectory.from_config(config).get_current_head()
-        if here and here not in _revisions(config):
+        head, *_ = _revisions()
+        if here and here not in _revisions():
             raise self._foreign(here)
         if here != head:
             raise ConfigurationError(
@@ -177,19 +174,22 @@ class Database:
         for ending in ("", "-wal", "-shm"):  # SQLite makes the last two with the rights of the first
             tighten(Path(f"{self.url.database}{ending}"))
 
-    def _alembic(self, connection: Connection) -> Any:
-        from alembic.config import Config
 
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        return config
+def _alembic(connection: Connection | None = None) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
 
 
-def _revisions(config: Any) -> set[str]:
+@cache
+def _revisions() -> tuple[str, ...]:
+    """List the schemas that this version knows, its own first; read once, because Alembic compiles every migration."""
     from alembic.script import ScriptDirectory
 
-    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    return tuple(each.revision for each in ScriptDirectory.from_config(_alembic()).walk_revisions())
 
 
 def _sqlite_engine(url: URL) -> Engine:
