@@ -92,16 +92,16 @@ def print_report(report: TieOut, console: Console) -> None:
 def _print_owed(owed: Receivables, console: Console) -> None:
     """Print what customers owe, and what payments or Accounts say otherwise."""
     table = Table("customer", title=f"owed today, by invoices and payments dated {owed.since} or later")
-    for name in ("open invoices", "credits", "balance", "Salesforce says"):
+    for name in ("open invoices", "credits", "balance", "of this sync", "its Account says"):
         table.add_column(name, justify="right", no_wrap=True)
     for total in owed.totals:
         amounts = (format_in(total.currency, each) for each in (total.open, total.credits, total.balance))
-        add_row(table, f"all {total.customers:,} in {total.currency}", *amounts, "")
+        add_row(table, f"all {total.customers:,} in {total.currency}", *amounts, "", "")
         for each in [each for each in owed.customers if each.currency == total.currency][:MOST]:
-            amounts = (format_in(each.currency, minor) for minor in (each.open, each.credits, each.balance))
+            amounts = (format_in(each.currency, minor) for minor in (each.open, each.credits, each.balance, each.ours))
             add_row(table, each.label, *amounts, "" if each.says is None else format_in(each.currency, each.says))
         if (more := total.customers - MOST) > 0:
-            add_row(table, f"{more:,} more: write all with --format html --output FILE", "", "", "", "")
+            add_row(table, f"{more:,} more: write all with --format html --output FILE", "", "", "", "", "")
     console.print(table)
     for note in owed.notes:
         console.print(Text(note))

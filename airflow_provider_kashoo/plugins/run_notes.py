@@ -1,4 +1,4 @@
-"""A note on each run of a sync that left something for a person, where Airflow's UI lists the runs.
+"""A note on each run of a sync that left something for a person, as Airflow shows it on the page of the run.
 
 A worker has no call for it, so Airflow's scheduler writes it when the run is over: it calls listeners within its own
 transaction. The counts are those that the task ``apply`` returned; neither the store nor a side is asked.

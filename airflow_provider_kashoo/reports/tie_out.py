@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from airflow_provider_kashoo.core.rules.receivables import Customer
 from airflow_provider_kashoo.core.rules.tie_out import (
     NEXT_STEP,
     SAID_BY_RECORD,
@@ -119,34 +120,28 @@ class TieOut:
         }
 
     def as_csv(self) -> str:
-        """Write its differences as CSV, amounts in minor units.
+        """Write it as CSV, amounts in minor units: a row for each difference.
 
-        The totals are rows named *total*. A customer is a row named *balance*: what its Account says, and what it owes.
+        The totals are rows named *total*, and what a customer owes is one named *balance*: what its Account says, and
+        what the books say.
         """
         file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_CSV)
+        writer = csv.DictWriter(file, (*_OF_ALL, *_OF_BALANCES), lineterminator="\n")
+        writer.writeheader()
         for cell in self.cells:
-            writer.writerow(
-                ["total", cell.currency, cell.month, "", "", "", cell.deals, cell.books, "", "",
-                 "closed" if cell.closed else "open", "; ".join(cell.why_open)]
-            )  # fmt: skip
+            writer.writerow(_total_row(cell))
             writer.writerows(map(_csv_row, cell.differences))
         if self.receivables:
-            for each in self.receivables.customers:
-                said = f"open invoices {each.open}, credits {each.credits}"
-                writer.writerow(
-                    ["balance", _cell_text(each.currency), TODAY, each.source_id, "", each.kashoo_id, each.says,
-                     each.balance, "", "", "", said]
-                )  # fmt: skip
+            writer.writerows(map(_balance_row, self.receivables.customers))
             writer.writerows(map(_csv_row, self.receivables.differences))
         return file.getvalue()
 
 
-_CSV = (
+_OF_ALL = (
     *("name", "currency", "month", "source_id", "part", "kashoo_id", "deal_minor", "books_minor", "next_step"),
     *("id", "state", "why"),
 )
+_OF_BALANCES = ("customer", "open_minor", "credits_minor", "of_this_sync_minor")
 
 
 def _cell_text(value: Any) -> Any:
@@ -154,8 +149,32 @@ def _cell_text(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
 
 
-def _csv_row(each: Difference) -> list[Any]:
-    return [_cell_text(asdict(each)[name]) for name in _CSV]
+def _csv_row(each: Difference) -> dict[str, Any]:
+    values = asdict(each) | ({} if each.id else {"state": ""})
+    return {name: _cell_text(values[name]) for name in _OF_ALL}
+
+
+def _total_row(cell: Cell) -> dict[str, Any]:
+    state = {"state": "closed" if cell.closed else "open", "why": "; ".join(cell.why_open)}
+    amounts = {"deal_minor": cell.deals, "books_minor": cell.books}
+    return {"name": "total", "currency": cell.currency, "month": cell.month} | amounts | state
+
+
+def _balance_row(each: Customer) -> dict[str, Any]:
+    values = {
+        "name": "balance",
+        "currency": each.currency,
+        "month": TODAY,
+        "source_id": each.source_id,
+        "kashoo_id": each.kashoo_id or "",
+        "deal_minor": each.says,
+        "books_minor": each.balance,
+        "customer": each.name,
+        "open_minor": each.open,
+        "credits_minor": each.credits,
+        "of_this_sync_minor": each.ours,
+    }
+    return {name: _cell_text(value) for name, value in values.items()}
 
 
 def _cell_json(cell: Cell) -> dict[str, Any]:

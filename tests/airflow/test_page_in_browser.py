@@ -228,7 +228,7 @@ def answer_with_a_tie_out(one: Seen) -> None:
     total = {"currency": "USD", "customers": 9_000, "open": "98,765.00", "credits": "0.00", "balance": "98,765.00"}
     customer = {
         "source_id": "001000000000001AAA", "kashoo_id": 77, "open": "98,765.00", "credits": "0.00",
-        "balance": "98,765.00", "says": "1.00", "opens": {},
+        "balance": "98,765.00", "ours": "98,765.00", "says": "1.00", "opens": {},
     }  # fmt: skip
     owed = {"since": "2026-02-01", "totals": [total | {"differences": 1}], "notes": ["9 payments cannot be read."]}
     whole = {

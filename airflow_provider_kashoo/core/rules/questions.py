@@ -31,7 +31,8 @@ PAID_INVOICE_CHANGED = Problem("paid_invoice_changed", "the deal changed after a
 APPROVED_INVOICE_CHANGED = Problem(
     "approved_invoice_changed",
     "the deal changed after a person approved its invoice",
-    "Say that the deal is right: airflow kashoo settle DEAL --salesforce. Or undo the change in Salesforce.",
+    'Say which side is right: airflow kashoo settle ITEM --salesforce --reason "...", or --books. '
+    "Or undo the change in Salesforce.",
 )
 LOCKED_INVOICE_CHANGED = Problem(
     "locked_invoice_changed", "the deal changed, but the books are locked up to {day}", CORRECT_OR_UNDO

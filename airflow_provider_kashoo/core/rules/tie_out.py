@@ -68,7 +68,7 @@ APART = frozenset({Name.NOT_OURS, Name.PAID_DIFFERENTLY})
 """Names of what does not move the totals of deals and invoices: it is listed beside them."""
 
 NEXT_STEP = {
-    Name.NOT_SYNCED: "Nothing to do: the next run of salesforce_to_kashoo writes it.",
+    Name.NOT_SYNCED: "Nothing to do: the next run of salesforce_to_kashoo writes it, or asks a person.",
     Name.BEFORE_SYNC: "Run a backfill of that time, or dismiss it if it was billed by hand.",
     Name.WAITING: "Approve the plan in Airflow, or run: airflow kashoo approve.",
     Name.REJECTED: "Correct what it was rejected for; the next run plans it then, and asks again.",
@@ -293,10 +293,10 @@ def _changed_in_salesforce(each: Billed, deal: View, invoice: View) -> Name:
         return each.approval
     if named := _asked(each) or _held(each):
         return named
-    if each.due:
-        return Name.NOT_SYNCED
     if each.settled and all(map(each.settled.names, _apart(deal, invoice))):
         return Name.SETTLED
+    if each.due:
+        return Name.NOT_SYNCED
     ours, theirs = each.lines_of_deal, each.lines_of_books
     if ours and theirs and ours.net == theirs.net:
         return Name.TAX  # the rate of a tax changed since

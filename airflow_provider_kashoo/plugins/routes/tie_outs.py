@@ -148,7 +148,7 @@ def _customers(owed: Said, currency: str, addresses: Addresses) -> list[Said]:
     return [
         {
             **{name: each[name] for name in ("source_id", "kashoo_id")},
-            **{name: format_in(currency, each[name]) for name in ("open", "credits", "balance")},
+            **{name: format_in(currency, each[name]) for name in ("open", "credits", "balance", "ours")},
             "says": None if each["says"] is None else format_in(currency, each["says"]),
             "opens": addresses.opens(each["source_id"] or None, CUSTOMER.name, each["kashoo_id"] or None),
         }

@@ -99,7 +99,7 @@ class Accounts:
         for each in billed or [in_own]:
             says = None if row is None else _minor(value, each.currency)
             if ident == each.source_id:
-                each.says = says
+                each.says = None if value is None else says
             last = told.fields.get(self.field) if told else None
             untouched = last is None or (value is not None and last == self._hash(value, each.currency))
             account = Account(says=says, owes=each.ours, untouched=untouched, parked=fix is not None)

@@ -27,7 +27,7 @@ function Three({ pairs, schedules }: TodayOf) {
   return (
     <C.Flex gap={8} wrap="wrap">
       <Figure
-        label="Open invoices"
+        label="Invoices, nothing paid yet"
         value={open.length ? open.map((each) => <C.Text key={each}>{each}</C.Text>) : pairs.some((pair) => pair.money === null) ? "…" : "none"}
       />
       <Figure label="Waits for a person" value={number(waits)} tone={waits ? "bad" : undefined} />

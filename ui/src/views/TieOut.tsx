@@ -44,6 +44,7 @@ interface Customer {
   open: string;
   credits: string;
   balance: string;
+  ours: string;
   says: string | null;
   opens: Record<string, string>;
 }
@@ -217,6 +218,7 @@ function Customers({ customers, currency }: { customers: Customer[]; currency: s
           { title: "Open invoices", cell: (row) => row.open, right: true },
           { title: "Credits", cell: (row) => row.credits, right: true },
           { title: "Balance", cell: (row) => row.balance, right: true },
+          { title: "Of this sync", cell: (row) => row.ours, right: true },
           { title: "Its Account says", cell: (row) => row.says ?? "", right: true },
         ]}
       />
@@ -289,7 +291,7 @@ function Months({ value, dag, run, choose }: { value: TieOutOf; dag: string; run
             Open the report to print or sign
           </C.Link>
           <C.Link href={`${report}?format=csv`} color="fg.info" textDecoration="underline">
-            Differences as CSV
+            All of it as CSV
           </C.Link>
         </C.HStack>
       </C.Stack>

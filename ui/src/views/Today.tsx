@@ -206,7 +206,7 @@ export function MoneyTable({ money }: { money: Money[] | null }) {
         { title: "Invoiced", cell: (row) => row.invoiced, right: true },
         { title: "Paid", cell: (row) => row.paid, right: true },
         { title: "Partly paid", cell: (row) => row.partly_paid, right: true },
-        { title: "Open", cell: (row) => row.open, right: true },
+        { title: "Nothing paid yet", cell: (row) => row.open, right: true },
       ]}
     />
   );
