@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_kashoo.core.rules.settled import ANSWERS
 from airflow_provider_kashoo.core.values.money import format_minor
 
 Row = Mapping[str, Any]
@@ -20,6 +21,7 @@ _SAID = {
     "write_back": "What Kashoo says was written back to Salesforce{fields}",
     "upsert": "The {what} in Salesforce was written{fields}",
     "parked": "The {what} could not be written, and waits",
+    "answered": "The next run does what was said about the {what}",
     "retry": "The {what} was turned away for the moment, and is sent again",
     "in_doubt": "The {what} was sent, and it is not known whether it was written",
     "found": "The {what} that was in doubt was found in Kashoo{books}",
@@ -82,7 +84,8 @@ def _entry(row: Row, write: Row) -> Happened:
         "fields": f": {', '.join(row['fields'])}" if row["fields"] else "",
         "total": "" if total is None else f", {format_minor(total, write.get('currency') or '')}",
     }
-    said = _SAID.get(row["event"], f"{row['event']} of the {{what}}{{books}}").format(**words)
+    event = "answered" if row["event"] == "parked" and row["reason"] in ANSWERS else row["event"]
+    said = _SAID.get(event, f"{event} of the {{what}}{{books}}").format(**words)
     why = f" ({row['reason']})" if row["reason"] else ""
     return Happened(row["at"], row["event"], f"{said}{why}.", *_of(row))
 

@@ -160,8 +160,10 @@ def test_airflow_kashoo_help_lists_every_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "airflow", "kashoo", "--help"], capture_output=True, text=True, check=True
     )
+    listed = Path(__file__).parents[2].joinpath("docs", "reference", "commands.md").read_text("utf-8")
     for command in cli.get_kashoo_commands()[0].subcommands:
         assert command.name in done.stdout
+        assert f"`{command.name}`" in listed
 
 
 def test_the_plugin_is_loaded_without_fastapi_and_mounts_one_app() -> None:

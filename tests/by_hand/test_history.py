@@ -6,12 +6,14 @@ import json
 from decimal import Decimal
 
 import pytest
+from both_sides import both_changed, say
 from records import invoice_of
 from rounds import Rounds, change, win
 
 from airflow_provider_kashoo.cli.history import as_json, as_text, happened
 from airflow_provider_kashoo.core.errors import ConfigurationError
 from airflow_provider_kashoo.core.rules.approval import Decision
+from airflow_provider_kashoo.core.rules.settled import Side
 from airflow_provider_kashoo.sync.by_hand.dismiss import dismiss
 from airflow_provider_kashoo.sync.run.sync import TO_KASHOO
 
@@ -48,3 +50,12 @@ def test_a_deal_from_its_invoice_to_a_question_that_was_dismissed(drive: Rounds)
 def test_what_the_store_does_not_know_is_said(drive: Rounds, named: str) -> None:
     with pytest.raises(ConfigurationError, match="does not know"):
         happened(drive.database, named)
+
+
+def test_an_answered_question_is_told_as_an_answer_and_not_as_a_failure(drive: Rounds) -> None:
+    deal = both_changed(drive)
+    say(drive, deal, Side.BOOKS)
+    told = [each.text for each in happened(drive.database, deal)]
+    waits = "The next run does what was said about the invoice (a person said that Kashoo is right)."
+    assert waits in told
+    assert not any("could not be written" in each for each in told)

@@ -35,6 +35,9 @@ MORE_TO_WRITE = Problem(
     "Nothing to do: the next run writes it.",
 )
 
+ANSWERS = frozenset({MORE_TO_WRITE.cause, *(SETTLED.of(side=name).cause for name in NAMES.values())})
+"""Causes of a record that waits only for the run that does what a person said."""
+
 ONLY_BOOKS = frozenset({PAID_INVOICE_CHANGED.error_class, LOCKED_INVOICE_CHANGED.error_class})
 """Questions about an invoice that no run may change: the deal can be undone, or the books be right."""
 

@@ -184,7 +184,7 @@ interface OfGroup {
 }
 
 function OneGroup({ pair, group, todo, turn, ask }: OfGroup) {
-  const title = `${words(group.cause)}: ${HEADS[group.state]}`;
+  const title = `${words(group.cause)}: ${group.cause === "settled" ? "the next run does what was said" : HEADS[group.state]}`;
   const retry = todo.may_act && group.state === "parked";
   return (
     <Card title={`${title}, ${many(group.count, "record")}`} aside={`oldest: ${age(group.since, todo.now)}`}>
