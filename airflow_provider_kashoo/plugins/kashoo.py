@@ -31,7 +31,7 @@ class KashooPlugin(AirflowPlugin):
         {"name": "Kashoo plan", "bundle_url": _SCRIPT, "destination": "dag_run", "url_route": "kashoo-plan"},
     ]
 
-    listeners: list[Any] = [RunNotes()]  # noqa: RUF012
+    listeners: list[Any] = [RunNotes()]  # noqa: RUF012  Airflow's interface
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it once

@@ -64,7 +64,7 @@ def _note(dag_run: DagRun) -> None:
         text = _text(dag_run, tasks) if tasks else ""
         if text:
             dag_run.note = text
-    except Exception:
+    except Exception:  # whatever Airflow's tables are like in a later version: no note is worth a scheduler
         log.warning("No note on run %s of %s", dag_run.run_id, dag_run.dag_id, exc_info=True)
 
 

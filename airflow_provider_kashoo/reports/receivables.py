@@ -11,7 +11,7 @@ from airflow_provider_kashoo.reports.difference import Difference
 
 
 @dataclass
-class Owed:
+class Total:
     """What all customers owe in one currency, minor units.
 
     :ivar open: what is still to be paid of invoices.
@@ -46,11 +46,11 @@ class Receivables:
     unseen: frozenset[str] = frozenset()
 
     @property
-    def totals(self) -> list[Owed]:
+    def totals(self) -> list[Total]:
         """Add up each currency."""
-        found: dict[str, Owed] = {}
+        found: dict[str, Total] = {}
         for each in self.customers:
-            total = found.setdefault(each.currency, Owed(each.currency))
+            total = found.setdefault(each.currency, Total(each.currency))
             total.customers += 1
             total.open += each.open
             total.credits += each.credits
@@ -68,7 +68,7 @@ class Receivables:
         }
 
 
-def balance_text(total: Owed) -> str:
+def balance_text(total: Total) -> str:
     """Write what all customers owe in a line, for the log."""
     open_, credits_, balance = (format_in(total.currency, each) for each in (total.open, total.credits, total.balance))
     return f"owed today {total.currency}: open invoices {open_} - credits {credits_} = {balance}"

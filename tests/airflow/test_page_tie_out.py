@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,8 +154,8 @@ def test_what_customers_owe_is_shown_by_currency(removed: sqlite3.Row, browser: 
     first = shown["customers"][0]
     assert first["opens"] == {"Salesforce": f"{sandbox.salesforce_url}/{first['source_id']}"}
     assert len(shown["customers"]) == min(total["customers"], tie_outs.MOST_ROWS)
-    added = sum(round(float(each["balance"].replace(",", "")) * 100) for each in shown["customers"])
-    assert f"{added / 100:,.2f}" == total["balance"]
+    added = sum(Decimal(each["balance"].replace(",", "")) for each in shown["customers"])
+    assert f"{added:,.2f}" == total["balance"]
 
 
 def test_the_report_is_opened_as_a_page_and_as_csv(removed: sqlite3.Row, browser: Browser) -> None:

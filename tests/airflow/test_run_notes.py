@@ -51,7 +51,7 @@ def ended(done: Any, note: str | None = None) -> str | None:
     with create_session() as session:
         again = session.get(DagRun, done.id)
         assert again
-        again.note, again.dag = note, done.dag  # type: ignore[assignment]
+        again.note, again.dag = note, done.dag  # type: ignore[assignment]  the scheduler sets it so
         again.notify_dagrun_state_changed("success")
     return note_on(done)
 

@@ -328,10 +328,10 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_run_crashed_at_any_boundary_ends_as_if_it_had_not_been(memory: Path) -> None:
-    boundaries = crash_all(memory, deals=9, new=True)
+    boundaries = crash_all(memory, deals=15, new=True)
     assert boundaries.failed == []
-    assert boundaries.count >= 600
-    assert boundaries.crashed >= 150
+    assert boundaries.count >= 800
+    assert boundaries.crashed >= 200
     assert [each for each in boundaries.alike if WRITTEN.search(each)] == []
 
 

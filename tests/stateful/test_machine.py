@@ -354,7 +354,7 @@ def profile(examples: int, steps: int, **more: Any) -> settings:
 
 def test_any_order_of_people_syncs_and_crashes_ends_in_agreement(machine: type[Trade]) -> None:
     """The same examples everywhere; more of them in the long tests."""
-    run_state_machine_as_test(seed(0)(machine), settings=profile(25, 50, database=None))
+    run_state_machine_as_test(seed(0)(machine), settings=profile(40, 50, database=None))
 
 
 def test_what_was_ever_found_stays_mended(machine: type[Trade]) -> None:

@@ -10,7 +10,6 @@ from rounds import Rounds, links
 
 from airflow_provider_kashoo.core.rules.receivables import Customer
 from airflow_provider_kashoo.reports.receivables import Receivables
-from airflow_provider_kashoo.reports.tie_out import TieOut
 from airflow_provider_kashoo.sync.tie_out.period import Period
 from airflow_provider_kashoo.sync.tie_out.tie_out import note, tie_out
 
@@ -74,9 +73,10 @@ def move(drive: Rounds, deal: str, day: str) -> None:
     edit(drive.sandbox, "invoices", invoice_of(drive.sandbox, deal), date=day, dueDate=day)
 
 
-def noted(drive: Rounds, first: date | None = None, last: date | None = None) -> TieOut:
+def noted(drive: Rounds, first: date | None = None, last: date | None = None) -> Receivables:
     """Compare as the DAG does, and note what is found."""
     period = Period(first or MARCH.first, last or max(MARCH.last, drive.sandbox.clock.now().date()))
     report = tie_out(drive.sync(), period)
     note(drive.sync(), period, report)
-    return report
+    assert report.receivables
+    return report.receivables

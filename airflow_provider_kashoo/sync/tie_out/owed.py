@@ -19,6 +19,7 @@ from airflow_provider_kashoo.core.values.dates import business_date
 from airflow_provider_kashoo.reports.difference import TODAY, Difference
 from airflow_provider_kashoo.sync.read import books
 from airflow_provider_kashoo.sync.run.sync import Sync
+from airflow_provider_kashoo.sync.tie_out.known import Known
 from airflow_provider_kashoo.sync.tie_out.period import Period
 
 PREPAID = timedelta(days=400)
@@ -38,11 +39,11 @@ class Owed:
         date.
     """
 
-    def __init__(self, sync: Sync, today: date) -> None:
+    def __init__(self, sync: Sync, known: Known, today: date) -> None:
         self._sync = sync
         usual = Period.usual(today).first
         self.since, self.until = min(books.oldest(sync, OWING) or usual, usual), today + books.FUTURE
-        self.missing = sync.store.linked_records.of_settlements(INVOICE.name, OWING)
+        self.missing = sync.store.linked_records.of_settlements(INVOICE.name, OWING) - _removed(sync, known)
         self._noted = sync.store.differences.noted(TODAY, OF_INVOICES)
         self._unlisted = {*self._noted.values()}
         self._paid = _Paid.read(sync, self.since, self.until)
@@ -51,10 +52,10 @@ class Owed:
         self._unread: list[int] = []
 
     @classmethod
-    def of(cls, sync: Sync, period: Period) -> Owed | None:
+    def of(cls, sync: Sync, known: Known, period: Period) -> Owed | None:
         """Begin, unless the period ended before today."""
         today = business_date(datetime.fromtimestamp(sync.store.now(), UTC), sync.settings.zone)
-        return cls(sync, today) if period.last >= today else None
+        return cls(sync, known, today) if period.last >= today else None
 
     def add(self, entry: Entry) -> None:
         """Count one invoice of the list."""
@@ -124,6 +125,12 @@ class Owed:
 
     def _linked(self, ids: Iterator[int] | list[int]) -> set[int]:
         return {link.kashoo_id for link in self._sync.store.linked_records.billed_of(INVOICE.name, kashoo_ids=ids)}
+
+
+def _removed(sync: Sync, known: Known) -> set[int]:
+    """Give the invoices of which a person is asked, or was, because they were removed in Kashoo."""
+    links = sync.store.linked_records.billed_of(INVOICE.name, sources={source for source, _ in known.removed})
+    return {link.kashoo_id for link in links if (link.source_id, link.part) in known.removed}
 
 
 @dataclass

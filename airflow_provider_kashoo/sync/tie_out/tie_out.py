@@ -1,7 +1,8 @@
 """The tie-out of a period: won deals = expected invoices = books, by currency and month; every difference has a name.
 
-It reads the books by list pages only and each object of Salesforce by one bulk query, and writes to neither. What a
-person said about a difference is kept in the store; only :func:`note` changes it.
+It reads the books by list pages only, each object of Salesforce by one bulk query and Accounts that were told a
+balance by their ids, and writes to neither. What a person said about a difference is kept in the store; only
+:func:`note` changes it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def tie_out(sync: Sync, period: Period, *, named: bool = False) -> TieOut:
         )
         preflight(read)
         read.recall_describes()
-        owed = Owed.of(read, period)
+        owed = Owed.of(read, known, period)
         sides = Sides(read, known, period, owed)
         tie = Tie(period.first.isoformat(), period.last.isoformat(), lambda each: _key(sync, each)[:SHOWN])
         tie.add_all(sides.billed())
